@@ -1,0 +1,51 @@
+# Needs Python 3.11 to 3.13 and make, nothing else: every target makes .venv itself.
+#   make search              a hyperparameter search on the embedded data
+#   make test                the quick tests          make test-slow   the long ones
+#   make PYTHON=python3.12   another interpreter      make search ARGS='--trials 4 --preset smoke'   more arguments
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help search ablations test test-slow lint pose clean
+
+help:
+	@sed -n '1,/^PYTHON/s/^# *//p' Makefile
+
+# pip runs again when pyproject.toml changes; the stamp is written last, so an interrupted install is taken up again.
+$(STAMP): pyproject.toml
+	@$(call check_python,3.11 to 3.13,(3, 11) <= v < (3, 14))
+	@$(BIN)/python -c pass 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { \
+	  rm -rf $(VENV); \
+	  echo "error: $(PYTHON) cannot make a virtual environment: install its venv module (Debian: python3-venv), or give PYTHON=…" >&2; \
+	  exit 2; }
+	@echo "installing into $(VENV) (once; again when pyproject.toml changes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+search: $(STAMP)
+	$(BIN)/python tuning/run_search.py --dataset natops $(ARGS)
+
+ablations: $(STAMP)
+	$(BIN)/python ablations/run_all.py --preset smoke $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(STAMP)
+	.ci/lint $(BIN)/python
+
+clean:
+	rm -rf $(VENV) $(VENV)-pose .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# $(call check_python,WHICH VERSIONS,CONDITION ON v): one clear line and exit 2 where $(PYTHON) is none of them.
+check_python = $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if $(2) else 3)' 2>/dev/null || { \
+  found=$$($(PYTHON) --version 2>&1) || found="not to be found"; \
+  echo "error: Python $(1) is needed, and $(PYTHON) is $$found: name another, make PYTHON=python3.12 …" >&2; \
+  exit 2; }

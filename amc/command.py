@@ -1,0 +1,49 @@
+"""What all commands of the project have in common: one-line errors, exit codes, the choice of a preset."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import torch
+
+from amc.config import PRESETS
+from amc.errors import UserError
+
+WRONG_USE, INTERRUPTED = 2, 130  # exit codes
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are a single line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with exit code 2 and one line on standard error."""
+        self.exit(WRONG_USE, f"error: {message} ({self.prog} --help shows what there is)\n")
+
+
+def run(main: Callable[[], int]) -> int:
+    """Exit code of a command: its own, 2 after a `UserError` (one line on standard error), 130 after Ctrl-C."""
+    try:
+        return main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_USE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def chosen_preset(name: str) -> str:
+    """The preset called `name`; `auto` is `paper` where there is a CUDA device, else `compact`, and says so.
+
+    Raises:
+        UserError: there is no such preset.
+    """
+    if name == "auto":
+        name, why = ("paper", "a CUDA device is there") if torch.cuda.is_available() else ("compact", "no CUDA device")
+        print(f"preset auto: {name} ({why})", file=sys.stderr)
+    if name not in PRESETS:
+        raise UserError(f"unknown preset {name!r}: choose auto, {', '.join(PRESETS)}")
+    return name

@@ -1,0 +1,347 @@
+"""Everything a training run depends on, as frozen dataclasses: data set, preset, readings, weights, switches.
+
+`natops()` and `mug()` return the paper's complete configuration (Table B included) at a preset; the presets
+and the data sets are rows of the two tables below. `with_overrides` changes fields by their dotted names, which
+are also the names of a search space's parameters.
+
+Letters as in the paper: T frames, H = W = size pixels, c classes, k keypoints, q = c + 2k, p = size of the noise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal
+
+from amc.errors import UserError
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """What a data set fixes: its name, classes and keypoints (paper, section 3.1 and appendix B.1)."""
+
+    name: str
+    classes: int  # c
+    keypoints: int  # k
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of all networks. At width 1 they are Appendix A's to the letter."""
+
+    size: int = 64  # H = W in pixels
+    frames: int = 32  # T
+    noise: int = 128  # p
+    width: float = 1.0  # factor on every channel count of the generator and the discriminators
+    classifier_width: float = 1.0  # the same for the motion classifier
+
+    def channels(self, paper: int) -> int:
+        """Channels of a layer that has `paper` of them in Appendix A (never below 4)."""
+        return paper if self.width == 1 else max(4, round(paper * self.width))
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Table B."""
+
+    gan: float = 1.0  # L_gan
+    rank: float = 100.0  # L_rank
+    ce: float = 0.03  # L_CE
+    mse: float = 30.0  # L_MSE
+    l1: float = 3.0  # |x - x^|_1
+    gram: float = 30.0  # sum of d_j(x|y, x^|y)
+
+
+@dataclass(frozen=True)
+class Margins:
+    """The margin rho of the ranking hinge (Eq. 3), one for each discriminator (R3)."""
+
+    appearance: float = 0.01
+    motion: float = 0.001
+
+
+@dataclass(frozen=True)
+class Switches:
+    """What is in the model; Table 4's arms turn these off. Resolved once, when networks and terms are built."""
+
+    ya: bool = True  # the generator and Dm see the appearance condition
+    ym: bool = True  # the generator and the discriminators see the motion condition
+    mismatched: bool = True  # y': rows 2-3 of Table 1, rows 2 and 4 of Table 2
+    da: bool = True  # the appearance discriminator
+    dm: bool = True  # the motion discriminator
+    ldaux: bool = True  # class and velocity losses of Dm (Eq. 7)
+    lgaux: bool = True  # L1 and Gram terms (Eq. 8)
+    lrank: bool = True  # perceptual ranking (Eq. 6)
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Where the paper leaves something open: the reading taken (README, "Readings"), each of them a setting."""
+
+    gram: Literal["spatial", "channel"] = "spatial"  # R1: which way the Gram matrix of Eq. 2 is taken
+    l1_reduction: Literal["sum_frames", "mean"] = "sum_frames"  # R4: sum over t of pixel means, or one mean
+    smoothing_start: float = 0.1  # R6: real label is 1 - smoothing
+    smoothing_decrement: float = 1e-5  # R6: taken off the smoothing after every mini-batch
+    centres: int = 1  # R8: K frame triplets a clip for Da
+    aux_updates_generator: bool = False  # R11: L_Daux moves the generator too
+    velocity_quantile: float = 0.99  # R14: this quantile of |velocity| in training clips becomes 1
+    mismatched_appearance: Literal["subject", "any"] = "subject"  # R20
+    mismatched_motion: Literal["class", "any"] = "class"  # R20
+    bn_rows: Literal["mixed", "per_row"] = "mixed"  # R21
+    long_clips: Literal["first", "even"] = "first"  # R22: which T frames of a longer clip
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam for both players (R7)."""
+
+    lr_generator: float = 2e-4
+    lr_discriminator: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Length and rhythm of one run."""
+
+    batch: int = 16  # clips a step
+    steps: int = 60_000  # the budget
+    evaluate_every: int = 2_000  # steps between two looks at the validation split
+    average: float = 0.0  # decay of the generator's weight average used for evaluation; 0: none
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How clips are divided (R17, R18). The seed is its own, not the training seed."""
+
+    rule: Literal["subject", "random"] = "subject"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training run, complete."""
+
+    dataset: DatasetSpec
+    preset: str
+    model: ModelConfig = field(default_factory=ModelConfig)
+    weights: LossWeights = field(default_factory=LossWeights)
+    margins: Margins = field(default_factory=Margins)
+    switches: Switches = field(default_factory=Switches)
+    readings: Readings = field(default_factory=Readings)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    seed: int = 0
+
+    @property
+    def q(self) -> int:
+        """Size of the motion condition: one-hot class and k velocities (section 3.1)."""
+        return self.dataset.classes + 2 * self.dataset.keypoints
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain values, for JSON."""
+        return dataclasses.asdict(self)
+
+    def flat(self) -> dict[str, Any]:
+        """Dotted names to plain values, for a tracker or a difference."""
+        return dict(_flatten(self.to_dict()))
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A scale at which the same code runs."""
+
+    size: int
+    frames: int
+    classes: int | None  # of the stand-in: the first so many; None: all
+    clips: int  # of the stand-in
+    width: float
+    classifier_width: float
+    noise: float  # factor on p
+    optimizer: OptimizerConfig
+    training: TrainingConfig
+
+
+PRESETS: Mapping[str, Preset] = {
+    # Appendix A to the letter; the paper names neither batch size nor number of steps.
+    "paper": Preset(
+        size=64,
+        frames=32,
+        classes=None,
+        clips=8_835,
+        width=1.0,
+        classifier_width=1.0,
+        noise=1.0,
+        optimizer=OptimizerConfig(),
+        training=TrainingConfig(),
+    ),
+    # For two CPU cores. Departures from the paper's training: learning rates and budget.
+    "compact": Preset(
+        size=32,
+        frames=16,
+        classes=6,
+        clips=1_440,
+        width=0.25,
+        classifier_width=0.25,
+        noise=0.25,
+        optimizer=OptimizerConfig(lr_generator=2e-3, lr_discriminator=4e-4),
+        training=TrainingConfig(batch=8, steps=800, evaluate_every=100),
+    ),
+    # For tests and a first look: the same code at its smallest.
+    "smoke": Preset(
+        size=16,
+        frames=8,
+        classes=3,
+        clips=240,
+        width=1 / 16,
+        classifier_width=1 / 8,
+        noise=1 / 16,
+        optimizer=OptimizerConfig(lr_generator=2e-3, lr_discriminator=4e-4),
+        training=TrainingConfig(batch=8, steps=40, evaluate_every=10),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class DatasetDefaults:
+    """A data set's sizes and its column of Table B."""
+
+    spec: DatasetSpec
+    noise: int
+    weights: LossWeights
+
+
+DATASETS: Mapping[str, DatasetDefaults] = {
+    "natops": DatasetDefaults(
+        DatasetSpec("natops", classes=24, keypoints=9),
+        noise=128,
+        weights=LossWeights(gan=1.0, rank=100.0, ce=0.03, mse=30.0, l1=3.0, gram=30.0),
+    ),
+    "mug": DatasetDefaults(
+        DatasetSpec("mug", classes=6, keypoints=11),
+        noise=96,
+        weights=LossWeights(gan=3.0, rank=100.0, ce=0.3, mse=300.0, l1=0.1, gram=1.0),
+    ),
+}
+
+
+def natops(preset: str = "paper", **changes: Any) -> Config:
+    """The complete configuration for NATOPS (appendix A and B) at a preset."""
+    return configure("natops", preset, **changes)
+
+
+def mug(preset: str = "paper", **changes: Any) -> Config:
+    """The complete configuration for MUG (appendix A and B) at a preset."""
+    return configure("mug", preset, **changes)
+
+
+def configure(dataset: str, preset: str = "paper", *, spec: DatasetSpec | None = None, **changes: Any) -> Config:
+    """The configuration of a data set at a preset.
+
+    Args:
+        dataset: a row of `DATASETS`; any other name (an imported folder of videos) takes NATOPS' losses.
+        preset: a row of `PRESETS`.
+        spec: classes and keypoints as a clip file has them; without it the data set's own, with the classes
+            cut to the preset's subset (which holds for the stand-in).
+        **changes: fields of `Config` to replace.
+
+    Raises:
+        UserError: an unknown preset, or an unknown data set without a `spec`.
+    """
+    scale = PRESETS.get(preset)
+    if scale is None:
+        raise UserError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
+    defaults = DATASETS.get(dataset)
+    if defaults is None:
+        if spec is None:
+            raise UserError(f"unknown data set {dataset!r}: choose one of {', '.join(DATASETS)}, or give --data FILE.h5")
+        defaults = DATASETS["natops"]
+    if spec is None:
+        spec = defaults.spec
+        if scale.classes is not None:
+            spec = replace(spec, classes=min(scale.classes, spec.classes))
+    config = Config(
+        dataset=spec,
+        preset=preset,
+        model=ModelConfig(
+            size=scale.size,
+            frames=scale.frames,
+            noise=max(4, round(defaults.noise * scale.noise)),
+            width=scale.width,
+            classifier_width=scale.classifier_width,
+        ),
+        weights=defaults.weights,
+        optimizer=scale.optimizer,
+        training=scale.training,
+    )
+    return replace(config, **changes)
+
+
+def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
+    """`config` with fields changed by dotted name, such as `{"weights.rank": 10.0, "switches.lrank": False}`.
+
+    Raises:
+        UserError: an unknown name, or a value of another type than the field's (an int does for a float).
+    """
+    for name, value in overrides.items():
+        config = _override(config, name.split("."), value, name)
+    return config
+
+
+def from_dict(values: Mapping[str, Any]) -> Config:
+    """The configuration that `Config.to_dict` wrote, checked field by field.
+
+    Raises:
+        UserError: a missing `dataset` or `preset`, an unknown field, or a wrong type.
+    """
+    try:
+        config = Config(dataset=DatasetSpec(**values["dataset"]), preset=str(values["preset"]))
+    except (KeyError, TypeError) as error:
+        raise UserError(f"this is no configuration of a training run: {error}") from error
+    rest = {k: v for k, v in _flatten(dict(values)) if not k.startswith("dataset.") and k != "preset"}
+    return with_overrides(config, rest)
+
+
+def dumps(config: Config) -> str:
+    """The configuration as stable JSON text (sorted keys), for checkpoints and cache keys."""
+    return json.dumps(config.to_dict(), sort_keys=True)
+
+
+def _override(node: Any, path: list[str], value: Any, full: str) -> Any:
+    known = {f.name for f in fields(node)}
+    head = path[0]
+    if head not in known:
+        raise UserError(f"unknown setting {full!r}: no field {head!r} in {type(node).__name__} ({', '.join(sorted(known))})")
+    current = getattr(node, head)
+    if len(path) > 1:
+        if not is_dataclass(current):
+            raise UserError(f"unknown setting {full!r}: {head!r} has no fields")
+        return replace(node, **{head: _override(current, path[1:], value, full)})
+    return replace(node, **{head: _typed(current, value, full)})
+
+
+def _typed(current: Any, value: Any, name: str) -> Any:
+    if isinstance(current, bool) or isinstance(value, bool):
+        ok = isinstance(current, bool) and isinstance(value, bool)
+    elif isinstance(current, float) and isinstance(value, (int, float)):
+        value, ok = float(value), math.isfinite(value)
+    else:
+        ok = type(current) is type(value)
+    if not ok:
+        raise UserError(f"setting {name!r} is {current!r} by default; {value!r} does not fit its type")
+    return value
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            rows += _flatten(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", value))
+    return rows

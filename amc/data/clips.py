@@ -1,0 +1,80 @@
+"""Clips in memory at the size that a preset asks for (R22, area resize)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.data.clipfile import ClipInfo, open_clips, verified
+from amc.data.resize import area_resize, resize_points
+from amc.errors import UserError
+
+
+@dataclass(frozen=True)
+class Clips:
+    """N clips of T frames with k keypoints, aligned by index."""
+
+    frames: NDArray[np.uint8]  # (N, T, H, W, 3), RGB
+    keypoints: NDArray[np.float32]  # (N, T, k, 2), pixels (x, y); (0, 0) is the top-left pixel's centre
+    keypoints_valid: NDArray[np.bool_]  # (N, T, k)
+    label: NDArray[np.int64]  # (N,)
+    subject: NDArray[np.int64]  # (N,); -1 unknown
+    source_clip: NDArray[np.int64]  # (N,)
+    info: ClipInfo  # of the file
+    reduction: str  # how the file's clips were reduced; "" where they were not
+
+
+def load_clips(path: Path, *, size: int, frames: int, rule: Literal["first", "even"] = "first") -> Clips:
+    """All clips of a file at `size` x `size` pixels and `frames` frames.
+
+    Longer clips give their first frames or, under the rule "even", frames evenly spaced from the first to the last
+    (R22); larger ones are resized by area, keypoints with them.
+
+    Raises:
+        UserError: a file that fails its checks, clips that are smaller or shorter than asked for, or not square.
+    """
+    with open_clips(path) as (contents, stored):
+        count, time, height, width = contents.shape
+        if height != width:
+            raise UserError(f"{path}: clips are {width}x{height}; square ones are needed, crop them on import")
+        if height < size or time < frames:
+            raise UserError(
+                f"{path}: clips of {width}x{height} pixels and {time} frames are smaller than the preset's "
+                f"{size}x{size} and {frames}; choose a smaller preset or import the videos again at that size"
+            )
+        pick = _which(time, frames, rule)
+        out = np.empty((count, frames, size, size, 3), dtype=np.uint8)
+        for i, clip in enumerate(verified(path, contents, stored)):
+            out[i] = area_resize(clip[pick], (size, size))
+    points = contents.keypoints[:, pick]
+    if height != size:
+        points = resize_points(points, (height, width), (size, size))
+    notes = []
+    if time != frames:
+        notes.append(f"{time} to {frames} frames ({rule})")
+    if height != size:
+        notes.append(f"{width}x{height} to {size}x{size} pixels (area)")
+    return Clips(
+        frames=out,
+        keypoints=np.ascontiguousarray(points, dtype=np.float32),
+        keypoints_valid=np.ascontiguousarray(contents.keypoints_valid[:, pick]),
+        label=contents.label,
+        subject=contents.subject,
+        source_clip=contents.source_clip,
+        info=contents.info,
+        reduction=", ".join(notes),
+    )
+
+
+def _which(have: int, want: int, rule: str) -> NDArray[np.int64]:
+    """Indices of the frames kept: the first ones, or evenly spaced ones with both ends (nearest, half up)."""
+    if rule == "first" or want == 1:
+        return np.arange(want, dtype=np.int64)
+    if rule == "even":
+        steps = want - 1
+        return (2 * np.arange(want, dtype=np.int64) * (have - 1) + steps) // (2 * steps)
+    raise ValueError(f"unknown rule {rule!r} for long clips")

@@ -1,0 +1,179 @@
+"""Appearance and motion conditions, matched and mismatched (sections 3.1 and 3.3), and the batches made of them.
+
+Everything random about step s is drawn from a generator seeded by (training seed, stream, s). A run that goes on from
+a checkpoint therefore needs no saved random state, and two arms with one seed see the same clips, mismatches and noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from amc.config import Config
+from amc.data.prepared import TrainingData
+
+_ORDER, _STEP, _TEST = 1, 2, 3  # streams of random numbers
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One mini-batch: clips x, their conditions y and mismatched conditions y'.
+
+    Attributes:
+        clip: (B, T, 3, H, W) in [-1, 1]; its first frame is ya.
+        motion: (B, T-1, q), ym: one-hot class, then velocities in [-1, 1].
+        other_appearance: (B, 3, H, W), ya'.
+        other_motion: (B, T-1, q), ym'.
+        noise: (B, p), z, standard normal.
+        centres: (B, K) the middle frame t of each triplet that Da sees, counted from 0: 1 ... T-2 (R8).
+        classes: c.
+    """
+
+    clip: Tensor
+    motion: Tensor
+    other_appearance: Tensor
+    other_motion: Tensor
+    noise: Tensor
+    centres: Tensor
+    classes: int
+
+    @property
+    def appearance(self) -> Tensor:
+        """ya: (B, 3, H, W)."""
+        return self.clip[:, 0]
+
+
+class Batches:
+    """The training batches of one run, each a function of (seed, step)."""
+
+    def __init__(self, config: Config, data: TrainingData, device: torch.device | None = None) -> None:
+        self.config, self.data = config, data
+        self.device = device or torch.device("cpu")
+        self._train = data.split.train
+        clips = data.clips
+        labels = clips.label[self._train]
+        self._other_class = {int(c): self._train[labels != c] for c in np.unique(labels)}
+        self._other_source: dict[int, NDArray[np.int64]] = {}
+        self._epoch: tuple[int, NDArray[np.int64]] = (-1, self._train)
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of step `step` (from 0)."""
+        config = self.config
+        rng = np.random.default_rng([config.seed, _STEP, step])
+        index = self._order(step)
+        motion = [self._mismatched_motion(int(i), rng) for i in index]
+        appearance = [self._mismatched_appearance(int(i), rng) for i in index]
+        b = len(index)
+        noise = rng.standard_normal((b, config.model.noise), dtype=np.float32)
+        centres = rng.integers(1, config.model.frames - 1, size=(b, config.readings.centres))
+        clips = self.data.clips
+        return Batch(
+            clip=to_video(clips.frames[index], self.device),
+            motion=self.motion(index, index),
+            other_appearance=to_video(clips.frames[appearance, 0], self.device),
+            other_motion=self.motion(motion, motion),
+            noise=torch.from_numpy(noise).to(self.device),
+            centres=torch.from_numpy(centres).to(self.device),
+            classes=config.dataset.classes,
+        )
+
+    def motion(self, label_of: NDArray[np.int64] | list[int], velocity_of: NDArray[np.int64] | list[int]) -> Tensor:
+        """Motion conditions (n, T-1, q) with the labels of some clips and the velocities of others."""
+        labels = torch.from_numpy(self.data.clips.label[label_of])
+        velocity = torch.from_numpy(self.data.velocity[velocity_of])
+        return motion_condition(labels, velocity, self.config.dataset.classes).to(self.device)
+
+    def _order(self, step: int) -> NDArray[np.int64]:
+        """Clips of a step: the training split in an order drawn anew each epoch; a short rest is left out."""
+        batch = min(self.config.training.batch, len(self._train))
+        epoch, at = divmod(step, len(self._train) // batch)
+        if self._epoch[0] != epoch:
+            rng = np.random.default_rng([self.config.seed, _ORDER, epoch])
+            self._epoch = (epoch, rng.permutation(self._train))
+        return self._epoch[1][at * batch : (at + 1) * batch]
+
+    def _mismatched_motion(self, clip: int, rng: np.random.Generator) -> int:
+        """A training clip of another class (R20)."""
+        if self.config.readings.mismatched_motion == "any":
+            return int(rng.choice(self._train))
+        return int(rng.choice(self._other_class[int(self.data.clips.label[clip])]))
+
+    def _mismatched_appearance(self, clip: int, rng: np.random.Generator) -> int:
+        """A training clip of another source and, where subjects are known, of another subject (R20)."""
+        if self.config.readings.mismatched_appearance == "any":
+            return int(rng.choice(self._train))
+        return int(rng.choice(self._elsewhere(clip)))
+
+    def _elsewhere(self, clip: int) -> NDArray[np.int64]:
+        clips = self.data.clips
+        subject, source = int(clips.subject[clip]), int(clips.source_clip[clip])
+        # Negative keys are sources, so that one table serves both.
+        key = subject if subject >= 0 else -1 - source
+        if key not in self._other_source:
+            train = self._train
+            same = clips.subject[train] == subject if subject >= 0 else clips.source_clip[train] == source
+            # A training split with one subject alone has no other appearance than its own.
+            self._other_source[key] = train[~same] if not same.all() else train
+        return self._other_source[key]
+
+
+def motion_condition(labels: Tensor, velocity: Tensor, classes: int) -> Tensor:
+    """ym: the one-hot class, repeated at each step, and the velocities.
+
+    Args:
+        labels: (B,) integers.
+        velocity: (B, T-1, 2k) in [-1, 1].
+        classes: c.
+
+    Returns:
+        (B, T-1, c + 2k) float32.
+    """
+    onehot = torch.nn.functional.one_hot(labels, classes).to(velocity.dtype)
+    return torch.cat([onehot[:, None].expand(-1, velocity.shape[1], -1), velocity], dim=2)
+
+
+def to_video(frames: NDArray[np.uint8], device: torch.device | None = None) -> Tensor:
+    """uint8 (..., H, W, 3) to float32 (..., 3, H, W) in [-1, 1]; bytes travel to the device, not floats."""
+    return torch.from_numpy(frames).to(device or "cpu").movedim(-1, -3).float().div_(127.5).sub_(1)
+
+
+def to_frames(video: Tensor) -> NDArray[np.uint8]:
+    """float (..., 3, H, W) in [-1, 1] to uint8 (..., H, W, 3)."""
+    frames: NDArray[np.uint8] = video.float().add(1).mul(127.5).round().clamp(0, 255).byte().movedim(-3, -1).cpu().numpy()
+    return frames
+
+
+@dataclass(frozen=True)
+class TestConditions:
+    """What a generator is given for a list of clips when it is tested (R13).
+
+    Attributes:
+        clips: (n,) the clips whose first frame and class are used.
+        velocity_of: (n,) the training clips of the same class that lend their velocities.
+        noise: (n, p).
+    """
+
+    __test__ = False  # no test case, whatever pytest thinks of the name
+
+    clips: NDArray[np.int64]
+    velocity_of: NDArray[np.int64]
+    noise: NDArray[np.float32]
+
+
+def test_conditions(config: Config, data: TrainingData, clips: NDArray[np.int64], seed: int) -> TestConditions:
+    """Draws velocities and noise for clips, each from a generator of its own: neither order nor batching matters."""
+    train, label = data.split.train, data.clips.label
+    of_class = {int(c): train[label[train] == c] for c in np.unique(label[train])}
+    velocity_of, noise = [], []
+    for clip in clips:
+        rng = np.random.default_rng([seed, _TEST, int(clip)])
+        velocity_of.append(int(rng.choice(of_class[int(label[clip])])))
+        noise.append(rng.standard_normal(config.model.noise, dtype=np.float32))
+    return TestConditions(np.asarray(clips, dtype=np.int64), np.array(velocity_of, dtype=np.int64), np.stack(noise))
+
+
+test_conditions.__test__ = False  # type: ignore[attr-defined]

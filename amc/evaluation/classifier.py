@@ -1,0 +1,307 @@
+"""Training, keeping and asking the motion classifier that scores generated clips (section 4.1, appendix B.3).
+
+It is trained on real training clips only, chosen by real validation clips, and made once for a data set and preset:
+all trials of a search are judged by the same weights. Cached under `cache_dir()/classifiers/<key>.safetensors`, where
+the key is a hash of all that went into it; what is known about it travels in that file's header as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from amc.cache import cache_dir, make_once
+from amc.config import Config
+from amc.data.clips import Clips
+from amc.data.conditions import to_video
+from amc.data.splits import Split
+from amc.errors import UserError
+from amc.models.motion_classifier import MotionClassifier, classifier_input
+from amc.progress import Progress
+
+Frames = npt.NDArray[np.uint8]
+"""(N, n, H, W, 3), RGB."""
+Shown = Literal["clips", "first frames"]
+"""What the classifier is shown: clips, or each clip's first frame held still (a check that it gives nothing away)."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How it is trained. A change of any value, or of `version` when the procedure changes, makes a new cache key."""
+
+    version: int = 1
+    steps: int = 1_200  # mini-batches at most
+    batch: int = 32  # clips
+    evaluate_every: int = 30  # mini-batches
+    patience: int = 8  # evaluations without a better one before it stops
+    learning_rate: float = 1e-3  # Adam; falls to 0 along a half cosine over `steps`
+    weight_decay: float = 0.0
+    shift: int = 0  # pixels: each training clip is moved by up to so many, its border repeated
+
+
+RECIPE = Recipe()
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """A classifier and how well it names real clips; accuracies are fractions.
+
+    Attributes:
+        network: in eval mode, its parameters frozen.
+        validation_accuracy: on real validation clips; the weights were chosen by it, so it is optimistic.
+        test_accuracy: on real test clips; nothing was chosen by it.
+        chance: accuracy of always naming the most frequent class of the data set; 1 / c where classes are balanced.
+        seed: of its initial weights and its order of training clips.
+        key: the name of its cache file.
+        details: all that the cache file says about it.
+    """
+
+    network: MotionClassifier
+    validation_accuracy: float
+    test_accuracy: float
+    chance: float
+    seed: int
+    key: str
+    details: dict[str, Any]
+
+
+def cached_classifier(
+    clips: Clips,
+    split: Split,
+    config: Config,
+    *,
+    seed: int = 0,
+    shown: Shown = "clips",
+    recipe: Recipe = RECIPE,
+    progress: Progress | None = None,
+) -> TrainedClassifier:
+    """The classifier of these clips, trained now if no earlier run or other process did.
+
+    Args:
+        clips, split: real clips; trained on `split.train`, chosen on `split.validation`, tested on `split.test`.
+        config: its `model` gives the network's size, its `dataset` the number of classes.
+        seed: another seed gives an independent second classifier.
+        shown: "first frames" trains the same network on still clips; its accuracy should be near chance.
+        progress: told the mini-batches done, their greatest number, and the accuracy so far.
+
+    Raises:
+        UserError: a split too small to train or choose a classifier, or an unwritable cache folder.
+    """
+    facts = _facts(clips, split, config, seed, shown, recipe)
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    path = cache_dir() / "classifiers" / f"{key}.safetensors"
+
+    def make(partial: Path) -> None:
+        network, found = _train(clips, split, config, seed, shown, recipe, progress)
+        tensors = {name: t.contiguous().cpu() for name, t in network.state_dict().items()}
+        details = {**facts, **found, "key": key, "digest": _digest(tensors)}
+        save_file(tensors, partial, {"amc": json.dumps(details, sort_keys=True)})
+
+    make_once(path, make, usable=lambda path: _read(path, key) is not None)
+    kept = _read(path, key)
+    if kept is None:
+        raise UserError(f"{path} was damaged while it was read: run the command again")
+    tensors, details = kept
+    with torch.device("meta"):  # first weights would only be thrown away, and would draw random numbers
+        network = MotionClassifier(config.model, config.dataset.classes)
+    network.load_state_dict(tensors, assign=True)
+    network.eval().requires_grad_(False)
+    return TrainedClassifier(
+        network=network,
+        validation_accuracy=float(details["validation_accuracy"]),
+        test_accuracy=float(details["test_accuracy"]),
+        chance=float(details["chance"]),
+        seed=seed,
+        key=key,
+        details=details,
+    )
+
+
+def predict(network: MotionClassifier, frames: Frames, length: int, *, batch: int = 32) -> npt.NDArray[np.float32]:
+    """Logits (N, c) of clips, in eval mode.
+
+    Every pass takes exactly `batch` clips, the last one filled up, so that a clip's logits do not depend on how many
+    clips were asked about or which ones.
+
+    Args:
+        network: put into eval mode for the duration and left as it was.
+        frames: (N, n, H, W, 3) uint8, n >= T - 4; the last T - 4 are looked at (R15).
+        length: T.
+    """
+    was_training = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    logits = []
+    try:
+        with torch.inference_mode():
+            for start in range(0, len(frames), batch):
+                part = frames[start : start + batch]
+                filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), np.uint8)])
+                video = classifier_input(to_video(filled), length).to(device)
+                logits.append(network(video)[: len(part)].cpu().numpy())
+    finally:
+        network.train(was_training)
+    if not logits:
+        return np.zeros((0, network.classes), np.float32)
+    return np.concatenate(logits)
+
+
+def accuracy(logits: npt.NDArray[np.float32], label: npt.NDArray[np.int64]) -> float:
+    """Fraction of the rows of `logits` (N, c) whose largest entry is the label's (N,)."""
+    return float(np.mean(logits.argmax(axis=1) == label))
+
+
+def _facts(clips: Clips, split: Split, config: Config, seed: int, shown: Shown, recipe: Recipe) -> dict[str, Any]:
+    """All that decides what the classifier will be; hashed, it is the key."""
+    return {
+        "fingerprint": clips.info.fingerprint,
+        "reduction": clips.reduction,
+        "size": config.model.size,
+        "frames": config.model.frames,
+        "classes": config.dataset.classes,
+        "width": config.model.classifier_width,
+        "split_rule": split.rule,
+        "split_seed": split.seed,
+        "split": _parts_digest(split),
+        "shown": shown,
+        "recipe": dataclasses.asdict(recipe),
+        "seed": seed,
+    }
+
+
+def _train(
+    clips: Clips,
+    split: Split,
+    config: Config,
+    seed: int,
+    shown: Shown,
+    recipe: Recipe,
+    progress: Progress | None,
+) -> tuple[MotionClassifier, dict[str, Any]]:
+    """Trains to the best validation accuracy; ties go to the lower validation loss."""
+    started = time.monotonic()
+    length = config.model.frames
+    if len(split.train) < 2 or not len(split.validation) or not len(split.test):
+        raise UserError(
+            f"{len(split.train)} training, {len(split.validation)} validation and {len(split.test)} test clips are too "
+            "few for a motion classifier: give a data set with more clips"
+        )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        network = MotionClassifier(config.model, config.dataset.classes).to(device)
+        optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
+        draw = np.random.default_rng(seed)
+        batch = min(recipe.batch, len(split.train))
+        order = np.zeros(0, np.int64)
+        best: tuple[float, float] = (-1.0, 0.0)  # accuracy, minus loss
+        best_state: dict[str, Tensor] = {}
+        best_step = waited = step = 0
+        while step < recipe.steps and waited < recipe.patience:
+            network.train()
+            for _ in range(min(recipe.evaluate_every, recipe.steps - step)):
+                if len(order) < batch:
+                    order = draw.permutation(split.train)
+                chosen, order = order[:batch], order[batch:]
+                video = classifier_input(_shifted(to_video(_shown(clips, chosen, shown)), recipe.shift, draw), length)
+                label = torch.from_numpy(clips.label[chosen])
+                loss = F.cross_entropy(network(video.to(device)), label.to(device))
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                step += 1
+            score = _score(network, clips, split.validation, shown, length)
+            if score > best:
+                best, best_step, waited = score, step, 0
+                best_state = {name: t.detach().clone() for name, t in network.state_dict().items()}
+            else:
+                waited += 1
+            if progress is not None:
+                progress(step, recipe.steps, f"validation accuracy {best[0]:.1%}")
+    network.load_state_dict(best_state)
+    tested, _ = _score(network, clips, split.test, shown, length)
+    if progress is not None:
+        progress(recipe.steps, recipe.steps, f"validation accuracy {best[0]:.1%}, test accuracy {tested:.1%}")
+    counts = np.bincount(clips.label)
+    return network, {
+        "validation_accuracy": best[0],
+        "test_accuracy": tested,
+        "chance": float(counts.max() / counts.sum()),
+        "clips": {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
+        "steps": step,
+        "best_step": best_step,
+        "seconds": round(time.monotonic() - started, 2),
+        "torch": torch.__version__,
+    }
+
+
+def _shown(clips: Clips, indices: npt.NDArray[np.int64], shown: Shown) -> Frames:
+    frames = clips.frames[indices]
+    if shown == "first frames":
+        return np.repeat(frames[:, :1], frames.shape[1], axis=1)
+    return frames
+
+
+def _shifted(video: Tensor, most: int, draw: np.random.Generator) -> Tensor:
+    """Each clip of (B, T, 3, H, W) moved by up to `most` pixels on either axis, its border repeated."""
+    if most == 0:
+        return video
+    b, t, c, h, w = video.shape
+    padded = F.pad(video.flatten(0, 1), (most,) * 4, mode="replicate").unflatten(0, (b, t))
+    offsets = draw.integers(0, 2 * most + 1, size=(b, 2))
+    return torch.stack([padded[i, ..., y : y + h, x : x + w] for i, (y, x) in enumerate(offsets)])
+
+
+def _score(
+    network: MotionClassifier, clips: Clips, indices: npt.NDArray[np.int64], shown: Shown, length: int
+) -> tuple[float, float]:
+    """Accuracy and minus the cross entropy on the clips at `indices`: larger is better in both."""
+    logits = np.concatenate(
+        [predict(network, _shown(clips, part, shown), length) for part in np.array_split(indices, -(-len(indices) // 256))]
+    )
+    label = clips.label[indices]
+    return accuracy(logits, label), -float(F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(label)))
+
+
+def _parts_digest(split: Split) -> str:
+    """A hash of which clips are where: rule and seed alone would miss a change of the rule's code."""
+    digest = hashlib.sha256()
+    for part in (split.train, split.validation, split.test):
+        digest.update(np.asarray([len(part), *part], "<i8"))
+    return digest.hexdigest()
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """What the cache file holds; None where it is damaged or not what its name says, so that it is made anew."""
+    try:
+        with safe_open(path, "pt") as file:
+            details = json.loads((file.metadata() or {}).get("amc", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, ValueError, OSError):
+        return None
+    if not isinstance(details, dict) or details.get("key") != key or details.get("digest") != _digest(tensors):
+        return None
+    return tensors, details

@@ -1,0 +1,116 @@
+"""Batch normalisation over a mini-batch that mixes the rows of Tables 1 and 2 (R10, R21).
+
+Some rows of a table share a clip or an image up to a late layer: rows 1 and 2 of Table 2 are the same video until
+Dm's last head. Such a clip goes through the network once, and batch norm counts it as often as it occurs, so that
+outputs and gradients equal those of the batch written out in full.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+#: Sizes along the first dimension of the groups of a batch, each with the number of table rows it stands for.
+Rows = tuple[tuple[int, int], ...]
+
+_REDUCE: dict[int, tuple[int, ...]] = {2: (0,), 4: (0, 2, 3)}
+
+
+def times(rows: Rows, factor: int) -> Rows:
+    """The same groups after each sample became `factor` of them (a clip its frames)."""
+    return tuple((size * factor, count) for size, count in rows)
+
+
+class RowBatchNorm(nn.BatchNorm2d):
+    """Batch norm of (N, C) or (N, C, H, W) whose batch is made of groups that stand for several rows each.
+
+    Args:
+        channels: C.
+        mode: `mixed` takes one set of statistics over all rows of the mini-batch; `per_row` takes each row's own (R21).
+    """
+
+    def __init__(self, channels: int, mode: Literal["mixed", "per_row"] = "mixed") -> None:
+        super().__init__(channels)
+        self.mode = mode
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() not in _REDUCE:
+            raise ValueError(f"expected 2 or 4 dimensions, got {input.dim()}")
+
+    def forward(self, input: Tensor, rows: Rows | None = None) -> Tensor:
+        """Normalises `input`; `rows` (training only) lists its groups in order. None: one group, counted once."""
+        if not self.training or rows is None or len(rows) == 1:
+            return super().forward(input)
+        if sum(size for size, _ in rows) != input.shape[0]:
+            raise ValueError(f"the groups {rows} do not add up to a batch of {input.shape[0]}")
+        if self.mode == "per_row":
+            return torch.cat([self._group(part, count) for part, count in _parts(input, rows)])
+        if len({count for _, count in rows}) == 1:
+            return super().forward(input)
+        assert self.running_mean is not None and self.running_var is not None
+        output, mean, variance = _MixedNorm.apply(input, self.weight, self.bias, rows, self.eps)
+        n = sum(size * count for size, count in rows) * input[0, 0].numel()
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum or 0.0)
+            self.running_var.lerp_(variance * (n / max(n - 1, 1)), self.momentum or 0.0)
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
+        return output  # type: ignore[no-any-return]
+
+    def _group(self, part: Tensor, count: int) -> Tensor:
+        output = super().forward(part)
+        if count > 1:  # the row occurs again: the running statistics see it again
+            with torch.no_grad():
+                for _ in range(count - 1):
+                    super().forward(part.detach())
+        return output
+
+
+def _parts(x: Tensor, rows: Rows) -> list[tuple[Tensor, int]]:
+    return [(part, count) for part, (_, count) in zip(x.split([size for size, _ in rows]), rows, strict=True)]
+
+
+class _MixedNorm(torch.autograd.Function):
+    """Batch norm with weighted statistics; returns (output, mean, biased variance)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, rows: Rows, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        pixels = x[0, 0].numel()
+        total = sum(size * count for size, count in rows) * pixels
+        means, variances, shares = [], [], []
+        for part, count in _parts(x, rows):
+            variance, mean = torch.var_mean(part, _REDUCE[x.dim()], correction=0)
+            means.append(mean)
+            variances.append(variance)
+            shares.append(part.shape[0] * pixels * count / total)
+        share = x.new_tensor(shares)[:, None]
+        group_means = torch.stack(means)
+        mean = (share * group_means).sum(0)
+        variance = (share * (torch.stack(variances) + (group_means - mean) ** 2)).sum(0)
+        ctx.save_for_backward(x, weight, mean, variance)
+        ctx.rows, ctx.eps, ctx.total = rows, eps, total
+        output = F.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
+        ctx.mark_non_differentiable(mean, variance)
+        return output, mean, variance
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, mean, variance = ctx.saved_tensors
+        gx, gweight, gbias = torch.ops.aten.native_batch_norm_backward(
+            gradients[0], x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
+        )
+        # With statistics held fixed gx is g * weight / sigma. What mean and variance pass on falls on each element
+        # in proportion to how often its row counts.
+        scale = weight * (variance + ctx.eps).rsqrt() / ctx.total
+        slope = -scale * gweight * (variance + ctx.eps).rsqrt()
+        offset = -scale * gbias - slope * mean
+        shape = (1, -1) + (1,) * (x.dim() - 2)
+        start = 0
+        for size, count in ctx.rows:
+            part = slice(start, start + size)
+            gx[part].addcmul_(x[part], (slope * count).view(shape)).add_((offset * count).view(shape))
+            start += size
+        return gx, gweight, gbias, None, None

@@ -1,0 +1,41 @@
+"""Convolution of a vector that was tiled over a map, without convolving the map.
+
+With zero padding, every output pixel of conv(tile(v)) is a sum of those kernel taps that fall inside the map, so v is
+mixed once for each tap and a fixed 0/1 table adds the taps up.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+
+def tiled_conv(vector: Tensor, weight: Tensor, height: int, width: int) -> Tensor:
+    """conv2d(tile(vector), weight, stride 1, padding kernel // 2) for odd kernels.
+
+    Args:
+        vector: (N, C).
+        weight: (C', C, r, r), r odd.
+        height, width: the map's size in pixels.
+
+    Returns:
+        (N, C', height, width), laid out channels last.
+    """
+    outputs, inputs, rows, columns = weight.shape
+    taps = weight.permute(1, 2, 3, 0).reshape(inputs, rows * columns * outputs)
+    mixed = (vector @ taps).view(-1, rows * columns, outputs)
+    table = _inside(height, width, rows, columns).to(vector)
+    return (table @ mixed).view(-1, height, width, outputs).permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=32)
+def _inside(height: int, width: int, rows: int, columns: int) -> Tensor:
+    """(height * width, rows * columns): 1 where the tap, seen from the pixel, lies in the map."""
+
+    def axis(length: int, kernel: int) -> Tensor:
+        at = torch.arange(length)[:, None] + torch.arange(kernel)[None] - kernel // 2
+        return ((at >= 0) & (at < length)).float()
+
+    return torch.einsum("yr,xc->yxrc", axis(height, rows), axis(width, columns)).reshape(height * width, rows * columns)

@@ -1,0 +1,1 @@
+"""Algorithm 1: objective, step, loop and checkpoints."""

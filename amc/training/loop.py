@@ -1,0 +1,240 @@
+"""The training loop: steps, looks at the validation split, reports, checkpoints. One loop for every method."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from amc import config as configuration
+from amc.config import Config
+from amc.data.conditions import Batches, test_conditions
+from amc.data.prepared import TrainingData
+from amc.errors import UserError
+from amc.evaluation.classifier import TrainedClassifier, predict
+from amc.evaluation.generation import generate_clips
+from amc.training import checkpoint
+from amc.training.average import WeightAverage
+from amc.training.pictures import write_samples
+from amc.training.step import AMCStep
+
+Report = Callable[[int, Mapping[str, float]], bool]
+Curve = list[tuple[int, dict[str, float]]]
+
+VALIDATION_SEED = 0  # of velocities and noise drawn for validation clips: the same for every run, so that runs compare
+_CHECK_EVERY = 20  # steps between two checks that losses are finite
+
+
+class Diverged(FloatingPointError):
+    """A loss is no longer finite."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended.
+
+    Attributes:
+        steps: training steps taken.
+        value: validation accuracy at the last look, a fraction.
+        curve: (step, metrics) of every look.
+        stopped: the receiver of the reports asked to stop early.
+        seconds: training and evaluation, over all sittings.
+    """
+
+    steps: int
+    value: float
+    curve: Curve
+    stopped: bool
+    seconds: float
+
+
+class Run:
+    """One run in memory: networks, their average, and how far it got."""
+
+    def __init__(self, config: Config, data: TrainingData, device: torch.device | None = None) -> None:
+        self.config, self.data = config, data
+        self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.method = AMCStep(config, self.device)
+        decay = config.training.average
+        self.average = WeightAverage(self.method.generator, decay) if decay > 0 else None
+        self.step = 0
+        self.curve: Curve = []
+        self.seconds = 0.0
+
+    @property
+    def generator(self) -> nn.Module:
+        """The network that is evaluated: the average where there is one."""
+        return self.average.network if self.average else self.method.generator
+
+    def save(self, path: Path) -> None:
+        """Writes a checkpoint of this moment."""
+        header = {
+            "config": self.config.to_dict(),
+            "step": self.step,
+            "curve": self.curve,
+            "seconds": self.seconds,
+            "velocity_scale": self.data.velocity_scale,
+            "class_names": list(self.data.clips.info.class_names),
+            "fingerprint": self.data.clips.info.fingerprint,
+            "origin": self.data.clips.info.origin,
+        }
+        tensors = checkpoint.network_tensors(self._networks()) | checkpoint.optimizer_tensors(self.method.optimizers)
+        checkpoint.save(path, tensors, header)
+
+    def load(self, path: Path) -> None:
+        """Goes back to a checkpoint.
+
+        Raises:
+            UserError: it is broken, or of another configuration or data set.
+        """
+        loaded = checkpoint.load(path)
+        self._check_same(loaded.header, path)
+        checkpoint.load_networks(self._networks(), loaded.tensors)
+        checkpoint.load_optimizers(self.method.optimizers, loaded.tensors)
+        self.step = int(loaded.header["step"])
+        self.seconds = float(loaded.header["seconds"])
+        self.curve = [(int(step), dict(metrics)) for step, metrics in loaded.header["curve"]]
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return self.method.networks | ({"average": self.average.network} if self.average else {})
+
+    def _check_same(self, header: Mapping[str, Any], path: Path) -> None:
+        if header["fingerprint"] != self.data.clips.info.fingerprint:
+            raise UserError(f"{path} was trained on other clips: give the same data, or another --out")
+        # A longer budget may go on from a shorter one; nothing else may differ.
+        mine, theirs = self.config.flat(), configuration.from_dict(header["config"]).flat()
+        changed = [name for name in mine if mine[name] != theirs.get(name) and name != "training.steps"]
+        if changed:
+            shown = ", ".join(f"{name} {theirs.get(name)!r} -> {mine[name]!r}" for name in changed)
+            raise UserError(f"{path} was trained with another configuration ({shown}): give another --out")
+
+
+def train(
+    config: Config,
+    data: TrainingData,
+    classifier: TrainedClassifier,
+    *,
+    directory: Path,
+    report: Report,
+    sample_pictures: bool = True,
+    device: torch.device | None = None,
+) -> Result:
+    """Trains to the budget of `config`, going on from the checkpoint in `directory` where there is one.
+
+    Args:
+        directory: takes `checkpoint.safetensors` at every look and `samples/` at the end.
+        report: called at every look with (step, metrics); False means stop. After a resume all earlier looks are
+            reported again first, so a receiver keyed by step misses none and counts none twice.
+        sample_pictures: write a strip and a GIF of generated validation clips at the end.
+
+    Raises:
+        Diverged: a loss is no longer finite.
+        UserError: the checkpoint is of another configuration or data set.
+        OSError: the checkpoint can't be written.
+    """
+    run = Run(config, data, device)
+    path = directory / checkpoint.FILE
+    if path.exists():
+        run.load(path)
+    go_on = True
+    for step, metrics in run.curve:
+        go_on = report(step, metrics) and go_on
+    batches = Batches(config, data, run.device)
+    meter = _Meter()
+    budget = config.training.steps
+    while run.step < budget and go_on:
+        started = time.perf_counter()
+        batch = batches(run.step)
+        meter.data_seconds += time.perf_counter() - started
+        losses = run.method(batch, run.step)
+        if run.average:
+            run.average.update(run.method.generator, run.step)
+        run.step += 1
+        meter.add(losses)
+        if run.step % _CHECK_EVERY == 0:
+            meter.check(run.step)
+        meter.seconds += time.perf_counter() - started
+        if run.step % config.training.evaluate_every == 0 or run.step == budget:
+            metrics = meter.means(run.step)
+            looked = time.perf_counter()
+            metrics |= validate(run, classifier)
+            metrics["time/evaluation_seconds"] = time.perf_counter() - looked
+            run.seconds += meter.seconds + metrics["time/evaluation_seconds"]
+            metrics["time/seconds"] = run.seconds
+            meter = _Meter()
+            run.curve.append((run.step, metrics))
+            # The checkpoint carries its own report: killed in between, the report is made after the resume.
+            run.save(path)
+            go_on = report(run.step, metrics)
+    if sample_pictures and run.step:
+        write_samples(run.generator, config, data, directory / "samples", device=run.device)
+    value = run.curve[-1][1]["val/accuracy"] if run.curve else math.nan
+    return Result(run.step, value, run.curve, stopped=run.step < budget, seconds=run.seconds)
+
+
+def validate(run: Run, classifier: TrainedClassifier) -> dict[str, float]:
+    """Accuracy of the motion classifier on clips generated for the validation split (section 4.1)."""
+    right = hits(run.generator, run.config, run.data, classifier, run.data.split.validation, VALIDATION_SEED)
+    return {"val/accuracy": float(right.mean())}
+
+
+def hits(
+    generator: nn.Module,
+    config: Config,
+    data: TrainingData,
+    classifier: TrainedClassifier,
+    clips: NDArray[np.int64],
+    seed: int,
+) -> NDArray[np.bool_]:
+    """For each clip, whether the classifier sees the class that was asked for in what was generated: (n,)."""
+    conditions = test_conditions(config, data, clips, seed)
+    made = generate_clips(generator, config, data, conditions)
+    logits = predict(classifier.network, made, config.model.frames)
+    result: NDArray[np.bool_] = logits.argmax(1) == data.clips.label[clips]
+    return result
+
+
+def score_test(
+    config: Config, data: TrainingData, classifier: TrainedClassifier, directory: Path, *, seed: int = 1
+) -> dict[str, float]:
+    """Accuracy on the test split of the run that ended in `directory`. Nothing may be selected by it."""
+    run = Run(config, data)
+    run.load(directory / checkpoint.FILE)
+    right = hits(run.generator, config, data, classifier, data.split.test, seed)
+    return {"test/accuracy": float(right.mean()), "test/clips": float(len(right)), "test/correct": float(right.sum())}
+
+
+class _Meter:
+    """Means of losses between two looks, kept on the device."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+        self.seconds = 0.0
+        self.data_seconds = 0.0
+
+    def add(self, losses: Mapping[str, Tensor]) -> None:
+        self.count += 1
+        for name, value in losses.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def check(self, step: int) -> None:
+        bad = [name for name, value in self.sums.items() if not math.isfinite(float(value))]
+        if bad:
+            raise Diverged(f"{', '.join(sorted(bad))} not finite by step {step}")
+
+    def means(self, step: int) -> dict[str, float]:
+        self.check(step)
+        means = {name: float(value) / self.count for name, value in self.sums.items()}
+        return means | {
+            "time/step_seconds": self.seconds / self.count,
+            "time/data_seconds": self.data_seconds / self.count,
+        }

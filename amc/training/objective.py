@@ -1,0 +1,144 @@
+"""Tables 1 and 2 as data, and the loss terms of Eqs. 3 to 8.
+
+Which rows and terms a run has is resolved here, once, from its ablation switches; the step iterates over what is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from amc.config import Config, Readings
+
+Condition = Literal["matched", "appearance", "motion"]  # which condition is a mismatched one
+Critic = Literal["appearance", "motion"]
+
+
+@dataclass(frozen=True)
+class GeneratorRow:
+    """A row of Table 1: the video made under it is G(z | ya or ya', ym or ym')."""
+
+    output: Condition
+
+
+@dataclass(frozen=True)
+class DiscriminatorRow:
+    """A row of Table 2 for one discriminator."""
+
+    clip: Literal["real"] | Condition  # the real video, or the generator's output of that row
+    mismatched: bool  # the discriminator is shown y' instead of y
+    real: bool  # label in the discriminator's step
+    weight: float  # Alg. 1 line 7 (R12)
+    fools: bool  # takes part in the generator's step, labelled real
+    auxiliary: bool  # class and velocity losses apply (R19)
+
+
+TABLE_1 = (GeneratorRow("matched"), GeneratorRow("appearance"), GeneratorRow("motion"))
+
+
+def _table_2(critic: Critic) -> tuple[DiscriminatorRow, ...]:
+    aux = critic == "motion"
+    return (
+        DiscriminatorRow("real", mismatched=False, real=True, weight=1.0, fools=False, auxiliary=aux),
+        DiscriminatorRow("real", mismatched=True, real=False, weight=0.5, fools=False, auxiliary=False),
+        DiscriminatorRow("matched", mismatched=False, real=False, weight=0.25, fools=True, auxiliary=aux),
+        DiscriminatorRow(critic, mismatched=True, real=False, weight=0.25, fools=True, auxiliary=aux),
+    )
+
+
+TABLE_2: dict[Critic, tuple[DiscriminatorRow, ...]] = {"appearance": _table_2("appearance"), "motion": _table_2("motion")}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is left of the objective in a run.
+
+    Attributes:
+        critics: the discriminators present, each with its rows of Table 2 and its margin rho.
+        outputs: the rows of Table 1 that some loss uses, in Table 1's order.
+        l1, gram, rank, aux: whether each term is there.
+    """
+
+    critics: dict[Critic, tuple[DiscriminatorRow, ...]]
+    outputs: tuple[Condition, ...]
+    l1: bool
+    gram: bool
+    rank: frozenset[Critic]
+    aux: bool
+
+
+def resolve(config: Config) -> Terms:
+    """The rows and terms that `config.switches` leave (Table 4, arm by arm)."""
+    on = config.switches
+    present: dict[Critic, bool] = {"appearance": on.da, "motion": on.dm}
+    sees: dict[Critic, bool] = {"appearance": on.ya, "motion": on.ym}
+    aux = on.ldaux and on.dm
+    critics: dict[Critic, tuple[DiscriminatorRow, ...]] = {}
+    for critic, rows in TABLE_2.items():
+        if present[critic]:
+            # Without its condition a discriminator can't be shown a mismatched one.
+            kept = rows if on.mismatched and sees[critic] else tuple(row for row in rows if not row.mismatched)
+            critics[critic] = _rescaled(kept)
+    used = {row.clip for rows in critics.values() for row in rows} | {"matched"}
+    return Terms(
+        critics=critics,
+        outputs=tuple(row.output for row in TABLE_1 if row.output in used),
+        l1=on.lgaux,
+        gram=on.lgaux and bool(critics),
+        rank=frozenset(c for c, rows in critics.items() if on.lrank and any(r.mismatched for r in rows)),
+        aux=aux,
+    )
+
+
+def _rescaled(rows: tuple[DiscriminatorRow, ...]) -> tuple[DiscriminatorRow, ...]:
+    """Weights of the fake rows scaled to sum to 1, as they do with all four (R12)."""
+    total = sum(row.weight for row in rows if not row.real)
+    return tuple(row if row.real else replace(row, weight=row.weight / total) for row in rows)
+
+
+def smoothing(readings: Readings, step: int) -> float:
+    """What is taken off the real label at a step (R6): starts high, shrinks every mini-batch, ends at 0."""
+    return max(0.0, readings.smoothing_start - readings.smoothing_decrement * step)
+
+
+def cross_entropy(logits: Tensor, target: float) -> Tensor:
+    """Mean of -[target log s + (1 - target) log(1 - s)] with s = sigmoid(logits), (N,) to ()."""
+    return (target * F.softplus(-logits) + (1 - target) * F.softplus(logits)).mean()
+
+
+def reconstruction(clip: Tensor, generated: Tensor, reduction: Literal["sum_frames", "mean"]) -> Tensor:
+    """L1 term of Eq. 8 (R4).
+
+    Args:
+        clip, generated: (B, T-1, 3, H, W), frames 2 ... T.
+        reduction: `sum_frames` sums over frames the mean over pixels and channels; `mean` takes the mean of all.
+    """
+    difference = F.l1_loss(generated, clip)
+    return difference * clip.shape[1] if reduction == "sum_frames" else difference
+
+
+def ranking(closer: Tensor, farther: Tensor, margin: float) -> Tensor:
+    """Mean over clips of max(0, rho - d- + d+) (Eq. 3), (B,) and (B,) to ()."""
+    return F.relu(margin - farther + closer).mean()
+
+
+def auxiliary(
+    velocity: Tensor, classes: Tensor, motion: Tensor, class_count: int
+) -> tuple[Tensor, Tensor]:
+    """Class and velocity losses of one row (Eq. 7, R5).
+
+    Args:
+        velocity: (B, T-1, 2k), predicted.
+        classes: (B, c), logits.
+        motion: (B, T-1, q), the condition they should show.
+        class_count: c.
+
+    Returns:
+        cross entropy and mean square error, both ().
+    """
+    label, target = motion[:, 0, :class_count], motion[..., class_count:]
+    return F.cross_entropy(classes, label), F.mse_loss(velocity, target)

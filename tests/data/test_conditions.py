@@ -1,0 +1,97 @@
+"""Conditions and batches: what is matched, what is not, and that a step's batch is a function of seed and step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amc.data.conditions import Batches, motion_condition, test_conditions, to_frames, to_video
+from tests.toy import toy_clips, toy_config, toy_data
+
+
+def test_motion_condition_repeats_the_class_beside_each_velocity() -> None:
+    velocity = torch.tensor([[[0.5, -1.0], [0.0, 0.25]]])
+    ym = motion_condition(torch.tensor([2]), velocity, 3)
+    assert ym.tolist() == [[[0, 0, 1, 0.5, -1.0], [0, 0, 1, 0.0, 0.25]]]
+
+
+def test_frames_survive_the_way_to_floats_and_back() -> None:
+    frames = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+    video = to_video(frames)
+    assert video.shape == (1, 3, 16, 16)
+    assert (float(video.min()), float(video.max())) == (-1.0, 1.0)
+    assert np.array_equal(to_frames(video), frames)
+
+
+@settings(deadline=None, max_examples=25)
+@given(step=st.integers(0, 10_000), seed=st.integers(0, 2**31))
+def test_a_batch_is_a_function_of_seed_and_step(step: int, seed: int) -> None:
+    config, data = replace(toy_config(), seed=seed), toy_data()
+    first, again = Batches(config, data), Batches(config, data)
+    again(step + 7)  # what was asked before must not matter
+    one, two = first(step), again(step)
+    for name in ("clip", "motion", "other_appearance", "other_motion", "noise", "centres"):
+        assert torch.equal(getattr(one, name), getattr(two, name)), name
+
+
+def test_mismatched_conditions_differ_in_class_and_in_subject() -> None:
+    config, data = toy_config(), toy_data()
+    batches = Batches(config, data)
+    backgrounds = {20 + 15 * s for s in np.unique(data.clips.subject[data.split.train])}
+    for step in range(30):
+        batch = batches(step)
+        assert not (batch.motion[:, 0, :2] * batch.other_motion[:, 0, :2]).any()
+        own, other = (to_frames(x)[:, -1, -1, 0] for x in (batch.appearance, batch.other_appearance))
+        assert (own != other).all()
+        assert set(own.tolist()) | set(other.tolist()) <= backgrounds  # training subjects alone
+        assert int(batch.centres.min()) >= 1
+        assert int(batch.centres.max()) <= config.model.frames - 2
+
+
+def test_an_epoch_shows_every_training_clip_at_most_once() -> None:
+    config, data = toy_config(), toy_data()
+    batches = Batches(config, data)
+    steps = len(data.split.train) // config.training.batch
+    seen = np.concatenate([batches._order(step) for step in range(steps)])
+    assert len(set(seen.tolist())) == len(seen)
+    assert set(seen.tolist()) <= set(data.split.train.tolist())
+    assert not np.array_equal(batches._order(0), batches._order(steps))
+
+
+def test_any_mismatch_may_hit_the_same_class() -> None:
+    config = toy_config()
+    config = replace(config, readings=replace(config.readings, mismatched_motion="any", mismatched_appearance="any"))
+    batches = Batches(config, toy_data())
+    same = [bool((b.motion[:, 0, :2] * b.other_motion[:, 0, :2]).any()) for b in map(batches, range(10))]
+    assert any(same)
+
+
+def test_test_conditions_take_velocities_from_training_clips_of_the_class() -> None:
+    config, data = toy_config(), toy_data()
+    drawn = test_conditions(config, data, data.split.test, seed=3)
+    assert set(drawn.velocity_of.tolist()) <= set(data.split.train.tolist())
+    assert np.array_equal(data.clips.label[drawn.velocity_of], data.clips.label[data.split.test])
+    assert not np.array_equal(drawn.noise[0], drawn.noise[1])
+
+
+def test_test_conditions_of_a_clip_do_not_depend_on_the_others() -> None:
+    config, data = toy_config(), toy_data()
+    every = test_conditions(config, data, data.split.test, seed=3)
+    one = test_conditions(config, data, data.split.test[2:3], seed=3)
+    assert one.velocity_of[0] == every.velocity_of[2]
+    assert np.array_equal(one.noise[0], every.noise[2])
+    other = test_conditions(config, data, data.split.test, seed=4)
+    assert not np.array_equal(other.noise, every.noise)
+
+
+@pytest.mark.parametrize("subjects", [1, 2])
+def test_few_subjects_still_give_batches(subjects: int) -> None:
+    clips = toy_clips(subjects=subjects, repetitions=8)
+    data = toy_data(clips=clips)
+    assert data.split.rule == "source"
+    Batches(toy_config(), data)(0)

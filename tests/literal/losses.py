@@ -1,0 +1,63 @@
+"""The loss terms as the paper's equations and the readings write them, for one row of a table at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def gram_spatial(omega: Tensor) -> Tensor:
+    """Eq. 2: omega (N, M) to omega' omega / NM, (M, M)."""
+    n, m = omega.shape
+    return omega.T @ omega / (n * m)
+
+
+def gram_channel(omega: Tensor) -> Tensor:
+    """The other setting of R1: omega omega' / NM, (N, N)."""
+    n, m = omega.shape
+    return omega @ omega.T / (n * m)
+
+
+def perceptual_distance(first: Sequence[Tensor], second: Sequence[Tensor], gram: str) -> Tensor:
+    """d_j (Eq. 1) between the videos of a batch, (B,).
+
+    Args:
+        first, second: the j-th layer's maps (B, C, H, W) of each frame of the two videos.
+        gram: "spatial" or "channel" (R1).
+    """
+    matrix = {"spatial": gram_spatial, "channel": gram_channel}[gram]
+    distances = []
+    for clip in range(len(first[0])):
+        # Channels of all frames above one another: N = T C rows, M = H W columns.
+        omega_1 = torch.cat([frame[clip].flatten(1) for frame in first])
+        omega_2 = torch.cat([frame[clip].flatten(1) for frame in second])
+        distances.append(torch.linalg.matrix_norm(matrix(omega_1) - matrix(omega_2), ord="fro"))
+    return torch.stack(distances)
+
+
+def hinge(d_plus: Tensor, d_minus: Tensor, rho: float) -> Tensor:
+    """One term of Eq. 3, mean over the batch."""
+    return torch.clamp(rho - d_minus + d_plus, min=0).mean()
+
+
+def log_likelihood(s: Tensor, label: float) -> Tensor:
+    """label log(s) + (1 - label) log(1 - s), mean over the batch: log(s) for real, log(1 - s) for fake (line 7)."""
+    return (label * torch.log(s) + (1 - label) * torch.log(1 - s)).mean()
+
+
+def class_loss(y: Tensor, predicted: Tensor) -> Tensor:
+    """- sum_i y_i log l_i (line 9), mean over the batch; both (B, c), one-hot and probabilities."""
+    return -(y * torch.log(predicted)).sum(dim=1).mean()
+
+
+def velocity_loss(y: Sequence[Tensor], predicted: Sequence[Tensor]) -> Tensor:
+    """Mean square error over time, coordinates and batch (R5); (B, 2k) at each step."""
+    return torch.stack([((a - b) ** 2).mean() for a, b in zip(y, predicted, strict=True)]).mean()
+
+
+def reconstruction_loss(x: Sequence[Tensor], generated: Sequence[Tensor], reduction: str) -> Tensor:
+    """Line 15: sum over frames of L1 as a mean over pixels and channels (R4), or a mean over frames too; mean over the batch."""
+    of_frames = torch.stack([(a - b).abs().mean() for a, b in zip(x, generated, strict=True)])
+    return {"sum_frames": of_frames.sum, "mean": of_frames.mean}[reduction]()

@@ -1,0 +1,50 @@
+"""Small clips made for tests: squares that move in a direction of their class."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from amc.config import Config, DatasetSpec, TrainingConfig, configure
+from amc.data.clipfile import ClipInfo
+from amc.data.clips import Clips
+from amc.data.prepared import TrainingData, velocities, velocity_scale
+from amc.data.splits import make_split
+
+
+def toy_config(**training: int | float) -> Config:
+    """A configuration at smoke size for `toy_clips`: 2 classes, 2 keypoints, 16x16 pixels, T = 8."""
+    config = configure("toy", "smoke", spec=DatasetSpec("toy", classes=2, keypoints=2))
+    values = {"batch": 4, "steps": 6, "evaluate_every": 2} | training
+    return replace(config, training=TrainingConfig(**values))  # type: ignore[arg-type]
+
+
+def toy_clips(subjects: int = 6, repetitions: int = 4, size: int = 16, frames: int = 8) -> Clips:
+    """Clips of a bright square that moves right (class 0) or down (class 1), one background a subject."""
+    rng = np.random.default_rng(5)
+    rows = [(c, s) for s in range(subjects) for c in range(2) for _ in range(repetitions)]
+    n = len(rows)
+    video = np.zeros((n, frames, size, size, 3), np.uint8)
+    points = np.zeros((n, frames, 2, 2), np.float32)
+    for i, (c, s) in enumerate(rows):
+        video[i] = 20 + 15 * s
+        start = int(rng.integers(1, 3))
+        for t in range(frames):
+            x, y = (start + t, 4) if c == 0 else (start, 4 + t)
+            video[i, t, y : y + 3, x : x + 3] = 230
+            points[i, t] = [(x + 1, y + 1), (8, 8)]
+    label, subject = (np.array([row[j] for row in rows], np.int64) for j in (0, 1))
+    info = ClipInfo("toy", "procedural", ("right", "down"), ("square", "centre"), (), {"tool": "toy"}, "0" * 64)
+    valid = np.ones(points.shape[:3], np.bool_)
+    return Clips(video, points, valid, label, subject, np.arange(n, dtype=np.int64), info, "")
+
+
+def toy_data(config: Config | None = None, clips: Clips | None = None) -> TrainingData:
+    """`toy_clips`, split by subject, with velocities scaled as in training."""
+    config = config or toy_config()
+    clips = clips or toy_clips()
+    split = make_split(clips.label, clips.subject, clips.source_clip, rule="subject", seed=0)
+    raw = velocities(clips.keypoints, clips.keypoints_valid)
+    scale = velocity_scale(raw[split.train], config.readings.velocity_quantile)
+    return TrainingData(clips, split, np.clip(raw / scale, -1, 1).astype(np.float32), scale)

@@ -1,0 +1,152 @@
+"""The loop: exact resumption, reports, stopping, divergence; and that it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from amc.config import Config, with_overrides
+from amc.data.prepared import TrainingData
+from amc.errors import UserError
+from amc.evaluation.classifier import TrainedClassifier, cached_classifier
+from amc.training import checkpoint
+from amc.training.loop import Diverged, Run, hits, score_test, train
+from tests.toy import toy_config, toy_data
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingData:
+    return toy_data()
+
+
+@pytest.fixture(scope="module")
+def classifier(data: TrainingData) -> TrainedClassifier:
+    return cached_classifier(data.clips, data.split, toy_config())
+
+
+def tensors(directory: Path) -> Mapping[str, torch.Tensor]:
+    return checkpoint.load(directory / checkpoint.FILE).tensors
+
+
+def always(step: int, metrics: Mapping[str, float]) -> bool:
+    return True
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_ten_steps_saved_and_ten_more_equal_twenty(
+    tmp_path: Path, data: TrainingData, classifier: TrainedClassifier, average: float
+) -> None:
+    config = toy_config(steps=20, evaluate_every=5, average=average)
+    whole = train(config, data, classifier, directory=tmp_path / "whole", report=always, sample_pictures=False)
+    half = with_overrides(config, {"training.steps": 10})
+    train(half, data, classifier, directory=tmp_path / "parts", report=always, sample_pictures=False)
+    seen: list[int] = []
+    parts = train(
+        config,
+        data,
+        classifier,
+        directory=tmp_path / "parts",
+        report=lambda step, metrics: seen.append(step) is None,
+        sample_pictures=False,
+    )
+    assert seen == [5, 10, 15, 20]  # earlier looks are reported again
+    one, two = tensors(tmp_path / "whole"), tensors(tmp_path / "parts")
+    assert one.keys() == two.keys()
+    for name in one:
+        assert torch.equal(one[name], two[name]), name
+    assert whole.steps == parts.steps == 20
+    assert [m["val/accuracy"] for _, m in whole.curve] == [m["val/accuracy"] for _, m in parts.curve]
+    assert [m["loss/l1"] for _, m in whole.curve] == [m["loss/l1"] for _, m in parts.curve]
+
+
+def test_a_kill_between_two_looks_loses_only_the_steps_since(
+    tmp_path: Path, data: TrainingData, classifier: TrainedClassifier
+) -> None:
+    config = toy_config(steps=9, evaluate_every=3)
+    train(config, data, classifier, directory=tmp_path / "whole", report=always, sample_pictures=False)
+
+    class Killed(Exception):
+        pass
+
+    def killer(step: int, metrics: Mapping[str, float]) -> bool:
+        if step == 6:
+            raise Killed
+        return True
+
+    with pytest.raises(Killed):
+        train(config, data, classifier, directory=tmp_path / "cut", report=killer)
+    seen: list[int] = []
+    train(config, data, classifier, directory=tmp_path / "cut", report=lambda s, m: seen.append(s) is None)
+    assert seen == [3, 6, 9]
+    one, two = tensors(tmp_path / "whole"), tensors(tmp_path / "cut")
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_report_that_says_stop_stops(tmp_path: Path, data: TrainingData, classifier: TrainedClassifier) -> None:
+    result = train(toy_config(), data, classifier, directory=tmp_path, report=lambda step, metrics: False)
+    assert (result.steps, result.stopped) == (2, True)
+    assert (tmp_path / "samples" / "strip.png").stat().st_size > 0
+    assert (tmp_path / "samples" / "clips.gif").stat().st_size > 0
+
+
+def test_equal_seeds_give_equal_runs_and_others_do_not(
+    tmp_path: Path, data: TrainingData, classifier: TrainedClassifier
+) -> None:
+    config = toy_config(steps=4)
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(replace(config, seed=seed), data, classifier, directory=tmp_path / name, report=always, sample_pictures=False)
+    a, b, c = (tensors(tmp_path / name) for name in "abc")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not torch.equal(a["generator.decoder.conv1.weight"], c["generator.decoder.conv1.weight"])
+
+
+def test_losses_that_are_not_finite_end_the_run_by_name(
+    tmp_path: Path, data: TrainingData, classifier: TrainedClassifier
+) -> None:
+    config = with_overrides(toy_config(steps=40), {"optimizer.lr_generator": 1e30})
+    with pytest.raises(Diverged, match="not finite by step"):
+        train(config, data, classifier, directory=tmp_path, report=always)
+
+
+def other_width(config: Config) -> Config:
+    return with_overrides(config, {"model.width": 0.125})
+
+
+def test_a_checkpoint_of_another_configuration_is_refused_with_the_difference(
+    tmp_path: Path, data: TrainingData, classifier: TrainedClassifier
+) -> None:
+    config = toy_config(steps=2)
+    train(config, data, classifier, directory=tmp_path, report=always, sample_pictures=False)
+    with pytest.raises(UserError, match=r"model\.width 0\.0625 -> 0\.125"):
+        train(other_width(config), data, classifier, directory=tmp_path, report=always)
+    changed = replace(data, clips=replace(data.clips, info=replace(data.clips.info, fingerprint="1" * 64)))
+    with pytest.raises(UserError, match="other clips"):
+        train(config, changed, classifier, directory=tmp_path, report=always)
+
+
+def test_the_score_of_a_checkpoint_does_not_depend_on_the_clips_beside_it(
+    tmp_path: Path, data: TrainingData, classifier: TrainedClassifier
+) -> None:
+    config = toy_config(steps=4)
+    train(config, data, classifier, directory=tmp_path, report=always, sample_pictures=False)
+    run = Run(config, data)
+    run.load(tmp_path / checkpoint.FILE)
+    every = hits(run.generator, config, data, classifier, data.split.test, 0)
+    alone = [hits(run.generator, config, data, classifier, data.split.test[i : i + 1], 0)[0] for i in range(len(every))]
+    assert every.tolist() == alone
+    scored = score_test(config, data, classifier, tmp_path)
+    assert scored["test/clips"] == len(data.split.test)
+    assert scored["test/accuracy"] == pytest.approx(scored["test/correct"] / scored["test/clips"])
+
+
+def test_the_generator_learns_to_reconstruct(tmp_path: Path, data: TrainingData, classifier: TrainedClassifier) -> None:
+    config = toy_config(steps=120, evaluate_every=20, batch=8)
+    result = train(config, data, classifier, directory=tmp_path, report=always, sample_pictures=False)
+    losses = [metrics["loss/l1"] for _, metrics in result.curve]
+    assert losses[-1] < 0.6 * losses[0]
+    assert np.isfinite(losses).all()

@@ -1,0 +1,67 @@
+"""Checkpoint folders: one an attempt, so that a worker that was given up on can't spoil its successor's.
+
+A new attempt starts from a copy of the newest earlier one. Only running trials, interrupted ones and the best few keep
+theirs, which bounds the disk; sample pictures of every trial are kept apart.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from analysis.records import COMPLETE, OPEN, TrialRow
+from tuning.sources import CONFIRM
+
+KEEP = 3  # best trials whose checkpoints stay
+
+
+def attempt_folder(folder: Path, key: str, attempt: int) -> Path:
+    """Where attempt `attempt` (from 1) of a trial keeps its checkpoint."""
+    return folder / key / f"attempt-{attempt}"
+
+
+def inherit(directory: Path) -> Path | None:
+    """Fills a new attempt's folder from the newest earlier attempt that left something; returns which.
+
+    The earlier attempt's worker may still be alive for a moment and replace its files during the copy. Whoever reads
+    a checkpoint checks that its parts belong together, and starts afresh where they don't.
+    """
+    if directory.exists():
+        return None
+    number = int(directory.name.rsplit("-", 1)[1])
+    for earlier in range(number - 1, 0, -1):
+        source = directory.with_name(f"attempt-{earlier}")
+        if source.is_dir() and any(source.iterdir()):
+            partial = directory.with_name(f".{directory.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            # Files under construction belong to their writer.
+            shutil.copytree(source, partial, ignore=shutil.ignore_patterns(".*", "*.partial", "*.tmp"))
+            partial.rename(directory)
+            return source
+    directory.mkdir(parents=True, exist_ok=True)
+    return None
+
+
+def kept(trials: Iterable[TrialRow], keep: int = KEEP) -> set[str]:
+    """Keys of the trials whose checkpoints stay: those not ended, and the best `keep` that are complete."""
+    trials = list(trials)
+    complete = [t for t in trials if t.state == COMPLETE and t.role != CONFIRM and t.value is not None]
+    ranked = sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))
+    return {trial.key for trial in ranked[:keep]} | {trial.key for trial in trials if trial.state in OPEN}
+
+
+def tidy(folder: Path, trials: Sequence[TrialRow], keep: int = KEEP) -> None:
+    """Deletes what `kept` does not name, and all but the last attempt of what it does."""
+    if not folder.is_dir():
+        return
+    stays = kept(trials, keep)
+    attempts = {trial.key: trial.attempts for trial in trials if trial.state not in OPEN}
+    for trial_folder in folder.iterdir():
+        if trial_folder.name not in stays:
+            shutil.rmtree(trial_folder, ignore_errors=True)
+            continue
+        last = attempts.get(trial_folder.name)
+        for attempt in trial_folder.iterdir() if last is not None else ():
+            if attempt.name != f"attempt-{last}":
+                shutil.rmtree(attempt, ignore_errors=True)

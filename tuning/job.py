@@ -1,0 +1,66 @@
+"""What a worker is given, and what it gives back. Both travel as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+Report = Callable[[int, Mapping[str, float]], bool]
+"""`report(step, metrics)` tells the study how the trial stands; False means: stop now, this trial is not worth more."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at one trial.
+
+    Attributes:
+        trainable: `package.module:function`, called as `function(job, report, directory)`.
+        params: dotted names that the search chose; `config` is complete and has them in it.
+        directory: of this attempt's checkpoints.
+        samples: where pictures are kept that outlive the checkpoints.
+        settings: what the trainable needs besides the configuration, such as where the data are.
+    """
+
+    study: str
+    key: str
+    role: str
+    attempt: int
+    trainable: str
+    config: Mapping[str, Any]
+    params: Mapping[str, Any]
+    seed: int
+    budget: int
+    directory: str
+    samples: str
+    log: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def dumps(self) -> str:
+        """As one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def loads(text: str) -> Job:
+        """The inverse of `dumps`."""
+        return Job(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended by itself.
+
+    Attributes:
+        value: the objective, where the trial ran to its end.
+        scores: measured once at the end, such as accuracy on the test split.
+        failure: why it failed; empty if it did not.
+    """
+
+    value: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    failure: str = ""
+
+
+Trainable = Callable[[Job, Report, Path], Outcome]

@@ -1,0 +1,67 @@
+"""What runs on Ray's side of a trial: an actor that hands jobs to a trial server of its own.
+
+The actor imports neither torch nor the trial's code; its server does, once, and forks a child for each job. That is
+what makes Ray Tune's reuse of actors safe here: nothing that a trial leaves in memory reaches the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ray import tune
+
+from tuning.job import Job, Outcome
+from tuning.worker import Died, Reported, Worker
+
+REPORT, END, DIED, IDLE = "report", "end", "died", "idle"
+_IDLE_SECONDS = 0.05
+
+
+class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
+    """Runs the job in its configuration; each result is one message of the job, told by its `kind`.
+
+    Tune's wish for the next result is the job's permission to go on. After the job's end results are idle until Tune
+    takes the actor away or gives it the next job.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Starts the first job; called by Tune."""
+        self.worker = Worker(config["modules"], config["threads"])
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Starts the next job; called by Tune. An unfinished one has been pruned."""
+        self.worker.stop()
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """The job's next message; called by Tune."""
+        if self.over:
+            time.sleep(_IDLE_SECONDS)
+            return {"kind": IDLE}
+        if self.asked:
+            self.worker.answer(True)
+        message = self.worker.next()
+        self.asked = isinstance(message, Reported)
+        self.over = not self.asked
+        if isinstance(message, Reported):
+            return {"kind": REPORT, "at": message.step, "metrics": message.metrics}
+        if isinstance(message, Died):
+            return {"kind": DIED, "reason": message.reason}
+        return {"kind": END, "outcome": _plain(message)}
+
+    def cleanup(self) -> None:
+        """Called by Tune when the actor goes: a pruned job may finish its pictures, an interrupted one may not."""
+        if self.asked and not self.over:
+            self.worker.stop()
+        self.worker.close()
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self.asked = self.over = False
+        self.worker.start(Job.loads(config["job"]))
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    return {"value": outcome.value, "scores": dict(outcome.scores), "failure": outcome.failure}
