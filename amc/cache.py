@@ -77,11 +77,11 @@ def _partial(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
         partial.unlink(missing_ok=True)
         # Asked now, not after an hour's work.
         partial.touch()
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     try:

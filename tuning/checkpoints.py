@@ -10,7 +10,8 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from analysis.records import COMPLETE, OPEN, TrialRow
+from analysis.record_schema import COMPLETE, OPEN
+from analysis.records import TrialRow
 from tuning.sources import CONFIRM
 
 KEEP = 3  # best trials whose checkpoints stay

@@ -6,13 +6,13 @@ says how it ended. All state is in the record, so an engine that is made again a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.records import COMPLETE, ENDED, FAILED, OPEN, PRUNED, WAITING, TrialRow
+from analysis.record_schema import COMPLETE, ENDED, FAILED, OPEN, PRUNED, WAITING
+from analysis.records import TrialRow
 from tuning import checkpoints
 from tuning.job import Job, Outcome
 from tuning.pruners import Pruner
@@ -48,7 +48,7 @@ class Watcher:
     """Is told what happens; the default ignores it."""
 
     def began(self, trial: TrialRow) -> None:
-        """An attempt was handed out."""
+        """An attempt began in its process."""
 
     def reported(self, trial: TrialRow, step: int, metrics: Mapping[str, float]) -> None:
         """A report arrived."""
@@ -63,21 +63,24 @@ class Engine:
     def __init__(self, record: Record, plan: Plan, watchers: Sequence[Watcher] = ()) -> None:
         self.record, self.plan, self.watchers = record, plan, watchers
         self.stopping = False  # set from outside: no new jobs
-        self.last_report = time.monotonic()
         record.adopt(plan.study)
-        self._tidy()
+        self.tidy()
 
     def next_job(self) -> Job | None:
-        """The next attempt to run, already RUNNING on record: an interrupted trial, else a new one; None if none now."""
+        """The next attempt to run, already RUNNING on record; None if there is none now."""
         if self.stopping or not self.stocked():
             return None
         waiting = [trial for trial in self.trials() if trial.state == WAITING]
         # Interrupted trials first, and searching before confirming.
         chosen = min(waiting, key=lambda trial: (trial.attempts == 0, trial.role != TRIAL, trial.number))
-        trial = self.record.begin(self.plan.study, chosen.key)
+        return self._job(self.record.begin(self.plan.study, chosen.key))
+
+    def began(self, job: Job) -> None:
+        """Takes the beginning of a job: its process is up."""
+        self.record.started(self.plan.study, job.key, job.attempt)
+        trial = self.record.trial(self.plan.study, job.key)
         for watcher in self.watchers:
             watcher.began(trial)
-        return self._job(trial)
 
     def stocked(self) -> bool:
         """Whether a trial waits to be run; a source is asked for one if not."""
@@ -173,11 +176,12 @@ class Engine:
         if after.state == before.state:
             return
         if after.state in ENDED:
-            self._tidy()
+            self.tidy()
         for watcher in self.watchers:
             watcher.ended(after)
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
+        """Deletes checkpoints that nothing needs any more."""
         checkpoints.tidy(self.plan.folder / "checkpoints", self.trials())
 
     def _job(self, trial: TrialRow) -> Job:

@@ -12,6 +12,7 @@ def run_here(engine: Engine) -> None:
     """Runs jobs until the engine has no more."""
     while (job := engine.next_job()) is not None:
         running = job
+        engine.began(running)
 
         def report(step: int, metrics: Mapping[str, float]) -> bool:
             return engine.report(running, step, metrics)  # noqa: B023  # called before the next round only

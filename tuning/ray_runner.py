@@ -7,14 +7,14 @@ record alone. Nothing of Tune's own state is kept: its folder is temporary, and 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 # Read by Ray when it is imported, and inherited by its processes.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -32,7 +32,7 @@ from ray.tune.search import Searcher
 from amc.errors import UserError
 from tuning.engine import Engine
 from tuning.job import Job, Outcome
-from tuning.ray_worker import DIED, END, REPORT, TrialActor
+from tuning.ray_worker import BEGAN, DIED, END, REPORT, TrialActor
 
 OBJECT_STORE = 128 * 1024**2  # bytes; jobs and reports are small
 
@@ -76,7 +76,9 @@ def resources(workers: int | None, cpus: int | None, gpus: float | None, *, devi
         room = min(room, int(devices // gpus) if gpus >= 1 else devices * int(1 / gpus))
     workers = room if workers is None else workers
     if workers > room:
-        raise UserError(f"--workers {workers}: this machine has room for {room} such trials at once; ask for at most {room}")
+        raise UserError(
+            f"--workers {workers}: this machine has room for {room} such trials at once; ask for at most {room}"
+        )
     return Resources(workers, cpus, gpus)
 
 
@@ -87,19 +89,23 @@ def local_ray(wanted: Resources, *, devices: int) -> Iterator[None]:
     known = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     # Ray's processes inherit it, so workers find the packages wherever the command was started from.
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(known))
-    ray.init(
-        address="local",
-        num_cpus=wanted.workers * wanted.cpus,
-        num_gpus=devices,
-        object_store_memory=OBJECT_STORE,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    # Not in the folder of all Ray sessions, where each would stay. Not under $TMPDIR either: the path of a Unix socket
+    # may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="amc-ray-", dir="/tmp", ignore_cleanup_errors=True) as session:
+        ray.init(
+            address="local",
+            num_cpus=wanted.workers * wanted.cpus,
+            num_gpus=devices,
+            object_store_memory=OBJECT_STORE,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _temp_dir=session,
+        )
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 def run_on_ray(engine: Engine, wanted: Resources, modules: list[str], *, stopping: Callable[[], bool]) -> None:
@@ -108,11 +114,11 @@ def run_on_ray(engine: Engine, wanted: Resources, modules: list[str], *, stoppin
     Args:
         modules: what each worker's trial server imports before its first trial.
     """
-    slots = Slots(engine, wanted.workers, modules, wanted.cpus)
+    slots = Slots(engine, wanted.workers, modules, wanted.cpus, stopping)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(wanted.workers)  # else workers are started one after the other
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     logging.getLogger("ray.air").setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="amc-ray-") as storage:
+    with tempfile.TemporaryDirectory(prefix="amc-tune-") as storage:
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, {"cpu": wanted.cpus, "gpu": wanted.gpus}),
             tune_config=tune.TuneConfig(
@@ -128,11 +134,12 @@ def run_on_ray(engine: Engine, wanted: Resources, modules: list[str], *, stoppin
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-                stop=StopAll(engine, stopping),
+                stop=StopAll(slots),
             ),
         )
         try:
-            tuner.fit()
+            with contextlib.suppress(Interrupted):
+                tuner.fit()
         finally:
             for job in slots.jobs.values():
                 engine.interrupt(job)
@@ -141,11 +148,18 @@ def run_on_ray(engine: Engine, wanted: Resources, modules: list[str], *, stoppin
 class Slots:
     """Which of Tune's trials runs which job, shared by searcher and scheduler."""
 
-    def __init__(self, engine: Engine, workers: int, modules: list[str], threads: int) -> None:
+    def __init__(
+        self, engine: Engine, workers: int, modules: list[str], threads: int, stopping: Callable[[], bool]
+    ) -> None:
         self.engine, self.workers, self.modules, self.threads = engine, workers, modules, threads
+        self.stopping = stopping
         self.jobs: dict[str, Job] = {}  # by Tune's trial: those under way
         self.taken: set[str] = set()  # Tune's trials that have an actor or wait for one
         self.starting: set[str] = set()  # those that have not been heard of yet
+
+    def __reduce__(self) -> tuple[type[object], tuple[()]]:
+        """Tune pickles all it is given in order to restore it some day; there is nothing here to restore."""
+        return object, ()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """The next job as a configuration of Tune's; None when there is no room or no job."""
@@ -159,21 +173,25 @@ class Slots:
         self.starting.add(trial_id)
         return {"job": job.dumps(), "modules": self.modules, "threads": self.threads}
 
-    def heard(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Takes a message; returns whether Tune's trial goes on."""
+    def heard(self, trial_id: str, message: str) -> bool:
+        """Takes a message of `TrialActor`; returns whether Tune's trial goes on."""
         self.starting.discard(trial_id)
         job = self.jobs.get(trial_id)
-        if job is not None and result["kind"] == REPORT:
-            if self.engine.report(job, result["at"], result["metrics"]):
+        kind, content = json.loads(message)
+        if job is not None and kind == BEGAN:
+            self.engine.began(job)
+            return True
+        if job is not None and kind == REPORT:
+            if self.engine.report(job, content["step"], content["metrics"]):
                 return True
             del self.jobs[trial_id]
             return False
-        if job is not None and result["kind"] in (END, DIED):
+        if job is not None and kind in (END, DIED):
             del self.jobs[trial_id]
-            if result["kind"] == END:
-                self.engine.finish(job, Outcome(**result["outcome"]))
+            if kind == END:
+                self.engine.finish(job, Outcome(**content))
             else:
-                self.engine.lost(job, result["reason"])
+                self.engine.lost(job, content["reason"])
         # An actor that is let go is given to the next trial, or closed when there is none. Keep it until there is
         # one. And Tune gives it to a trial whose own actor is still starting, closing that one, so that trials
         # shorter than the start of an actor would run one at a time: keep it, too, until all have started.
@@ -192,18 +210,17 @@ class Slots:
             self.engine.lost(job, "the worker process died")
 
 
-class JobSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
+class JobSearcher(Searcher):
     """Tune's view of the engine as a source of trials."""
 
     def __init__(self, slots: Slots) -> None:
         super().__init__()
         self.slots = slots
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """See `Searcher`."""
         if self.slots.engine.finished and not self.slots.jobs:
-            finished: str = Searcher.FINISHED
-            return finished
+            return cast("None", Searcher.FINISHED)  # a string, whatever Ray's annotation says
         return self.slots.suggest(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -217,24 +234,28 @@ class JobSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
         """Nothing to restore."""
 
 
-class EngineScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
+class EngineScheduler(FIFOScheduler):
     """Passes results to the engine and its decisions to Tune."""
 
     def __init__(self, slots: Slots) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.slots = slots
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """See `TrialScheduler`."""
-        go_on = self.slots.heard(trial.trial_id, result)
+        go_on = self.slots.heard(trial.trial_id, result["message"])
         return str(TrialScheduler.CONTINUE if go_on else TrialScheduler.STOP)
 
 
-class StopAll(tune.Stopper):  # type: ignore[misc]  # Ray ships no types
+class Interrupted(BaseException):
+    """The command was interrupted. No `Exception`: Tune would first wait for its actors to stop by themselves."""
+
+
+class StopAll(tune.Stopper):
     """Ends Tune's run when the command was interrupted."""
 
-    def __init__(self, engine: Engine, stopping: Callable[[], bool]) -> None:
-        self.engine, self.stopping = engine, stopping
+    def __init__(self, slots: Slots) -> None:
+        self.slots = slots
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """No single trial is stopped this way."""
@@ -242,9 +263,7 @@ class StopAll(tune.Stopper):  # type: ignore[misc]  # Ray ships no types
 
     def stop_all(self) -> bool:
         """See `Stopper`."""
-        self.engine.stopping = self.engine.stopping or self.stopping()
-        return self.engine.stopping
-
-
-if sys.platform == "win32":
-    raise ImportError("trials are forked, which Windows can't")
+        if self.slots.stopping():
+            self.slots.engine.stopping = True
+            raise Interrupted
+        return False

@@ -6,20 +6,21 @@ what makes Ray Tune's reuse of actors safe here: nothing that a trial leaves in 
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 from ray import tune
 
-from tuning.job import Job, Outcome
-from tuning.worker import Died, Reported, Worker
+from tuning.job import Job
+from tuning.worker import Began, Died, Reported, Worker
 
-REPORT, END, DIED, IDLE = "report", "end", "died", "idle"
+BEGAN, REPORT, END, DIED, IDLE = "began", "report", "end", "died", "idle"
 _IDLE_SECONDS = 0.05
 
 
-class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
-    """Runs the job in its configuration; each result is one message of the job, told by its `kind`.
+class TrialActor(tune.Trainable):
+    """Runs the job in its configuration; each result is one message of the job, as JSON: Tune would flatten it.
 
     Tune's wish for the next result is the job's permission to go on. After the job's end results are idle until Tune
     takes the actor away or gives it the next job.
@@ -28,6 +29,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
     def setup(self, config: dict[str, Any]) -> None:
         """Starts the first job; called by Tune."""
         self.worker = Worker(config["modules"], config["threads"])
+        self.asked = False  # the job waits for an answer to its report
+        self.over = False  # it has ended
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -40,17 +43,19 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         """The job's next message; called by Tune."""
         if self.over:
             time.sleep(_IDLE_SECONDS)
-            return {"kind": IDLE}
+            return _result(IDLE)
         if self.asked:
             self.worker.answer(True)
         message = self.worker.next()
         self.asked = isinstance(message, Reported)
-        self.over = not self.asked
+        self.over = not isinstance(message, (Began, Reported))
+        if isinstance(message, Began):
+            return _result(BEGAN)
         if isinstance(message, Reported):
-            return {"kind": REPORT, "at": message.step, "metrics": message.metrics}
+            return _result(REPORT, step=message.step, metrics=message.metrics)
         if isinstance(message, Died):
-            return {"kind": DIED, "reason": message.reason}
-        return {"kind": END, "outcome": _plain(message)}
+            return _result(DIED, reason=message.reason)
+        return _result(END, value=message.value, scores=dict(message.scores), failure=message.failure)
 
     def cleanup(self) -> None:
         """Called by Tune when the actor goes: a pruned job may finish its pictures, an interrupted one may not."""
@@ -63,5 +68,5 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
         self.worker.start(Job.loads(config["job"]))
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
-    return {"value": outcome.value, "scores": dict(outcome.scores), "failure": outcome.failure}
+def _result(kind: str, **content: Any) -> dict[str, Any]:
+    return {"message": json.dumps([kind, content])}

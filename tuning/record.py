@@ -19,17 +19,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from amc.errors import UserError
-from analysis.records import (
+from analysis.record_schema import (
     ENDED,
     RUNNING,
     SCHEMA_VERSION,
     WAITING,
-    Records,
-    StudyRow,
-    TrialRow,
     connect,
     database_url,
-    dumps,
     metadata,
     point_table,
     projection_table,
@@ -37,6 +33,7 @@ from analysis.records import (
     study_table,
     trial_table,
 )
+from analysis.records import Records, StudyRow, TrialRow, dumps
 
 MAX_STALLS = 3  # attempts lost one after the other, none of which reported anything new: the trial has failed
 
@@ -116,11 +113,18 @@ class Record(Records):
             changed = connection.execute(
                 sa.update(table)
                 .where(table.c.study == study, table.c.key == key, table.c.state == WAITING)
-                .values(state=RUNNING, attempts=table.c.attempts + 1, started=time.time(), ended=None, reason="")
+                .values(state=RUNNING, attempts=table.c.attempts + 1, started=None, ended=None, reason="")
             )
             if changed.rowcount != 1:
                 raise ValueError(f"trial {key} is not waiting, it cannot begin")
         return self.trial(study, key)
+
+    def started(self, study: str, key: str, attempt: int) -> None:
+        """Notes that an attempt's process is up: its seconds count from now."""
+        with self._write() as connection:
+            table = trial_table
+            mine = (table.c.study == study, table.c.key == key, table.c.attempts == attempt, table.c.state == RUNNING)
+            connection.execute(sa.update(table).where(*mine).values(started=time.time()))
 
     def report(
         self,
@@ -228,6 +232,13 @@ class Record(Records):
                 _update(connection, study, row["key"], **changes)
                 adopted.append(row["key"])
         return adopted
+
+    def targets(self, study: str) -> list[str]:
+        """The stores that a study was copied to."""
+        table = projection_table
+        with self.engine.connect() as connection:
+            query = sa.select(table.c.target).where(table.c.study == study).distinct()
+            return [row[0] for row in connection.execute(query)]
 
     def projected(self, study: str, target: str) -> dict[str, Projected]:
         """How far each trial was copied to the store at `target`, by key."""

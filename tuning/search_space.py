@@ -104,7 +104,9 @@ def search_space(base: Config, file: Path | None = None) -> Space:
     content = _read(file)
     unknown = set(content) - {"fixed", "parameters", "only"}
     if unknown:
-        raise UserError(f"{file}: unknown {', '.join(sorted(unknown))}; a space file has [fixed], [parameters.NAME] and only")
+        raise UserError(
+            f"{file}: unknown {', '.join(sorted(unknown))}; a space file has [fixed], [parameters.NAME] and only"
+        )
     fixed, parameters = _table(content, "fixed", file), _table(content, "parameters", file)
     if content.get("only", False):
         rows = {}
@@ -131,7 +133,10 @@ def _parameter(name: str, entry: Mapping[str, Any], file: Path) -> Parameter:
     known = {"kind", "low", "high", "choices", "prior", "when"}
     unknown = set(entry) - known
     if unknown:
-        raise UserError(f"{file}: parameter {name!r} has unknown {', '.join(sorted(unknown))}; it may have {', '.join(sorted(known))}")
+        raise UserError(
+            f"{file}: parameter {name!r} has unknown {', '.join(sorted(unknown))}; "
+            f"it may have {', '.join(sorted(known))}"
+        )
     kind = entry.get("kind")
     if not isinstance(kind, str):
         raise UserError(f"{file}: parameter {name!r} needs a kind")

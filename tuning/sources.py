@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from amc.config import Config, from_dict
-from analysis.records import COMPLETE, ENDED, TrialRow
+from analysis.record_schema import COMPLETE, ENDED
+from analysis.records import TrialRow
 from tuning.samplers import History, Sampler
 from tuning.space import Space
 
@@ -115,8 +116,10 @@ class Confirming:
         """See `Source`."""
         chosen = best(of_role(trials, TRIAL))
         earlier = len(of_role(trials, CONFIRM))
-        return max(self.seeds, earlier) if chosen is None else earlier + max(
-            0, self.seeds - len(confirming(trials, chosen.key))
+        return (
+            max(self.seeds, earlier)
+            if chosen is None
+            else earlier + max(0, self.seeds - len(confirming(trials, chosen.key)))
         )
 
 

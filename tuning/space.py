@@ -55,10 +55,10 @@ class Parameter:
             return (self.choices.index(value) + 0.5) / len(self.choices)
         low, high = self.low, self.high
         if self.kind == "int":
-            return (value - low + 0.5) / (high - low + 1)
+            return float((value - low + 0.5) / (high - low + 1))
         if self.kind == "log":
             value, low, high = math.log(value), math.log(low), math.log(high)
-        return float((value - low) / (high - low)) if high > low else 0.5
+        return float((value - low) / (high - low))
 
     def from_unit(self, unit: float) -> Any:
         """The value at a place in [0, 1]."""
@@ -129,7 +129,7 @@ class Space:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the record."""
-        rows = {}
+        rows: dict[str, dict[str, Any]] = {}
         for row in self.parameters:
             rows[row.name] = {"kind": row.kind, "when": list(row.when)}
             if row.kind in ("categorical", "bool"):

@@ -4,7 +4,7 @@ Importing torch takes seconds; a fork takes milliseconds, and a child leaves not
 server itself never trains and has one thread, so forking it is safe. `tuning.worker` is the other end of its pipes.
 
 In, a JSON document a line: {"job": …} starts a child; {"go": bool} is the answer to its report.
-Out: {"ready": …}, {"report": [step, metrics]}, {"end": outcome}, and {"exit": code} when a child is gone.
+Out: {"ready": pid}, {"began": pid}, {"report": [step, metrics]}, {"end": outcome}; {"exit": code} when a child is gone.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ def child(job: Job, out: int) -> int:
         os.dup2(file.fileno(), 2)
     threading.Thread(target=_end_with_worker, daemon=True).start()
     lines = Lines(IN)
+    send(out, {"began": os.getpid()})
 
     def report(step: int, metrics: Mapping[str, float]) -> bool:
         send(out, {"report": [step, dict(metrics)]})

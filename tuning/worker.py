@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from tuning.job import Job, Outcome
 from tuning.trial_server import Lines, send
 
 GRACE = 20.0  # seconds that a stopped job gets to write its pictures
+
+
+@dataclass(frozen=True)
+class Began:
+    """The job's process is there, with all its imports."""
+
+    pid: int
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Died:
     reason: str
 
 
-Message = Reported | Outcome | Died
+Message = Began | Reported | Outcome | Died
 
 
 class Worker:
@@ -47,25 +56,29 @@ class Worker:
         self.process: subprocess.Popen[bytes] | None = None
         self.busy = False
 
-    def open(self) -> None:
-        """Starts the server without waiting for its imports."""
+    def open(self, log: Path) -> None:
+        """Starts the server where it is not there, without waiting for its imports; its complaints go to `log`."""
         if self.process is not None and self.process.poll() is None:
             return
         self.close()
         environment = os.environ | {name: str(self.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tuning.trial_server", *self.modules],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env=environment,
-        )
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as complaints:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tuning.trial_server", *self.modules],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                bufsize=0,
+                env=environment,
+            )
         assert self.process.stdout is not None
         self.lines = Lines(self.process.stdout.fileno())
 
     def start(self, job: Job) -> None:
         """Runs `job` on the server."""
-        self.open()
+        self.log = Path(job.log).with_name("workers.log")
+        self.open(self.log)
         self.outcome: Outcome | None = None
         self.busy = self._send({"job": asdict(job)})
 
@@ -75,6 +88,8 @@ class Worker:
             message = self.lines.next()
             if message is None:
                 self.busy = False
+            elif "began" in message:
+                return Began(message["began"])
             elif "report" in message:
                 step, metrics = message["report"]
                 return Reported(int(step), metrics)
@@ -84,7 +99,7 @@ class Worker:
                 self.busy = False
                 if self.outcome is None:
                     return Died(_death(message["exit"]))
-        return Died("the trial server was killed") if self.outcome is None else self.outcome
+        return Died(self._server_death()) if self.outcome is None else self.outcome
 
     def answer(self, go: bool) -> None:
         """Answers a report."""
@@ -119,8 +134,15 @@ class Worker:
             process.kill()
             process.wait()
 
+    def _server_death(self) -> str:
+        code = self.process.wait() if self.process is not None else 0
+        return (
+            "its trial server was killed" if code <= 0 else f"its trial server ended with code {code}; see {self.log}"
+        )
+
     def _send(self, message: dict[str, object]) -> bool:
-        assert self.process is not None and self.process.stdin is not None
+        assert self.process is not None
+        assert self.process.stdin is not None
         try:
             send(self.process.stdin.fileno(), message)
         except BrokenPipeError:
@@ -129,8 +151,6 @@ class Worker:
 
 
 def _readable(lines: Lines, seconds: float) -> bool:
-    import select
-
     return b"\n" in lines.buffer or bool(select.select([lines.descriptor], [], [], max(0.0, seconds))[0])
 
 

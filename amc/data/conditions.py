@@ -15,6 +15,7 @@ from torch import Tensor
 
 from amc.config import Config
 from amc.data.prepared import TrainingData
+from amc.errors import UserError
 
 _ORDER, _STEP, _TEST = 1, 2, 3  # streams of random numbers
 
@@ -57,6 +58,8 @@ class Batches:
         clips = data.clips
         labels = clips.label[self._train]
         self._other_class = {int(c): self._train[labels != c] for c in np.unique(labels)}
+        if len(self._other_class) < 2 and config.readings.mismatched_motion == "class":
+            raise UserError("the training split has clips of one class alone: give data with at least two classes")
         self._other_source: dict[int, NDArray[np.int64]] = {}
         self._epoch: tuple[int, NDArray[np.int64]] = (-1, self._train)
 
@@ -70,6 +73,9 @@ class Batches:
         b = len(index)
         noise = rng.standard_normal((b, config.model.noise), dtype=np.float32)
         centres = rng.integers(1, config.model.frames - 1, size=(b, config.readings.centres))
+        if not config.switches.ya:
+            # Frame 1 of a generated clip is the real ya: to a generator that sees no ya it would give the clip away.
+            centres = np.maximum(centres, min(2, config.model.frames - 2))
         clips = self.data.clips
         return Batch(
             clip=to_video(clips.frames[index], self.device),

@@ -46,7 +46,7 @@ def resize_points(points: NDArray[np.float32], old: tuple[int, int], new: tuple[
     The centre of the top-left pixel is (0, 0) in both, so x becomes (x + 0.5) W'/W - 0.5.
     """
     factor = np.array([new[1] / old[1], new[0] / old[0]])
-    return ((points + 0.5) * factor - 0.5).astype(np.float32)
+    return np.asarray((points + 0.5) * factor - 0.5, dtype=np.float32)
 
 
 class _Taps:
@@ -60,8 +60,8 @@ class _Taps:
         first = starts // unit
         count = int((-(-(starts + self.total) // unit) - first).max())
         index = first[:, None] + np.arange(count)
-        overlap = np.minimum(starts[:, None] + self.total, (index + 1) * unit) - np.maximum(starts[:, None], index * unit)
-        self.weight = np.maximum(overlap, 0)
+        ends = np.minimum(starts[:, None] + self.total, (index + 1) * unit)
+        self.weight = np.maximum(ends - np.maximum(starts[:, None], index * unit), 0)
         self.index = np.minimum(index, old - 1)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from amc.cache import cache_dir, make_once
 from amc.config import DATASETS, PRESETS
-from amc.data.clipfile import check, read_info
-from amc.data.procedural.natops import GENERATOR_VERSION, synthesize
-from amc.data.progress import console
+from amc.data.clipfile import read_info
+from amc.data.procedural.natops import GENERATOR_VERSION, recipe, synthesize
 from amc.errors import UserError
+from amc.progress import console
 
 STAND_IN_SEED = 0
 
@@ -64,26 +65,19 @@ def _stand_in(dataset: str, preset: str) -> Source:
         raise UserError(f"there is no stand-in for {dataset!r}: give --data FILE.h5")
     path = cache_dir() / "data" / f"{dataset}-{preset}-v{GENERATOR_VERSION}.h5"
 
+    sizes: dict[str, Any] = {"clips": scale.clips, "size": scale.size, "frames": scale.frames, "classes": scale.classes}
+    wanted = recipe(**sizes, seed=STAND_IN_SEED)
+
+    def usable(there: Path) -> bool:
+        # The cache can be made again, so a damaged file there is no error; nor is one of other sizes.
+        try:
+            return read_info(there).generator == wanted
+        except UserError:
+            return False
+
     def make(partial: Path) -> None:
         with console(f"making the {dataset} stand-in ({preset})", "clip") as progress:
-            synthesize(
-                partial,
-                clips=scale.clips,
-                size=scale.size,
-                frames=scale.frames,
-                classes=scale.classes,
-                seed=STAND_IN_SEED,
-                progress=progress,
-            )
+            synthesize(partial, **sizes, seed=STAND_IN_SEED, progress=progress)
 
-    make_once(path, make, usable=_sound)
+    make_once(path, make, usable=usable)
     return Source(path, "procedural", f"data: procedural stand-in for {dataset} (origin=procedural), {path}")
-
-
-def _sound(path: Path) -> bool:
-    # The cache can be made again, so a damaged file there is no error.
-    try:
-        check(path)
-    except UserError:
-        return False
-    return True

@@ -95,7 +95,8 @@ def leaks(split: Split, subject: ArrayLike, source_clip: ArrayLike) -> list[str]
             for other in names[i + 1 :]:
                 shared = sorted(members[one] & members[other])
                 if shared:
-                    found.append(f"{kind} {shared[0]} and {len(shared) - 1} others are in both {one} and {other}")
+                    more = f" and {len(shared) - 1} more are" if len(shared) > 1 else " is"
+                    found.append(f"{kind} {shared[0]}{more} in both {one} and {other}")
     return found
 
 
@@ -113,13 +114,14 @@ def _by_source(
     sizes = [len(m) for m in members]
     # Every class keeps a training source; one of three or more has its place in the other parts, too.
     enough = [int(n >= 3) for n in sizes]
-    test = _apportion(sum(sizes) * share, sizes, least=enough, most=[max(n - 1 - e, 0) for n, e in zip(sizes, enough, strict=True)])
+    spare = [max(n - 1 - e, 0) for n, e in zip(sizes, enough, strict=True)]
+    test = _apportion(sum(sizes) * share, sizes, least=enough, most=spare)
     rest = [n - t for n, t in zip(sizes, test, strict=True)]
     validation = _apportion(sum(rest) * VALIDATION_SHARE, rest, least=enough, most=[n - 1 for n in rest])
     if sum(test) == 0 or sum(validation) == 0:
         raise UserError(
-            f"{sum(sizes)} source videos in {len(sizes)} classes cannot be divided into training, validation and test "
-            "parts: at least one class needs three"
+            f"{sum(sizes)} source videos in {len(sizes)} classes cannot be divided: training needs one of each class, "
+            "validation and test one more each"
         )
     return {
         m: 2 if i < t else 1 if i < t + v else 0

@@ -43,13 +43,15 @@ class Recipe:
     """How it is trained. A change of any value, or of `version` when the procedure changes, makes a new cache key."""
 
     version: int = 1
-    steps: int = 1_200  # mini-batches at most
+    steps: int = 4_000  # mini-batches at most
     batch: int = 32  # clips
-    evaluate_every: int = 30  # mini-batches
-    patience: int = 8  # evaluations without a better one before it stops
+    evaluate_every: int = 30  # mini-batches; half an epoch where that is more
+    patience: int = 8  # evaluations without a better one (accuracy, then loss) before it stops
+    faultless: int = 8  # evaluations without a mistake before it stops
     learning_rate: float = 1e-3  # Adam; falls to 0 along a half cosine over `steps`
-    weight_decay: float = 0.0
-    shift: int = 0  # pixels: each training clip is moved by up to so many, its border repeated
+    # Each training clip is moved by up to this share of its width, its border repeated: over five splits of the compact
+    # stand-in the mean accuracy on performers not seen rose from 97.6% to 99.9%.
+    shift: float = 1 / 16
 
 
 RECIPE = Recipe()
@@ -203,21 +205,23 @@ def _train(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = MotionClassifier(config.model, config.dataset.classes).to(device)
-        optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
         draw = np.random.default_rng(seed)
         batch = min(recipe.batch, len(split.train))
         order = np.zeros(0, np.int64)
+        every = max(recipe.evaluate_every, len(split.train) // (2 * batch))
+        shift = round(recipe.shift * config.model.size)
         best: tuple[float, float] = (-1.0, 0.0)  # accuracy, minus loss
         best_state: dict[str, Tensor] = {}
-        best_step = waited = step = 0
-        while step < recipe.steps and waited < recipe.patience:
+        best_step = waited = faultless = step = 0
+        while step < recipe.steps and waited < recipe.patience and faultless < recipe.faultless:
             network.train()
-            for _ in range(min(recipe.evaluate_every, recipe.steps - step)):
+            for _ in range(min(every, recipe.steps - step)):
                 if len(order) < batch:
                     order = draw.permutation(split.train)
                 chosen, order = order[:batch], order[batch:]
-                video = classifier_input(_shifted(to_video(_shown(clips, chosen, shown)), recipe.shift, draw), length)
+                video = classifier_input(_shifted(to_video(_shown(clips, chosen, shown)), shift, draw), length)
                 label = torch.from_numpy(clips.label[chosen])
                 loss = F.cross_entropy(network(video.to(device)), label.to(device))
                 optimizer.zero_grad(set_to_none=True)
@@ -231,6 +235,7 @@ def _train(
                 best_state = {name: t.detach().clone() for name, t in network.state_dict().items()}
             else:
                 waited += 1
+            faultless += score[0] == 1.0
             if progress is not None:
                 progress(step, recipe.steps, f"validation accuracy {best[0]:.1%}")
     network.load_state_dict(best_state)

@@ -21,9 +21,14 @@ class ConvLSTM(nn.Module):
     """Gates (i, f, o, g) = conv3x3([input, h]); c' = f c + i g; h' = o tanh(c').
 
     `weight` is (4 C, inputs + C, 3, 3), gates in that order, `bias` (4 C): one convolution over [input, h].
+
+    Args:
+        inputs: channels of the input.
+        channels: C.
+        forget_bias: added to the first bias of the forget gates, so that a state is kept rather than halved at first.
     """
 
-    def __init__(self, inputs: int, channels: int) -> None:
+    def __init__(self, inputs: int, channels: int, forget_bias: float = 0.0) -> None:
         super().__init__()
         self.inputs, self.channels = inputs, channels
         self.weight = nn.Parameter(torch.empty(4 * channels, inputs + channels, 3, 3))
@@ -31,6 +36,8 @@ class ConvLSTM(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         bound = 1 / math.sqrt((inputs + channels) * 9)
         nn.init.uniform_(self.bias, -bound, bound)
+        with torch.no_grad():
+            self.bias[channels : 2 * channels] += forget_bias
 
     def drive(self, maps: Tensor) -> Tensor:
         """The input's part of the gates: (N, inputs, H, W) to (N, 4 C, H, W)."""

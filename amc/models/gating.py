@@ -25,10 +25,10 @@ def gated_skip(gate: Tensor, upsampled: Tensor, skip: Tensor, slope: float) -> T
     Returns:
         (N * S, C, H, W), channels last.
     """
-    flat = _GatedSkip.apply(_rows(gate, len(skip)), _rows(upsampled, len(skip)), _rows(skip, len(skip)), slope)
     n, c, h, w = upsampled.shape
-    result: Tensor = flat.view(n, h, w, c).permute(0, 3, 1, 2)
-    return result
+    parts = (_rows(x, len(skip)) for x in (gate, upsampled, skip))
+    flat: Tensor = _GatedSkip.apply(*parts, slope)  # type: ignore[no-untyped-call]
+    return flat.view(n, h, w, c).permute(0, 3, 1, 2)
 
 
 def _rows(x: Tensor, clips: int) -> Tensor:
@@ -52,11 +52,12 @@ class _GatedSkip(torch.autograd.Function):
         weight, upsampled, skip = ctx.saved_tensors
         grad = gradients[0].contiguous()
         dgate, dup, dskip = torch.empty_like(weight), torch.empty_like(upsampled), torch.empty_like(skip)
+        one, slope = weight.new_ones(()), weight.new_tensor(ctx.slope)
         for s, u, e, g, da, du, de in zip(weight, upsampled, skip, grad, dgate, dup, dskip, strict=True):
             torch.mul(g, s, out=du)
             torch.sum(g - du, 0, keepdim=True, out=de)
             # da = g (u - e) s (1 - s) leaky'(a), and a > 0 where s > 1/2.
             torch.sub(u, e, out=da).mul_(du)
             da.addcmul_(da, s, value=-1)
-            da.mul_(torch.where(s > 0.5, 1.0, ctx.slope))
+            da.mul_(torch.where(s > 0.5, one, slope))
         return dgate, dup, dskip, None

@@ -120,7 +120,7 @@ class Decoder(nn.Module):
         x = self._up(leaky(self.bn2(self.conv2(x), frame_rows)), flat, self.gate2, skip[1])
         x = self._up(leaky(self.bn3(self.conv3(x), frame_rows)), flat, self.gate3, skip[2])
         x = leaky(self.bn4(self.conv4(x), frame_rows))
-        return torch.tanh(self.conv5(x)).unflatten(0, (n, steps))
+        return torch.tanh(self.conv5(x)).view(n, steps, 3, 8 * height, 8 * width)
 
     @staticmethod
     def _up(x: Tensor, hidden: Tensor, gate: UpsampledConv | None, skip: Tensor | None) -> Tensor:
@@ -152,7 +152,7 @@ class Generator(nn.Module):
         self.hidden = config.model.channels(256)
         self.encoder = Encoder(config) if switches.ya else None
         self.motion_gate = MotionGate(config.q) if switches.ym else None
-        self.lstm = ConvLSTM(config.q if switches.ym else 0, self.hidden)
+        self.lstm = ConvLSTM(config.q if switches.ym else 0, self.hidden, config.readings.forget_bias)
         self.decoder = Decoder(config)
 
     def forward(self, ya: Tensor, ym: Tensor, z: Tensor, *, sharing: Sharing | None = None) -> Tensor:

@@ -31,7 +31,7 @@ class MotionDiscriminator(nn.Module):
         self.bn2 = RowBatchNorm(ch(128), mode)
         self.conv3 = nn.Conv2d(ch(128), ch(256), 4, stride=2, padding=1)
         self.bn3 = RowBatchNorm(ch(256), mode)
-        self.lstm = ConvLSTM(ch(256), self.hidden)
+        self.lstm = ConvLSTM(ch(256), self.hidden, config.readings.forget_bias)
 
         halve = half_strided(self.hidden, ch(64), self.extent)
         left = halved(self.extent) if halve else self.extent

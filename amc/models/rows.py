@@ -30,6 +30,9 @@ class RowBatchNorm(nn.BatchNorm2d):
     Args:
         channels: C.
         mode: `mixed` takes one set of statistics over all rows of the mini-batch; `per_row` takes each row's own (R21).
+
+    Running statistics, which only evaluation reads, are those of the written-out batch but for the order in which rows
+    are taken in under `per_row`, and for the factor n / (n - 1) of the variance where all groups count equally.
     """
 
     def __init__(self, channels: int, mode: Literal["mixed", "per_row"] = "mixed") -> None:
@@ -51,7 +54,7 @@ class RowBatchNorm(nn.BatchNorm2d):
         if len({count for _, count in rows}) == 1:
             return super().forward(input)
         assert self.running_mean is not None and self.running_var is not None
-        output, mean, variance = _MixedNorm.apply(input, self.weight, self.bias, rows, self.eps)
+        output, mean, variance = _MixedNorm.apply(input, self.weight, self.bias, rows, self.eps)  # type: ignore[no-untyped-call]
         n = sum(size * count for size, count in rows) * input[0, 0].numel()
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum or 0.0)

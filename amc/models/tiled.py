@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -34,8 +36,15 @@ def tiled_conv(vector: Tensor, weight: Tensor, height: int, width: int) -> Tenso
 def _inside(height: int, width: int, rows: int, columns: int) -> Tensor:
     """(height * width, rows * columns): 1 where the tap, seen from the pixel, lies in the map."""
 
-    def axis(length: int, kernel: int) -> Tensor:
-        at = torch.arange(length)[:, None] + torch.arange(kernel)[None] - kernel // 2
-        return ((at >= 0) & (at < length)).float()
+    def axis(length: int, kernel: int) -> NDArray[np.float64]:
+        at = np.arange(length)[:, None] + np.arange(kernel)[None] - kernel // 2
+        return ((at >= 0) & (at < length)).astype(np.float64)
 
-    return torch.einsum("yr,xc->yxrc", axis(height, rows), axis(width, columns)).reshape(height * width, rows * columns)
+    table = np.einsum("yr,xc->yxrc", axis(height, rows), axis(width, columns)).reshape(height * width, rows * columns)
+    return plain_tensor(table)
+
+
+def plain_tensor(values: NDArray[np.float64]) -> Tensor:
+    """A CPU tensor to keep: whatever mode or default device the first caller is under, later ones may train with it."""
+    with torch.inference_mode(False), torch.device("cpu"):
+        return torch.from_numpy(values)

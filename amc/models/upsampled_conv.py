@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import torch
+import numpy as np
 from torch import Tensor, nn
+
+from amc.models.tiled import plain_tensor
 
 
 class UpsampledConv(nn.Conv2d):
@@ -37,8 +39,13 @@ class UpsampledConv(nn.Conv2d):
 @lru_cache(maxsize=32)
 def _interpolate_and_shift(length: int, scale: int) -> Tensor:
     """(scale * length, length * 3): entry (Y, (y, d)) is the weight of pixel y in upsampled pixel Y + d - 1, 0 outside."""
-    eye = torch.eye(length, dtype=torch.float64)[None]
-    up = nn.functional.interpolate(eye, scale_factor=float(scale), mode="linear")[0].T  # (scale * length, length)
-    padded = nn.functional.pad(up, (0, 0, 1, 1))
+    # Bilinear with align_corners=False: upsampled pixel Y looks at (Y + 0.5) / scale - 0.5, held inside the map.
+    at = np.clip((np.arange(scale * length) + 0.5) / scale - 0.5, 0, length - 1)
+    low = np.floor(at).astype(np.int64)
+    high = np.minimum(low + 1, length - 1)
+    up = np.zeros((scale * length, length))
+    np.add.at(up, (np.arange(scale * length), low), 1 - (at - low))
+    np.add.at(up, (np.arange(scale * length), high), at - low)
+    padded = np.pad(up, ((1, 1), (0, 0)))
     shifted = [padded[d : d + scale * length] for d in range(3)]
-    return torch.stack(shifted, dim=2).reshape(scale * length, length * 3)
+    return plain_tensor(np.stack(shifted, axis=2).reshape(scale * length, length * 3))

@@ -67,7 +67,7 @@ class AppearanceCritic:
         shown = list(counts)
         names = shown + [name for name in compare if name not in counts]
         images = {False: batch.appearance, True: batch.other_appearance}
-        first_of = {row.clip: images[row.mismatched] for row in rows if row.clip != "real"}
+        first_of: dict[str, Tensor] = {row.clip: images[row.mismatched] for row in rows if row.clip != "real"}
         frames = [self._triplets(batch, first_of.get(name, batch.appearance), videos[name]) for name in names]
         groups: Rows = tuple((b * k * 3, counts.get(name, 1)) for name in names)
         first, second = self.network.tower(torch.cat(frames), groups)

@@ -77,10 +77,14 @@ class AMCStep:
             )
 
     def _seeded(self, network: Callable[[Config], M], offset: int) -> M:
-        """A network whose first weights depend on the training seed and its own number alone, whatever else is built."""
+        """A network whose first weights depend on the training seed and its own number alone, whatever else is built. Laid out channels last."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed * 16 + offset)
-            return network(self.config).to(self.device, memory_format=torch.channels_last)
+            made = network(self.config).to(self.device)
+        for parameter in made.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return made
 
     def __call__(self, batch: Batch, step: int) -> Losses:
         """Updates discriminators, then generator. Returns every loss term, weighted ones apart, as scalars."""

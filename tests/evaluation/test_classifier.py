@@ -22,7 +22,7 @@ from amc.evaluation import classifier
 from amc.evaluation.classifier import Recipe, TrainedClassifier, accuracy, cached_classifier, predict
 from amc.models.motion_classifier import MotionClassifier
 
-QUICK = Recipe(steps=120, batch=16, evaluate_every=20, patience=3)
+QUICK = Recipe(steps=120, batch=16, evaluate_every=20, patience=3, faultless=2)
 LENGTH, SIZE = 8, 16
 ROOT = Path(__file__).resolve().parents[2]
 

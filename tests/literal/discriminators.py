@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from amc.config import Config
 from tests.literal.layers import conv4, conv4_to_one, conv_lstm, conv_lstm_step, leaky, tile
-from tests.literal.paths import Norm, Path
+from tests.literal.paths import Path
 
 
 class AppearanceDiscriminator(nn.Module):

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from amc.config import DATASETS, Config, configure, with_overrides
 from amc.data.conditions import Batch, motion_condition
+from amc.training.step import AMCStep
+from tests.literal.step import LiteralStep
 
 #: Slug of each arm of Table 4 to the switches it turns off, from the notes' table.
 ARMS: Mapping[str, tuple[str, ...]] = {
@@ -26,7 +28,9 @@ ARMS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def small(dataset: str, arm: str = "ours", *, size: int = 16, frames: int = 6, width: float = 1 / 16, **readings: object) -> Config:
+def small(
+    dataset: str, arm: str = "ours", *, size: int = 16, frames: int = 6, width: float = 1 / 16, **readings: object
+) -> Config:
     """A tiny network with the data set's own classes and keypoints, so that q is the paper's."""
     config = configure(dataset, "smoke", spec=DATASETS[dataset].spec)
     config = replace(config, model=replace(config.model, size=size, frames=frames, width=width))
@@ -79,5 +83,16 @@ def relative_difference(expected: Mapping[str, Tensor], actual: Mapping[str, Ten
 def gradients(network: nn.Module) -> dict[str, Tensor]:
     """The gradient of every parameter; zero where nothing reached it."""
     return {
-        name: torch.zeros_like(p) if p.grad is None else p.grad.detach().clone() for name, p in network.named_parameters()
+        name: torch.zeros_like(p) if p.grad is None else p.grad.detach().clone()
+        for name, p in network.named_parameters()
     }
+
+
+def pair(config: Config, *, over_time: bool = True) -> tuple[AMCStep, LiteralStep]:
+    """Production and literal step in float64 with the same shaken weights, loaded by name."""
+    production, literal = AMCStep(config), LiteralStep(config, over_time=over_time)
+    assert production.networks.keys() == literal.networks.keys()
+    for i, (name, network) in enumerate(production.networks.items()):
+        shake(network.double(), seed=i)
+        literal.networks[name].double().load_state_dict(network.state_dict())
+    return production, literal

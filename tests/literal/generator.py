@@ -78,10 +78,8 @@ class Decoder(nn.Module):
 
     def decode(self, h: Tensor, maps: Maps | None, z: Tensor) -> Path[Tensor]:
         """The path of the frame made from h_t (N, 256, H/8, W/8); returns (N, 3, H, W) in [-1, 1]."""
-        if maps is None:  # arms without ya: no encoder features, no skips
-            x = torch.cat([h, tile(z, h)], dim=1)
-        else:
-            x = torch.cat([h, maps.phi, tile(z, h)], dim=1)
+        parts = [h, tile(z, h)] if maps is None else [h, maps.phi, tile(z, h)]  # None: an arm that sees no ya
+        x = torch.cat(parts, dim=1)
         x = upsample(leaky((yield self.bn1, self.conv1(x))), 2)
         if maps is not None:
             x = self.gating(self.gate1, upsample(h, 2), x, maps.conv4)

@@ -38,7 +38,7 @@ def conv4(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 def conv4_to_one(inputs: int, outputs: int, extent: int) -> nn.Conv2d:
-    """The discriminators' conv2d(k, 4): 4 x 4, stride 4, on 4 x 4 maps; on smaller ones kernel and stride shrink (R25)."""
+    """The discriminators' conv2d(k, 4): 4 x 4, stride 4, on a 4 x 4 map; on a smaller one both shrink with it (R25)."""
     size = min(4, extent)
     return nn.Conv2d(inputs, outputs, kernel_size=size, stride=size)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -20,21 +21,21 @@ def gram_channel(omega: Tensor) -> Tensor:
     return omega @ omega.T / (n * m)
 
 
-def perceptual_distance(first: Sequence[Tensor], second: Sequence[Tensor], gram: str) -> Tensor:
-    """d_j (Eq. 1) between the videos of a batch, (B,).
+def gram_matrices(maps: Sequence[Tensor], gram: str) -> list[Tensor]:
+    """G_j of each video of a batch.
 
     Args:
-        first, second: the j-th layer's maps (B, C, H, W) of each frame of the two videos.
+        maps: the j-th layer's maps (B, C, H, W) of each frame.
         gram: "spatial" or "channel" (R1).
     """
     matrix = {"spatial": gram_spatial, "channel": gram_channel}[gram]
-    distances = []
-    for clip in range(len(first[0])):
-        # Channels of all frames above one another: N = T C rows, M = H W columns.
-        omega_1 = torch.cat([frame[clip].flatten(1) for frame in first])
-        omega_2 = torch.cat([frame[clip].flatten(1) for frame in second])
-        distances.append(torch.linalg.matrix_norm(matrix(omega_1) - matrix(omega_2), ord="fro"))
-    return torch.stack(distances)
+    # Channels of all frames above one another: N = T C rows, M = H W columns.
+    return [matrix(torch.cat([frame[clip].flatten(1) for frame in maps])) for clip in range(len(maps[0]))]
+
+
+def perceptual_distance(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    """d_j (Eq. 1) between the videos of a batch, given their Gram matrices: (B,)."""
+    return torch.stack([torch.linalg.matrix_norm(a - b, ord="fro") for a, b in zip(first, second, strict=True)])
 
 
 def hinge(d_plus: Tensor, d_minus: Tensor, rho: float) -> Tensor:
@@ -44,7 +45,7 @@ def hinge(d_plus: Tensor, d_minus: Tensor, rho: float) -> Tensor:
 
 def log_likelihood(s: Tensor, label: float) -> Tensor:
     """label log(s) + (1 - label) log(1 - s), mean over the batch: log(s) for real, log(1 - s) for fake (line 7)."""
-    return (label * torch.log(s) + (1 - label) * torch.log(1 - s)).mean()
+    return -F.binary_cross_entropy(s, torch.full_like(s, label))
 
 
 def class_loss(y: Tensor, predicted: Tensor) -> Tensor:
@@ -58,6 +59,11 @@ def velocity_loss(y: Sequence[Tensor], predicted: Sequence[Tensor]) -> Tensor:
 
 
 def reconstruction_loss(x: Sequence[Tensor], generated: Sequence[Tensor], reduction: str) -> Tensor:
-    """Line 15: sum over frames of L1 as a mean over pixels and channels (R4), or a mean over frames too; mean over the batch."""
+    """Line 15, mean over the batch: |.|_1 of a frame is a mean over pixels and channels (R4).
+
+    Args:
+        x, generated: (B, 3, H, W) of each frame.
+        reduction: "sum_frames" as printed, or "mean" over the frames too.
+    """
     of_frames = torch.stack([(a - b).abs().mean() for a, b in zip(x, generated, strict=True)])
     return {"sum_frames": of_frames.sum, "mean": of_frames.mean}[reduction]()

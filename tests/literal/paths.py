@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 R = TypeVar("R")
 
-Path = Generator[tuple[nn.Module, Tensor], Tensor | None, R]
+Path = Generator[tuple[nn.Module, Tensor], Tensor, R]
 """Yields (BN layer, its input), is sent the normalised input, returns R."""
 
 
@@ -52,12 +52,12 @@ class Norm:
 
     def _in_step(self, paths: Sequence[Path[R]]) -> list[R]:
         results: list[R] = []
-        answers: list[Tensor | None] = [None] * len(paths)  # a coroutine is started by sending None
+        answers: list[Tensor | None] = [None] * len(paths)
         while True:
             waiting = []
             for path, answer in zip(paths, answers, strict=True):
                 try:
-                    waiting.append(path.send(answer))
+                    waiting.append(next(path) if answer is None else path.send(answer))
                 except StopIteration as end:
                     results.append(end.value)
             if not waiting:

@@ -164,13 +164,13 @@ class LiteralStep:
                 terms |= {"loss/g_ce": ce, "loss/g_mse": mse}
                 total = total + weights.ce * ce + weights.mse * mse
             for j in range(2) if compared else ():
-                maps = {video: layers[j] for video, layers in answers.maps.items()}
-                d_plus = losses.perceptual_distance(maps["x"], maps["x^|y"], readings.gram)  # line 12
+                g = {video: losses.gram_matrices(answers.maps[video][j], readings.gram) for video in compared}
+                d_plus = losses.perceptual_distance(g["x"], g["x^|y"])  # line 12
                 terms[f"distance/{name}_{j + 1}"] = d_plus.mean()
                 if switches.lgaux:
                     total = total + weights.gram * d_plus.mean()  # line 15
                 if ranked:
-                    d_minus = losses.perceptual_distance(maps["x"], maps["x^|y'"], readings.gram)  # line 13
+                    d_minus = losses.perceptual_distance(g["x"], g["x^|y'"])  # line 13
                     l_rank = losses.hinge(d_plus, d_minus, rho[name])  # line 16
                     terms[f"loss/rank_{name}_{j + 1}"] = l_rank
                     total = total + weights.rank * l_rank
@@ -197,7 +197,8 @@ class LiteralStep:
         if y_prime in videos:
             shown["x^|y'"] = videos[y_prime]
         # Videos that are compared but belong to none of the cases (x, in the generator's step) come last.
-        order = [case.video for case in cases] + [video for video in compared if all(case.video != video for case in cases)]
+        order = [case.video for case in cases]
+        order += [video for video in compared if video not in order]
         if name == "appearance":
             return self._ask_da(batch, {video: shown[video] for video in order}, order, cases)
         return self._ask_dm(batch, {video: shown[video] for video in order}, order, cases)

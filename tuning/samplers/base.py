@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from analysis.records import COMPLETE, PRUNED, TrialRow
+from analysis.record_schema import COMPLETE, PRUNED
+from analysis.records import TrialRow
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from cmaes import CMA
+from cmaes import CMA  # type: ignore[import-untyped]  # ships no types
 
 from tuning.samplers.base import RETRIES, History, generator, seen
 from tuning.space import Space

@@ -100,7 +100,7 @@ GESTURES: tuple[Gesture, ...] = (
     ),
     Gesture(
         "Lock Wings",
-        "The right forearm is held upright at the side and the left hand reaches across to strike its elbow, repeatedly.",
+        "The right forearm is held upright; the left hand reaches across and strikes its elbow, repeatedly.",
         lead=(Pose(1.0, Arm(45, 20, 170, 5), Arm(-38, 35, -80, 20)),),
         loop=(
             Pose(0.5, Arm(45, 20, 165, 5), Arm(25, 25, 5, 35)),
@@ -253,10 +253,10 @@ GESTURES: tuple[Gesture, ...] = (
     Gesture(
         "Cut Engine",
         "The right hand is drawn across the throat, elbow out, repeatedly; the left arm points level at the engine.",
-        lead=(Pose(0.9, Arm(45, 50, -118, 15), Arm(78, 0, 84, 0)),),
+        lead=(Pose(0.9, Arm(8, 55, -106, 20), Arm(78, 0, 84, 0)),),
         loop=(
-            Pose(0.5, Arm(104, 0, -98, 10), Arm(78, 0, 84, 0)),
-            Pose(0.5, Arm(45, 50, -118, 15), Arm(78, 0, 84, 0)),
+            Pose(0.5, Arm(106, 0, -98, 10), Arm(78, 0, 84, 0)),
+            Pose(0.5, Arm(8, 55, -106, 20), Arm(78, 0, 84, 0)),
         ),
         times=2.5,
     ),

@@ -115,12 +115,12 @@ def _phase(time: NDArray[np.float64], variation: Variation, lag: float) -> NDArr
 
 def _waves(time: NDArray[np.float64], waves: NDArray[np.float64]) -> NDArray[np.float64]:
     size, frequency, phase = waves.T
-    return size * np.sin(2 * np.pi * (frequency * time[:, None] + phase))
+    return np.asarray(size * np.sin(2 * np.pi * (frequency * time[:, None] + phase)), dtype=np.float64)
 
 
 def _smooth(x: NDArray[np.float64]) -> NDArray[np.float64]:
     x = np.clip(x, 0.0, 1.0)
-    return x * x * (3 - 2 * x)
+    return np.asarray(x * x * (3 - 2 * x), dtype=np.float64)
 
 
 def _poses(gesture: Gesture) -> Iterator[Pose]:
@@ -142,14 +142,14 @@ def _place(angles: NDArray[np.float64], build: Build, shift: NDArray[np.float64]
     frames = len(angles)
     middle = np.zeros((frames, 3))
     middle[:, :2] = (CROP - 1) / 2 + shift
-    shoulders = middle - [0, build.chest, 0]
+    shoulders = middle + np.array([0, -build.chest, 0])
     joints = np.empty((frames, len(KEYPOINT_NAMES), 3))
     hands = np.empty((frames, 2, 3))
-    joints[:, 0] = shoulders - [0, build.neck, 0]
+    joints[:, 0] = shoulders + np.array([0, -build.neck, 0])
     joints[:, 1] = middle
-    joints[:, 2] = shoulders + [0, build.trunk, 0]
+    joints[:, 2] = shoulders + np.array([0, build.trunk, 0])
     for i, (side, columns) in enumerate(((1, angles[:, 4:]), (-1, angles[:, :4]))):
-        shoulder = shoulders + [side * build.shoulder, 0, 0]
+        shoulder = shoulders + np.array([side * build.shoulder, 0, 0])
         elbow = shoulder + build.upper_arm * _direction(columns[:, 0], columns[:, 1], side)
         along = _direction(columns[:, 2], columns[:, 3], side)
         joints[:, 3 + i] = shoulder
@@ -165,7 +165,11 @@ def _direction(swing: NDArray[np.float64], toward: NDArray[np.float64], side: in
 
 
 def _project(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is nearer appears larger, about the middle of the crop."""
+    """What is nearer appears larger, about the middle of the crop.
+
+    Rounded to 1/1024 pixel: sines differ in the last bit between machines, and a clip must not.
+    """
     centre = (CROP - 1) / 2
     factor = CAMERA / (CAMERA - points[..., 2:])
-    return np.concatenate([centre + (points[..., :2] - centre) * factor, points[..., 2:]], axis=-1)
+    seen = np.concatenate([centre + (points[..., :2] - centre) * factor, points[..., 2:]], axis=-1)
+    return np.asarray(np.round(seen * 1024) / 1024, dtype=np.float64)

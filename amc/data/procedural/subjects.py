@@ -14,7 +14,14 @@ MARGIN = 12  # pixels of background beyond the crop on every side, for shifting 
 
 Colour = tuple[int, int, int]
 
-_SKIN: tuple[Colour, ...] = ((246, 214, 188), (226, 180, 146), (196, 144, 108), (150, 102, 72), (104, 68, 48), (74, 48, 36))
+_SKIN: tuple[Colour, ...] = (
+    (246, 214, 188),
+    (226, 180, 146),
+    (196, 144, 108),
+    (150, 102, 72),
+    (104, 68, 48),
+    (74, 48, 36),
+)
 _HAIR: tuple[Colour, ...] = ((28, 22, 20), (70, 44, 28), (120, 80, 44), (196, 160, 96), (150, 150, 150), (150, 62, 30))
 # The jerseys and vests of a flight deck, and a few others.
 _CLOTH: tuple[Colour, ...] = (
@@ -108,4 +115,4 @@ def _background(base: NDArray[np.float64], random: np.random.Generator) -> NDArr
         picture[np.abs(x - position) < 0.006] -= 18
     floor = y > random.uniform(0.78, 0.92)
     picture[floor] = picture[floor] * random.uniform(0.6, 0.85) + random.uniform(0, 20)
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(picture), 0, 255), dtype=np.uint8)

@@ -1,0 +1,78 @@
+"""Cutting one video into clips: windows of T frames, the square in the middle, the size asked for, keypoints along."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.data.resize import area_resize, resize_points
+from amc.data.video import VideoFacts, centre_square, read_frames
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How videos are cut. All are whole numbers of at least 1, `frames` of at least 2."""
+
+    frames: int  # T
+    size: int  # H = W of the clips, in pixels
+    stride: int  # video frames from one clip frame to the next
+    step: int  # video frames from one window's start to the next
+
+    @property
+    def span(self) -> int:
+        """Video frames that a window reaches over: a video must have as many."""
+        return (self.frames - 1) * self.stride + 1
+
+    def starts(self, frames: int) -> range:
+        """The first frames of all windows of a video with so many frames; a window never reaches past the end."""
+        return range(0, frames - self.span + 1, self.step)
+
+    def of(self, start: int) -> slice:
+        """The video frames of the window that starts at `start`."""
+        return slice(start, start + self.span, self.stride)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One clip: frames uint8 (T, size, size, 3), keypoints float32 (T, k, 2) in its pixels, valid (T, k)."""
+
+    frames: NDArray[np.uint8]
+    keypoints: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+
+def windows(
+    path: Path, facts: VideoFacts, points: NDArray[np.float64], valid: NDArray[np.bool_], cutting: Cutting
+) -> Iterator[Window]:
+    """All windows of a video, in the memory of one.
+
+    Keypoints that lie outside the square stay as they are.
+
+    Args:
+        path: the video.
+        facts: what `amc.data.video.examine` said about it; no side shorter than the size asked for.
+        points: (n, k, 2) as (x, y) in pixels of the video's frame, without NaN.
+        valid: (n, k).
+        cutting: how.
+
+    Raises:
+        DecodeError: the video is no longer what it was.
+    """
+    square = centre_square(facts.height, facts.width)
+    corner = np.array([square.left, square.top])
+    size = (cutting.size, cutting.size)
+    moved = resize_points((points - corner).astype(np.float32), (square.side, square.side), size)
+    starts = cutting.starts(facts.frames)
+    recent: deque[NDArray[np.uint8]] = deque(maxlen=cutting.span)
+    for i, frame in enumerate(read_frames(path)):
+        recent.append(area_resize(square.cut(frame), size))
+        start = i + 1 - cutting.span
+        if start in starts:
+            taken = cutting.of(start)
+            frames = np.stack(list(recent)[:: cutting.stride])
+            yield Window(frames, moved[taken], valid[taken])

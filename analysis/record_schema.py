@@ -1,0 +1,163 @@
+"""The schema of the study record, and the way to the database that it is in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from amc.errors import UserError
+
+SCHEMA_VERSION = 1
+
+WAITING, RUNNING, COMPLETE, PRUNED, FAILED = "WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAILED"
+STATES = (WAITING, RUNNING, COMPLETE, PRUNED, FAILED)
+ENDED = (COMPLETE, PRUNED, FAILED)  # a trial in one of these is never run again
+OPEN = (WAITING, RUNNING)
+
+metadata = sa.MetaData()
+
+schema_table = sa.Table("amc_schema", metadata, sa.Column("version", sa.Integer, primary_key=True, autoincrement=False))
+
+study_table = sa.Table(
+    "study",
+    metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("uid", sa.String(32), nullable=False),  # tells two studies of one name apart, wherever it was copied to
+    sa.Column("kind", sa.String(40), nullable=False),  # search, table4, ...
+    sa.Column("preset", sa.String(40), nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("dataset", sa.Text, nullable=False),  # the rest of these are JSON
+    sa.Column("config", sa.Text, nullable=False),  # the configuration that trials start from
+    sa.Column("space", sa.Text, nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+    sa.Column("versions", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+)
+
+trial_table = sa.Table(
+    "trial",
+    metadata,
+    sa.Column("study", sa.String(200), sa.ForeignKey("study.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.String(100), primary_key=True),
+    sa.Column("role", sa.String(20), nullable=False),  # trial or confirm
+    sa.Column("number", sa.Integer, nullable=False),  # from 0 within its role
+    sa.Column("parent", sa.String(100)),  # of a confirming run: the trial whose configuration it repeats
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("params", sa.Text, nullable=False),  # JSON: dotted names that were chosen
+    sa.Column("config", sa.Text, nullable=False),  # JSON: the complete configuration
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("budget", sa.Integer, nullable=False),  # steps
+    sa.Column("step", sa.Integer, nullable=False, default=0),  # of the last report
+    sa.Column("value", sa.Float),  # the objective at the last report
+    sa.Column("scores", sa.Text, nullable=False, default="{}"),  # JSON: measured once at the end, on the test split
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("stalls", sa.Integer, nullable=False, default=0),  # attempts lost one after the other without a report
+    sa.Column("seconds", sa.Float, nullable=False, default=0.0),  # over all attempts
+    sa.Column("reason", sa.Text, nullable=False, default=""),  # why it failed, or was last interrupted
+    sa.Column("mlflow_run_id", sa.String(64)),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("started", sa.Float),  # the running attempt, or the last one
+    sa.Column("ended", sa.Float),
+    sa.UniqueConstraint("study", "role", "number"),
+)
+
+point_table = sa.Table(
+    "point",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),  # grows with the order of arrival
+    sa.Column("study", sa.String(200), nullable=False),
+    sa.Column("key", sa.String(100), nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("timestamp", sa.BigInteger, nullable=False),  # milliseconds; the tracker's too, so nothing counts twice
+    sa.Column("value", sa.Float),  # the objective: the one metric that is read again at every decision
+    sa.Column("metrics", sa.Text, nullable=False),  # JSON
+    sa.UniqueConstraint("study", "key", "step"),
+    sa.ForeignKeyConstraint(["study", "key"], ["trial.study", "trial.key"], ondelete="CASCADE"),
+)
+
+projection_table = sa.Table(
+    "projection",
+    metadata,
+    sa.Column("study", sa.String(200), sa.ForeignKey("study.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("target", sa.String(500), primary_key=True),  # the tracking store's address
+    sa.Column("key", sa.String(100), primary_key=True),  # the trial's; "" for the study's own run
+    sa.Column("run_id", sa.String(64), nullable=False),
+    sa.Column("cursor", sa.Integer, nullable=False, default=0),  # id of the last point that arrived
+    sa.Column("described", sa.Boolean, nullable=False, default=False),  # parameters are there
+    sa.Column("pictured", sa.Boolean, nullable=False, default=False),  # sample clips are there
+    sa.Column("status", sa.String(20), nullable=False, default=""),  # the last one written there
+)
+
+
+def database_url(address: str | Path) -> sa.URL:
+    """`address` as SQLAlchemy has it; a path stands for a SQLite file.
+
+    Raises:
+        UserError: neither a path nor the address of a database.
+    """
+    text = str(address)
+    if "://" not in text:
+        return sa.URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
+    try:
+        return sa.make_url(text)
+    except sa.exc.ArgumentError as error:
+        raise UserError(
+            f"{text!r} is no database address: give a file, or such as postgresql://user@host/name"
+        ) from error
+
+
+def connect(address: sa.URL) -> sa.Engine:
+    """An engine for a record; nothing is created or checked yet.
+
+    Raises:
+        UserError: the database's driver is not installed.
+    """
+    try:
+        if address.get_backend_name() != "sqlite":
+            return sa.create_engine(address, pool_pre_ping=True)
+        engine = sa.create_engine(address, connect_args={"timeout": 30})
+    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise UserError(f"cannot talk to a {address.get_backend_name()} database: {error}") from error
+
+    def prepare(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        # A rollback journal, not WAL: WAL breaks on network file systems. What is committed is with the operating
+        # system, so a killed process loses nothing; NORMAL leaves only a power cut a chance, at half the time.
+        cursor.execute("PRAGMA journal_mode=PERSIST")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    sa.event.listen(engine, "connect", prepare)
+    return engine
+
+
+def check_schema(engine: sa.Engine, address: sa.URL) -> None:
+    """Holds a record against this program's schema.
+
+    Raises:
+        UserError: no database, another one's tables, or another schema version.
+    """
+    shown = address.render_as_string(hide_password=True)
+    try:
+        tables = sa.inspect(engine).get_table_names()
+        if schema_table.name not in tables:
+            raise UserError(f"{shown} is no study record: it has no table {schema_table.name}")
+        with engine.connect() as connection:
+            version = connection.execute(sa.select(schema_table.c.version)).scalar()
+    except sa.exc.DBAPIError as error:
+        raise UserError(f"cannot read the study record {shown}: {error.orig}") from error
+    if version != SCHEMA_VERSION:
+        age = "a newer" if version is not None and version > SCHEMA_VERSION else "an older"
+        raise UserError(
+            f"the study record {shown} is of {age} schema ({version}; this program knows {SCHEMA_VERSION}): "
+            "open it with the program's version that made it, or start a study with another --study or --record"
+        )
+
+
+def sqlite_path(address: sa.URL) -> Path | None:
+    """The file of a SQLite database; None for a server's."""
+    return Path(address.database) if address.get_backend_name() == "sqlite" and address.database else None

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from amc.data.splits import TEST_SHARE, Split, leaks, make_split
+from amc.errors import UserError
+
+quick = settings(max_examples=150, deadline=None)
+
+
+def parts(split: Split) -> dict[str, list[int]]:
+    return {"train": split.train.tolist(), "validation": split.validation.tolist(), "test": split.test.tolist()}
+
+
+@st.composite
+def data_sets(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clips of sources of one class and subject each, in any order; subjects are unknown now and then."""
+    sources = draw(st.integers(1, 40))
+    classes, people = draw(st.integers(1, 4)), draw(st.integers(1, 8))
+    numbers = draw(st.lists(st.integers(0, 1000), min_size=sources, max_size=sources, unique=True))
+    of_source = [
+        (draw(st.integers(0, classes - 1)), draw(st.integers(-1 if draw(st.booleans()) else 0, people)))
+        for _ in numbers
+    ]
+    copies = draw(st.lists(st.integers(0, sources - 1), min_size=sources, max_size=3 * sources))
+    rows = draw(st.permutations(copies))
+    return (
+        np.array([of_source[i][0] for i in rows]),
+        np.array([of_source[i][1] for i in rows]),
+        np.array([numbers[i] for i in rows]),
+    )
+
+
+def split_or_reject(data: tuple[np.ndarray, np.ndarray, np.ndarray], **how: Any) -> Split:
+    try:
+        return make_split(*data, **how)
+    except UserError as error:
+        # Too small to be divided is the one thing that may be said of consistent data.
+        assert "cannot be divided" in str(error)  # noqa: PT017
+        assume(False)
+        raise
+
+
+@quick
+@given(data=data_sets(), rule=st.sampled_from(["subject", "random"]), seed=st.integers(0, 99))
+def test_no_source_and_no_subject_straddles(data: Any, rule: Any, seed: int) -> None:
+    split = split_or_reject(data, rule=rule, seed=seed)
+    label, subject, source = data
+    assert leaks(split, subject, source) == []
+    assert all(len(part) for part in parts(split).values())
+    # A class that is only in validation or test could not be learnt.
+    assert set(label[split.train]) == set(label)
+    assert split.rule in {"subject": ("subject", "source"), "random": ("random",)}[rule]
+
+
+@quick
+@given(data=data_sets(), rule=st.sampled_from(["subject", "random"]), seed=st.integers(0, 99), order=st.randoms())
+def test_order_in_the_file_does_not_matter(data: Any, rule: Any, seed: int, order: Any) -> None:
+    split = split_or_reject(data, rule=rule, seed=seed)
+    shuffle = list(range(len(data[0])))
+    order.shuffle(shuffle)
+    other = make_split(*(a[shuffle] for a in data), rule=rule, seed=seed)
+    for name, part in parts(split).items():
+        assert sorted(shuffle[i] for i in parts(other)[name]) == part
+
+
+def test_twenty_subjects_give_four_for_test_and_two_for_validation() -> None:
+    subject = np.repeat(np.arange(20), 6)
+    label, source = np.tile(np.arange(6), 20), np.arange(120)
+    split = make_split(label, subject, source, seed=0)
+    assert split.rule == "subject"
+    assert [len(set(subject[part].tolist())) for part in (split.train, split.validation, split.test)] == [14, 2, 4]
+    # 16 training subjects, a tenth of them is 1.6.
+    assert [len(p) for p in parts(split).values()] == [84, 12, 24]
+
+
+def test_who_is_tested_is_fixed_for_good() -> None:
+    # Results of different versions compare only if the split stays; these are SHA-256 ranks of "0/subject/<number>".
+    subject = np.arange(20)
+    split = make_split(np.zeros(20, int), subject, subject, seed=0)
+    assert split.test.tolist() == [1, 4, 5, 9]
+    assert split.validation.tolist() == [13, 18]
+
+
+def test_the_seed_changes_who() -> None:
+    subject = np.arange(20)
+    chosen = {tuple(make_split(np.zeros(20, int), subject, subject, seed=s).test.tolist()) for s in range(10)}
+    assert len(chosen) > 5
+
+
+def test_more_repetitions_move_nobody() -> None:
+    subject = np.tile(np.arange(20), 3)
+    once, thrice = (make_split(np.zeros(n, int), subject[:n], np.arange(n), seed=0) for n in (20, 60))
+    for few, many in zip(parts(once).values(), parts(thrice).values(), strict=True):
+        assert set(subject[few]) == set(subject[many])
+
+
+def test_the_paper_size_at_random() -> None:
+    # 8,835 clips of 24 classes: 1,810 for test, a tenth of the other 7,025 for validation.
+    label = np.arange(8_835) % 24
+    split = make_split(label, np.full(8_835, -1), np.arange(8_835), rule="random", seed=3)
+    assert [len(p) for p in parts(split).values()] == [6_323, 702, 1_810]
+    for part in parts(split).values():
+        counts = np.bincount(label[part], minlength=24)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_mug_by_its_own_share() -> None:
+    # 472 of 3,840 is 6.4 of 52 subjects.
+    subject = np.arange(52)
+    split = make_split(np.zeros(52, int), subject, subject, seed=0, test_share=TEST_SHARE["mug"])
+    assert [len(p) for p in parts(split).values()] == [41, 5, 6]
+
+
+def test_three_subjects_are_enough() -> None:
+    split = make_split([0, 1] * 3, [5, 5, 6, 6, 7, 7], range(6), seed=0)
+    assert split.rule == "subject"
+    assert sorted(len(p) for p in parts(split).values()) == [2, 2, 2]
+
+
+@pytest.mark.parametrize("subject", [[0, 0, 0, 0, 1, 1, 1, 1], [0, 1, 2, 3, 0, 1, 2, -1]])
+def test_fewer_or_unknown_subjects_fall_back_to_sources(subject: list[int]) -> None:
+    split = make_split([0] * 8, subject, range(8), seed=0)
+    assert split.rule == "source"
+    # 8 x 1,810 / 8,835 = 1.6 for test, a tenth of 6 for validation.
+    assert [len(p) for p in parts(split).values()] == [5, 1, 2]
+
+
+def test_a_class_of_one_subject_falls_back_to_sources() -> None:
+    # Class s belongs to subject s alone, so any subject kept back would take its class along.
+    label = subject = np.repeat(np.arange(4), 5)
+    split = make_split(label, subject, np.arange(20), seed=0)
+    assert split.rule == "source"
+    assert all(set(label[part].tolist()) == {0, 1, 2, 3} for part in parts(split).values())
+
+
+def test_the_fewest_sources() -> None:
+    split = make_split([0, 0, 1, 1], [-1] * 4, range(4), rule="random", seed=0)
+    assert sorted(len(p) for p in parts(split).values()) == [1, 1, 2]
+
+
+def test_copies_of_a_source_stay_together() -> None:
+    source = np.repeat(np.arange(10), 4)
+    split = make_split(np.repeat([0, 1], 20), np.full(40, -1), source, rule="random", seed=1)
+    assert all(len(part) % 4 == 0 for part in parts(split).values())
+
+
+@pytest.mark.parametrize(
+    ("label", "subject", "source", "problem"),
+    [
+        ([0, 0, 1], [-1] * 3, [0, 1, 2], "3 source videos in 2 classes cannot be divided"),
+        ([0, 0, 0], [-1] * 3, [0, 0, 0], "1 source videos in 1 classes cannot be divided"),
+        ([0, 1, 0, 0, 0], [-1] * 5, [0, 0, 1, 2, 3], "source 0 has clips of two classes"),
+        ([0, 0, 0, 0, 0], [0, 1, -1, 0, 0], [0, 0, 1, 2, 3], "source 0 has clips of two classes or two subjects"),
+    ],
+)
+def test_what_cannot_be_divided_is_said(label: Any, subject: Any, source: Any, problem: str) -> None:
+    with pytest.raises(UserError, match=problem):
+        make_split(label, subject, source, rule="random", seed=0)
+
+
+def test_an_unknown_rule() -> None:
+    with pytest.raises(UserError, match="unknown split rule 'luck'"):
+        make_split([0], [0], [0], rule="luck", seed=0)  # type: ignore[arg-type]
+
+
+def index(*values: int) -> np.ndarray:
+    return np.array(values, dtype=np.int64)
+
+
+def test_leaks_are_named() -> None:
+    subject, source = [0, 0, 1, 2], [10, 10, 11, 12]
+    sound = Split(index(0, 1), index(2), index(3), "subject", 0)
+    assert leaks(sound, subject, source) == []
+    torn = Split(index(0), index(1, 2), index(3), "subject", 0)
+    assert leaks(torn, subject, source) == [
+        "source 10 is in both train and validation",
+        "subject 0 is in both train and validation",
+    ]
+    by_source = Split(index(0), index(1, 2), index(3), "source", 0)
+    assert leaks(by_source, subject, [10, 13, 11, 12]) == []
+    assert leaks(Split(index(0, 1), index(2), index(), "source", 0), subject, source) == [
+        "the test part is empty",
+        "the parts do not hold every clip exactly once",
+    ]
+    twice = Split(index(0, 1), index(2), index(2, 3), "source", 0)
+    assert leaks(twice, subject, source) == ["the parts do not hold every clip exactly once"]

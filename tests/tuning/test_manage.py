@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from amc.config import Config
+from analysis.record_schema import COMPLETE
+from tests.tuning.toy_rows import trial_row
+from tuning.lock import driving
+from tuning.manage import main
+from tuning.record import Record
+
+
+@pytest.fixture
+def out(record: Record, base: Config, tmp_path: Path) -> Path:
+    record.add_trial(trial_row(base))
+    record.add_trial(trial_row(base, 1))
+    record.begin("toy", "trial-0000")
+    record.finish("toy", "trial-0000", 1, COMPLETE, value=0.5)
+    return tmp_path
+
+
+def test_list(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--out", str(out)]) == 0
+    assert capsys.readouterr().out == "toy: toy (procedural), smoke; 1 WAITING, 1 COMPLETE; best 50.0%\n"
+    with driving(out / "toy" / ".lock", "toy"):
+        main(["list", "--out", str(out), "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["running"]
+    assert main(["list", "--out", str(out / "nothing")]) == 0
+    assert "no studies" in capsys.readouterr().out
+
+
+def test_status(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "toy", "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "trial-0000     50.0  COMPLETE" in shown
+    assert "it is not running" in shown
+    assert main(["status", "other", "--out", str(out)]) == 2
+    assert capsys.readouterr().err == f"error: no study 'other' in {out}: there is toy\n"
+
+
+def test_delete(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with driving(out / "toy" / ".lock", "toy"):
+        assert main(["delete", "toy", "--out", str(out)]) == 2
+    assert "is being run by process" in capsys.readouterr().err
+    assert main(["delete", "toy", "--out", str(out)]) == 0
+    assert not (out / "toy").exists()
+    assert main(["delete", "toy", "--out", str(out)]) == 2

@@ -1,0 +1,188 @@
+"""Options that every command which runs a study has, and what follows from them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from amc.command import chosen_preset
+from amc.config import Config, DatasetSpec, configure
+from amc.data.clipfile import read_info
+from amc.data.prepared import TrainingData, prepare
+from amc.data.source import Source, resolve
+from amc.errors import UserError
+from amc.evaluation.classifier import TrainedClassifier, cached_classifier
+from amc.progress import console
+from analysis.record_schema import connect, database_url
+from tuning.ray_runner import Resources, resources
+
+CLASSIFIER_SEED = 0  # all trials are judged by one classifier
+_PACKAGES = {"amc": "amc-gan", **{name: name for name in ("torch", "ray", "optuna", "mlflow", "numpy")}}
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a preset does where nothing is asked for."""
+
+    trials: int
+    confirm_seeds: int
+
+
+DEFAULTS: Mapping[str, Defaults] = {
+    "paper": Defaults(trials=50, confirm_seeds=3),
+    "compact": Defaults(trials=8, confirm_seeds=2),
+    "smoke": Defaults(trials=8, confirm_seeds=1),
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Data, preset, study, place and resources."""
+    data = parser.add_argument_group("data")
+    data.add_argument("--dataset", metavar="NAME", help="natops or mug; without --data the procedural stand-in")
+    data.add_argument("--data", type=Path, metavar="FILE.h5", help="a clip file")
+    data.add_argument("--preset", default="auto", help="auto (default), paper, compact or smoke")
+    study = parser.add_argument_group("study")
+    study.add_argument("--study", metavar="NAME", help="default: from data set and preset; the same name goes on")
+    study.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="where studies are kept (runs)")
+    study.add_argument("--seed", type=int, default=0, help="of the whole study (0)")
+    study.add_argument("--record", metavar="URL", help="SQLAlchemy address of the record (DIR/STUDY/record.db)")
+    study.add_argument("--tracking-uri", metavar="URI", help="MLflow's address (sqlite file DIR/mlflow.db)")
+    study.add_argument("--json", action="store_true", help="print the summary as JSON, all else to standard error")
+    room = parser.add_argument_group("resources")
+    room.add_argument("--workers", type=int, metavar="N", help="trials at once (as many as there is room for)")
+    room.add_argument("--cpus-per-trial", type=int, metavar="N", help="CPU cores of a trial (1)")
+    room.add_argument("--gpus-per-trial", type=float, metavar="F", help="GPUs of a trial (1 where there are any)")
+
+
+def checked_resources(args: argparse.Namespace) -> tuple[Resources, int]:
+    """Resources for trials, and the number of GPUs of this machine.
+
+    Raises:
+        UserError: more than the machine has.
+    """
+    devices = torch.cuda.device_count()
+    return resources(args.workers, args.cpus_per_trial, args.gpus_per_trial, devices=devices), devices
+
+
+def checked_record(address: str | None) -> str | None:
+    """The record's address.
+
+    Raises:
+        UserError: it is none, or its driver is not installed.
+    """
+    if address is not None:
+        connect(database_url(address)).dispose()
+    return address
+
+
+def checked_tracking(address: str | None) -> str | None:
+    """MLflow's address.
+
+    Raises:
+        UserError: it is none that MLflow can keep runs at.
+    """
+    known = ("sqlite:///", "http://", "https://", "postgresql", "mysql", "mssql")
+    if address is not None and not address.startswith(known):
+        raise UserError(f"--tracking-uri {address!r}: give http://host:port, sqlite:///FILE, or a database's address")
+    return address
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data that a study is about to use."""
+
+    source: Source
+    config: Config
+    data: TrainingData
+
+
+def load(dataset: str | None, file: Path | None, preset: str) -> Prepared:
+    """The clip file and its configuration; nothing of a study is made yet.
+
+    Raises:
+        UserError: no usable data.
+    """
+    source = resolve(dataset, file, preset)
+    info = read_info(source.path)
+    # Sizes as the file has them; a name that is no data set's own takes NATOPS' losses.
+    config = configure(
+        dataset or info.name,
+        preset,
+        spec=DatasetSpec(dataset or info.name, classes=len(info.class_names), keypoints=len(info.keypoint_names)),
+    )
+    return Prepared(source, config, prepare(config, source.path))
+
+
+def load_classifier(prepared: Prepared) -> TrainedClassifier:
+    """The classifier that judges all trials, trained now where it is not cached."""
+    data = prepared.data
+    with console("training the motion classifier", "batch") as progress:
+        return cached_classifier(data.clips, data.split, prepared.config, seed=CLASSIFIER_SEED, progress=progress)
+
+
+def described(prepared: Prepared, classifier: TrainedClassifier) -> dict[str, Any]:
+    """What the record says of a study's data."""
+    clips, split = prepared.data.clips, prepared.data.split
+    return {
+        "name": prepared.config.dataset.name,
+        "origin": clips.info.origin,
+        "fingerprint": clips.info.fingerprint,
+        "clips": len(clips.label),
+        "classes": len(clips.info.class_names),
+        "split": {
+            "rule": split.rule,
+            "seed": split.seed,
+            "train": len(split.train),
+            "validation": len(split.validation),
+            "test": len(split.test),
+        },
+        "reduction": clips.reduction,
+        "chance": classifier.chance,
+        "real_accuracy": {"validation": classifier.validation_accuracy, "test": classifier.test_accuracy},
+        "classifier": classifier.key,
+    }
+
+
+def default_study(config: Config, what: str) -> str:
+    """The study's name where none is given, such as natops-compact-search."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", config.dataset.name).strip("-._") or "data"
+    return f"{name}-{config.preset}-{what}"
+
+
+def preset_of(args: argparse.Namespace) -> str:
+    """The preset that was asked for; see `amc.command.chosen_preset`."""
+    return chosen_preset(args.preset)
+
+
+def versions() -> dict[str, str]:
+    """Of Python, the libraries that decide what comes out, and this program's source."""
+    found = {"python": platform.python_version()}
+    for name, package in _PACKAGES.items():
+        try:
+            found[name] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # run from a checkout, or not needed here
+    revision = git_revision()
+    return found | ({"git": revision} if revision else {})
+
+
+def git_revision() -> str:
+    """The commit of this checkout, with "+" where files differ from it; empty where there is none."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return ""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
+        state = subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit.stdout.strip() + ("+" if state.stdout.strip() else "")
