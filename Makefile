@@ -1,12 +1,14 @@
 # Needs Python 3.11 to 3.13 and make, nothing else: every target makes .venv itself.
 #   make search              a hyperparameter search on the embedded data
 #   make test                the quick tests          make test-slow   the long ones
+#   make lint                format, lint, types      make pose        the pose estimator for `amc.data prepare folder`
 #   make PYTHON=python3.12   another interpreter      make search ARGS='--trials 4 --preset smoke'   more arguments
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+POSE := .venv-pose
 
 .DEFAULT_GOAL := help
 .PHONY: help search ablations test test-slow lint pose clean
@@ -17,12 +19,9 @@ help:
 # pip runs again when pyproject.toml changes; the stamp is written last, so an interrupted install is taken up again.
 $(STAMP): pyproject.toml
 	@$(call check_python,3.11 to 3.13,(3, 11) <= v < (3, 14))
-	@$(BIN)/python -c pass 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { \
-	  rm -rf $(VENV); \
-	  echo "error: $(PYTHON) cannot make a virtual environment: install its venv module (Debian: python3-venv), or give PYTHON=…" >&2; \
-	  exit 2; }
+	@$(BIN)/python -c pass 2>/dev/null || $(call make_venv,$(VENV))
 	@echo "installing into $(VENV) (once; again when pyproject.toml changes)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install $$([ -t 1 ] || echo --quiet) --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 search: $(STAMP)
@@ -40,12 +39,26 @@ test-slow: $(STAMP)
 lint: $(STAMP)
 	.ci/lint $(BIN)/python
 
+# The pose estimator declares older numpy and protobuf than the rest needs, so it has an environment of its own.
+pose: $(POSE)/.installed
+
+$(POSE)/.installed: Makefile
+	@$(call check_python,3.11 or 3.12,(3, 11) <= v < (3, 13))
+	@$(POSE)/bin/python -c pass 2>/dev/null || $(call make_venv,$(POSE))
+	@$(POSE)/bin/python -m pip install --quiet --disable-pip-version-check mediapipe==0.10.21
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV)-pose .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(POSE) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # $(call check_python,WHICH VERSIONS,CONDITION ON v): one clear line and exit 2 where $(PYTHON) is none of them.
 check_python = $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if $(2) else 3)' 2>/dev/null || { \
   found=$$($(PYTHON) --version 2>&1) || found="not to be found"; \
   echo "error: Python $(1) is needed, and $(PYTHON) is $$found: name another, make PYTHON=python3.12 …" >&2; \
+  exit 2; }
+
+# $(call make_venv,FOLDER): a new environment there, or one clear line and exit 2.
+make_venv = $(PYTHON) -m venv --clear $(1) || { rm -rf $(1); \
+  echo "error: $(PYTHON) makes no virtual environment: install its venv module (Debian: python3-venv), or PYTHON=…" >&2; \
   exit 2; }

@@ -12,7 +12,7 @@ import torch
 from amc.config import PRESETS
 from amc.errors import UserError
 
-WRONG_USE, INTERRUPTED = 2, 130  # exit codes
+WRONG_USE, NO_SUCCESS, INTERRUPTED = 2, 3, 130  # exit codes
 
 
 class Parser(argparse.ArgumentParser):

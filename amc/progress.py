@@ -44,7 +44,8 @@ class _Lines:
     """A line at the end, and at most one every `LINE_EVERY` seconds before it."""
 
     def __init__(self, title: str, unit: str) -> None:
-        self.title, self.unit = title, unit
+        self.title = title
+        self.units = unit + ("es" if unit.endswith(("ch", "s", "x")) else "s")
         self.start = self.last = time.monotonic()
 
     def __call__(self, done: int, total: int, note: str = "", /) -> None:
@@ -55,4 +56,8 @@ class _Lines:
         self.last = now
         spent = now - self.start
         when = f"{spent:.0f} s" if ends else f"{spent / max(done, 1) * (total - done):.0f} s left"
-        print(", ".join([f"{self.title}: {done}/{total} {self.unit}s", when, *filter(None, [note])]), file=sys.stderr, flush=True)
+        print(
+            ", ".join([f"{self.title}: {done}/{total} {self.units}", when, *filter(None, [note])]),
+            file=sys.stderr,
+            flush=True,
+        )

@@ -11,11 +11,6 @@ from amc.errors import UserError
 
 SCHEMA_VERSION = 1
 
-WAITING, RUNNING, COMPLETE, PRUNED, FAILED = "WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAILED"
-STATES = (WAITING, RUNNING, COMPLETE, PRUNED, FAILED)
-ENDED = (COMPLETE, PRUNED, FAILED)  # a trial in one of these is never run again
-OPEN = (WAITING, RUNNING)
-
 metadata = sa.MetaData()
 
 schema_table = sa.Table("amc_schema", metadata, sa.Column("version", sa.Integer, primary_key=True, autoincrement=False))

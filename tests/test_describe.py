@@ -6,12 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch.utils.flop_counter import FlopCounterMode
 
 from amc import __main__ as amc_main
 from amc import command
 from amc.config import configure, with_overrides
+from amc.data.conditions import Batches
 from amc.describe import describe, training_step_macs
 from amc.errors import UserError
+from amc.training.step import AMCStep
+from tests.toy import toy_config, toy_data
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,6 +39,14 @@ PAPER = {
 @pytest.mark.parametrize("dataset", ["natops", "mug"])
 def test_parameters_at_paper_size(dataset: str) -> None:
     assert describe(configure(dataset, "paper"))["parameters"] == PAPER[dataset]
+
+
+def test_macs_without_values_are_those_of_a_real_step() -> None:
+    config = toy_config()
+    step = AMCStep(config)
+    with FlopCounterMode(display=False) as counter:
+        step(Batches(config, toy_data(config))(0), 0)
+    assert training_step_macs(config) == counter.get_total_flops() // 2
 
 
 def test_macs_grow_with_the_batch() -> None:

@@ -14,7 +14,9 @@ class _Terminal(io.StringIO):
         return True
 
 
-def test_plain_lines_are_few_and_say_what_is_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_lines_are_few_and_say_what_is_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = iter([0.0, 5.0, 12.0, 13.0, 40.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     with console("training", "step") as report:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from analysis.record_schema import COMPLETE, OPEN
-from analysis.records import TrialRow
-from tuning.sources import CONFIRM
+from analysis.states import COMPLETE, CONFIRM, OPEN
+
+if TYPE_CHECKING:  # workers use this file, and have no use for a database
+    from analysis.records import TrialRow
 
 KEEP = 3  # best trials whose checkpoints stay
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.record_schema import COMPLETE, ENDED, FAILED, OPEN, PRUNED, WAITING
 from analysis.records import TrialRow
+from analysis.states import COMPLETE, ENDED, FAILED, OPEN, PRUNED, TRIAL, WAITING
 from tuning import checkpoints
 from tuning.job import Job, Outcome
 from tuning.pruners import Pruner
 from tuning.record import Record
-from tuning.sources import TRIAL, Source, of_role
+from tuning.sources import Source, of_role
 
 OBJECTIVE = "val/accuracy"
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from amc.command import Parser, run
 from amc.errors import UserError
-from analysis.record_schema import STATES
 from analysis.records import Records, StudyRow
+from analysis.states import STATES, TRIAL
 from tuning.lock import driving
 from tuning.record import Record
-from tuning.sources import TRIAL, best, of_role
+from tuning.sources import best, of_role
 from tuning.summary import confirmed, summary, table
 from tuning.tracking_store import artifact_folder, open_store
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from analysis.record_schema import COMPLETE, ENDED
 from analysis.records import TrialRow
+from analysis.states import COMPLETE, ENDED
 from tuning.engine import OBJECTIVE, Watcher
 
 
@@ -29,12 +29,8 @@ class Progress(Watcher):
         self.out = sys.stderr if stream is None else stream
         self.began_at = time.monotonic()
         self.best: float | None = None
-        self.bar = (
-            tqdm(desc="search", unit=" step", file=self.out, dynamic_ncols=True, leave=False)
-            if self.out.isatty()
-            else None
-        )
         self.spent_before = self._done()
+        self.bar = self._bar() if self.out.isatty() else None
 
     def began(self, trial: TrialRow) -> None:
         """See `Watcher`; silent unless the trial goes on."""
@@ -63,6 +59,21 @@ class Progress(Watcher):
         """Takes the bar away."""
         if self.bar is not None:
             self.bar.close()
+
+    def _bar(self) -> tqdm[Any]:
+        # Steps come in lumps, a report at a time, so each is drawn. What was done before says nothing of the speed.
+        return tqdm(
+            desc="search",
+            unit=" steps",
+            total=self._total(),
+            initial=self.spent_before,
+            miniters=1,
+            mininterval=0,
+            smoothing=0,
+            file=self.out,
+            dynamic_ncols=True,
+            leave=False,
+        )
 
     def _line(self, text: str) -> None:
         if self.bar is not None:
@@ -94,3 +105,4 @@ class Progress(Watcher):
         if self.best is not None:
             self.bar.set_postfix_str(f"best {100 * self.best:.1f}%", refresh=False)
         self.bar.update(max(0, self._done() - self.bar.n))
+        self.bar.refresh()

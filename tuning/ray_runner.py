@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,8 +33,10 @@ from ray.tune.search import Searcher
 from amc.errors import UserError
 from tuning.engine import Engine
 from tuning.job import Job, Outcome
+from tuning.lock import driving
 from tuning.ray_worker import BEGAN, DIED, END, REPORT, TrialActor
 
+_SESSION = "amc-ray-"
 OBJECT_STORE = 128 * 1024**2  # bytes; jobs and reports are small
 
 
@@ -89,9 +92,7 @@ def local_ray(wanted: Resources, *, devices: int) -> Iterator[None]:
     known = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     # Ray's processes inherit it, so workers find the packages wherever the command was started from.
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(known))
-    # Not in the folder of all Ray sessions, where each would stay. Not under $TMPDIR either: the path of a Unix socket
-    # may have 107 characters.
-    with tempfile.TemporaryDirectory(prefix="amc-ray-", dir="/tmp", ignore_cleanup_errors=True) as session:
+    with _session() as session:
         ray.init(
             address="local",
             num_cpus=wanted.workers * wanted.cpus,
@@ -100,12 +101,27 @@ def local_ray(wanted: Resources, *, devices: int) -> Iterator[None]:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _temp_dir=session,
+            _temp_dir=str(session),
         )
         try:
             yield
         finally:
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _session() -> Iterator[Path]:
+    """A folder for one Ray instance, which Ray itself would keep for ever; those of killed drivers go, too.
+
+    Not under $TMPDIR: the path of a Unix socket may have 107 characters.
+    """
+    for left in Path("/tmp").glob(f"{_SESSION}*"):
+        with contextlib.suppress(UserError, OSError), driving(left / "lock", "that session"):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SESSION, dir="/tmp", ignore_cleanup_errors=True) as folder:
+        session = Path(folder)
+        with driving(session / "lock", "this session"):
+            yield session
 
 
 def run_on_ray(engine: Engine, wanted: Resources, modules: list[str], *, stopping: Callable[[], bool]) -> None:

@@ -20,10 +20,7 @@ import sqlalchemy as sa
 
 from amc.errors import UserError
 from analysis.record_schema import (
-    ENDED,
-    RUNNING,
     SCHEMA_VERSION,
-    WAITING,
     connect,
     database_url,
     metadata,
@@ -34,6 +31,7 @@ from analysis.record_schema import (
     trial_table,
 )
 from analysis.records import Records, StudyRow, TrialRow, dumps
+from analysis.states import ENDED, RUNNING, WAITING
 
 MAX_STALLS = 3  # attempts lost one after the other, none of which reported anything new: the trial has failed
 

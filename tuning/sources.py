@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from amc.config import Config, from_dict
-from analysis.record_schema import COMPLETE, ENDED
 from analysis.records import TrialRow
+from analysis.states import COMPLETE, CONFIRM, ENDED, TRIAL
 from tuning.samplers import History, Sampler
 from tuning.space import Space
-
-TRIAL, CONFIRM = "trial", "confirm"
 
 # Training seeds of a study: trials from seed * SEEDS on, confirming runs from the second half on, so that no
 # confirming run repeats the seed of any trial that it could have been chosen by.

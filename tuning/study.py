@@ -18,8 +18,8 @@ from types import FrameType
 from typing import Any
 
 from amc.errors import UserError
-from analysis.record_schema import COMPLETE
 from analysis.records import StudyRow
+from analysis.states import COMPLETE
 from tuning.engine import Engine, Plan
 from tuning.lock import driving
 from tuning.progress import Progress
@@ -120,7 +120,7 @@ def _run(study: Study, record: Record) -> Ending:
             _run_trials(study, engine, signals, tracker)
     finally:
         tracker.finish(_status(engine))
-        if not tracker.is_alive():
+        if tracker.ident is None:  # it has not been started
             tracker.start()
         engine.tidy()
         content = write_summary(record, name, study.folder / "summary.json")

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.record_schema import COMPLETE
 from analysis.records import Records, StudyRow, TrialRow
+from analysis.states import COMPLETE, TRIAL
 from analysis.statistics import Estimate, mean_interval
 from tuning.samplers.base import History
-from tuning.sources import TRIAL, best, confirming, of_role
+from tuning.sources import best, confirming, of_role
 
 ROWS = 20  # of the table on the screen
 TEST = "test/accuracy"

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amc.errors import UserError
-from analysis.record_schema import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
 from analysis.records import Point, StudyRow, TrialRow
+from analysis.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, TRIAL, WAITING
 from tuning.record import Projected, Record
-from tuning.sources import TRIAL, best, of_role
+from tuning.sources import best, of_role
 from tuning.tracking_store import experiment, first_line, open_store
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Projection:
         trials = self.record.trials(study.name)
         parent = self._parent(client, study)
         for trial in trials:
-            if trial.attempts or trial.state in ENDED:
+            # Made when the trial's process is up, so that a run's duration is the trial's.
+            if trial.started is not None or trial.key in self.known or trial.state in ENDED:
                 self._trial(client, study, trial, parent.run_id)
         self._close_parent(client, trials, parent, study_status)
 

@@ -21,6 +21,9 @@ os.environ["DO_NOT_TRACK"] = "true"
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # trying again is the tracker's business
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
+# Makes MLflow's pages open an experiment as one of trained models, with its runs and curves.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -74,7 +77,7 @@ def experiment(client: MlflowClient, name: str, target: str, runs: Path) -> str:
             # Without a place of their own, artifacts would go to ./mlruns of whatever folder this was started in.
             place = None if target.startswith("http") else artifact_folder(runs, name).as_uri()
             try:
-                return str(client.create_experiment(name, artifact_location=place))
+                return str(client.create_experiment(name, artifact_location=place, tags=dict(_KIND)))
             except MlflowException:
                 found = client.get_experiment_by_name(name)  # another machine was faster
                 if found is None:

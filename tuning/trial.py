@@ -15,8 +15,8 @@ from amc.config import from_dict
 from amc.data.prepared import prepare
 from amc.evaluation.classifier import cached_classifier
 from amc.training.loop import score_test, train
+from analysis.states import CONFIRM
 from tuning.job import Job, Outcome, Report
-from tuning.sources import CONFIRM
 
 
 def run(job: Job, report: Report, directory: Path) -> Outcome:

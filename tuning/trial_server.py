@@ -15,6 +15,7 @@ import os
 import select
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,13 +95,19 @@ def child(job: Job, out: int) -> int:
     send(out, {"began": os.getpid()})
 
     def report(step: int, metrics: Mapping[str, float]) -> bool:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
+        print(f"{time.strftime('%H:%M:%S')} step {step}: {shown}", file=sys.stderr)
         send(out, {"report": [step, dict(metrics)]})
         answer = lines.next()
         if answer is None:
             os._exit(0)
-        return bool(answer.get("go", False))
+        go = bool(answer.get("go", False))
+        if not go:
+            print("the study asks to stop", file=sys.stderr)
+        return go
 
     outcome = run(job, report)
+    print(f"ended: {outcome}", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
     send(out, {"end": {"value": outcome.value, "scores": dict(outcome.scores), "failure": outcome.failure}})

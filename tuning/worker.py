@@ -137,7 +137,7 @@ class Worker:
     def _server_death(self) -> str:
         code = self.process.wait() if self.process is not None else 0
         return (
-            "its trial server was killed" if code <= 0 else f"its trial server ended with code {code}; see {self.log}"
+            "the trial server was killed" if code <= 0 else f"the trial server ended with code {code}; see {self.log}"
         )
 
     def _send(self, message: dict[str, object]) -> bool:

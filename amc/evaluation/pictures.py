@@ -71,7 +71,9 @@ def gif(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
     font = _font()
     across = math.ceil(math.sqrt(len(checked)))
     clips = [[_enlarged(frame) for frame in frames] for _, frames in checked]
-    width = GAP + max(max(images[0].width, _text_width(font, caption)) for (caption, _), images in zip(checked, clips, strict=True))
+    width = GAP + max(
+        max(images[0].width, _text_width(font, caption)) for (caption, _), images in zip(checked, clips, strict=True)
+    )
     height = GAP + LINE + max(images[0].height for images in clips)
     sheet = Image.new("RGB", (across * width + GAP, math.ceil(len(clips) / across) * height + GAP), PAPER)
     for index, (caption, _) in enumerate(checked):

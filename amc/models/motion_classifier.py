@@ -6,6 +6,8 @@ frames never reach it (`classifier_input`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +18,8 @@ LEAK = 0.2  # R24
 HIDDEN = (64, 128, 256)  # channels of the stride-2 layers at width 1
 EMBEDDING = 512  # of the stride-4 layer
 FEATURES = 128  # of the fully connected layer
+
+Extent = tuple[int, int, int]
 
 
 def classifier_input(frames: Tensor, length: int) -> Tensor:
@@ -52,26 +56,26 @@ class MotionClassifier(nn.Module):
         def channels(paper: int) -> int:
             return max(4, round(paper * model.classifier_width))
 
-        extent = (model.frames, model.size, model.size)  # what is left of T, H, W
+        extent: Extent = (model.frames, model.size, model.size)  # what is left of T, H, W
         layers: list[nn.Module] = []
         inputs = 3
         for index, paper in enumerate(HIDDEN):
             if max(extent) == 1:  # R25: a strided layer with no extent left is dropped
                 break
-            kernel = tuple(4 if n > 1 else 1 for n in extent)
-            stride = tuple(2 if n > 1 else 1 for n in extent)
-            padding = tuple(1 if n > 1 else 0 for n in extent)
+            kernel = _each(lambda n: 4 if n > 1 else 1, extent)
+            stride = _each(lambda n: 2 if n > 1 else 1, extent)
+            padding = _each(lambda n: 1 if n > 1 else 0, extent)
             layers.append(nn.Conv3d(inputs, channels(paper), kernel, stride, padding))
             if index > 0:
                 layers.append(nn.BatchNorm3d(channels(paper)))
             layers.append(nn.LeakyReLU(LEAK))
             inputs = channels(paper)
-            extent = tuple(max(1, n // 2) for n in extent)
+            extent = _each(lambda n: max(1, n // 2), extent)
         if max(extent) > 1:
-            kernel = tuple(min(4, n) for n in extent)
+            kernel = _each(lambda n: min(4, n), extent)
             layers.append(nn.Conv3d(inputs, channels(EMBEDDING), kernel, kernel))  # no activation after it (R24)
             inputs = channels(EMBEDDING)
-            extent = tuple(n // k for n, k in zip(extent, kernel, strict=True))
+            extent = _each(lambda n: n // min(4, n), extent)
         self.embed = nn.Sequential(*layers)
         self.classify = nn.Sequential(
             nn.Linear(inputs * extent[0] * extent[1] * extent[2], channels(FEATURES)),
@@ -85,3 +89,7 @@ class MotionClassifier(nn.Module):
         """Logits (B, c) of a video (B, T, 3, H, W) in [-1, 1] that went through `classifier_input`."""
         logits: Tensor = self.classify(self.embed(video.transpose(1, 2)).flatten(1))
         return logits
+
+
+def _each(rule: Callable[[int], int], extent: Extent) -> Extent:
+    return rule(extent[0]), rule(extent[1]), rule(extent[2])

@@ -112,7 +112,25 @@ def test_same_seed_same_weights_other_seed_other_weights(
     assert second.test_accuracy >= 0.9
 
 
-def test_training_leaves_the_callers_random_state_alone(clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_do_not_depend_on_the_number_of_threads(
+    clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            monkeypatch.setenv("AMC_CACHE", str(tmp_path / str(threads)))
+            made = cached_classifier(clips, _split(clips), _config(), recipe=replace(QUICK, steps=20))
+            found.append(made.details["digest"])
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(1)
+    assert found[0] == found[1]
+
+
+def test_training_leaves_the_callers_random_state_alone(
+    clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AMC_CACHE", str(tmp_path))
     torch.manual_seed(5)
     expected = torch.rand(3)
@@ -146,12 +164,16 @@ def test_the_key_holds_all_that_matters(clips: Clips) -> None:
     assert facts(config=replace(_config(), seed=9)) == facts()
 
 
-def test_cache_file_is_safetensors_with_its_facts(clips: Clips, trained: TrainedClassifier, session_cache: Path) -> None:
+def test_cache_file_is_safetensors_with_its_facts(
+    clips: Clips, trained: TrainedClassifier, session_cache: Path
+) -> None:
     path = session_cache / "classifiers" / f"{trained.key}.safetensors"
     with safe_open(path, "pt") as file:
         assert set(file.metadata()) == {"amc"}
     assert trained.details["fingerprint"] == clips.info.fingerprint
-    assert trained.details["clips"] == {name: len(getattr(_split(clips), name)) for name in ("train", "validation", "test")}
+    assert trained.details["clips"] == {
+        name: len(getattr(_split(clips), name)) for name in ("train", "validation", "test")
+    }
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "foreign", "empty"])
@@ -202,9 +224,13 @@ def test_progress_is_told(clips: Clips, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("AMC_CACHE", str(tmp_path))
     told: list[tuple[int, int, str]] = []
     cached_classifier(
-        clips, _split(clips), _config(), recipe=replace(QUICK, steps=40), progress=lambda *call: told.append(call)  # type: ignore[misc]
+        clips,
+        _split(clips),
+        _config(),
+        recipe=replace(QUICK, steps=40),
+        progress=lambda *call: told.append(call),  # type: ignore[misc]
     )
-    assert [done for done, _, _ in told] == [20, 40, 40]
+    assert [call[:2] for call in told] == [(20, 40), (40, 40), (40, 40)]
     assert "test accuracy" in told[-1][2]
 
 

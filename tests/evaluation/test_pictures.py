@@ -89,7 +89,9 @@ def test_a_failed_write_leaves_the_old_picture(tmp_path: Path, monkeypatch: pyte
     shapes=st.lists(st.tuples(st.integers(1, 9), st.sampled_from([7, 16, 130])), min_size=1, max_size=4),
     columns=st.integers(1, 6),
 )
-def test_any_clips_make_a_picture(tmp_path_factory: pytest.TempPathFactory, shapes: list[tuple[int, int]], columns: int) -> None:
+def test_any_clips_make_a_picture(
+    tmp_path_factory: pytest.TempPathFactory, shapes: list[tuple[int, int]], columns: int
+) -> None:
     folder = tmp_path_factory.mktemp("any")
     rows = [(f"clip of {t}", _clip(t, size)) for t, size in shapes]
     strip(rows, folder / "s.png", columns=columns)

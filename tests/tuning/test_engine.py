@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from amc.config import Config
-from analysis.record_schema import COMPLETE, FAILED, PRUNED, WAITING
 from analysis.records import TrialRow
+from analysis.states import COMPLETE, FAILED, PRUNED, WAITING
 from tests.tuning import toy_trials
 from tests.tuning.toy_rows import trial_row
 from tuning.checkpoints import inherit, kept, tidy

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from amc.config import Config
-from analysis.record_schema import COMPLETE
+from analysis.states import COMPLETE
 from tests.tuning.toy_rows import trial_row
 from tuning.lock import driving
 from tuning.manage import main

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from amc.errors import UserError
-from analysis.record_schema import COMPLETE, ENDED, RUNNING
 from analysis.records import Records, TrialRow
+from analysis.states import COMPLETE, ENDED, RUNNING
 from tuning.lock import driving
 from tuning.ray_runner import cores, resources
 from tuning.tracking_store import default_store, open_store
@@ -113,7 +113,7 @@ def test_a_killed_driver_and_dying_workers(tmp_path: Path) -> None:
     assert len(list((tmp_path / "toy" / "checkpoints").iterdir())) <= 3
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_study_ends_soon_and_can_go_on(tmp_path: Path, number: signal.Signals) -> None:
     process = start(tmp_path, 4, pause=0.3)
     wait(process, tmp_path, lambda trials: any(trial.step for trial in trials))

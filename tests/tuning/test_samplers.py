@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from amc.config import Config, natops
 from amc.errors import UserError
-from analysis.record_schema import COMPLETE, FAILED, PRUNED, RUNNING, WAITING
+from analysis.states import COMPLETE, FAILED, PRUNED, RUNNING, WAITING
 from tests.tuning.toy_rows import trial_row
 from tuning.samplers import SAMPLERS, History, sampler
 from tuning.samplers.tpe import Tpe

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from amc.config import Config
-from analysis.record_schema import COMPLETE, FAILED, PRUNED
+from analysis.states import COMPLETE, FAILED, PRUNED
 from tests.tuning.toy_rows import trial_row
 from tuning.record import Record
 from tuning.tracking import Projection, Tracker
@@ -144,6 +144,7 @@ def test_more_points_than_a_batch_may_have(
 ) -> None:
     record.add_trial(trial_row(base))
     record.begin("toy", "trial-0000")
+    record.started("toy", "trial-0000", 1)
     for step in range(1, 32):
         record.report("toy", "trial-0000", 1, step, {"val/accuracy": 0.0, **{f"loss/{i}": 1.0 for i in range(39)}})
     project(record, runs, tmp_path)

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from analysis.record_schema import COMPLETE, PRUNED
 from analysis.records import TrialRow
+from analysis.states import COMPLETE, PRUNED
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,15 @@ order of their numbers, are one generation, whatever drew them; feeding the gene
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from cmaes import CMA  # type: ignore[import-untyped]  # ships no types
 
 from tuning.samplers.base import RETRIES, History, generator, seen
 from tuning.space import Space
+
+if TYPE_CHECKING:
+    from cmaes import CMA  # type: ignore[import-untyped]  # ships no types
 
 SIGMA = 0.2  # of the unit interval, at the start
 
@@ -46,6 +48,8 @@ class CmaEs:
         return params
 
     def _optimizer(self, history: History) -> CMA:
+        from cmaes import CMA  # it imports scipy.stats, which every other search would wait for
+
         rows = self.space.parameters
         start = [self.start[row.name] for row in rows]
         # The method needs two dimensions; a second one that nothing depends on does no harm.

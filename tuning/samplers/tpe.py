@@ -9,8 +9,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from analysis.record_schema import COMPLETE, FAILED, PRUNED
 from analysis.records import TrialRow
+from analysis.states import COMPLETE, FAILED, PRUNED
 from tuning.samplers.base import RETRIES, History, generator, seen
 from tuning.space import Parameter, Space
 

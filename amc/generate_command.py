@@ -1,0 +1,101 @@
+"""`python -m amc generate`: moving pictures of what a finished run makes of one image."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from amc.data.conditions import TestConditions
+from amc.data.prepared import TrainingData
+from amc.data.resize import area_resize
+from amc.errors import UserError
+from amc.evaluation.generation import generate_clips
+from amc.evaluation.pictures import gif, strip
+from amc.training.finished import reopen
+from amc.training.loop import Run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `generate`."""
+    parser.add_argument("run_directory", type=Path, metavar="RUN", help="the folder that `train` wrote")
+    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="the clip file it was trained on")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--image", type=Path, metavar="FILE", help="first frame: its largest centred square is taken")
+    start.add_argument("--clip", type=int, metavar="N", help="first frame of the N-th clip of the data, from 0")
+    parser.add_argument("--class", dest="name", default="all", metavar="NAME", help="motion to show (default: all)")
+    parser.add_argument("--seed", type=int, default=0, help="of noise and borrowed velocities (default: 0)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for strip.png and clips.gif")
+    parser.add_argument("--json", action="store_true", help="the list of files as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes the pictures and returns the exit code."""
+    if args.seed < 0:
+        raise UserError(f"--seed {args.seed}: give 0 or more")
+    if args.out.exists() and not args.out.is_dir():
+        raise UserError(f"--out {args.out} is no folder: name another")
+    finished = reopen(args.run_directory, args.data)
+    names = finished.data.clips.info.class_names
+    if args.name not in ("all", *names):
+        raise UserError(f"unknown class {args.name!r}: choose all, {', '.join(names)}")
+    classes = [index for index, name in enumerate(names) if args.name in ("all", name)]
+    first = _first_frame(args, finished)
+    rows = [(names[c], made) for c, made in zip(classes, generate(finished, first, classes, args.seed), strict=True)]
+    args.out.mkdir(parents=True, exist_ok=True)
+    files = [args.out / "strip.png", args.out / "clips.gif"]
+    strip(rows, files[0])
+    gif(rows, files[1])
+    print(json.dumps({"files": [str(file) for file in files]}) if args.json else "\n".join(map(str, files)))
+    return 0
+
+
+def generate(finished: Run, first: NDArray[np.uint8], classes: list[int], seed: int) -> NDArray[np.uint8]:
+    """Videos (n, T, H, W, 3) that begin with the image `first` (H, W, 3), one for each class.
+
+    Velocities are borrowed from a training clip of the class (R13), by a generator seeded for each class.
+    """
+    data = finished.data
+    train, label = data.split.train, data.clips.label
+    draws = [np.random.default_rng([seed, c]) for c in classes]
+    lent = [int(draw.choice(train[label[train] == c])) for draw, c in zip(draws, classes, strict=True)]
+    noise = [draw.standard_normal(finished.config.model.noise, dtype=np.float32) for draw in draws]
+    conditions = TestConditions(
+        np.zeros(len(classes), np.int64), np.array(lent, dtype=np.int64), np.stack(noise).astype(np.float32)
+    )
+    made = generate_clips(
+        finished.generator, finished.config, _showing(data, first), conditions, labels=np.array(classes, dtype=np.int64)
+    )
+    return np.concatenate([np.broadcast_to(first, (len(classes), 1, *first.shape)), made], axis=1)
+
+
+def _showing(data: TrainingData, first: NDArray[np.uint8]) -> TrainingData:
+    """The same data, but clip 0 is the image."""
+    return replace(data, clips=replace(data.clips, frames=first[None, None]))
+
+
+def _first_frame(args: argparse.Namespace, finished: Run) -> NDArray[np.uint8]:
+    clips, size = finished.data.clips, finished.config.model.size
+    if args.image is None:
+        number = int(finished.data.split.validation[0]) if args.clip is None else args.clip
+        if not 0 <= number < len(clips.frames):
+            raise UserError(f"--clip {number}: the data have clips 0 to {len(clips.frames) - 1}")
+        frame: NDArray[np.uint8] = clips.frames[number, 0]
+        return frame
+    try:
+        with Image.open(args.image) as image:
+            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except FileNotFoundError as error:
+        raise UserError(f"--image {args.image}: no such file") from error
+    except (UnidentifiedImageError, OSError) as error:
+        raise UserError(f"--image {args.image} cannot be read as a picture: {error}") from error
+    side = min(pixels.shape[:2])
+    if side < size:
+        raise UserError(f"--image {args.image} is smaller than the {size} pixels that the run's frames have")
+    y, x = ((extent - side) // 2 for extent in pixels.shape[:2])
+    return area_resize(pixels[y : y + side, x : x + side], (size, size))

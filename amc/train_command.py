@@ -1,0 +1,94 @@
+"""`python -m amc train`: one training run, with neither Ray nor MLflow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from amc.command import NO_SUCCESS, chosen_preset
+from amc.data.chosen import choose
+from amc.errors import UserError
+from amc.progress import console
+from amc.training.checkpoint import FILE
+from amc.training.finished import JUDGE, SECOND, accuracies, classifier, table
+from amc.training.loop import Diverged, Run, train
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `train`."""
+    parser.add_argument("--dataset", help="natops or mug: the user's file, else the procedural stand-in")
+    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="a clip file")
+    parser.add_argument("--preset", default="auto", help="auto (the default), paper, compact or smoke")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, batches and noise (default: 0)")
+    parser.add_argument("--steps", type=int, metavar="N", help="length of the run (default: the preset's)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for checkpoint, result and pictures")
+    parser.add_argument("--json", action="store_true", help="print result.json's document instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains, going on from a checkpoint in DIR, scores, writes DIR/result.json; returns the exit code."""
+    if args.seed < 0:
+        raise UserError(f"--seed {args.seed}: give 0 or more")
+    if args.steps is not None and args.steps < 1:
+        raise UserError(f"--steps {args.steps}: give 1 or more")
+    if args.out.exists() and not args.out.is_dir():
+        raise UserError(f"--out {args.out} is no folder: name another")
+    chosen = choose(args.dataset, args.data, chosen_preset(args.preset))
+    config, data = replace(chosen.config, seed=args.seed), chosen.data
+    if args.steps is not None:
+        config = replace(config, training=replace(config.training, steps=args.steps))
+    print(chosen.source.announcement, file=sys.stderr)
+    judge, second = (classifier(config, data, seed) for seed in (JUDGE, SECOND))
+    try:
+        with console("training", "step") as progress:
+
+            def report(step: int, metrics: Mapping[str, float]) -> bool:
+                progress(step, config.training.steps, f"validation accuracy {metrics['val/accuracy']:.1%}")
+                return True
+
+            result = train(config, data, judge, directory=args.out, report=report)
+    except Diverged as error:
+        print(f"error: training diverged, {error}: try another seed or lower learning rates", file=sys.stderr)
+        return NO_SUCCESS
+    started = time.perf_counter()
+    finished = Run(config, data)
+    finished.load(args.out / FILE)
+    found = accuracies(finished, judge, second)
+    facts: dict[str, Any] = {
+        "validation_accuracy": found["accuracy"],
+        **{name: value for name, value in found.items() if name != "accuracy"},
+        "clips": len(data.split.validation),
+        "steps": result.steps,
+        "seconds": round(result.seconds + time.perf_counter() - started, 2),
+        "dataset": config.dataset.name,
+        "origin": data.clips.info.origin,
+        "fingerprint": data.clips.info.fingerprint,
+        "preset": config.preset,
+        "seed": config.seed,
+        "split_rule": data.split.rule,
+    }
+    _write(args.out / "result.json", facts)
+    title = (
+        f"{config.dataset.name} (origin={data.clips.info.origin}), preset {config.preset}, seed {config.seed}: "
+        f"{result.steps} steps in {facts['seconds']:.0f} s\n"
+        f"accuracy of the motion classifier on {facts['clips']} validation clips (by {data.split.rule}), in percent"
+    )
+    shown = f"{table(title, found)}\n{args.out / 'result.json'}, {args.out / 'samples'}"
+    print(json.dumps(facts, indent=2) if args.json else shown)
+    return 0
+
+
+def _write(path: Path, facts: Mapping[str, Any]) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(json.dumps(facts, indent=2) + "\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

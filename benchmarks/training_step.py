@@ -1,0 +1,152 @@
+"""How much quicker and leaner the production training step is than the literal one of `tests/literal`.
+
+Both start from the same weights and take the same batches, in alternation, so that a machine whose speed drifts does
+so for both: `python benchmarks/training_step.py --preset paper --json`. Peak memory is each step's own, measured in a
+process of its own. `matrix_share` says how near production comes to this machine's rate of plain matrix products,
+measured between the steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+from amc.config import Config, configure  # noqa: E402
+from amc.training.step import AMCStep  # noqa: E402
+from tests.literal.examples import random_batch  # noqa: E402
+from tests.literal.step import LiteralStep  # noqa: E402
+
+SIDES: dict[str, Callable[[Config], Any]] = {"literal": LiteralStep, "production": AMCStep}
+
+
+def main() -> int:
+    """Runs the benchmark and returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="compact", choices=("paper", "compact", "smoke"))
+    parser.add_argument("--dataset", default="natops", choices=("natops", "mug"))
+    parser.add_argument("--batch", type=int, help="clips a step (the preset's; 2 for paper)")
+    parser.add_argument("--pairs", type=int, default=5, help="literal and production steps in alternation")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--memory-of", choices=tuple(SIDES), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    config = configure(args.dataset, args.preset)
+    batch = args.batch or (2 if args.preset == "paper" else config.training.batch)
+    config = replace(config, training=replace(config.training, batch=batch))
+    if args.memory_of:
+        print(peak_bytes(config, args.memory_of))
+        return 0
+    facts = measure(config, args.pairs)
+    memory = {side: memory_of(side, sys.argv[1:]) for side in SIDES}
+    facts |= {"memory_bytes": memory, "memory_ratio": memory["production"] / memory["literal"]}
+    print(json.dumps(facts, indent=2) if args.json else _lines(facts))
+    return 0
+
+
+def measure(config: Config, pairs: int) -> dict[str, Any]:
+    """Seconds of both sides' steps in alternation, and what follows from them."""
+    steps = {side: make(config) for side, make in SIDES.items()}
+    for name, network in steps["literal"].networks.items():
+        network.load_state_dict(steps["production"].networks[name].state_dict())
+    macs = {side: count(config, step) for side, step in steps.items()}
+    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+    rates = []
+    for pair in range(pairs + 1):
+        batch = random_batch(config, config.training.batch, seed=pair, dtype=torch.float32)
+        for side, step in steps.items():
+            started = time.perf_counter()
+            step(batch, pair)
+            seconds[side].append(time.perf_counter() - started)
+        rates.append(matrix_rate())
+    seconds = {side: taken[1:] for side, taken in seconds.items()}  # the first of each warms up
+    ratios = [a / b for a, b in zip(seconds["literal"], seconds["production"], strict=True)]
+    median = {side: statistics.median(taken) for side, taken in seconds.items()}
+    rate = statistics.median(rates)
+    return {
+        "dataset": config.dataset.name,
+        "preset": config.preset,
+        "batch": config.training.batch,
+        "threads": torch.get_num_threads(),
+        "pairs": pairs,
+        "seconds": median,
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
+        "macs": macs,
+        "matrix_macs_per_second": rate,
+        "matrix_share": macs["production"] / median["production"] / rate,
+    }
+
+
+def count(config: Config, step: Any) -> int:
+    """Multiply-accumulates of one step: those of matrix products and convolutions."""
+    batch = random_batch(config, config.training.batch, dtype=torch.float32)
+    with FlopCounterMode(display=False) as counter:
+        step(batch, 0)
+    return counter.get_total_flops() // 2
+
+
+def matrix_rate(size: int = 2048) -> float:
+    """Multiply-accumulates a second of a square float32 matrix product: the best of three."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    best = 0.0
+    for _ in range(3):
+        started = time.perf_counter()
+        torch.mm(a, b)
+        best = max(best, size**3 / (time.perf_counter() - started))
+    return best
+
+
+def peak_bytes(config: Config, side: str) -> int:
+    """Peak resident memory that two steps add to this process, which has done nothing else."""
+    step = SIDES[side](config)
+    batch = random_batch(config, config.training.batch, dtype=torch.float32)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far, and any inherited from the parent
+    before = _status("VmRSS")
+    for at in range(2):
+        step(batch, at)
+    return _status("VmHWM") - before
+
+
+def _status(name: str) -> int:
+    """A figure of this process in bytes, as Linux counts it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+def memory_of(side: str, arguments: list[str]) -> int:
+    """`peak_bytes` in a fresh process."""
+    command = [sys.executable, __file__, *arguments, "--memory-of", side]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _lines(facts: dict[str, Any]) -> str:
+    seconds, macs = facts["seconds"], facts["macs"]
+    return "\n".join(
+        [
+            f"{facts['dataset']} {facts['preset']}, batch {facts['batch']}, {facts['threads']} threads, {facts['pairs']} pairs",
+            f"seconds a step     literal {seconds['literal']:.3f}   production {seconds['production']:.3f}   "
+            f"ratio {facts['ratio']:.2f}",
+            f"multiply-acc. (G)  literal {macs['literal'] / 1e9:.1f}   production {macs['production'] / 1e9:.1f}",
+            f"peak memory        production / literal {facts['memory_ratio']:.2f}",
+            f"share of the matrix-product rate ({facts['matrix_macs_per_second'] / 1e9:.0f} G/s): {facts['matrix_share']:.2f}",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
