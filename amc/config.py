@@ -184,7 +184,7 @@ PRESETS: Mapping[str, Preset] = {
         training=TrainingConfig(),
     ),
     # For two CPU cores. Departures from the paper's training, all of them here: learning rates, batch and budget, an
-    # average of the generator's weights, forget gates that start open, and velocities scaled so that ordinary ones count.
+    # average of the generator's weights, forget gates that start open, velocities scaled so that ordinary ones count.
     "compact": Preset(
         size=32,
         frames=16,
@@ -265,7 +265,9 @@ def configure(dataset: str, preset: str = "paper", *, spec: DatasetSpec | None =
     defaults = DATASETS.get(dataset)
     if defaults is None:
         if spec is None:
-            raise UserError(f"unknown data set {dataset!r}: choose one of {', '.join(DATASETS)}, or give --data FILE.h5")
+            raise UserError(
+                f"unknown data set {dataset!r}: choose one of {', '.join(DATASETS)}, or give --data FILE.h5"
+            )
         defaults = DATASETS["natops"]
     if spec is None:
         spec = defaults.spec
@@ -323,7 +325,9 @@ def _override(node: Any, path: list[str], value: Any, full: str) -> Any:
     known = {f.name for f in fields(node)}
     head = path[0]
     if head not in known:
-        raise UserError(f"unknown setting {full!r}: no field {head!r} in {type(node).__name__} ({', '.join(sorted(known))})")
+        raise UserError(
+            f"unknown setting {full!r}: no field {head!r} in {type(node).__name__} ({', '.join(sorted(known))})"
+        )
     current = getattr(node, head)
     if len(path) > 1:
         if not is_dataclass(current):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 from amc.errors import UserError
 
 SCHEMA_VERSION = 1
+WRITES = "amc_writes"  # execution option of a connection that is going to write
 
 metadata = sa.MetaData()
 
@@ -118,6 +121,8 @@ def connect(address: sa.URL) -> sa.Engine:
         raise UserError(f"cannot talk to a {address.get_backend_name()} database: {error}") from error
 
     def prepare(connection: Any, _: object) -> None:
+        # The driver's own notion of when a transaction begins leaves out CREATE TABLE; ours leaves out nothing.
+        connection.isolation_level = None
         cursor = connection.cursor()
         # A rollback journal, not WAL: WAL breaks on network file systems. What is committed is with the operating
         # system, so a killed process loses nothing; NORMAL leaves only a power cut a chance, at half the time.
@@ -126,8 +131,21 @@ def connect(address: sa.URL) -> sa.Engine:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
+    def begin(connection: sa.Connection) -> None:
+        # A writer that began as a reader could be refused the lock in the middle.
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
     sa.event.listen(engine, "connect", prepare)
+    sa.event.listen(engine, "begin", begin)
     return engine
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction that writes: all of it is there afterwards, or nothing."""
+    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+        yield connection
 
 
 def check_schema(engine: sa.Engine, address: sa.URL) -> None:

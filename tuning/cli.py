@@ -107,7 +107,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
     return Study(
         row=row,
         sources=sources,
-        pruner=pruner(args.pruner, base.training.steps, base.training.evaluate_every),
+        pruner=pruner(args.pruner, base.training.steps, max(defaults.first_rung, base.training.evaluate_every)),
         runs=args.out,
         resources=wanted,
         devices=devices,

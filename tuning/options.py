@@ -35,12 +35,13 @@ class Defaults:
 
     trials: int
     confirm_seeds: int
+    first_rung: int  # steps before which no trial is pruned: until motion is learnt, all are at chance
 
 
 DEFAULTS: Mapping[str, Defaults] = {
-    "paper": Defaults(trials=50, confirm_seeds=3),
-    "compact": Defaults(trials=8, confirm_seeds=2),
-    "smoke": Defaults(trials=8, confirm_seeds=1),
+    "paper": Defaults(trials=50, confirm_seeds=3, first_rung=6_000),
+    "compact": Defaults(trials=6, confirm_seeds=2, first_rung=400),
+    "smoke": Defaults(trials=8, confirm_seeds=1, first_rung=10),
 }
 
 

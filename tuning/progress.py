@@ -42,6 +42,8 @@ class Progress(Watcher):
         """See `Watcher`."""
         value = metrics.get(OBJECTIVE)
         if value is not None and value == value:
+            if self.best is None and self.bar is None:
+                self._line(f"{trial.key} at step {step}/{trial.budget}: first validation accuracy {100 * value:.1f}%")
             self.best = value if self.best is None else max(self.best, value)
         self._move()
 

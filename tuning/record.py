@@ -29,6 +29,7 @@ from analysis.record_schema import (
     schema_table,
     study_table,
     trial_table,
+    writing,
 )
 from analysis.records import Records, StudyRow, TrialRow, dumps
 from analysis.states import ENDED, RUNNING, WAITING
@@ -62,7 +63,7 @@ class Record(Records):
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
         try:
-            with self._turn, self.engine.begin() as connection:
+            with self._turn, writing(self.engine) as connection:
                 yield connection
         except sa.exc.OperationalError as error:
             shown = self.address.render_as_string(hide_password=True)
@@ -265,9 +266,8 @@ def _create(address: sa.URL) -> None:
     try:
         if address.get_backend_name() == "sqlite" and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        tables = sa.inspect(engine).get_table_names()
-        if not tables:
-            with engine.begin() as connection:
+        with writing(engine) as connection:
+            if not sa.inspect(connection).get_table_names():
                 metadata.create_all(connection)
                 connection.execute(sa.insert(schema_table).values(version=SCHEMA_VERSION))
     except (sa.exc.DBAPIError, OSError) as error:

@@ -149,7 +149,9 @@ def to_video(frames: NDArray[np.uint8], device: torch.device | None = None) -> T
 
 def to_frames(video: Tensor) -> NDArray[np.uint8]:
     """float (..., 3, H, W) in [-1, 1] to uint8 (..., H, W, 3)."""
-    frames: NDArray[np.uint8] = video.float().add(1).mul(127.5).round().clamp(0, 255).byte().movedim(-3, -1).cpu().numpy()
+    frames: NDArray[np.uint8] = (
+        video.float().add(1).mul(127.5).round().clamp(0, 255).byte().movedim(-3, -1).cpu().numpy()
+    )
     return frames
 
 

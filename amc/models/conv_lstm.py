@@ -114,6 +114,16 @@ class _Unroll(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             inputs = torch.cat([state[None], hidden[:-1]]).flatten(0, 1).contiguous(memory_format=torch.channels_last)
             dweight = torch.ops.aten.convolution_backward(
-                slopes.flatten(0, 1), inputs, weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [False, True, False]
+                slopes.flatten(0, 1),
+                inputs,
+                weight,
+                None,
+                [1, 1],
+                [1, 1],
+                [1, 1],
+                False,
+                [0, 0],
+                1,
+                [False, True, False],
             )[1]
         return slopes, dh + dc, dweight

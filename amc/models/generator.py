@@ -112,7 +112,9 @@ class Decoder(nn.Module):
         fixed = tiled_conv(z, weight[:, -self.noise :], height, width)
         if maps is not None:
             fixed = fixed + F.conv2d(maps[3], weight[:, self.hidden : -self.noise], padding=1)
-        x = F.conv2d(flat, weight[:, : self.hidden].contiguous(memory_format=torch.channels_last), self.conv1.bias, padding=1)
+        x = F.conv2d(
+            flat, weight[:, : self.hidden].contiguous(memory_format=torch.channels_last), self.conv1.bias, padding=1
+        )
         x = (x.unflatten(0, (n, steps)) + fixed[:, None]).flatten(0, 1)
         x = leaky(self.bn1(x, frame_rows))
         skip = (None, None, None) if maps is None else (maps[2], maps[1], maps[0])

@@ -32,4 +32,6 @@ def distance(first: Tensor, second: Tensor) -> Tensor:
     """
     square = (first - second).square().sum((1, 2))
     positive = square > 0
-    return torch.where(positive, torch.where(positive, square, torch.ones_like(square)).sqrt(), torch.zeros_like(square))
+    return torch.where(
+        positive, torch.where(positive, square, torch.ones_like(square)).sqrt(), torch.zeros_like(square)
+    )

@@ -53,7 +53,8 @@ class RowBatchNorm(nn.BatchNorm2d):
             return torch.cat([self._group(part, count) for part, count in _parts(input, rows)])
         if len({count for _, count in rows}) == 1:
             return super().forward(input)
-        assert self.running_mean is not None and self.running_var is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
         output, mean, variance = _MixedNorm.apply(input, self.weight, self.bias, rows, self.eps)  # type: ignore[no-untyped-call]
         n = sum(size * count for size, count in rows) * input[0, 0].numel()
         with torch.no_grad():
@@ -80,7 +81,9 @@ class _MixedNorm(torch.autograd.Function):
     """Batch norm with weighted statistics; returns (output, mean, biased variance)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, rows: Rows, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, rows: Rows, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
         pixels = x[0, 0].numel()
         total = sum(size * count for size, count in rows) * pixels
         means, variances, shares = [], [], []

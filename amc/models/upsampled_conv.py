@@ -16,7 +16,7 @@ from amc.models.tiled import plain_tensor
 
 
 class UpsampledConv(nn.Conv2d):
-    """conv2d(C', 3x3, padding 1) after bilinear upsampling by `scale` (align_corners=False). Parameters as `nn.Conv2d`."""
+    """conv2d(C', 3x3, padding 1) after bilinear upsampling by `scale` (align_corners=False)."""
 
     def __init__(self, inputs: int, outputs: int, scale: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1)
@@ -38,7 +38,7 @@ class UpsampledConv(nn.Conv2d):
 
 @lru_cache(maxsize=32)
 def _interpolate_and_shift(length: int, scale: int) -> Tensor:
-    """(scale * length, length * 3): entry (Y, (y, d)) is the weight of pixel y in upsampled pixel Y + d - 1, 0 outside."""
+    """(scale * length, length * 3): entry (Y, (y, d)) is what pixel y weighs in upsampled pixel Y + d - 1."""
     # Bilinear with align_corners=False: upsampled pixel Y looks at (Y + 0.5) / scale - 0.5, held inside the map.
     at = np.clip((np.arange(scale * length) + 0.5) / scale - 0.5, 0, length - 1)
     low = np.floor(at).astype(np.int64)

@@ -66,7 +66,9 @@ def load(path: Path) -> Checkpoint:
             header = json.loads((file.metadata() or {}).get("amc", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path} is no readable checkpoint ({error}): it may be cut short; take an older one") from error
+        raise UserError(
+            f"{path} is no readable checkpoint ({error}): it may be cut short; take an older one"
+        ) from error
     if not isinstance(header, dict) or header.get("version") != VERSION:
         found = header.get("version") if isinstance(header, dict) else None
         raise UserError(f"{path} is no checkpoint of version {VERSION} (found {found})")

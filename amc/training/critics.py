@@ -75,7 +75,9 @@ class AppearanceCritic:
             name: [layer.split(b * k * 3)[names.index(name)].unflatten(0, (b * k, 3)) for layer in (first, second)]
             for name in compare
         }
-        top = self.network.top(second[: b * k * 3 * len(shown)], groups[: len(shown)]).unflatten(0, (-1, 3)).split(b * k)
+        top = (
+            self.network.top(second[: b * k * 3 * len(shown)], groups[: len(shown)]).unflatten(0, (-1, 3)).split(b * k)
+        )
         condition = self._conditions(images, rows, b, k)
         logits = self.network.head(
             condition, torch.cat([top[shown.index(row.clip)] for row in rows]), tuple((b * k, 1) for _ in rows)
@@ -116,7 +118,13 @@ class MotionCritic:
         return self._run(batch, videos, rows, compare=(), aux=self.aux)
 
     def fool(
-        self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str], *, aux: bool = False
+        self,
+        batch: Batch,
+        videos: Videos,
+        rows: Sequence[DiscriminatorRow],
+        compare: Sequence[str],
+        *,
+        aux: bool = False,
     ) -> Judgement:
         """Scores for the generated rows, and maps of the videos in `compare`, all in one mini-batch."""
         return self._run(batch, videos, rows, compare, aux=aux)
@@ -155,5 +163,7 @@ class MotionCritic:
         if aux:
             velocities = network.velocities(states, videos_of_rows).split(b)
             classes = network.classes(summary, videos_of_rows).split(b)
-            auxiliary = [(velocities[i], classes[i]) if row.auxiliary else None for i, row in zip(of_row, rows, strict=True)]
+            auxiliary = [
+                (velocities[i], classes[i]) if row.auxiliary else None for i, row in zip(of_row, rows, strict=True)
+            ]
         return Judgement(list(logits.split(b)), auxiliary, maps)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -50,7 +49,10 @@ def _table_2(critic: Critic) -> tuple[DiscriminatorRow, ...]:
     )
 
 
-TABLE_2: dict[Critic, tuple[DiscriminatorRow, ...]] = {"appearance": _table_2("appearance"), "motion": _table_2("motion")}
+TABLE_2: dict[Critic, tuple[DiscriminatorRow, ...]] = {
+    "appearance": _table_2("appearance"),
+    "motion": _table_2("motion"),
+}
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,7 @@ def ranking(closer: Tensor, farther: Tensor, margin: float) -> Tensor:
     return F.relu(margin - farther + closer).mean()
 
 
-def auxiliary(
-    velocity: Tensor, classes: Tensor, motion: Tensor, class_count: int
-) -> tuple[Tensor, Tensor]:
+def auxiliary(velocity: Tensor, classes: Tensor, motion: Tensor, class_count: int) -> tuple[Tensor, Tensor]:
     """Class and velocity losses of one row (Eq. 7, R5).
 
     Args:

@@ -77,7 +77,7 @@ class AMCStep:
             )
 
     def _seeded(self, network: Callable[[Config], M], offset: int) -> M:
-        """A network whose first weights depend on the training seed and its own number alone, whatever else is built. Laid out channels last."""
+        """A network, channels last, whose first weights follow from the seed and its number, whatever else is built."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed * 16 + offset)
             made = network(self.config).to(self.device)
@@ -139,7 +139,9 @@ class AMCStep:
             ).sum()
             losses[f"loss/d_{name}"] = gan.detach()
             for row, logits in zip(rows, judged.logits, strict=True):
-                losses[f"score/{name}_{row.clip}{'_mismatched' if row.mismatched else ''}"] = logits.detach().sigmoid().mean()
+                losses[f"score/{name}_{row.clip}{'_mismatched' if row.mismatched else ''}"] = (
+                    logits.detach().sigmoid().mean()
+                )
             total = total + self.weights["gan"] * gan
             total = total + self._auxiliary(batch, rows, judged.auxiliary, losses, "d")
         return total, losses

@@ -99,7 +99,14 @@ def test_equal_seeds_give_equal_runs_and_others_do_not(
 ) -> None:
     config = toy_config(steps=4)
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        train(replace(config, seed=seed), data, classifier, directory=tmp_path / name, report=always, sample_pictures=False)
+        train(
+            replace(config, seed=seed),
+            data,
+            classifier,
+            directory=tmp_path / name,
+            report=always,
+            sample_pictures=False,
+        )
     a, b, c = (tensors(tmp_path / name) for name in "abc")
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert not torch.equal(a["generator.decoder.conv1.weight"], c["generator.decoder.conv1.weight"])

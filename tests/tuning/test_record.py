@@ -180,3 +180,19 @@ def test_lock_names_its_living_holder_and_dies_with_it(tmp_path: Path) -> None:
     process.stdout.close()
     with driving(tmp_path / "lock", "toy"):
         pass
+
+
+def test_a_record_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever dies while making the tables leaves an empty database, which the next one fills."""
+    script = textwrap.dedent(f"""
+        import os, sys
+        sys.path[:0] = {sys.path!r}
+        import sqlalchemy as sa
+        from analysis.record_schema import study_table
+        from tuning.record import Record
+        sa.event.listen(study_table, "after_create", lambda *a, **k: os.kill(os.getpid(), 9))
+        Record({str(tmp_path / "record.db")!r})
+    """)
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    with Record(tmp_path / "record.db") as record:
+        assert record.studies() == []

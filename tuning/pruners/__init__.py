@@ -18,7 +18,7 @@ def pruner(name: str, budget: int, first: int) -> Pruner:
 
     Args:
         budget: steps of a complete trial.
-        first: step of a trial's first report.
+        first: the first rung: no trial is pruned before it.
 
     Raises:
         UserError: there is none of that name.

@@ -8,7 +8,7 @@ from tuning.pruners.base import Curves, Rungs, geometric
 
 
 class Halving:
-    """Rungs from the first report on, each three times the one before it."""
+    """Rungs from `first` on, each three times the one before it."""
 
     def __init__(self, budget: int, first: int) -> None:
         self.rungs = Rungs(geometric(first, budget))

@@ -1,0 +1,1 @@
+"""Ablation studies: arms as data, run on the study engine."""
