@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from amc.config import Config, DatasetSpec, TrainingConfig, configure
-from amc.data.clipfile import ClipInfo
+from amc.data.clipfile import ClipInfo, ClipWriter
 from amc.data.clips import Clips
 from amc.data.prepared import TrainingData, velocities, velocity_scale
 from amc.data.splits import make_split
@@ -48,3 +49,20 @@ def toy_data(config: Config | None = None, clips: Clips | None = None) -> Traini
     raw = velocities(clips.keypoints, clips.keypoints_valid)
     scale = velocity_scale(raw[split.train], config.readings.velocity_quantile)
     return TrainingData(clips, split, np.clip(raw / scale, -1, 1).astype(np.float32), scale)
+
+
+def write_toy_file(path: Path) -> Path:
+    """`toy_clips` as a clip file of origin `folder`, named squares."""
+    made = toy_clips()
+    info = replace(made.info, name="squares", origin="folder", generator={"tool": "test"}, fingerprint="")
+    with ClipWriter(path, info, frames=8, size=(16, 16), keypoints=2) as writer:
+        for row in range(len(made.label)):
+            writer.add(
+                made.frames[row],
+                made.keypoints[row],
+                made.keypoints_valid[row],
+                int(made.label[row]),
+                int(made.subject[row]),
+                int(made.source_clip[row]),
+            )
+    return path

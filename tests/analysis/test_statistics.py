@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from analysis.statistics import mean_interval
+from analysis.statistics import holm, mean_interval, sign_flip_p
 
 
 def test_t_interval_of_three_values() -> None:
@@ -23,3 +25,28 @@ def test_equal_values_give_a_point() -> None:
 def test_no_values() -> None:
     with pytest.raises(ValueError, match="no values"):
         mean_interval([])
+
+
+def test_sign_flips_of_three_pairs() -> None:
+    # Sums of the 8 sign patterns of (1, 2, 4) are -7 -5 -3 -1 1 3 5 7; two of them are as far from 0 as 7.
+    assert sign_flip_p([1.0, 2.0, 4.0]) == 2 / 8
+    # (-1, 2, 4) sums to 5: -7 -5 5 7 are as far.
+    assert sign_flip_p([-1.0, 2.0, 4.0]) == 4 / 8
+
+
+def test_equal_arms_are_not_different() -> None:
+    assert sign_flip_p([0.0, 0.0, 0.0, 0.0]) == 1.0
+
+
+@given(st.lists(st.floats(-100, 100), min_size=1, max_size=10))
+def test_p_is_never_below_what_so_few_pairs_can_show(differences: list[float]) -> None:
+    p = sign_flip_p(differences)
+    assert min(1.0, 2 / 2 ** len(differences)) <= p <= 1
+    assert sign_flip_p([-d for d in differences]) == p
+
+
+def test_holm_by_hand() -> None:
+    # Sorted 0.01, 0.02, 0.03, 0.6 times 4, 3, 2, 1, never falling: 0.04, 0.06, 0.06, 0.6.
+    assert holm([0.03, 0.01, 0.6, 0.02]) == pytest.approx([0.06, 0.04, 0.6, 0.06])
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1.0, 1.0]

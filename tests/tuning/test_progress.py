@@ -16,7 +16,9 @@ def test_a_line_a_trial_and_the_time_left(base: Config) -> None:
     rows[0] = trial_row(base, 0, state=RUNNING, step=10, attempts=1)
     progress.reported(rows[0], 10, {"val/accuracy": 0.25})
     progress.ended(trial_row(base, 0, state=WAITING, attempts=1))
-    assert out.getvalue() == ""
+    assert out.getvalue() == "trial-0000 at step 10/20: first validation accuracy 25.0%\n"
+    out.truncate(0)
+    out.seek(0)
     rows[0] = trial_row(base, 0, state=COMPLETE, value=0.5, step=20, seconds=3.2)
     progress.ended(rows[0])
     assert out.getvalue().startswith("trial-0000 COMPLETE, validation accuracy 50.0%, 3 s; 20/80 steps, about ")

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from amc.data.clipfile import ClipInfo, ClipWriter
-from tests.toy import toy_clips
+from tests.toy import write_toy_file
 from tuning.tracking_store import default_store, open_store
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tuning" / "run_search.py"
@@ -20,28 +19,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = toy_clips()
-    path = Path(tmp_path_factory.mktemp("data")) / "squares.h5"
-    info = ClipInfo(
-        name="squares",
-        origin="folder",
-        class_names=made.info.class_names,
-        keypoint_names=made.info.keypoint_names,
-        pairs=(),
-        generator={"tool": "test"},
-        fingerprint="",
-    )
-    with ClipWriter(path, info, frames=8, size=(16, 16), keypoints=2) as writer:
-        for row in range(len(made.label)):
-            writer.add(
-                made.frames[row],
-                made.keypoints[row],
-                made.keypoints_valid[row],
-                int(made.label[row]),
-                int(made.subject[row]),
-                int(made.source_clip[row]),
-            )
-    return path
+    return write_toy_file(Path(tmp_path_factory.mktemp("data")) / "squares.h5")
 
 
 def search(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,18 @@
+"""Runs an ablation study; see `python ablations/run_all.py --help`.
+
+Works uninstalled and from any folder: it sets the path and calls the package. Nothing may be defined here, since this
+file is `__main__` and would be imported a second time under its own name.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    sys.path.insert(0, str(here.parent))
+    from ablations.cli import main
+
+    sys.exit(main())
