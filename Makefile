@@ -46,6 +46,10 @@ $(POSE)/.installed: Makefile
 	@$(call check_python,3.11 or 3.12,(3, 11) <= v < (3, 13))
 	@$(POSE)/bin/python -c pass 2>/dev/null || $(call make_venv,$(POSE))
 	@$(POSE)/bin/python -m pip install --quiet --disable-pip-version-check mediapipe==0.10.21
+	@# The OpenCV that mediapipe asks for wants the system's libGL, which servers lack; the headless one does not.
+	@$(POSE)/bin/python -m pip uninstall --quiet --yes opencv-contrib-python
+	@$(POSE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps opencv-contrib-python-headless==4.11.0.86
+	@$(POSE)/bin/python -I amc/data/pose_worker.py </dev/null >/dev/null
 	@touch $@
 
 clean:

@@ -86,8 +86,8 @@ def resources(workers: int | None, cpus: int | None, gpus: float | None, *, devi
 
 
 @contextlib.contextmanager
-def local_ray(wanted: Resources, *, devices: int) -> Iterator[None]:
-    """A Ray instance of this machine alone, ended with the block."""
+def local_ray(wanted: Resources, *, devices: int) -> Iterator[Path]:
+    """A Ray instance of this machine alone, ended with the block; gives a folder that ends with it, too."""
     root = str(Path(__file__).resolve().parent.parent)
     known = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     # Ray's processes inherit it, so workers find the packages wherever the command was started from.
@@ -104,7 +104,7 @@ def local_ray(wanted: Resources, *, devices: int) -> Iterator[None]:
             _temp_dir=str(session),
         )
         try:
-            yield
+            yield session
         finally:
             ray.shutdown()
 
@@ -124,41 +124,43 @@ def _session() -> Iterator[Path]:
             yield session
 
 
-def run_on_ray(engine: Engine, wanted: Resources, modules: list[str], *, stopping: Callable[[], bool]) -> None:
+def run_on_ray(
+    engine: Engine, wanted: Resources, modules: list[str], storage: Path, *, stopping: Callable[[], bool]
+) -> None:
     """Runs jobs until the engine has no more, or `stopping` says so; then all that run are given back.
 
     Args:
         modules: what each worker's trial server imports before its first trial.
+        storage: an empty folder for what Tune writes and nobody reads.
     """
     slots = Slots(engine, wanted.workers, modules, wanted.cpus, stopping)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(wanted.workers)  # else workers are started one after the other
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     logging.getLogger("ray.air").setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="amc-tune-") as storage:
-        tuner = tune.Tuner(
-            tune.with_resources(TrialActor, {"cpu": wanted.cpus, "gpu": wanted.gpus}),
-            tune_config=tune.TuneConfig(
-                search_alg=JobSearcher(slots),
-                scheduler=EngineScheduler(slots),
-                num_samples=-1,
-                reuse_actors=True,
-                trial_dirname_creator=lambda trial: trial.trial_id,
-            ),
-            run_config=tune.RunConfig(
-                name="study",
-                storage_path=storage,
-                verbose=0,
-                failure_config=tune.FailureConfig(max_failures=0),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-                stop=StopAll(slots),
-            ),
-        )
-        try:
-            with contextlib.suppress(Interrupted):
-                tuner.fit()
-        finally:
-            for job in slots.jobs.values():
-                engine.interrupt(job)
+    tuner = tune.Tuner(
+        tune.with_resources(TrialActor, {"cpu": wanted.cpus, "gpu": wanted.gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=JobSearcher(slots),
+            scheduler=EngineScheduler(slots),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name="study",
+            storage_path=str(storage),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=0),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            stop=StopAll(slots),
+        ),
+    )
+    try:
+        with contextlib.suppress(Interrupted):
+            tuner.fit()
+    finally:
+        for job in slots.jobs.values():
+            engine.interrupt(job)
 
 
 class Slots:

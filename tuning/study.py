@@ -137,10 +137,10 @@ def _run_trials(study: Study, engine: Engine, signals: Signals, tracker: Tracker
     engine.watchers = [progress]
     module = study.trainable.split(":")[0]
     try:
-        with signals, local_ray(study.resources, devices=study.devices):
+        with signals, local_ray(study.resources, devices=study.devices) as session:
             signals.install()  # Ray has put its own in place
             tracker.start()  # not before: its imports would hold up the start of Ray
-            run_on_ray(engine, study.resources, [module], stopping=lambda: signals.came)
+            run_on_ray(engine, study.resources, [module], session / "tune", stopping=lambda: signals.came)
             tracker.finish(_status(engine))  # while Ray shuts down
     finally:
         progress.close()

@@ -21,6 +21,7 @@ os.environ["DO_NOT_TRACK"] = "true"
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # trying again is the tracker's business
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
+_SQLITE = "sqlite:///"
 # Makes MLflow's pages open an experiment as one of trained models, with its runs and curves.
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 def default_store(runs: Path) -> str:
     """The store in DIR that all its studies share."""
-    return f"sqlite:///{runs.absolute() / 'mlflow.db'}"
+    return f"{_SQLITE}{runs.absolute() / 'mlflow.db'}"
 
 
 def ui_command(target: str) -> str:
@@ -59,12 +60,32 @@ def open_store(target: str, runs: Path) -> MlflowClient:
 
     with _alone(target, runs):
         try:
+            if target.startswith(_SQLITE):
+                _make(Path(target.removeprefix(_SQLITE)), runs)
             client = MlflowClient(tracking_uri=target)
             if not target.startswith("http"):
                 client.search_experiments(max_results=1)
         except MlflowException as error:
             raise UserError(f"--tracking-uri {target}: {first_line(error)}") from error
     return client
+
+
+def _make(database: Path, runs: Path) -> None:
+    """Makes a fresh store beside its place and moves it there when it is whole.
+
+    MLflow creates its tables in dozens of migrations, each a transaction of its own; killed between two of them it
+    would leave a store that it can never open again.
+    """
+    if database.is_file() and database.stat().st_size:
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    partial = database.with_name(f".{database.name}.partial")
+    for left in (partial, partial.with_name(f"{partial.name}-journal")):
+        left.unlink(missing_ok=True)
+    store = SqlAlchemyStore(f"{_SQLITE}{partial}", (runs / "artifacts").as_uri())
+    store.engine.dispose()
+    os.replace(partial, database)
 
 
 def experiment(client: MlflowClient, name: str, target: str, runs: Path) -> str:
@@ -89,8 +110,8 @@ def experiment(client: MlflowClient, name: str, target: str, runs: Path) -> str:
 
 @contextlib.contextmanager
 def _alone(target: str, runs: Path) -> Iterator[None]:
-    if target.startswith("sqlite:///"):
-        database = Path(target.removeprefix("sqlite:///"))
+    if target.startswith(_SQLITE):
+        database = Path(target.removeprefix(_SQLITE))
         with exclusive(database.with_name(f".{database.name}.lock")):
             yield
     else:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,6 +183,28 @@ def test_a_fresh_store_opened_by_many_at_once(tmp_path: Path) -> None:
         thread.join()
     assert len(found) == 6
     assert len(set(found)) == 1
+
+
+def test_a_store_whose_maker_was_killed_is_made_again(tmp_path: Path) -> None:
+    """MLflow's own way of making one, killed in the middle, leaves a file that it can never open."""
+    script = textwrap.dedent(f"""
+        import os, sys
+        sys.path[:0] = {sys.path!r}
+        from pathlib import Path
+        import sqlalchemy
+        from tuning.tracking_store import default_store, open_store
+        seen = []
+        def count(*arguments):
+            seen.append(1)
+            if len(seen) == 150:
+                os.kill(os.getpid(), 9)
+        sqlalchemy.event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", count)
+        open_store(default_store(Path({str(tmp_path)!r})), Path({str(tmp_path)!r}))
+    """)
+    assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == -9
+    assert (tmp_path / ".mlflow.db.partial").is_file()
+    assert open_store(default_store(tmp_path), tmp_path).search_experiments()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [".mlflow.db.lock", "mlflow.db"]
 
 
 def test_the_command_that_shows_the_store(tmp_path: Path) -> None:
