@@ -83,7 +83,7 @@ def _make(database: Path, runs: Path) -> None:
     partial = database.with_name(f".{database.name}.partial")
     for left in (partial, partial.with_name(f"{partial.name}-journal")):
         left.unlink(missing_ok=True)
-    store = SqlAlchemyStore(f"{_SQLITE}{partial}", (runs / "artifacts").as_uri())
+    store = SqlAlchemyStore(f"{_SQLITE}{partial}", (runs / "artifacts").as_uri())  # type: ignore[no-untyped-call]
     store.engine.dispose()
     os.replace(partial, database)
 
