@@ -12,7 +12,10 @@ from pathlib import Path
 from ablations.arms import Arm, chosen, configured
 from amc.command import Parser, run
 from amc.config import Config, from_dict
+from amc.data.chosen import choose
 from amc.errors import UserError
+from amc.training.finished import JUDGE
+from amc.training.finished import classifier as motion_classifier
 from analysis.ablation_table import ablation_table, markdown, write_tables
 from analysis.records import Records, StudyRow
 from analysis.states import TRIAL
@@ -78,10 +81,10 @@ def prepared_study(args: argparse.Namespace) -> Study:
     wanted, devices = options.checked_resources(args)
     tracking, record = options.checked_tracking(args.tracking_uri), options.checked_record(args.record)
     found = best_of(args.out, args.from_study) if args.from_study else None
-    prepared = options.load(args.dataset, args.data, preset)
+    prepared = choose(args.dataset, args.data, preset)
     base = prepared.config if found is None else _checked(found, prepared.config, args.from_study)
     print(prepared.source.announcement, file=sys.stderr)
-    classifier = options.load_classifier(prepared)
+    classifier = motion_classifier(prepared.config, prepared.data, JUDGE)
     row = StudyRow(
         name=args.study or options.default_study(base, "table4"),
         uid="",
@@ -106,7 +109,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
         tracking=tracking,
         settings={
             "data": str(prepared.source.path.absolute()),
-            "classifier_seed": options.CLASSIFIER_SEED,
+            "classifier_seed": JUDGE,
             "score_test": True,
         },
     )

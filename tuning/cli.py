@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from amc.command import Parser, run
+from amc.data.chosen import choose
 from amc.errors import UserError
+from amc.training.finished import JUDGE
+from amc.training.finished import classifier as motion_classifier
 from analysis.records import Records, StudyRow
 from tuning import options
 from tuning.pruners import PRUNERS, pruner
@@ -72,12 +75,12 @@ def prepared_study(args: argparse.Namespace) -> Study:
     preset = options.preset_of(args)
     wanted, devices = options.checked_resources(args)
     tracking, record = options.checked_tracking(args.tracking_uri), options.checked_record(args.record)
-    prepared = options.load(args.dataset, args.data, preset)
+    prepared = choose(args.dataset, args.data, preset)
     space = search_space(prepared.config, args.space)
     chosen = sampler(args.sampler, space, args.seed)
     base = space.base
     print(prepared.source.announcement, file=sys.stderr)
-    classifier = options.load_classifier(prepared)
+    classifier = motion_classifier(prepared.config, prepared.data, JUDGE)
     defaults = options.DEFAULTS[preset]
     trials = defaults.trials if args.trials is None else args.trials
     seeds = defaults.confirm_seeds if args.confirm_seeds is None else args.confirm_seeds
@@ -113,7 +116,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
         devices=devices,
         record=record,
         tracking=tracking,
-        settings={"data": str(prepared.source.path.absolute()), "classifier_seed": options.CLASSIFIER_SEED},
+        settings={"data": str(prepared.source.path.absolute()), "classifier_seed": JUDGE},
     )
 
 

@@ -15,17 +15,13 @@ from typing import Any
 import torch
 
 from amc.command import chosen_preset
-from amc.config import Config, DatasetSpec, configure
-from amc.data.clipfile import read_info
-from amc.data.prepared import TrainingData, prepare
-from amc.data.source import Source, resolve
+from amc.config import Config
+from amc.data.chosen import Chosen
 from amc.errors import UserError
-from amc.evaluation.classifier import TrainedClassifier, cached_classifier
-from amc.progress import console
+from amc.evaluation.classifier import TrainedClassifier
 from analysis.record_schema import connect, database_url
 from tuning.ray_runner import Resources, resources
 
-CLASSIFIER_SEED = 0  # all trials are judged by one classifier
 _PACKAGES = {"amc": "amc-gan", **{name: name for name in ("torch", "ray", "optuna", "mlflow", "numpy")}}
 
 
@@ -97,40 +93,7 @@ def checked_tracking(address: str | None) -> str | None:
     return address
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Data that a study is about to use."""
-
-    source: Source
-    config: Config
-    data: TrainingData
-
-
-def load(dataset: str | None, file: Path | None, preset: str) -> Prepared:
-    """The clip file and its configuration; nothing of a study is made yet.
-
-    Raises:
-        UserError: no usable data.
-    """
-    source = resolve(dataset, file, preset)
-    info = read_info(source.path)
-    # Sizes as the file has them; a name that is no data set's own takes NATOPS' losses.
-    config = configure(
-        dataset or info.name,
-        preset,
-        spec=DatasetSpec(dataset or info.name, classes=len(info.class_names), keypoints=len(info.keypoint_names)),
-    )
-    return Prepared(source, config, prepare(config, source.path))
-
-
-def load_classifier(prepared: Prepared) -> TrainedClassifier:
-    """The classifier that judges all trials, trained now where it is not cached."""
-    data = prepared.data
-    with console("training the motion classifier", "batch") as progress:
-        return cached_classifier(data.clips, data.split, prepared.config, seed=CLASSIFIER_SEED, progress=progress)
-
-
-def described(prepared: Prepared, classifier: TrainedClassifier) -> dict[str, Any]:
+def described(prepared: Chosen, classifier: TrainedClassifier) -> dict[str, Any]:
     """What the record says of a study's data."""
     clips, split = prepared.data.clips, prepared.data.split
     return {
