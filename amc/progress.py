@@ -15,6 +15,7 @@ from typing import Protocol
 from tqdm import tqdm
 
 LINE_EVERY = 10.0  # seconds between plain lines
+WORTH_A_LINE = 2.0  # seconds; of quicker work nobody needs to be told
 
 
 class Progress(Protocol):
@@ -41,7 +42,7 @@ def console(title: str, unit: str) -> Iterator[Progress]:
 
 
 class _Lines:
-    """A line at the end, and at most one every `LINE_EVERY` seconds before it."""
+    """A line at the end of what took `WORTH_A_LINE` seconds, and at most one every `LINE_EVERY` seconds before it."""
 
     def __init__(self, title: str, unit: str) -> None:
         self.title = title
@@ -51,10 +52,10 @@ class _Lines:
     def __call__(self, done: int, total: int, note: str = "", /) -> None:
         now = time.monotonic()
         ends = done >= total
-        if not ends and now - self.last < LINE_EVERY:
+        spent = now - self.start
+        if spent < WORTH_A_LINE or (not ends and now - self.last < LINE_EVERY):
             return
         self.last = now
-        spent = now - self.start
         when = f"{spent:.0f} s" if ends else f"{spent / max(done, 1) * (total - done):.0f} s left"
         print(
             ", ".join([f"{self.title}: {done}/{total} {self.units}", when, *filter(None, [note])]),

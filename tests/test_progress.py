@@ -30,6 +30,12 @@ def test_plain_lines_are_few_and_say_what_is_left(
     ]
 
 
+def test_quick_work_gets_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with console("training", "step") as report:
+        report(40, 40)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = _Terminal()
     monkeypatch.setattr(sys, "stderr", screen)

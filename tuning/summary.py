@@ -89,9 +89,13 @@ def confirmed(records: Records, study: str) -> str:
 def _interval(estimate: Estimate) -> str:
     if estimate.interval is None:
         return "(one seed gives no interval)"
-    # An accuracy is no less than 0 and no more than 1, which the t interval does not know.
-    low, high = max(0.0, estimate.interval[0]), min(1.0, estimate.interval[1])
+    low, high = _held(estimate.interval)
     return f"(95% interval {100 * low:.1f} to {100 * high:.1f})"
+
+
+def _held(interval: tuple[float, float]) -> tuple[float, float]:
+    # An accuracy is no less than 0 and no more than 1, which the t interval does not know.
+    return max(0.0, interval[0]), min(1.0, interval[1])
 
 
 def _caption(row: StudyRow) -> str:
@@ -147,7 +151,7 @@ def _confirm(runs: Sequence[TrialRow], chosen: TrialRow) -> dict[str, Any]:
         "runs": [{**_trial(run), "scores": dict(run.scores)} for run in runs],
         "n_seeds": len(done),
         "test_accuracy": None if test is None else test.mean,
-        "ci95": None if test is None or test.interval is None else list(test.interval),
+        "ci95": None if test is None or test.interval is None else list(_held(test.interval)),
     }
 
 

@@ -213,7 +213,8 @@ def open_clips(path: Path) -> Iterator[tuple[Contents, Any]]:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: {'a folder, not a clip file' if path.is_dir() else 'no such file'}")
+        found = "a folder, not a clip file" if path.is_dir() else "no such file"
+        raise UserError(f"{path}: {found}; give a clip file that is there")
     if not os.access(path, os.R_OK):
         raise UserError(f"{path}: no permission to read it")
     with ExitStack() as stack:

@@ -25,7 +25,7 @@ def test_the_commands_themselves(tmp_path: Path) -> None:
     made = run("synthesize", "natops", "--out", file, "--preset", "smoke", "--clips", 60, "--seed", 3)
     assert made.returncode == 0, made.stderr
     assert made.stdout == f"{file}: 60 clips, 16x16 pixels, 8 frames, origin=procedural\n"
-    assert made.stderr.splitlines()[-1].startswith(f"making {file} (natops, smoke): 60/60 clips")
+    assert len(made.stderr.splitlines()) <= 1  # progress, where it took long enough to tell
     assert check(file, content=True).info.generator["arguments"]["seed"] == 3
 
     shown = run("inspect", file, "--json")

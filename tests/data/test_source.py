@@ -59,7 +59,10 @@ def test_the_data_folder_comes_before_the_stand_in(
     assert resolve("natops", None, "smoke").path.parent == cache / "data"
 
 
-def test_the_stand_in_is_made_once(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_stand_in_is_made_once(
+    cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amc.progress.WORTH_A_LINE", 0.0)
     made = resolve("natops", None, "smoke")
     assert made.path == cache / "data" / f"natops-smoke-v{source.GENERATOR_VERSION}.h5"
     assert made.origin == "procedural"
