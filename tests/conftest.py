@@ -4,6 +4,7 @@ no library that reports its use home."""
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 # Before torch, Ray or MLflow are imported, and inherited by the commands that tests start.
@@ -14,6 +15,10 @@ os.environ["DO_NOT_TRACK"] = "true"
 
 import pytest
 import torch
+
+# Started in the background without job control, this process ignores SIGINT, and so would the commands it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
