@@ -14,9 +14,25 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from amc.errors import UserError
+
+
+def _check_choices(node: Any) -> None:
+    """Raises a UserError where a field of type `Literal` has none of its values."""
+    for name, hint in get_type_hints(type(node)).items():
+        if get_origin(hint) is Literal and getattr(node, name) not in get_args(hint):
+            known = ", ".join(map(str, get_args(hint)))
+            raise UserError(f"setting {name!r} is {getattr(node, name)!r}: choose one of {known}")
+
+
+def _check_range(node: Any, name: str, low: float, high: float) -> None:
+    """Raises a UserError where a field lies outside [low, high]."""
+    value = getattr(node, name)
+    if not low <= value <= high:
+        most = f" and at most {high}" if high < math.inf else ""
+        raise UserError(f"setting {name!r} is {value!r}: it must be at least {low}{most}")
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,10 @@ class ModelConfig:
     noise: int = 128  # p
     width: float = 1.0  # factor on every channel count of the generator and the discriminators
     classifier_width: float = 1.0  # the same for the motion classifier
+    discarded_frames: int = 4  # R15: a clip's first so many frames never reach the classifier; x_1 is one of them
+
+    def __post_init__(self) -> None:
+        _check_range(self, "discarded_frames", 1, math.inf)  # a generated clip has no x_1 to show
 
     def channels(self, paper: int) -> int:
         """Channels of a layer that has `paper` of them in Appendix A (never below 4)."""
@@ -53,6 +73,20 @@ class LossWeights:
     mse: float = 30.0  # L_MSE
     l1: float = 3.0  # |x - x^|_1
     gram: float = 30.0  # sum of d_j(x|y, x^|y)
+
+
+@dataclass(frozen=True)
+class RowWeights:
+    """Weights of Table 2's rows in L_D (Alg. 1 line 7, R12), the same for both discriminators."""
+
+    real: float = 1.0  # x|y with y
+    real_mismatched: float = 0.5  # x|y with y'
+    generated: float = 0.25  # x^|y with y
+    generated_mismatched: float = 0.25  # x^|y' with y'
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            _check_range(self, each.name, 0.0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -79,20 +113,44 @@ class Switches:
 
 @dataclass(frozen=True)
 class Readings:
-    """Where the paper leaves something open: the reading taken (README, "Readings"), each of them a setting."""
+    """Where the paper leaves something open: the reading taken (README, "Readings"), each of them a setting.
+
+    R3 is `Margins`, R7 `OptimizerConfig`, R12 also `RowWeights`, R15 `ModelConfig.discarded_frames`, R17 and R18
+    `SplitConfig`. R10, R24 and R25 are how the networks are built; `tests/test_readings.py` lists what holds each.
+
+    Raises:
+        UserError: a value that is none of its setting's, here as in the other groups of settings.
+    """
 
     gram: Literal["spatial", "channel"] = "spatial"  # R1: which way the Gram matrix of Eq. 2 is taken
+    gram_layers: int = 2  # R2: the first so many blocks of a tower (1 or 2), after activation
     l1_reduction: Literal["sum_frames", "mean"] = "sum_frames"  # R4: sum over t of pixel means, or one mean
+    velocity_reduction: Literal["mean", "sum"] = "mean"  # R5: over time and coordinates; the sum is the norm as printed
     smoothing_start: float = 0.1  # R6: real label is 1 - smoothing
     smoothing_decrement: float = 1e-5  # R6: taken off the smoothing after every mini-batch
-    centres: int = 1  # R8: K frame triplets a clip for Da
+    centres: int = 1  # R8: K frame triplets a clip for Da, drawn at random; 0: every one
+    velocity_head: Literal["own", "shared"] = "own"  # R9: its first convolution, or the other heads'
     aux_updates_generator: bool = False  # R11: L_Daux moves the generator too
+    rescale_fake_rows: bool = True  # R12: an arm's fake rows keep the total weight that all of them have
+    test_velocity: Literal["class", "own"] = "class"  # R13: of a training clip of the class, or the clip's own
     velocity_quantile: float = 0.99  # R14: this quantile of |velocity| in training clips becomes 1
+    aux_targets: Literal["mismatched", "printed"] = "mismatched"  # R19: row 4's label is y'l, or yl as printed
     mismatched_appearance: Literal["subject", "any"] = "subject"  # R20
     mismatched_motion: Literal["class", "any"] = "class"  # R20
     bn_rows: Literal["mixed", "per_row"] = "mixed"  # R21
     forget_bias: float = 0.0  # first bias of the convLSTMs' forget gates, which the paper leaves open
     long_clips: Literal["first", "even"] = "first"  # R22: which T frames of a longer clip
+    # R23: the generator lowers -log D (Alg. 1 line 14), or log(1 - D) (Eq. 5)
+    adversarial: Literal["non_saturating", "saturating"] = "non_saturating"
+    generator_scores: Literal["updated", "printed"] = "updated"  # R23: of D after its update, or before (Alg. 1 line 5)
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _check_range(self, "gram_layers", 1, 2)
+        _check_range(self, "smoothing_start", 0.0, 1.0)
+        _check_range(self, "smoothing_decrement", 0.0, 1.0)
+        _check_range(self, "centres", 0, math.inf)
+        _check_range(self, "velocity_quantile", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -116,11 +174,25 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class MachineConfig:
+    """How the machine is used; resolved on the device (`amc.training.machine`). Changes rounding and speed alone."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"  # auto: bf16 products where the device has them
+    compile: Literal["auto", "on", "off"] = "off"  # auto: on CUDA
+    graph: Literal["auto", "on", "off"] = "off"  # CUDA graphs; auto: on CUDA
+
+
+@dataclass(frozen=True)
 class SplitConfig:
     """How clips are divided (R17, R18). The seed is its own, not the training seed."""
 
     rule: Literal["subject", "random"] = "subject"
     seed: int = 0
+    validation_share: float = 0.1  # R18: of training subjects or sources, those kept for validation
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _check_range(self, "validation_share", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -131,11 +203,13 @@ class Config:
     preset: str
     model: ModelConfig = field(default_factory=ModelConfig)
     weights: LossWeights = field(default_factory=LossWeights)
+    rows: RowWeights = field(default_factory=RowWeights)
     margins: Margins = field(default_factory=Margins)
     switches: Switches = field(default_factory=Switches)
     readings: Readings = field(default_factory=Readings)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    machine: MachineConfig = field(default_factory=MachineConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     seed: int = 0
 
@@ -167,6 +241,7 @@ class Preset:
     readings: Readings
     optimizer: OptimizerConfig
     training: TrainingConfig
+    machine: MachineConfig = MachineConfig()
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -182,6 +257,7 @@ PRESETS: Mapping[str, Preset] = {
         readings=Readings(),
         optimizer=OptimizerConfig(),
         training=TrainingConfig(),
+        machine=MachineConfig(precision="auto", compile="auto", graph="auto"),
     ),
     # For two CPU cores. Departures from the paper's training, all of them here: learning rates, batch and budget, an
     # average of the generator's weights, forget gates that start open, velocities scaled so that ordinary ones count.
@@ -195,7 +271,7 @@ PRESETS: Mapping[str, Preset] = {
         noise=0.25,
         readings=Readings(forget_bias=1.0, velocity_quantile=0.9),
         optimizer=OptimizerConfig(lr_generator=2e-3, lr_discriminator=4e-4),
-        training=TrainingConfig(batch=8, steps=500, evaluate_every=100, average=0.95),
+        training=TrainingConfig(batch=8, steps=900, evaluate_every=100, average=0.98),
     ),
     # For tests and a first look: the same code at its smallest.
     "smoke": Preset(
@@ -287,6 +363,7 @@ def configure(dataset: str, preset: str = "paper", *, spec: DatasetSpec | None =
         readings=scale.readings,
         optimizer=scale.optimizer,
         training=scale.training,
+        machine=scale.machine,
     )
     return replace(config, **changes)
 

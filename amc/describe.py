@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from amc.command import chosen_preset
 from amc.config import DATASETS, Config, configure
-from amc.data.conditions import Batch
+from amc.data.conditions import Batch, centre_count
 from amc.models.appearance_discriminator import AppearanceDiscriminator
 from amc.models.generator import Generator
 from amc.models.motion_classifier import MotionClassifier
@@ -86,7 +86,7 @@ def training_step_macs(config: Config) -> int:
         other_appearance=torch.empty(b, 3, size, size, device=nowhere),
         other_motion=torch.empty(b, steps, config.q, device=nowhere),
         noise=torch.empty(b, config.model.noise, device=nowhere),
-        centres=torch.empty(b, config.readings.centres, dtype=torch.long, device=nowhere),
+        centres=torch.empty(b, centre_count(config), dtype=torch.long, device=nowhere),
         classes=config.dataset.classes,
     )
     counter = FlopCounterMode(display=False)

@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from amc.command import NO_SUCCESS, chosen_preset
+from amc.config import Config
 from amc.data.chosen import choose
+from amc.data.prepared import TrainingData, prepare
 from amc.errors import UserError
+from amc.from_study import Found, find
+from amc.out_folder import check_out_folder
 from amc.progress import console
 from amc.training.checkpoint import FILE
 from amc.training.finished import JUDGE, SECOND, accuracies, classifier, table
 from amc.training.loop import Diverged, Run, train
+
+RUNS = Path("runs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and noise (default: 0)")
     parser.add_argument("--steps", type=int, metavar="N", help="length of the run (default: the preset's)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for checkpoint, result and pictures")
+    parser.add_argument("--from-study", metavar="S", help="take the configuration that a search found, at this preset")
+    parser.add_argument("--trial", metavar="K", help="of that study: a trial's key or number (default: its best)")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help=f"where studies are kept (default: {RUNS})")
     parser.add_argument("--json", action="store_true", help="print result.json's document instead of a table")
 
 
@@ -38,13 +47,9 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--seed {args.seed}: give 0 or more")
     if args.steps is not None and args.steps < 1:
         raise UserError(f"--steps {args.steps}: give 1 or more")
-    if args.out.exists() and not args.out.is_dir():
-        raise UserError(f"--out {args.out} is no folder: name another")
-    chosen = choose(args.dataset, args.data, chosen_preset(args.preset))
-    config, data = replace(chosen.config, seed=args.seed), chosen.data
-    if args.steps is not None:
-        config = replace(config, training=replace(config.training, steps=args.steps))
-    print(chosen.source.announcement, file=sys.stderr)
+    check_out_folder(args.out)
+    found = _found(args)
+    config, data = _configured(args, found)
     judge, second = (classifier(config, data, seed) for seed in (JUDGE, SECOND))
     try:
         with console("training", "step") as progress:
@@ -60,10 +65,10 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     finished = Run(config, data)
     finished.load(args.out / FILE)
-    found = accuracies(finished, judge, second)
+    scores = accuracies(finished, judge, second)
     facts: dict[str, Any] = {
-        "validation_accuracy": found["accuracy"],
-        **{name: value for name, value in found.items() if name != "accuracy"},
+        "validation_accuracy": scores["accuracy"],
+        **{name: value for name, value in scores.items() if name != "accuracy"},
         "clips": len(data.split.validation),
         "steps": result.steps,
         "seconds": round(result.seconds + time.perf_counter() - started, 2),
@@ -73,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
         "preset": config.preset,
         "seed": config.seed,
         "split_rule": data.split.rule,
+        "from_study": found.study if found else None,
+        "from_trial": found.trial if found else None,
     }
     _write(args.out / "result.json", facts)
     title = (
@@ -80,9 +87,43 @@ def run(args: argparse.Namespace) -> int:
         f"{result.steps} steps in {facts['seconds']:.0f} s\n"
         f"accuracy of the motion classifier on {facts['clips']} validation clips (by {data.split.rule}), in percent"
     )
-    shown = f"{table(title, found)}\n{args.out / 'result.json'}, {args.out / 'samples'}"
+    shown = f"{table(title, scores)}\n{args.out / 'result.json'}, {args.out / 'samples'}"
     print(json.dumps(facts, indent=2) if args.json else shown)
     return 0
+
+
+def _found(args: argparse.Namespace) -> Found | None:
+    if args.from_study is None:
+        for option in ("trial", "runs"):
+            if getattr(args, option) is not None:
+                raise UserError(f"--{option} says where a configuration comes from: give --from-study too")
+        return None
+    return find(args.runs or RUNS, args.from_study, args.trial)
+
+
+def _configured(args: argparse.Namespace, found: Found | None) -> tuple[Config, TrainingData]:
+    """The complete configuration, the data as it wants them; announces both."""
+    implied = found is not None and args.dataset is None and args.data is None
+    dataset = found.implied_dataset() if found and implied else args.dataset
+    chosen = choose(dataset, args.data, chosen_preset(args.preset))
+    config, data = chosen.config, chosen.data
+    if found:
+        if implied:
+            found.check_origin(chosen.source.origin)
+        print(found.announcement(config), file=sys.stderr)
+        config = found.applied(config)
+        if _data_settings(config) != _data_settings(chosen.config):
+            data = prepare(config, chosen.source.path)
+    config = replace(config, seed=args.seed)
+    if args.steps is not None:
+        config = replace(config, training=replace(config.training, steps=args.steps))
+    print(chosen.source.announcement, file=sys.stderr)
+    return config, data
+
+
+def _data_settings(config: Config) -> tuple[object, ...]:
+    """What sizes, split and scaled velocities of the data depend on."""
+    return config.model, config.readings, config.split
 
 
 def _write(path: Path, facts: Mapping[str, Any]) -> None:

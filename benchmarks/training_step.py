@@ -1,9 +1,10 @@
 """How much quicker and leaner the production training step is than the literal one of `tests/literal`.
 
 Both start from the same weights and take the same batches, in alternation, so that a machine whose speed drifts does
-so for both: `python benchmarks/training_step.py --preset paper --json`. Peak memory is each step's own, measured in a
-process of its own. `matrix_share` says how near production comes to this machine's rate of plain matrix products,
-measured between the steps.
+so for both: `python benchmarks/training_step.py --preset paper --json`. Production runs as the preset has it on this
+machine, so at paper size with bfloat16 products where the processor has them; `--precision fp32` holds it to the
+literal step's precision. Peak memory is each step's own, measured in a process of its own. `matrix_share` says how near
+production comes to this machine's own rate of plain matrix products in the same precision, measured between the steps.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ import torch  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from amc.config import Config, configure  # noqa: E402
+from amc.training.machine import keep_memory, quick_products, resolve  # noqa: E402
 from amc.training.step import AMCStep  # noqa: E402
 from tests.literal.examples import random_batch  # noqa: E402
 from tests.literal.step import LiteralStep  # noqa: E402
 
 SIDES: dict[str, Callable[[Config], Any]] = {"literal": LiteralStep, "production": AMCStep}
+CPU = torch.device("cpu")
 
 
 def main() -> int:
@@ -41,13 +44,16 @@ def main() -> int:
     parser.add_argument("--batch", type=int, help="clips a step (the preset's; 2 for paper)")
     parser.add_argument("--pairs", type=int, default=5, help="literal and production steps in alternation")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), help="of production (the preset's)")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--memory-of", choices=tuple(SIDES), help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     config = configure(args.dataset, args.preset)
     batch = args.batch or (2 if args.preset == "paper" else config.training.batch)
-    config = replace(config, training=replace(config.training, batch=batch))
+    machine = replace(config.machine, precision=args.precision) if args.precision else config.machine
+    config = replace(config, training=replace(config.training, batch=batch), machine=machine)
+    keep_memory()  # for both sides, as training has it
     if args.memory_of:
         print(peak_bytes(config, args.memory_of))
         return 0
@@ -64,6 +70,7 @@ def measure(config: Config, pairs: int) -> dict[str, Any]:
     for name, network in steps["literal"].networks.items():
         network.load_state_dict(steps["production"].networks[name].state_dict())
     macs = {side: count(config, step) for side, step in steps.items()}
+    half = resolve(config.machine, CPU).half
     seconds: dict[str, list[float]] = {side: [] for side in SIDES}
     rates = []
     for pair in range(pairs + 1):
@@ -72,7 +79,7 @@ def measure(config: Config, pairs: int) -> dict[str, Any]:
             started = time.perf_counter()
             step(batch, pair)
             seconds[side].append(time.perf_counter() - started)
-        rates.append(matrix_rate())
+        rates.append(matrix_rate(half))
     seconds = {side: taken[1:] for side, taken in seconds.items()}  # the first of each warms up
     ratios = [a / b for a, b in zip(seconds["literal"], seconds["production"], strict=True)]
     median = {side: statistics.median(taken) for side, taken in seconds.items()}
@@ -82,6 +89,7 @@ def measure(config: Config, pairs: int) -> dict[str, Any]:
         "preset": config.preset,
         "batch": config.training.batch,
         "threads": torch.get_num_threads(),
+        "precision": "bf16" if half else "fp32",
         "pairs": pairs,
         "seconds": median,
         "ratio": statistics.median(ratios),
@@ -100,14 +108,16 @@ def count(config: Config, step: Any) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def matrix_rate(size: int = 2048) -> float:
-    """Multiply-accumulates a second of a square float32 matrix product: the best of three."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
+def matrix_rate(half: bool, size: int = 2048) -> float:
+    """Multiply-accumulates a second of a square matrix product in the step's precision: the best of three."""
+    dtype = torch.bfloat16 if half else torch.float32
+    a, b = (torch.randn(size, size).to(dtype) for _ in range(2))
     best = 0.0
-    for _ in range(3):
-        started = time.perf_counter()
-        torch.mm(a, b)
-        best = max(best, size**3 / (time.perf_counter() - started))
+    with quick_products():
+        for _ in range(3):
+            started = time.perf_counter()
+            torch.mm(a, b)
+            best = max(best, size**3 / (time.perf_counter() - started))
     return best
 
 
@@ -139,7 +149,7 @@ def _lines(facts: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{facts['dataset']} {facts['preset']}, batch {facts['batch']}, "
-            f"{facts['threads']} threads, {facts['pairs']} pairs",
+            f"{facts['threads']} threads, {facts['pairs']} pairs, production in {facts['precision']}",
             f"seconds a step     literal {seconds['literal']:.3f}   production {seconds['production']:.3f}   "
             f"ratio {facts['ratio']:.2f}",
             f"multiply-acc. (G)  literal {macs['literal'] / 1e9:.1f}   production {macs['production'] / 1e9:.1f}",

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from amc.config import from_dict
 from amc.errors import UserError
 from analysis.records import StudyRow
 from analysis.states import COMPLETE
@@ -211,6 +212,8 @@ def _agree(known: StudyRow, wanted: StudyRow) -> None:
         UserError: they differ; the message names what differs.
     """
     pairs = {name: (getattr(known, name), getattr(wanted, name)) for name in _FIXED}
+    # A study from before a setting existed ran with its default.
+    pairs["config"] = (from_dict(known.config).to_dict(), from_dict(wanted.config).to_dict())
     pairs |= {f"data {name}": (known.dataset.get(name), wanted.dataset.get(name)) for name in _FIXED_DATA}
     differences: list[str] = []
     for name, (old, new) in pairs.items():

@@ -31,6 +31,7 @@ def summary(records: Records, study: str) -> dict[str, Any]:
         "preset": row.preset,
         "seed": row.seed,
         "settings": dict(row.settings),
+        "fixed": dict(row.space.get("fixed", {})),
         "trials": [_trial(trial) for trial in searched],
         "best": None if chosen is None else _trial(chosen),
         "confirm": None if chosen is None else _confirm(confirming(trials, chosen.key), chosen),

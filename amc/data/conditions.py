@@ -72,10 +72,7 @@ class Batches:
         appearance = [self._mismatched_appearance(int(i), rng) for i in index]
         b = len(index)
         noise = rng.standard_normal((b, config.model.noise), dtype=np.float32)
-        centres = rng.integers(1, config.model.frames - 1, size=(b, config.readings.centres))
-        if not config.switches.ya:
-            # Frame 1 of a generated clip is the real ya: to a generator that sees no ya it would give the clip away.
-            centres = np.maximum(centres, min(2, config.model.frames - 2))
+        centres = _centres(config, b, rng)
         clips = self.data.clips
         return Batch(
             clip=to_video(clips.frames[index], self.device),
@@ -127,6 +124,24 @@ class Batches:
         return self._other_source[key]
 
 
+def centre_count(config: Config) -> int:
+    """K, the triplets of a clip that Da sees in a step (R8)."""
+    return config.readings.centres or config.model.frames - 1 - _first_centre(config)
+
+
+def _first_centre(config: Config) -> int:
+    # Frame 1 of a generated clip is the real ya: to a generator that sees no ya it would give the clip away.
+    return 1 if config.switches.ya else min(2, config.model.frames - 2)
+
+
+def _centres(config: Config, clips: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(B, K) middle frames, drawn at random for each clip; all of them in order where `centres` is 0 (R8)."""
+    first, last = _first_centre(config), config.model.frames - 2
+    if config.readings.centres == 0:
+        return np.tile(np.arange(first, last + 1), (clips, 1))
+    return np.maximum(rng.integers(1, last + 1, size=(clips, config.readings.centres)), first)
+
+
 def motion_condition(labels: Tensor, velocity: Tensor, classes: int) -> Tensor:
     """ym: the one-hot class, repeated at each step, and the velocities.
 
@@ -161,7 +176,7 @@ class TestConditions:
 
     Attributes:
         clips: (n,) the clips whose first frame and class are used.
-        velocity_of: (n,) the training clips of the same class that lend their velocities.
+        velocity_of: (n,) the clips that lend their velocities: training clips of the same class, or `clips` themselves.
         noise: (n, p).
     """
 
@@ -173,13 +188,17 @@ class TestConditions:
 
 
 def test_conditions(config: Config, data: TrainingData, clips: NDArray[np.int64], seed: int) -> TestConditions:
-    """Draws velocities and noise for clips, each from a generator of its own: neither order nor batching matters."""
+    """Draws velocities and noise for clips, each from a generator of its own: neither order nor batching matters.
+
+    With `test_velocity="own"` a clip keeps its true velocities, and the noise is what it would be otherwise (R13).
+    """
     train, label = data.split.train, data.clips.label
     of_class = {int(c): train[label[train] == c] for c in np.unique(label[train])}
     velocity_of, noise = [], []
     for clip in clips:
         rng = np.random.default_rng([seed, _TEST, int(clip)])
-        velocity_of.append(int(rng.choice(of_class[int(label[clip])])))
+        drawn = int(rng.choice(of_class[int(label[clip])]))
+        velocity_of.append(int(clip) if config.readings.test_velocity == "own" else drawn)
         noise.append(rng.standard_normal(config.model.noise, dtype=np.float32))
     return TestConditions(np.asarray(clips, dtype=np.int64), np.array(velocity_of, dtype=np.int64), np.stack(noise))
 

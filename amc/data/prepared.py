@@ -50,7 +50,13 @@ def prepare(config: Config, path: Path) -> TrainingData:
         )
     share = TEST_SHARE.get(config.dataset.name, TEST_SHARE["natops"])
     split = make_split(
-        clips.label, clips.subject, clips.source_clip, rule=config.split.rule, seed=config.split.seed, test_share=share
+        clips.label,
+        clips.subject,
+        clips.source_clip,
+        rule=config.split.rule,
+        seed=config.split.seed,
+        test_share=share,
+        validation_share=config.split.validation_share,
     )
     raw = velocities(clips.keypoints, clips.keypoints_valid)
     scale = velocity_scale(raw[split.train], config.readings.velocity_quantile)

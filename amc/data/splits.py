@@ -15,11 +15,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from amc.config import SplitConfig
 from amc.errors import UserError
 
 # Appendix B.1: test clips of all clips.
 TEST_SHARE: Mapping[str, float] = {"natops": 1_810 / 8_835, "mug": 472 / 3_840}
-VALIDATION_SHARE = 0.1  # section 4.1, of the training part
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,13 @@ def make_split(
     rule: Literal["subject", "random"] = "subject",
     seed: int,
     test_share: float = TEST_SHARE["natops"],
+    validation_share: float = SplitConfig.validation_share,
 ) -> Split:
     """Divide N clips.
 
     "subject": whole subjects; test gets the number of subjects nearest to `test_share` (4 of 20), validation the number
-    nearest to a tenth of the others, each at least one. It needs at least three subjects, all known, and a training
-    clip for every class; where that is not so, whole sources are divided as under "random" and the split's
+    nearest to `validation_share` of the others, each at least one. It needs at least three subjects, all known, and a
+    training clip for every class; where that is not so, whole sources are divided as under "random" and the split's
     rule says "source".
     "random": whole sources, stratified by class, in the same shares; a class of three sources or more is in every part.
 
@@ -57,6 +58,7 @@ def make_split(
         rule: the rule asked for.
         seed: of the split, not of training.
         test_share: of all clips; `TEST_SHARE` has the paper's.
+        validation_share: of the subjects or sources that are not tested (R18).
 
     Raises:
         UserError: an unknown rule, too few sources for three parts, or a source with two classes or two subjects.
@@ -67,11 +69,11 @@ def make_split(
     if rule == "subject":
         people = sorted({int(s) for s in subjects})
         if len(people) >= 3 and people[0] >= 0:
-            part = _divide(people, seed, test_share)
+            part = _divide(people, seed, test_share, validation_share)
             split = _split([part[s] for s in subjects.tolist()], rule="subject", seed=seed)
             if set(labels[split.train].tolist()) == set(labels.tolist()):
                 return split
-    part = _by_source(labels, subjects, sources, seed, test_share)
+    part = _by_source(labels, subjects, sources, seed, test_share, validation_share)
     return _split([part[s] for s in sources.tolist()], rule="source" if rule == "subject" else "random", seed=seed)
 
 
@@ -101,7 +103,12 @@ def leaks(split: Split, subject: ArrayLike, source_clip: ArrayLike) -> list[str]
 
 
 def _by_source(
-    label: NDArray[np.int64], subject: NDArray[np.int64], source: NDArray[np.int64], seed: int, share: float
+    label: NDArray[np.int64],
+    subject: NDArray[np.int64],
+    source: NDArray[np.int64],
+    seed: int,
+    test_share: float,
+    validation_share: float,
 ) -> dict[int, int]:
     identity: dict[int, tuple[int, int]] = {}
     for s, c, who in zip(source.tolist(), label.tolist(), subject.tolist(), strict=True):
@@ -115,9 +122,9 @@ def _by_source(
     # Every class keeps a training source; one of three or more has its place in the other parts, too.
     enough = [int(n >= 3) for n in sizes]
     spare = [max(n - 1 - e, 0) for n, e in zip(sizes, enough, strict=True)]
-    test = _apportion(sum(sizes) * share, sizes, least=enough, most=spare)
+    test = _apportion(sum(sizes) * test_share, sizes, least=enough, most=spare)
     rest = [n - t for n, t in zip(sizes, test, strict=True)]
-    validation = _apportion(sum(rest) * VALIDATION_SHARE, rest, least=enough, most=[n - 1 for n in rest])
+    validation = _apportion(sum(rest) * validation_share, rest, least=enough, most=[n - 1 for n in rest])
     if sum(test) == 0 or sum(validation) == 0:
         raise UserError(
             f"{sum(sizes)} source videos in {len(sizes)} classes cannot be divided: training needs one of each class, "
@@ -130,12 +137,12 @@ def _by_source(
     }
 
 
-def _divide(members: Sequence[int], seed: int, share: float) -> dict[int, int]:
+def _divide(members: Sequence[int], seed: int, test_share: float, validation_share: float) -> dict[int, int]:
     """Part (0 train, 1 validation, 2 test) of each of at least three subjects."""
     order = sorted(members, key=lambda member: _rank(seed, "subject", member))
-    test = min(max(1, round(len(order) * share)), len(order) - 2)
+    test = min(max(1, round(len(order) * test_share)), len(order) - 2)
     rest = len(order) - test
-    validation = min(max(1, round(rest * VALIDATION_SHARE)), rest - 1)
+    validation = min(max(1, round(rest * validation_share)), rest - 1)
     return {m: 2 if i < test else 1 if i < test + validation else 0 for i, m in enumerate(order)}
 
 

@@ -145,7 +145,7 @@ def predict(network: MotionClassifier, frames: Frames, length: int, *, batch: in
 
     Args:
         network: put into eval mode for the duration and left as it was.
-        frames: (N, n, H, W, 3) uint8, n >= T - 4; the last T - 4 are looked at (R15).
+        frames: (N, n, H, W, 3) uint8, n >= T - d; the last T - d are looked at, d = `discarded_frames` (R15).
         length: T.
     """
     was_training = network.training
@@ -157,7 +157,7 @@ def predict(network: MotionClassifier, frames: Frames, length: int, *, batch: in
             for start in range(0, len(frames), batch):
                 part = frames[start : start + batch]
                 filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), np.uint8)])
-                video = classifier_input(to_video(filled), length).to(device)
+                video = classifier_input(to_video(filled), length, network.discarded_frames).to(device)
                 logits.append(network(video)[: len(part)].cpu().numpy())
     finally:
         network.train(was_training)
@@ -178,6 +178,7 @@ def _facts(clips: Clips, split: Split, config: Config, seed: int, shown: Shown, 
         "reduction": clips.reduction,
         "size": config.model.size,
         "frames": config.model.frames,
+        "discarded_frames": config.model.discarded_frames,
         "classes": config.dataset.classes,
         "width": config.model.classifier_width,
         "split_rule": split.rule,
@@ -227,7 +228,8 @@ def _train(
                 if len(order) < batch:
                     order = draw.permutation(split.train)
                 chosen, order = order[:batch], order[batch:]
-                video = classifier_input(_shifted(to_video(_shown(clips, chosen, shown)), shift, draw), length)
+                real = _shifted(to_video(_shown(clips, chosen, shown)), shift, draw)
+                video = classifier_input(real, length, network.discarded_frames)
                 label = torch.from_numpy(clips.label[chosen])
                 loss = F.cross_entropy(network(video.to(device)), label.to(device))
                 optimizer.zero_grad(set_to_none=True)

@@ -1,5 +1,7 @@
 """Clips as pictures a person looks at: a strip (one row of frames a clip) and a GIF (clips side by side, moving).
 
+A film of the same clips is `amc.evaluation.movie`'s, the paper's Figure 3 `amc.evaluation.figure`'s.
+
 Small clips are enlarged by a whole factor without smoothing, so that every pixel shown is a pixel of the clip.
 """
 
@@ -15,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 Row = tuple[str, npt.NDArray[np.uint8]]
-"""A caption and a clip (T, H, W, 3)."""
+"""A caption, in moving pictures of one line or more, and a clip (T, H, W, 3)."""
 
 SHOWN = 128  # pixels: clips are enlarged to at least this height
 GAP = 4  # pixels between frames
@@ -36,12 +38,12 @@ def strip(rows: Sequence[Row], path: Path, *, columns: int = 8) -> None:
         ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
     """
     drawn = []
-    for caption, frames in _checked(rows):
+    for caption, frames in checked(rows):
         chosen = np.unique(np.linspace(0, len(frames) - 1, min(columns, len(frames))).round().astype(int))
-        drawn.append((f"{caption}   frames {_listing(chosen)}", [_enlarged(frames[i]) for i in chosen]))
-    font = _font()
+        drawn.append((f"{caption}   frames {_listing(chosen)}", [enlarged(frames[i]) for i in chosen]))
+    font = text_font()
     width = max(
-        max(_text_width(font, caption), sum(image.width + GAP for image in images) - GAP) for caption, images in drawn
+        max(text_width(font, caption), sum(image.width + GAP for image in images) - GAP) for caption, images in drawn
     )
     height = sum(LINE + images[0].height + GAP for _, images in drawn)
     sheet = Image.new("RGB", (width + 2 * GAP, height + GAP), PAPER)
@@ -53,11 +55,13 @@ def strip(rows: Sequence[Row], path: Path, *, columns: int = 8) -> None:
             sheet.paste(image, (x, y + LINE))
             x += image.width + GAP
         y += LINE + images[0].height + GAP
-    _write(path, lambda to: sheet.save(to, "PNG"))
+    written(path, lambda to: sheet.save(to, "PNG"))
 
 
 def gif(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
     """Writes a looping GIF with all clips in a grid, each under its caption; a shorter clip holds its last frame.
+
+    Where nothing moves from one page to the next, the file has one page of twice the time (Pillow stores it so).
 
     Args:
         rows: as for `strip`.
@@ -67,37 +71,63 @@ def gif(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
     Raises:
         ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
     """
-    checked = _checked(rows)
-    font = _font()
-    across = math.ceil(math.sqrt(len(checked)))
-    clips = [[_enlarged(frame) for frame in frames] for _, frames in checked]
-    width = GAP + max(
-        max(images[0].width, _text_width(font, caption)) for (caption, _), images in zip(checked, clips, strict=True)
-    )
-    height = GAP + LINE + max(images[0].height for images in clips)
-    sheet = Image.new("RGB", (across * width + GAP, math.ceil(len(clips) / across) * height + GAP), PAPER)
-    for index, (caption, _) in enumerate(checked):
-        ImageDraw.Draw(sheet).text((GAP + index % across * width, GAP + index // across * height), caption, INK, font)
-    pages = []
-    for t in range(max(len(images) for images in clips)):
-        page = sheet.copy()
-        for index, images in enumerate(clips):
-            place = (GAP + index % across * width, GAP + index // across * height + LINE)
-            page.paste(images[min(t, len(images) - 1)], place)
-        pages.append(page)
+    drawn = pages(rows)
     # One palette for all pages: a palette each makes still parts flicker.
-    palette = _stacked(pages).quantize(256, dither=Image.Dither.NONE)
-    pages = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in pages]
+    palette = _stacked(drawn).quantize(256, dither=Image.Dither.NONE)
+    drawn = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in drawn]
     hundredths = max(2, round(100 / fps))
-    _write(
+    written(
         path,
-        lambda to: pages[0].save(
-            to, "GIF", save_all=True, append_images=pages[1:], duration=10 * hundredths, loop=0, optimize=False
+        lambda to: drawn[0].save(
+            to, "GIF", save_all=True, append_images=drawn[1:], duration=10 * hundredths, loop=0, optimize=False
         ),
     )
 
 
-def _checked(rows: Sequence[Row]) -> Sequence[Row]:
+def pages(rows: Sequence[Row]) -> list[Image.Image]:
+    """The frames of a moving picture: all clips in a grid, each under its caption.
+
+    Args:
+        rows: as for `strip`.
+
+    Returns:
+        As many pages of one size as the longest clip has frames; a shorter clip holds its last frame.
+
+    Raises:
+        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+    """
+    font = text_font()
+    across = math.ceil(math.sqrt(len(checked(rows))))
+    clips = [[enlarged(frame) for frame in frames] for _, frames in rows]
+    captions = [caption.split("\n") for caption, _ in rows]
+    width = GAP + max(
+        *(images[0].width for images in clips),
+        *(text_width(font, line) + 2 * GAP for lines in captions for line in lines),
+    )
+    above = LINE * max(map(len, captions))
+    height = GAP + above + max(images[0].height for images in clips)
+    sheet = Image.new("RGB", (across * width + GAP, math.ceil(len(clips) / across) * height + GAP), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for index, lines in enumerate(captions):
+        x, y = GAP + index % across * width, GAP + index // across * height
+        for number, line in enumerate(lines):
+            draw.text((x, y + LINE * number), line, INK, font)
+    made = []
+    for t in range(max(len(images) for images in clips)):
+        page = sheet.copy()
+        for index, images in enumerate(clips):
+            place = (GAP + index % across * width, GAP + index // across * height + above)
+            page.paste(images[min(t, len(images) - 1)], place)
+        made.append(page)
+    return made
+
+
+def checked(rows: Sequence[Row]) -> Sequence[Row]:
+    """`rows`, which are some and hold clips.
+
+    Raises:
+        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+    """
     if not rows:
         raise ValueError("a picture needs at least one clip")
     for caption, frames in rows:
@@ -106,7 +136,8 @@ def _checked(rows: Sequence[Row]) -> Sequence[Row]:
     return rows
 
 
-def _enlarged(frame: npt.NDArray[np.uint8]) -> Image.Image:
+def enlarged(frame: npt.NDArray[np.uint8]) -> Image.Image:
+    """A frame (H, W, 3) at the least whole multiple of its size that is `SHOWN` pixels high, without smoothing."""
     factor = max(1, math.ceil(SHOWN / frame.shape[0]))
     return Image.fromarray(np.ascontiguousarray(frame.repeat(factor, axis=0).repeat(factor, axis=1)))
 
@@ -122,16 +153,22 @@ def _listing(chosen: npt.NDArray[np.int64]) -> str:
     return " ".join(str(i + 1) for i in chosen)
 
 
-def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+def text_font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """The font of all pictures, which comes with Pillow."""
     return ImageFont.load_default(TEXT)
 
 
-def _text_width(font: ImageFont.ImageFont | ImageFont.FreeTypeFont, text: str) -> int:
+def text_width(font: ImageFont.ImageFont | ImageFont.FreeTypeFont, text: str) -> int:
+    """Pixels that a line of text is wide."""
     return math.ceil(font.getlength(text))
 
 
-def _write(path: Path, save: Callable[[Path], None]) -> None:
-    """Calls `save` with a file beside `path` and renames it there, so that no reader sees half a picture."""
+def written(path: Path, save: Callable[[Path], None]) -> None:
+    """Calls `save` with a file beside `path` and renames it there, so that no reader sees half a picture.
+
+    Raises:
+        OSError: it cannot be written; what was at `path` is still there.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         save(partial)

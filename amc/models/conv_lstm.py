@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amc.models.precision import full_precision
 from amc.models.tiled import tiled_conv
 
 
@@ -46,7 +47,8 @@ class ConvLSTM(nn.Module):
 
     def drive_tiled(self, vectors: Tensor, height: int, width: int) -> Tensor:
         """`drive` of vectors (N, inputs) tiled over a map: (N, 4 C, height, width)."""
-        return tiled_conv(vectors, self.weight[:, : self.inputs], height, width) + self.bias.view(-1, 1, 1)
+        driven = tiled_conv(vectors, self.weight[:, : self.inputs], height, width)
+        return driven + self.bias.view(-1, 1, 1).to(driven.dtype)
 
     def forward(self, driven: Tensor, state: Tensor) -> Tensor:
         """Unrolls over `steps` steps from h = c = `state`.
@@ -58,8 +60,10 @@ class ConvLSTM(nn.Module):
         Returns:
             (steps, N, C, H, W): the hidden states h_1 ... h_steps, each laid out channels last.
         """
-        hidden = self.weight[:, self.inputs :].contiguous(memory_format=torch.channels_last)
-        out: Tensor = _Unroll.apply(driven, state, hidden)  # type: ignore[no-untyped-call]
+        # In the precision of what drives it: under autocast that is bfloat16, but for gates and cells.
+        weight = self.weight[:, self.inputs :].to(driven.dtype).contiguous(memory_format=torch.channels_last)
+        with full_precision(driven):
+            out: Tensor = _Unroll.apply(driven, state.to(driven.dtype), weight)  # type: ignore[no-untyped-call]
         return out
 
 
@@ -71,11 +75,13 @@ class _Unroll(torch.autograd.Function):
         steps, n, four, height, width = driven.shape
         channels = four // 4
         shape = (steps, n, height, width)
-        gates = driven.new_empty(*shape, four).permute(0, 1, 4, 2, 3)
-        cells = driven.new_empty(*shape, channels).permute(0, 1, 4, 2, 3)
+        wide = torch.promote_types(driven.dtype, torch.float32)  # sums over many steps need it
+        gates = driven.new_empty(*shape, four, dtype=wide).permute(0, 1, 4, 2, 3)
+        cells = driven.new_empty(*shape, channels, dtype=wide).permute(0, 1, 4, 2, 3)
         squashed = torch.empty_like(cells)  # tanh(c)
-        hidden = torch.empty_like(cells)
-        h = c = state.contiguous(memory_format=torch.channels_last)
+        hidden = torch.empty_like(cells, dtype=driven.dtype)
+        h = state.contiguous(memory_format=torch.channels_last)
+        c = h.to(wide)
         for t in range(steps):
             gate = torch.add(F.conv2d(h, weight, padding=1), driven[t], out=gates[t])
             sigmoids, candidate = gate[:, : 3 * channels].sigmoid_(), gate[:, 3 * channels :].tanh_()
@@ -91,12 +97,13 @@ class _Unroll(torch.autograd.Function):
         (incoming,) = gradients
         steps, channels = gates.shape[0], cells.shape[2]
         slopes = torch.empty_like(gates)
+        low = hidden.dtype
         dh = torch.zeros_like(cells[0])
         dc = torch.zeros_like(cells[0])
         for t in reversed(range(steps)):
             dh = dh + incoming[t]
             i, f, o, g = gates[t].chunk(4, dim=1)
-            before = cells[t - 1] if t else state
+            before = cells[t - 1] if t else state.to(cells.dtype)
             tanh_c = squashed[t]
             dc = dc + dh * o * (1 - tanh_c * tanh_c)
             slope = slopes[t]
@@ -108,13 +115,13 @@ class _Unroll(torch.autograd.Function):
             torch.mul(dc * i, 1 - g * g, out=slope[:, 3 * channels :])
             dc = dc * f
             dh = torch.ops.aten.convolution_backward(
-                slope, before, weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [True, False, False]
+                slope.to(low), hidden[0], weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [True, False, False]
             )[0]
         dweight = None
         if ctx.needs_input_grad[2]:
             inputs = torch.cat([state[None], hidden[:-1]]).flatten(0, 1).contiguous(memory_format=torch.channels_last)
             dweight = torch.ops.aten.convolution_backward(
-                slopes.flatten(0, 1),
+                slopes.flatten(0, 1).to(low),
                 inputs,
                 weight,
                 None,
@@ -126,4 +133,4 @@ class _Unroll(torch.autograd.Function):
                 1,
                 [False, True, False],
             )[1]
-        return slopes, dh + dc, dweight
+        return slopes.to(low), (dh + dc).to(low), dweight

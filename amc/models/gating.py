@@ -1,63 +1,104 @@
-"""The decoder's gated skip connection (appendix A.1): s u + (1 - s) e with s = sigmoid(leakyReLU(a)).
+"""The decoder's gated skip connection (appendix A.1): s u + (1 - s) e with s = sigmoid(leakyReLU(conv(upsample(h)))).
 
-Written as one function with its own backward pass, clip by clip: the maps of a whole mini-batch don't fit a CPU's
-cache, those of one clip do, and at small sizes this elementwise work would cost more than the convolutions.
+Upsampling, gate and blend are one function that works through the frames a few at a time and keeps nothing that is as
+large as its result: at paper size these maps are the largest there are, and making them again from the small ones,
+while those are in the cache, costs less than storing and fetching them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from amc.models.upsampled_conv import UpsampledConv
 
-def gated_skip(gate: Tensor, upsampled: Tensor, skip: Tensor, slope: float) -> Tensor:
-    """Blends upsampled maps with the encoder's.
+#: Elements of a map that are worked on at a time: with a handful of such maps, what a CPU's cache holds.
+CHUNK = 1 << 20
+
+
+def gated_skip(x: Tensor, hidden: Tensor, gate: UpsampledConv, skip: Tensor, slope: float) -> Tensor:
+    """Upsamples x twice and blends the result with the encoder's maps.
 
     Args:
-        gate: (N * S, C, H, W), a: what the gate's convolution gives, before leaky ReLU and sigmoid. Overwritten.
-        upsampled: (N * S, C, H, W), u.
+        x: (N * S, C, H / 2, W / 2), the decoder's maps; u is its bilinear upsampling.
+        hidden: (N * S, C', H / k, W / k), the convLSTM's states h.
+        gate: conv(upsample(.)) with k-fold upsampling, from C' to C channels.
         skip: (N, C, H, W), e: the same for the S frames of a clip.
         slope: of the leaky ReLU.
 
     Returns:
         (N * S, C, H, W), channels last.
     """
-    n, c, h, w = upsampled.shape
-    parts = (_rows(x, len(skip)) for x in (gate, upsampled, skip))
-    flat: Tensor = _GatedSkip.apply(*parts, slope)  # type: ignore[no-untyped-call]
-    return flat.view(n, h, w, c).permute(0, 3, 1, 2)
+    mixed, vertical = gate.mixed(hidden)
+    x, skip = (maps.to(mixed.dtype).contiguous(memory_format=torch.channels_last) for maps in (x, skip))
+    result: Tensor = _GatedSkip.apply(x, mixed, gate.bias, skip, vertical, slope)  # type: ignore[no-untyped-call]
+    return result
 
 
-def _rows(x: Tensor, clips: int) -> Tensor:
-    """(clips * S, C, H, W) to (clips, S, H W C), a view of channels-last maps."""
-    return x.permute(0, 2, 3, 1).reshape(clips, x.shape[0] // clips, -1)
+def _chunks(clips: int, frames: int, elements: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of all clips' frames of at most CHUNK elements, none over parts of two clips, and the clips of each."""
+    at_once = max(1, CHUNK // elements)
+    if at_once >= frames:
+        for clip in range(0, clips, at_once // frames):
+            last = min(clips, clip + at_once // frames)
+            yield slice(clip * frames, last * frames), slice(clip, last)
+    else:
+        for clip in range(clips):
+            for frame in range(0, frames, at_once):
+                last = min(frames, frame + at_once)
+                yield slice(clip * frames + frame, clip * frames + last), slice(clip, clip + 1)
 
 
 class _GatedSkip(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, gate: Tensor, upsampled: Tensor, skip: Tensor, slope: float) -> Tensor:
-        output = torch.empty_like(upsampled)
-        for a, u, e, out in zip(gate, upsampled, skip, output, strict=True):
-            F.leaky_relu_(a, slope).sigmoid_()
-            torch.lerp(e, u, a, out=out)
-        ctx.save_for_backward(gate, upsampled, skip)
+    def forward(
+        ctx: Any, x: Tensor, mixed: Tensor, bias: Tensor, skip: Tensor, vertical: Tensor, slope: float
+    ) -> Tensor:
+        output = x.new_empty(len(x), *skip.shape[2:], skip.shape[1])
+        for frames, clips in _chunks(len(skip), len(x) // len(skip), skip[0].numel()):
+            s, u, e = _parts(x[frames], mixed[frames], bias, skip[clips], vertical, slope)
+            torch.lerp(e, u, s, out=output[frames].view(u.shape))
+        ctx.save_for_backward(x, mixed, bias, skip, vertical)
         ctx.slope = slope
-        return output
+        return output.permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        weight, upsampled, skip = ctx.saved_tensors
-        grad = gradients[0].contiguous()
-        dgate, dup, dskip = torch.empty_like(weight), torch.empty_like(upsampled), torch.empty_like(skip)
-        one, slope = weight.new_ones(()), weight.new_tensor(ctx.slope)
-        for s, u, e, g, da, du, de in zip(weight, upsampled, skip, grad, dgate, dup, dskip, strict=True):
-            torch.mul(g, s, out=du)
-            torch.sum(g - du, 0, keepdim=True, out=de)
+        x, mixed, bias, skip, vertical = ctx.saved_tensors
+        grad = gradients[0].contiguous(memory_format=torch.channels_last)
+        dx, dmixed, dskip = torch.empty_like(x), torch.empty_like(mixed), torch.zeros_like(skip)
+        dbias = torch.zeros_like(bias)
+        channels, height, width = skip.shape[1:]
+        for frames, clips in _chunks(len(skip), len(x) // len(skip), skip[0].numel()):
+            s, u, e = _parts(x[frames], mixed[frames], bias, skip[clips], vertical, ctx.slope)
+            g = grad[frames].permute(0, 2, 3, 1).view(u.shape)
+            du = g * s
+            dskip[clips] += (g - du).sum(1).view(-1, height, width, channels).permute(0, 3, 1, 2)
             # da = g (u - e) s (1 - s) leaky'(a), and a > 0 where s > 1/2.
-            torch.sub(u, e, out=da).mul_(du)
+            da = u.sub_(e).mul_(du)
             da.addcmul_(da, s, value=-1)
-            da.mul_(torch.where(s > 0.5, one, slope))
-        return dgate, dup, dskip, None
+            torch.ops.aten.leaky_relu_backward.grad_input(da, s.sub_(0.5), ctx.slope, False, grad_input=da)
+            da = da.view(-1, height, width * channels)
+            dbias += da.view(-1, channels).sum(0)
+            torch.matmul(vertical.mT, da, out=dmixed[frames])
+            du = du.view(-1, height, width, channels).permute(0, 3, 1, 2)
+            small = x[frames]
+            dx[frames] = torch.ops.aten.upsample_bilinear2d_backward(du, [height, width], small.shape, False)
+        return dx, dmixed, dbias, dskip, None, None
+
+
+def _parts(
+    x: Tensor, mixed: Tensor, bias: Tensor, skip: Tensor, vertical: Tensor, slope: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """s, u and e of some frames, (clips, frames, H W C) each, e with one frame for all. s and u are fresh."""
+    clips, channels, height, width = skip.shape
+    shape = (clips, len(x) // clips, height * width * channels)
+    a = torch.matmul(vertical, mixed)
+    a.view(-1, channels).add_(bias.to(a.dtype))
+    s = F.leaky_relu_(a, slope).sigmoid_().view(shape)
+    u = F.interpolate(x, scale_factor=2.0, mode="bilinear").permute(0, 2, 3, 1).reshape(shape)
+    return s, u, skip.permute(0, 2, 3, 1).reshape(clips, 1, -1)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from amc.config import Config
 from amc.models.conv_lstm import ConvLSTM
 from amc.models.gating import gated_skip
+from amc.models.precision import full_precision
 from amc.models.rows import RowBatchNorm, Rows, times
 from amc.models.tiled import tiled_conv
 from amc.models.upsampled_conv import UpsampledConv
@@ -63,7 +64,8 @@ class MotionGate(nn.Module):
 
     def forward(self, ym: Tensor) -> Tensor:
         """(..., q) to (..., q)."""
-        return torch.lerp(ym, self.value(ym), torch.sigmoid(self.gate(ym)))
+        with full_precision(ym):  # small, and the condition's own precision matters
+            return torch.lerp(ym, self.value(ym), torch.sigmoid(self.gate(ym)))
 
 
 class Decoder(nn.Module):
@@ -127,20 +129,31 @@ class Decoder(nn.Module):
     @staticmethod
     def _up(x: Tensor, hidden: Tensor, gate: UpsampledConv | None, skip: Tensor | None) -> Tensor:
         """s u + (1 - s) e: upsampled map u, encoder map e (the same for all frames of a clip), gate s from h."""
-        up = F.interpolate(x, scale_factor=2.0, mode="bilinear")
         if gate is None or skip is None:
-            return up
-        return gated_skip(gate(hidden), up, skip, SLOPE)
+            return F.interpolate(x, scale_factor=2.0, mode="bilinear")
+        return gated_skip(x, hidden, gate, skip, SLOPE)
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """Rows of a mini-batch that share images and motions, so that each is encoded once (Table 1)."""
+    """Rows of Table 1 that share images and motions, so that each is encoded once. B clips a row.
 
-    image_of: Tensor  # (N,) each row's image among the distinct ones
-    motion_of: Tensor  # (N,) each row's motion among the distinct ones
+    The distinct images and motions come in blocks of B; each row names the block it takes.
+    """
+
+    image_of: tuple[int, ...]  # each row's block of images
+    motion_of: tuple[int, ...]  # each row's block of motions
     image_rows: Rows  # groups of the distinct images, with the number of rows that show them
-    rows: Rows  # groups of the N rows
+    rows: Rows  # groups of the N clips
+
+
+def _take(x: Tensor, blocks: tuple[int, ...], dim: int) -> Tensor:
+    """The named blocks of x along a dimension, in order (an index would cost a scatter in the backward pass)."""
+    count = max(blocks) + 1
+    if blocks == tuple(range(count)):
+        return x
+    parts = x.chunk(count, dim)
+    return torch.cat([parts[block] for block in blocks], dim)
 
 
 class Generator(nn.Module):
@@ -175,13 +188,13 @@ class Generator(nn.Module):
             images = ya.contiguous(memory_format=torch.channels_last)
             maps = self.encoder(images, None if sharing is None else sharing.image_rows)
             if sharing is not None:
-                maps = [m[sharing.image_of] for m in maps]
+                maps = [_take(m, sharing.image_of, 0) for m in maps]
         n = z.shape[0]
         if self.motion_gate is not None:
             driven = self.lstm.drive_tiled(self.motion_gate(ym).transpose(0, 1).flatten(0, 1), self.extent, self.extent)
             driven = driven.unflatten(0, (self.steps, -1))
             if sharing is not None:
-                driven = driven[:, sharing.motion_of]
+                driven = _take(driven, sharing.motion_of, 1)
         else:
             driven = self.lstm.bias.view(1, 1, -1, 1, 1).expand(self.steps, n, -1, self.extent, self.extent)
         state = maps[3] if maps is not None else z.new_zeros(n, self.hidden, self.extent, self.extent)

@@ -1,7 +1,7 @@
 """The motion classifier of appendix B.3: a 3D CNN that names the motion of a video.
 
 It judges generated clips, so it must not be able to tell the class from the conditioning frames: the first four
-frames never reach it (`classifier_input`).
+frames (R15) never reach it (`classifier_input`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from amc.config import ModelConfig
 
-DISCARDED_FRAMES = 4  # appendix B.3
 LEAK = 0.2  # R24
 HIDDEN = (64, 128, 256)  # channels of the stride-2 layers at width 1
 EMBEDDING = 512  # of the stride-4 layer
@@ -22,24 +21,28 @@ FEATURES = 128  # of the fully connected layer
 Extent = tuple[int, int, int]
 
 
-def classifier_input(frames: Tensor, length: int) -> Tensor:
-    """The last T - 4 frames of a video with the first and the last of them repeated twice (R15).
+def classifier_input(frames: Tensor, length: int, discarded: int = ModelConfig.discarded_frames) -> Tensor:
+    """The last T - d frames of a video, the first and the last of them repeated so that T go in (R15).
+
+    With d = 4 each is repeated twice, as appendix B.3 has it; of an odd d the last frame takes the larger half.
 
     Args:
-        frames: (B, n, 3, H, W) with n >= T - 4; real and generated clips alike.
+        frames: (B, n, 3, H, W) with n >= T - d; real and generated clips alike.
         length: T, the number of frames the classifier takes.
+        discarded: d, `config.model.discarded_frames`.
 
     Returns:
         (B, T, 3, H, W).
 
     Raises:
-        ValueError: fewer than T - 4 frames, or T too short for any to be left.
+        ValueError: fewer than T - d frames, or T too short for any to be left.
     """
-    kept = length - DISCARDED_FRAMES
+    kept = length - discarded
     if kept < 1 or frames.shape[1] < kept:
         raise ValueError(f"{frames.shape[1]} frames given; the classifier of {length}-frame clips needs {max(kept, 1)}")
     last = frames[:, frames.shape[1] - kept :]
-    return torch.cat([last[:, :1], last[:, :1], last, last[:, -1:], last[:, -1:]], dim=1)
+    before = discarded // 2
+    return torch.cat([*[last[:, :1]] * before, last, *[last[:, -1:]] * (discarded - before)], dim=1)
 
 
 class MotionClassifier(nn.Module):
@@ -51,7 +54,7 @@ class MotionClassifier(nn.Module):
 
     def __init__(self, model: ModelConfig, classes: int) -> None:
         super().__init__()
-        self.classes = classes
+        self.classes, self.discarded_frames = classes, model.discarded_frames
 
         def channels(paper: int) -> int:
             return max(4, round(paper * model.classifier_width))

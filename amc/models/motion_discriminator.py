@@ -17,7 +17,7 @@ class MotionDiscriminator(nn.Module):
 
     A tower encodes each frame, a convLSTM started from the encoded ya consumes x_2 ... x_T (R24), and heads read its
     states: velocities from every state, class and real/fake from the last. The class head and the real/fake head
-    share their first convolution (R9).
+    share their first convolution; the velocity head has its own, or the same one (`velocity_head`, R9).
     """
 
     def __init__(self, config: Config) -> None:
@@ -44,8 +44,9 @@ class MotionDiscriminator(nn.Module):
         self.class_fc2: nn.Linear | None = None
         self.class_bn2: RowBatchNorm | None = None
         if config.switches.ldaux:
-            self.velocity_conv = half_strided(self.hidden, ch(64), self.extent)
-            self.velocity_bn = RowBatchNorm(ch(64), mode) if self.velocity_conv else None
+            if config.readings.velocity_head == "own":
+                self.velocity_conv = half_strided(self.hidden, ch(64), self.extent)
+                self.velocity_bn = RowBatchNorm(ch(64), mode) if self.velocity_conv else None
             self.velocity_fc = nn.Linear(maps * left * left, 2 * config.dataset.keypoints)
             self.class_fc1 = nn.Linear(maps * left * left, ch(64))
             self.class_bn1 = RowBatchNorm(ch(64), mode)
@@ -98,9 +99,11 @@ class MotionDiscriminator(nn.Module):
         steps, n = states.shape[:2]
         # Clips first, so that the groups of `rows` stay together.
         x = states.transpose(0, 1).flatten(0, 1)
-        if self.velocity_conv is not None and self.velocity_bn is not None:
-            x = self.velocity_conv(x.contiguous(memory_format=torch.channels_last))
-            x = leaky(self.velocity_bn(x, None if rows is None else times(rows, steps)))
+        own = self.velocity_conv is not None
+        conv, norm = (self.velocity_conv, self.velocity_bn) if own else (self.shared_conv, self.shared_bn)
+        if conv is not None and norm is not None:
+            x = conv(x.contiguous(memory_format=torch.channels_last))
+            x = leaky(norm(x, None if rows is None else times(rows, steps)))
         return torch.tanh(self.velocity_fc(x.flatten(1))).view(n, steps, -1)
 
     def summary(self, last: Tensor, rows: Rows | None = None) -> Tensor:

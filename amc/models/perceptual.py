@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+
+from amc.models.precision import full_precision
 
 
 def gram(maps: Tensor, kind: Literal["spatial", "channel"] = "spatial") -> Tensor:
@@ -21,8 +23,25 @@ def gram(maps: Tensor, kind: Literal["spatial", "channel"] = "spatial") -> Tenso
     """
     b, t, c, h, w = maps.shape
     omega = maps.permute(0, 3, 4, 1, 2).reshape(b, h * w, t * c)  # transposed: what channels-last maps are in memory
-    left, right = (omega, omega.mT) if kind == "spatial" else (omega.mT, omega)
-    return left @ right / (t * c * h * w)
+    # Full precision always: a distance is a small difference of these.
+    omega = omega.to(torch.promote_types(omega.dtype, torch.float32))
+    with full_precision(omega):
+        product: Tensor = _Products.apply(omega if kind == "spatial" else omega.mT)  # type: ignore[no-untyped-call]
+    return product / (t * c * h * w)
+
+
+class _Products(torch.autograd.Function):
+    """X X' for each X of a batch (B, m, n), with one product in the backward pass instead of autograd's two."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x @ x.mT
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor]:
+        (x,) = ctx.saved_tensors
+        return ((gradients[0] + gradients[0].mT) @ x,)
 
 
 def distance(first: Tensor, second: Tensor) -> Tensor:

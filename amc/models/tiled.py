@@ -28,8 +28,15 @@ def tiled_conv(vector: Tensor, weight: Tensor, height: int, width: int) -> Tenso
     outputs, inputs, rows, columns = weight.shape
     taps = weight.permute(1, 2, 3, 0).reshape(inputs, rows * columns * outputs)
     mixed = (vector @ taps).view(-1, rows * columns, outputs)
-    table = _inside(height, width, rows, columns).to(vector)
+    table = _table(height, width, rows, columns, mixed.dtype, mixed.device)
     return (table @ mixed).view(-1, height, width, outputs).permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=64)
+def _table(height: int, width: int, rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """`_inside` where it is needed: kept there, since a graph can't hold a copy from the host."""
+    with torch.inference_mode(False):
+        return _inside(height, width, rows, columns).to(device, dtype)
 
 
 @lru_cache(maxsize=32)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from amc.models.tiled import plain_tensor
@@ -24,16 +25,37 @@ class UpsampledConv(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, h, w) to (N, C', scale * h, scale * w), laid out channels last."""
+        n, _, h, w = input.shape
+        mixed, vertical = self.mixed(input)
+        result = (vertical @ mixed).view(n, h * self.scale, w * self.scale, self.out_channels)
+        assert self.bias is not None
+        return (result + self.bias).permute(0, 3, 1, 2)
+
+    def mixed(self, input: Tensor) -> tuple[Tensor, Tensor]:
+        """All but the last step and the bias.
+
+        Args:
+            input: (N, C, h, w).
+
+        Returns:
+            (N, 3 h, scale w C'), channels mixed and the width done, for each kernel row; and the matrix
+            (scale h, 3 h) whose product with it is the convolved map (N, scale h, scale w C').
+        """
         n, c, h, w = input.shape
         outputs, k = self.out_channels, self.scale
         # (C, [dx, dy, C']): dx stands next to x in memory, so the product below needs no copy.
         mix = self.weight.permute(1, 3, 2, 0).reshape(c, 9 * outputs)
         mixed = input.permute(0, 2, 3, 1).reshape(n * h * w, c) @ mix
-        across = _interpolate_and_shift(w, k).to(input) @ mixed.view(n * h, w * 3, 3 * outputs)
+        across = _matrix(w, k, mixed.dtype, mixed.device) @ mixed.view(n * h, w * 3, 3 * outputs)
         across = across.view(n, h, w * k, 3, outputs).transpose(2, 3).reshape(n, h * 3, w * k * outputs)
-        result = (_interpolate_and_shift(h, k).to(input) @ across).view(n, h * k, w * k, outputs)
-        assert self.bias is not None
-        return (result + self.bias).permute(0, 3, 1, 2)
+        return across, _matrix(h, k, mixed.dtype, mixed.device)
+
+
+@lru_cache(maxsize=64)
+def _matrix(length: int, scale: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """`_interpolate_and_shift` where it is needed: kept there, since a graph can't hold a copy from the host."""
+    with torch.inference_mode(False):
+        return _interpolate_and_shift(length, scale).to(device, dtype)
 
 
 @lru_cache(maxsize=32)

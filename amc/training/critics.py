@@ -17,6 +17,7 @@ from amc.config import Config
 from amc.data.conditions import Batch
 from amc.models.appearance_discriminator import AppearanceDiscriminator
 from amc.models.motion_discriminator import MotionDiscriminator
+from amc.models.pieces import pieces
 from amc.models.rows import Rows
 from amc.training.objective import DiscriminatorRow
 
@@ -46,6 +47,32 @@ def _distinct(rows: Sequence[DiscriminatorRow]) -> dict[str, int]:
     return counts
 
 
+def _full(x: Tensor) -> Tensor:
+    """In float32 at least: losses are taken in it whatever the networks ran in."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _divide(
+    first: Tensor, second: Tensor, names: Sequence[str], compare: Sequence[str], shown: int, clips: int
+) -> tuple[Tensor, dict[str, list[Tensor]]]:
+    """A tower's two maps of all videos: what goes on to the third block, and what the Gram distances take.
+
+    Args:
+        first, second: maps of the frames of all videos in the order of `names`, (N, C, h, w).
+        compare: the videos whose maps are compared.
+        shown: the first so many videos go on.
+        clips: in each video's part of the batch.
+
+    Returns:
+        (shown frames, C, h, w) of the second map; for each video compared both maps, (clips, frames, C, h, w).
+    """
+    size = len(first) // len(names)
+    parts = tuple((at * size, (at + 1) * size, clips) for at in map(names.index, compare))
+    judged, *seconds = pieces(second, ((0, shown * size, 0), *parts))
+    firsts = pieces(first, parts) if parts else ()
+    return judged, {name: [a, b] for name, a, b in zip(compare, firsts, seconds, strict=True)}
+
+
 class AppearanceCritic:
     """Da over the rows: triplets of frames around the batch's centres, with ya or ya' (R8)."""
 
@@ -71,18 +98,13 @@ class AppearanceCritic:
         frames = [self._triplets(batch, first_of.get(name, batch.appearance), videos[name]) for name in names]
         groups: Rows = tuple((b * k * 3, counts.get(name, 1)) for name in names)
         first, second = self.network.tower(torch.cat(frames), groups)
-        maps = {
-            name: [layer.split(b * k * 3)[names.index(name)].unflatten(0, (b * k, 3)) for layer in (first, second)]
-            for name in compare
-        }
-        top = (
-            self.network.top(second[: b * k * 3 * len(shown)], groups[: len(shown)]).unflatten(0, (-1, 3)).split(b * k)
-        )
+        judged, maps = _divide(first, second, names, compare, len(shown), b * k)
+        top = self.network.top(judged, groups[: len(shown)]).unflatten(0, (-1, 3)).split(b * k)
         condition = self._conditions(images, rows, b, k)
         logits = self.network.head(
             condition, torch.cat([top[shown.index(row.clip)] for row in rows]), tuple((b * k, 1) for _ in rows)
         )
-        return Judgement(list(logits.split(b * k)), [None] * len(rows), maps)
+        return Judgement(list(_full(logits).split(b * k)), [None] * len(rows), maps)
 
     def _conditions(
         self, images: Mapping[bool, Tensor], rows: Sequence[DiscriminatorRow], b: int, k: int
@@ -140,11 +162,8 @@ class MotionCritic:
         frames = torch.cat([videos[name] for name in names]).flatten(0, 1).contiguous(memory_format=torch.channels_last)
         groups: Rows = tuple((b * steps, counts.get(name, 1)) for name in names)
         first, second = network.tower(frames, groups)
-        maps = {
-            name: [layer.split(b * steps)[names.index(name)].unflatten(0, (b, steps)) for layer in (first, second)]
-            for name in compare
-        }
-        top = network.top(second[: b * steps * len(shown)], groups[: len(shown)]).unflatten(0, (-1, steps))
+        judged, maps = _divide(first, second, names, compare, len(shown), b)
+        top = network.top(judged, groups[: len(shown)]).unflatten(0, (-1, steps))
         condition = None
         if self.appearance:
             image = batch.appearance.contiguous(memory_format=torch.channels_last)
@@ -161,9 +180,9 @@ class MotionCritic:
         logits = network.scores(torch.cat([parts[i] for i in of_row]), label, tuple((b, 1) for _ in rows))
         auxiliary: list[tuple[Tensor, Tensor] | None] = [None] * len(rows)
         if aux:
-            velocities = network.velocities(states, videos_of_rows).split(b)
-            classes = network.classes(summary, videos_of_rows).split(b)
+            velocities = _full(network.velocities(states, videos_of_rows)).split(b)
+            classes = _full(network.classes(summary, videos_of_rows)).split(b)
             auxiliary = [
                 (velocities[i], classes[i]) if row.auxiliary else None for i, row in zip(of_row, rows, strict=True)
             ]
-        return Judgement(list(logits.split(b)), auxiliary, maps)
+        return Judgement(list(_full(logits).split(b)), auxiliary, maps)

@@ -23,6 +23,7 @@ from amc.evaluation.classifier import TrainedClassifier, predict
 from amc.evaluation.generation import generate_clips
 from amc.training import checkpoint
 from amc.training.average import WeightAverage
+from amc.training.machine import keep_memory
 from amc.training.pictures import write_samples
 from amc.training.step import AMCStep
 
@@ -140,6 +141,7 @@ def train(
         UserError: the checkpoint is of another configuration or data set.
         OSError: the checkpoint can't be written.
     """
+    keep_memory()
     run = Run(config, data, device)
     path = directory / checkpoint.FILE
     if path.exists():

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from amc.config import Config, Readings
+from amc.config import Config, Readings, RowWeights
+from amc.data.conditions import Batch
 
 Condition = Literal["matched", "appearance", "motion"]  # which condition is a mismatched one
 Critic = Literal["appearance", "motion"]
@@ -39,20 +41,26 @@ class DiscriminatorRow:
 TABLE_1 = (GeneratorRow("matched"), GeneratorRow("appearance"), GeneratorRow("motion"))
 
 
-def _table_2(critic: Critic) -> tuple[DiscriminatorRow, ...]:
+def table_2(weights: RowWeights) -> dict[Critic, tuple[DiscriminatorRow, ...]]:
+    """Table 2 with the weights of its rows (R12), one column for each discriminator."""
+    return {"appearance": _column("appearance", weights), "motion": _column("motion", weights)}
+
+
+def _column(critic: Critic, weights: RowWeights) -> tuple[DiscriminatorRow, ...]:
     aux = critic == "motion"
     return (
-        DiscriminatorRow("real", mismatched=False, real=True, weight=1.0, fools=False, auxiliary=aux),
-        DiscriminatorRow("real", mismatched=True, real=False, weight=0.5, fools=False, auxiliary=False),
-        DiscriminatorRow("matched", mismatched=False, real=False, weight=0.25, fools=True, auxiliary=aux),
-        DiscriminatorRow(critic, mismatched=True, real=False, weight=0.25, fools=True, auxiliary=aux),
+        DiscriminatorRow("real", mismatched=False, real=True, weight=weights.real, fools=False, auxiliary=aux),
+        DiscriminatorRow(
+            "real", mismatched=True, real=False, weight=weights.real_mismatched, fools=False, auxiliary=False
+        ),
+        DiscriminatorRow("matched", mismatched=False, real=False, weight=weights.generated, fools=True, auxiliary=aux),
+        DiscriminatorRow(
+            critic, mismatched=True, real=False, weight=weights.generated_mismatched, fools=True, auxiliary=aux
+        ),
     )
 
 
-TABLE_2: dict[Critic, tuple[DiscriminatorRow, ...]] = {
-    "appearance": _table_2("appearance"),
-    "motion": _table_2("motion"),
-}
+TABLE_2 = table_2(RowWeights())  # as printed
 
 
 @dataclass(frozen=True)
@@ -80,11 +88,11 @@ def resolve(config: Config) -> Terms:
     sees: dict[Critic, bool] = {"appearance": on.ya, "motion": on.ym}
     aux = on.ldaux and on.dm
     critics: dict[Critic, tuple[DiscriminatorRow, ...]] = {}
-    for critic, rows in TABLE_2.items():
+    for critic, rows in table_2(config.rows).items():
         if present[critic]:
             # Without its condition a discriminator can't be shown a mismatched one.
             kept = rows if on.mismatched and sees[critic] else tuple(row for row in rows if not row.mismatched)
-            critics[critic] = _rescaled(kept)
+            critics[critic] = _rescaled(kept, rows) if config.readings.rescale_fake_rows else kept
     used = {row.clip for rows in critics.values() for row in rows} | {"matched"}
     return Terms(
         critics=critics,
@@ -96,20 +104,28 @@ def resolve(config: Config) -> Terms:
     )
 
 
-def _rescaled(rows: tuple[DiscriminatorRow, ...]) -> tuple[DiscriminatorRow, ...]:
-    """Weights of the fake rows scaled to sum to 1, as they do with all four (R12)."""
-    total = sum(row.weight for row in rows if not row.real)
-    return tuple(row if row.real else replace(row, weight=row.weight / total) for row in rows)
+def _rescaled(kept: tuple[DiscriminatorRow, ...], rows: tuple[DiscriminatorRow, ...]) -> tuple[DiscriminatorRow, ...]:
+    """The rows kept, their fake ones scaled to the total weight of all fake rows: 1 as printed (R12)."""
+    total, left = (sum(row.weight for row in some if not row.real) for some in (rows, kept))
+    scale = total / left if left else 1.0
+    return tuple(row if row.real else replace(row, weight=row.weight * scale) for row in kept)
 
 
-def smoothing(readings: Readings, step: int) -> float:
+def smoothing(readings: Readings, step: int | Tensor) -> float | Tensor:
     """What is taken off the real label at a step (R6): starts high, shrinks every mini-batch, ends at 0."""
+    if isinstance(step, Tensor):  # a number that a recorded step reads on the device
+        return (readings.smoothing_start - readings.smoothing_decrement * step).clamp(min=0)
     return max(0.0, readings.smoothing_start - readings.smoothing_decrement * step)
 
 
-def cross_entropy(logits: Tensor, target: float) -> Tensor:
+def cross_entropy(logits: Tensor, target: float | Tensor) -> Tensor:
     """Mean of -[target log s + (1 - target) log(1 - s)] with s = sigmoid(logits), (N,) to ()."""
     return (target * F.softplus(-logits) + (1 - target) * F.softplus(logits)).mean()
+
+
+def adversarial(logits: Tensor, kind: Literal["non_saturating", "saturating"]) -> Tensor:
+    """The generator's loss on scores of a row, (N,) to (): the mean of -log D, or of log(1 - D) (R23)."""
+    return cross_entropy(logits, 1.0) if kind == "non_saturating" else -cross_entropy(logits, 0.0)
 
 
 def reconstruction(clip: Tensor, generated: Tensor, reduction: Literal["sum_frames", "mean"]) -> Tensor:
@@ -128,7 +144,22 @@ def ranking(closer: Tensor, farther: Tensor, margin: float) -> Tensor:
     return F.relu(margin - farther + closer).mean()
 
 
-def auxiliary(velocity: Tensor, classes: Tensor, motion: Tensor, class_count: int) -> tuple[Tensor, Tensor]:
+def target(row: DiscriminatorRow, batch: Batch, reading: Literal["mismatched", "printed"]) -> Tensor:
+    """The motion condition that a row's classes and velocities should show (R19), (B, T-1, q).
+
+    It is the one the row's video was made under. `printed` takes row 4's label from the matched condition, as Alg. 1
+    line 9 has it, and its velocities from the mismatched one.
+    """
+    if not row.mismatched:
+        return batch.motion
+    if reading == "mismatched":
+        return batch.other_motion
+    return torch.cat([batch.motion[..., : batch.classes], batch.other_motion[..., batch.classes :]], dim=-1)
+
+
+def auxiliary(
+    velocity: Tensor, classes: Tensor, motion: Tensor, class_count: int, reduction: Literal["mean", "sum"]
+) -> tuple[Tensor, Tensor]:
     """Class and velocity losses of one row (Eq. 7, R5).
 
     Args:
@@ -136,9 +167,11 @@ def auxiliary(velocity: Tensor, classes: Tensor, motion: Tensor, class_count: in
         classes: (B, c), logits.
         motion: (B, T-1, q), the condition they should show.
         class_count: c.
+        reduction: of the squared error over time and coordinates; over clips it is a mean.
 
     Returns:
-        cross entropy and mean square error, both ().
+        cross entropy and squared error, both ().
     """
-    label, target = motion[:, 0, :class_count], motion[..., class_count:]
-    return F.cross_entropy(classes, label), F.mse_loss(velocity, target)
+    label, steps = motion[:, 0, :class_count], motion[..., class_count:]
+    error = F.mse_loss(velocity, steps)
+    return F.cross_entropy(classes, label), error * steps[0].numel() if reduction == "sum" else error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -16,15 +16,20 @@ from amc.models.generator import Generator, Sharing
 from amc.models.motion_discriminator import MotionDiscriminator
 from amc.models.perceptual import distance, gram
 from amc.training.critics import AppearanceCritic, MotionCritic
+from amc.training.graph import CudaRecorder, GraphedStep
+from amc.training.machine import compile_networks, quick_products
+from amc.training.machine import resolve as resolve_machine
 from amc.training.objective import (
     Critic,
     DiscriminatorRow,
+    adversarial,
     auxiliary,
     cross_entropy,
     ranking,
     reconstruction,
     resolve,
     smoothing,
+    target,
 )
 
 Losses = dict[str, Tensor]
@@ -43,6 +48,7 @@ class AMCStep:
     def __init__(self, config: Config, device: torch.device | None = None) -> None:
         self.config = config
         self.device = device or torch.device("cpu")
+        self.machine = resolve_machine(config.machine, self.device)
         self.terms = resolve(config)
         self.weights = {
             "gan": config.weights.gan,
@@ -65,16 +71,20 @@ class AMCStep:
             dm = self._seeded(MotionDiscriminator, 2)
             self.networks["motion_discriminator"] = dm
             self.critics["motion"] = MotionCritic(config, dm)
-        settings = config.optimizer
-        betas = (settings.beta1, settings.beta2)
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "generator": torch.optim.Adam(self.generator.parameters(), settings.lr_generator, betas, fused=True)
+            "generator": self._adam(self.generator.parameters(), config.optimizer.lr_generator)
         }
         self._critic_parameters = [p for critic in self.critics.values() for p in critic.network.parameters()]
         if self._critic_parameters:
-            self.optimizers["discriminator"] = torch.optim.Adam(
-                self._critic_parameters, settings.lr_discriminator, betas, fused=True
-            )
+            self.optimizers["discriminator"] = self._adam(self._critic_parameters, config.optimizer.lr_discriminator)
+        if self.machine.compiled:
+            compile_networks(self.networks)
+        self._graphed = GraphedStep(self._update, CudaRecorder()) if self.machine.graphed else None
+
+    def _adam(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
+        settings = self.config.optimizer
+        betas = (settings.beta1, settings.beta2)
+        return torch.optim.Adam(parameters, rate, betas, fused=True, capturable=self.machine.graphed)
 
     def _seeded(self, network: Callable[[Config], M], offset: int) -> M:
         """A network, channels last, whose first weights follow from the seed and its number, whatever else is built."""
@@ -87,19 +97,36 @@ class AMCStep:
         return made
 
     def __call__(self, batch: Batch, step: int) -> Losses:
-        """Updates discriminators, then generator. Returns every loss term, weighted ones apart, as scalars."""
+        """Updates discriminators, then generator, or both at once where `generator_scores` is "printed" (R23).
+
+        Returns:
+            every loss term, weighted ones apart, as scalars.
+        """
+        if self._graphed is not None:
+            return self._graphed(batch, step)
+        return self._update(batch, step)
+
+    def _update(self, batch: Batch, step: int | Tensor) -> Losses:
+        with quick_products():
+            return self._algorithm_1(batch, step)
+
+    def _algorithm_1(self, batch: Batch, step: int | Tensor) -> Losses:
+        simultaneous = self.config.readings.generator_scores == "printed"
         videos = self.generate(batch)
         losses: Losses = {}
         if self.critics:
             loss, parts = self.discriminator_loss(batch, videos, step)
             self.optimizers["discriminator"].zero_grad(set_to_none=True)
             loss.backward()
-            self.optimizers["discriminator"].step()
+            if not simultaneous:
+                self.optimizers["discriminator"].step()
             losses |= parts
         with _frozen(self._critic_parameters):
             loss, parts = self.generator_loss(batch, videos)
             self.optimizers["generator"].zero_grad(set_to_none=True)
             loss.backward()
+        if self.critics and simultaneous:
+            self.optimizers["discriminator"].step()
         self.optimizers["generator"].step()
         return losses | parts
 
@@ -107,22 +134,20 @@ class AMCStep:
         """Alg. 1 lines 3 and 4: a video for each row of Table 1 in use, with one z for all of them."""
         outputs = self.terms.outputs
         b, n = len(batch.noise), len(outputs)
-        rows = torch.arange(b, device=batch.noise.device)
         other_image, other_motion = "appearance" in outputs, "motion" in outputs
-        video = self.generator(
-            torch.cat([batch.appearance, batch.other_appearance]) if other_image else batch.appearance,
-            torch.cat([batch.motion, batch.other_motion]) if other_motion else batch.motion,
-            batch.noise.repeat(n, 1),
-            sharing=Sharing(
-                image_of=torch.cat([rows + b * (row == "appearance") for row in outputs]),
-                motion_of=torch.cat([rows + b * (row == "motion") for row in outputs]),
-                image_rows=((b, n - 1), (b, 1)) if other_image else ((b, n),),
-                rows=tuple((b, 1) for _ in outputs),
-            ),
+        sharing = Sharing(
+            image_of=tuple(int(row == "appearance") for row in outputs),
+            motion_of=tuple(int(row == "motion") for row in outputs),
+            image_rows=((b, n - 1), (b, 1)) if other_image else ((b, n),),
+            rows=tuple((b, 1) for _ in outputs),
         )
+        images = torch.cat([batch.appearance, batch.other_appearance]) if other_image else batch.appearance
+        motions = torch.cat([batch.motion, batch.other_motion]) if other_motion else batch.motion
+        with self.machine.mixed():
+            video = self.generator(images, motions, batch.noise.repeat(n, 1), sharing=sharing)
         return dict(zip(outputs, video.split(b), strict=True))
 
-    def discriminator_loss(self, batch: Batch, videos: dict[str, Tensor], step: int) -> tuple[Tensor, Losses]:
+    def discriminator_loss(self, batch: Batch, videos: dict[str, Tensor], step: int | Tensor) -> tuple[Tensor, Losses]:
         """-L_D + L_Daux (lines 5 to 9), for each discriminator present."""
         shown = {name: video.detach() for name, video in videos.items()} | {"real": batch.clip[:, 1:]}
         real_label = 1 - smoothing(self.config.readings, step)
@@ -130,7 +155,8 @@ class AMCStep:
         total = batch.clip.new_zeros(())
         for name, critic in self.critics.items():
             rows = self.terms.critics[name]
-            judged = critic.judge(batch, shown, rows)
+            with self.machine.mixed():
+                judged = critic.judge(batch, shown, rows)
             gan = torch.stack(
                 [
                     row.weight * cross_entropy(logits, real_label if row.real else 0.0)
@@ -147,7 +173,7 @@ class AMCStep:
         return total, losses
 
     def generator_loss(self, batch: Batch, videos: dict[str, Tensor]) -> tuple[Tensor, Losses]:
-        """-L_G + L_Gaux + L_rank (lines 12 to 16), with scores computed again after the discriminators moved (R23)."""
+        """-L_G + L_Gaux + L_rank (lines 12 to 16), scored by the discriminators as they now are (R23)."""
         real = batch.clip[:, 1:]
         shown = videos | {"real": real}
         losses: Losses = {}
@@ -156,14 +182,16 @@ class AMCStep:
             rows = tuple(row for row in self.terms.critics[name] if row.fools)
             ranked = name in self.terms.rank
             compare = ("real", "matched", name) if ranked else ("real", "matched") if self.terms.gram else ()
-            if isinstance(critic, MotionCritic):
-                aux = self.terms.aux and self.config.readings.aux_updates_generator
-                judged = critic.fool(batch, shown, rows, compare, aux=aux)
-            else:
-                judged = critic.fool(batch, shown, rows, compare)
-            adversarial = torch.stack([cross_entropy(logits, 1.0) for logits in judged.logits]).sum()
-            losses[f"loss/g_{name}"] = adversarial.detach()
-            total = total + self.weights["gan"] * adversarial
+            with self.machine.mixed():
+                if isinstance(critic, MotionCritic):
+                    aux = self.terms.aux and self.config.readings.aux_updates_generator
+                    judged = critic.fool(batch, shown, rows, compare, aux=aux)
+                else:
+                    judged = critic.fool(batch, shown, rows, compare)
+            kind = self.config.readings.adversarial
+            gan = torch.stack([adversarial(logits, kind) for logits in judged.logits]).sum()
+            losses[f"loss/g_{name}"] = gan.detach()
+            total = total + self.weights["gan"] * gan
             total = total + self._auxiliary(batch, rows, judged.auxiliary, losses, "g")
             if compare:
                 total = total + self._perceptual(name, judged.maps, losses)
@@ -182,8 +210,9 @@ class AMCStep:
         player: str,
     ) -> Tensor:
         """L_Daux (Eq. 7): the sum over rows that have targets (R19) of class and velocity losses."""
+        readings = self.config.readings
         pairs = [
-            auxiliary(*prediction, batch.other_motion if row.mismatched else batch.motion, batch.classes)
+            auxiliary(*prediction, target(row, batch, readings.aux_targets), batch.classes, readings.velocity_reduction)
             for row, prediction in zip(rows, predictions, strict=True)
             if prediction is not None
         ]
@@ -197,7 +226,7 @@ class AMCStep:
         """Sum over layers of d+ (Eq. 8) and of the ranking hinge (Eq. 3), for one discriminator."""
         kind = self.config.readings.gram
         total = maps["real"][0].new_zeros(())
-        for j in range(2):
+        for j in range(self.config.readings.gram_layers):  # R2
             real = gram(maps["real"][j], kind)
             closer = distance(real, gram(maps["matched"][j], kind))
             losses[f"distance/{name}_{j + 1}"] = closer.detach().mean()

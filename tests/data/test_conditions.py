@@ -10,7 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amc.data.conditions import Batches, motion_condition, test_conditions, to_frames, to_video
+from amc.config import with_overrides
+from amc.data.conditions import (
+    Batches,
+    centre_count,
+    motion_condition,
+    test_conditions,
+    to_frames,
+    to_video,
+)
 from tests.toy import toy_clips, toy_config, toy_data
 
 
@@ -53,6 +61,54 @@ def test_mismatched_conditions_differ_in_class_and_in_subject() -> None:
         assert int(batch.centres.max()) <= config.model.frames - 2
 
 
+def test_a_mismatched_motion_is_that_of_one_clip() -> None:
+    """R20: label and velocity together."""
+    config, data = toy_config(), toy_data()
+    batches = Batches(config, data)
+    known = {batches.motion([i], [i]).numpy().tobytes() for i in data.split.train}
+    for step in range(5):
+        assert {ym[None].numpy().tobytes() for ym in batches(step).other_motion} <= known
+
+
+def test_without_subjects_a_mismatched_appearance_is_of_another_source() -> None:
+    """R20: here a source is four clips with a background of their own."""
+    clips = toy_clips()
+    source = clips.source_clip // 4
+    frames = clips.frames.copy()
+    frames[:, :, -1, -1] = (5 * source)[:, None, None].astype(np.uint8)
+    clips = replace(clips, frames=frames, subject=np.full_like(source, -1), source_clip=source)
+    batches = Batches(toy_config(), toy_data(clips=clips))
+    for step in range(30):
+        batch = batches(step)
+        own, other = (to_frames(x)[:, -1, -1, 0] for x in (batch.appearance, batch.other_appearance))
+        assert (own != other).all()
+
+
+@pytest.mark.parametrize(("ya", "expected"), [(True, [1, 2, 3, 4, 5, 6]), (False, [2, 3, 4, 5, 6])])
+def test_da_may_see_every_triplet(ya: bool, expected: list[int]) -> None:
+    """R8 with K = all: t = 2 ... T-1, counted from 0; all else in the batch stays as it is."""
+    config = toy_config()
+    config = replace(config, switches=replace(config.switches, ya=ya))
+    every = replace(config, readings=replace(config.readings, centres=0))
+    one, all_of_them = (Batches(c, toy_data())(3) for c in (config, every))
+    assert all_of_them.centres.tolist() == [expected] * 4
+    assert centre_count(every) == len(expected)
+    assert one.centres.shape == (4, centre_count(config)) == (4, 1)
+    assert torch.equal(one.noise, all_of_them.noise)
+    assert torch.equal(one.clip, all_of_them.clip)
+
+
+@pytest.mark.parametrize(("ya", "expected"), [(True, {1, 2, 3, 4, 5, 6}), (False, {2, 3, 4, 5, 6})])
+def test_triplets_are_drawn_from_the_whole_clip(ya: bool, expected: set[int]) -> None:
+    """R8: for each clip and step; x_1 is left out where the generator does not see it."""
+    config = toy_config()
+    config = replace(config, switches=replace(config.switches, ya=ya), readings=replace(config.readings, centres=2))
+    batches = Batches(config, toy_data())
+    drawn = [batches(step).centres for step in range(20)]
+    assert {int(t) for centres in drawn for t in centres.flatten()} == expected
+    assert len({tuple(row) for centres in drawn for row in centres.tolist()}) > 10
+
+
 def test_an_epoch_shows_every_training_clip_at_most_once() -> None:
     config, data = toy_config(), toy_data()
     batches = Batches(config, data)
@@ -77,6 +133,15 @@ def test_test_conditions_take_velocities_from_training_clips_of_the_class() -> N
     assert set(drawn.velocity_of.tolist()) <= set(data.split.train.tolist())
     assert np.array_equal(data.clips.label[drawn.velocity_of], data.clips.label[data.split.test])
     assert not np.array_equal(drawn.noise[0], drawn.noise[1])
+
+
+def test_test_conditions_may_keep_the_clips_own_velocities() -> None:
+    """R13, the other setting; the noise stays."""
+    config, data = toy_config(), toy_data()
+    drawn = test_conditions(config, data, data.split.test, seed=3)
+    own = test_conditions(with_overrides(config, {"readings.test_velocity": "own"}), data, data.split.test, seed=3)
+    assert np.array_equal(own.velocity_of, data.split.test)
+    assert np.array_equal(own.noise, drawn.noise)
 
 
 def test_test_conditions_of_a_clip_do_not_depend_on_the_others() -> None:

@@ -110,6 +110,17 @@ def test_the_paper_size_at_random() -> None:
         assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.parametrize(("share", "subjects", "sources"), [(0.25, 4, 1_756), (0.02, 1, 140)])
+def test_the_share_of_validation_is_a_setting(share: float, subjects: int, sources: int) -> None:
+    """R18: of 16 subjects, or 7,025 sources, that are not tested; at least one."""
+    subject = np.arange(20)
+    whole = make_split(np.zeros(20, int), subject, subject, seed=0, validation_share=share)
+    assert [len(p) for p in parts(whole).values()] == [16 - subjects, subjects, 4]
+    clips = np.arange(8_835)
+    some = make_split(clips % 24, np.full(8_835, -1), clips, rule="random", seed=3, validation_share=share)
+    assert [len(p) for p in parts(some).values()] == [7_025 - sources, sources, 1_810]
+
+
 def test_mug_by_its_own_share() -> None:
     # 472 of 3,840 is 6.4 of 52 subjects.
     subject = np.arange(52)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from amc.config import Config, DatasetSpec, ModelConfig, configure
+from amc.config import Config, DatasetSpec, ModelConfig, configure, with_overrides
 from amc.data.clipfile import ClipInfo
 from amc.data.clips import Clips
 from amc.data.splits import Split, make_split
@@ -154,6 +154,7 @@ def test_the_key_holds_all_that_matters(clips: Clips) -> None:
         facts(shown="first frames"),
         facts(recipe=replace(QUICK, version=2)),
         facts(config=other_model),
+        facts(config=with_overrides(_config(), {"model.discarded_frames": 5})),
         facts(split=replace(split, seed=1)),
         facts(split=replace(split, train=split.train[1:])),
         facts(clips=_clips(fingerprint="b" * 64)),
@@ -258,6 +259,23 @@ def test_predict_takes_clips_without_the_first_frame_and_none_at_all() -> None:
     assert np.array_equal(predict(network, frames[:, 1:], LENGTH), predict(network, frames, LENGTH))
     assert predict(network, frames[:0], LENGTH).shape == (0, 3)
     assert network.training  # left as it was
+
+
+@pytest.mark.parametrize(("discarded", "seen"), [(4, {4, 5, 6, 7}), (5, {5, 6, 7})])
+def test_predict_looks_at_the_frames_that_are_not_discarded(discarded: int, seen: set[int]) -> None:
+    """R15."""
+    torch.manual_seed(0)
+    model = ModelConfig(size=SIZE, frames=LENGTH, classifier_width=1 / 16, discarded_frames=discarded)
+    network = MotionClassifier(model, 3)
+    frames = np.random.default_rng(1).integers(0, 256, (1, LENGTH, SIZE, SIZE, 3), dtype=np.uint8)
+    base = predict(network, frames, LENGTH, batch=1)
+    changed = set()
+    for t in range(LENGTH):
+        other = frames.copy()
+        other[:, t] = 255 - other[:, t]
+        if not np.array_equal(predict(network, other, LENGTH, batch=1), base):
+            changed.add(t)
+    assert changed == seen
 
 
 def test_accuracy_by_hand() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from amc.evaluation import pictures
-from amc.evaluation.pictures import GAP, LINE, gif, strip
+from amc.evaluation.pictures import GAP, LINE, gif, pages, strip
 
 
 def _clip(frames: int, size: int, start: int = 0) -> np.ndarray:
@@ -58,6 +58,16 @@ def test_gif_moves_loops_and_holds_the_last_frame_of_a_shorter_clip(tmp_path: Pa
             seen.append([pixels[GAP + LINE + 60, GAP + 60, 0], pixels[GAP + LINE + 60, GAP + 60 + 132, 0]])
         assert image.size == (2 * 132 + GAP, 2 * (LINE + 128 + GAP) + GAP)
     assert np.allclose(seen, [[0, 100], [10, 110], [20, 120], [30, 120], [40, 120], [50, 120]], atol=4)
+
+
+def test_captions_of_several_lines_move_all_clips_down(tmp_path: Path) -> None:
+    rows = [("one", _clip(2, 32, 60)), ("two\nlines", _clip(2, 32, 70))]
+    first = np.asarray(pages(rows)[0])
+    assert first.shape == (GAP + 2 * LINE + 128 + GAP, 2 * (128 + GAP) + GAP, 3)
+    top = GAP + 2 * LINE
+    assert (first[top, [GAP, GAP + 132]] == [[60] * 3, [70] * 3]).all()
+    assert (first[GAP + LINE : top, GAP + 132 :] < 100).any()  # the second line
+    assert (first[GAP + LINE : top, : GAP + 128] > 200).all()  # which the first caption has not
 
 
 @pytest.mark.parametrize("write", [strip, gif])

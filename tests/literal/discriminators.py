@@ -75,9 +75,10 @@ class MotionDiscriminator(nn.Module):
         self.lstm = conv_lstm(ch(256), ch(256))
         channels, extent = ch(256), config.model.size // 8
         self.has_conv = extent > 1  # R25
+        self.shares_conv = config.readings.velocity_head == "shared"  # R9
         if self.has_conv:
             self.shared_conv, self.shared_bn = conv4(channels, ch(64)), nn.BatchNorm2d(ch(64))
-            if self.has_aux:
+            if self.has_aux and not self.shares_conv:
                 self.velocity_conv, self.velocity_bn = conv4(channels, ch(64)), nn.BatchNorm2d(ch(64))
             channels, extent = ch(64), extent // 2
         if self.has_aux:
@@ -112,7 +113,10 @@ class MotionDiscriminator(nn.Module):
 
     def velocity(self, state: Tensor) -> Path[Tensor]:
         """The path of one state to the velocities of the k keypoints at that step, (N, 2k) in [-1, 1]."""
-        x = leaky((yield self.velocity_bn, self.velocity_conv(state))) if self.has_conv else state
+        if self.shares_conv:
+            x = yield from self.shared(state)
+        else:
+            x = leaky((yield self.velocity_bn, self.velocity_conv(state))) if self.has_conv else state
         return torch.tanh(self.velocity_fc(x.flatten(1)))
 
     def shared(self, last: Tensor) -> Path[Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.config import DATASETS, Config, configure, with_overrides
-from amc.data.conditions import Batch, motion_condition
+from amc.data.conditions import Batch, centre_count, motion_condition
 from amc.training.step import AMCStep
 from tests.literal.step import LiteralStep
 
@@ -57,7 +57,7 @@ def random_batch(config: Config, clips: int, *, seed: int = 0, dtype: torch.dtyp
         other_appearance=uniform(clips, *image),
         other_motion=motion(),
         noise=torch.randn(clips, model.noise, generator=g, dtype=dtype),
-        centres=torch.randint(1, model.frames - 1, (clips, config.readings.centres), generator=g),
+        centres=torch.randint(1, model.frames - 1, (clips, centre_count(config)), generator=g),
         classes=spec.classes,
     )
 

@@ -43,6 +43,11 @@ def hinge(d_plus: Tensor, d_minus: Tensor, rho: float) -> Tensor:
     return torch.clamp(rho - d_minus + d_plus, min=0).mean()
 
 
+def generator_gain(s: Tensor, kind: str) -> Tensor:
+    """What the generator raises on scores of its video: log(s) as in line 14, or -log(1 - s) as in Eq. 5 (R23)."""
+    return {"non_saturating": log_likelihood(s, 1.0), "saturating": -log_likelihood(s, 0.0)}[kind]
+
+
 def log_likelihood(s: Tensor, label: float) -> Tensor:
     """label log(s) + (1 - label) log(1 - s), mean over the batch: log(s) for real, log(1 - s) for fake (line 7)."""
     return -F.binary_cross_entropy(s, torch.full_like(s, label))
@@ -53,9 +58,15 @@ def class_loss(y: Tensor, predicted: Tensor) -> Tensor:
     return -(y * torch.log(predicted)).sum(dim=1).mean()
 
 
-def velocity_loss(y: Sequence[Tensor], predicted: Sequence[Tensor]) -> Tensor:
-    """Mean square error over time, coordinates and batch (R5); (B, 2k) at each step."""
-    return torch.stack([((a - b) ** 2).mean() for a, b in zip(y, predicted, strict=True)]).mean()
+def velocity_loss(y: Sequence[Tensor], predicted: Sequence[Tensor], reduction: str) -> Tensor:
+    """Squared error of (B, 2k) at each step, mean over the batch.
+
+    Args:
+        reduction: "mean" over time and coordinates, or their "sum", the squared norm of line 9 (R5).
+    """
+    norms = torch.stack([((a - b) ** 2).sum(dim=1) for a, b in zip(y, predicted, strict=True)]).sum(dim=0)
+    terms = {"mean": len(y) * y[0].shape[1], "sum": 1}[reduction]
+    return norms.mean() / terms
 
 
 def reconstruction_loss(x: Sequence[Tensor], generated: Sequence[Tensor], reduction: str) -> Tensor:

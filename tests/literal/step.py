@@ -40,16 +40,16 @@ class Case:
     video: str  # "x", "x^|y" or "x^|y'"
     condition: str  # "y" or "y'"
     label: str  # in the discriminator's step: "real" or "fake"
-    weight: float  # line 7
+    weight: str  # line 7: its name among the configuration's `rows`
     generator: bool  # the generator is trained on it too, to be called real
     auxiliary: bool  # line 9 (R19)
 
 
 TABLE_2 = (
-    Case("x", "y", "real", 1.0, generator=False, auxiliary=True),
-    Case("x", "y'", "fake", 0.5, generator=False, auxiliary=False),
-    Case("x^|y", "y", "fake", 0.25, generator=True, auxiliary=True),
-    Case("x^|y'", "y'", "fake", 0.25, generator=True, auxiliary=True),
+    Case("x", "y", "real", "real", generator=False, auxiliary=True),
+    Case("x", "y'", "fake", "real_mismatched", generator=False, auxiliary=False),
+    Case("x^|y", "y", "fake", "generated", generator=True, auxiliary=True),
+    Case("x^|y'", "y'", "fake", "generated_mismatched", generator=True, auxiliary=True),
 )
 
 
@@ -103,13 +103,22 @@ class LiteralStep:
         videos = self.generate(batch)
         loss_d, terms_d = self.discriminator_loss(batch, videos, step)
         self.adam_d.zero_grad()
-        loss_d.backward()
-        self.adam_d.step()  # line 11
+        theta_d = [p for group in self.adam_d.param_groups for p in group["params"]]
+        slopes_d = torch.autograd.grad(loss_d, theta_d)
+        if self.config.readings.generator_scores == "updated":  # R23
+            self._move_discriminators(theta_d, slopes_d)  # line 11
         loss_g, terms_g = self.generator_loss(batch, videos)
         self.adam_g.zero_grad()
         loss_g.backward()
+        if self.config.readings.generator_scores == "printed":  # s is that of line 5, of the discriminators unmoved
+            self._move_discriminators(theta_d, slopes_d)
         self.adam_g.step()  # line 17
         return terms_d | terms_g
+
+    def _move_discriminators(self, theta_d: Sequence[torch.nn.Parameter], slopes: Sequence[Tensor]) -> None:
+        for parameter, slope in zip(theta_d, slopes, strict=True):
+            parameter.grad = slope
+        self.adam_d.step()
 
     def generate(self, batch: Batch) -> Videos:
         """Line 4: Table 1."""
@@ -132,11 +141,9 @@ class LiteralStep:
         total, terms = torch.zeros(()), {}
         for name, cases in self.cases.items():
             answers = self.ask(name, batch, constant, cases, compared=[])
-            fakes = sum(case.weight for case in cases if case.label == "fake")  # 1 unless rows are gone (R12)
             l_d = torch.zeros(())
             for case, s in zip(cases, answers.s, strict=True):
-                weight = case.weight if case.label == "real" else case.weight / fakes
-                l_d = l_d + weight * losses.log_likelihood(s, label[case.label])
+                l_d = l_d + self.weight(case, cases) * losses.log_likelihood(s, label[case.label])
             terms[f"loss/d_{name}"] = -l_d
             total = total - weights.gan * l_d
             if name == "motion" and self.config.switches.ldaux:
@@ -156,14 +163,14 @@ class LiteralStep:
             compared = ["x", "x^|y"] if switches.lgaux or ranked else []
             compared += ["x^|y'"] if ranked else []
             answers = self.ask(name, batch, videos, fooled, compared)
-            l_g = torch.stack([losses.log_likelihood(s, 1.0) for s in answers.s]).sum()  # line 14
+            l_g = torch.stack([losses.generator_gain(s, readings.adversarial) for s in answers.s]).sum()  # line 14
             terms[f"loss/g_{name}"] = -l_g
             total = total - weights.gan * l_g
             if name == "motion" and switches.ldaux and readings.aux_updates_generator:  # R11
                 ce, mse = self.auxiliary(batch, fooled, answers)
                 terms |= {"loss/g_ce": ce, "loss/g_mse": mse}
                 total = total + weights.ce * ce + weights.mse * mse
-            for j in range(2) if compared else ():
+            for j in range(readings.gram_layers) if compared else ():  # R2
                 g = {video: losses.gram_matrices(answers.maps[video][j], readings.gram) for video in compared}
                 d_plus = losses.perceptual_distance(g["x"], g["x^|y"])  # line 12
                 terms[f"distance/{name}_{j + 1}"] = d_plus.mean()
@@ -180,14 +187,25 @@ class LiteralStep:
             total = total + weights.l1 * terms["loss/l1"]
         return total, terms
 
+    def weight(self, case: Case, cases: Sequence[Case]) -> float:
+        """A case's weight in L_D (line 7); fake cases that are left weigh together what all do (R12)."""
+        of = {row.video + row.condition: float(getattr(self.config.rows, row.weight)) for row in TABLE_2}
+        weight = of[case.video + case.condition]
+        if case.label == "real" or not self.config.readings.rescale_fake_rows:
+            return weight
+        every, left = (sum(of[c.video + c.condition] for c in some if c.label == "fake") for some in (TABLE_2, cases))
+        return weight * every / left
+
     def auxiliary(self, batch: Batch, cases: Sequence[Case], answers: Answers) -> tuple[Tensor, Tensor]:
         """Line 9 with R19: class and velocity losses, summed over the cases that have targets."""
         ce, mse = torch.zeros(()), torch.zeros(())
         for case, v, l in zip(cases, answers.v, answers.l, strict=True):  # noqa: E741
             if case.auxiliary:
                 ym = batch.motion if case.condition == "y" else batch.other_motion
-                ce = ce + losses.class_loss(ym[:, 0, : batch.classes], l)
-                mse = mse + losses.velocity_loss(ym[:, :, batch.classes :].unbind(1), v)
+                label = batch.motion if self.config.readings.aux_targets == "printed" else ym
+                velocity = ym[:, :, batch.classes :].unbind(1)
+                ce = ce + losses.class_loss(label[:, 0, : batch.classes], l)
+                mse = mse + losses.velocity_loss(velocity, v, self.config.readings.velocity_reduction)
         return ce, mse
 
     def ask(self, name: str, batch: Batch, videos: Videos, cases: Sequence[Case], compared: Sequence[str]) -> Answers:

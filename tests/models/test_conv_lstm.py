@@ -10,6 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from amc.models.conv_lstm import ConvLSTM
+from amc.models.generator import Generator
+from amc.models.motion_discriminator import MotionDiscriminator
+from tests.literal.examples import small
 
 
 def naive(lstm: ConvLSTM, inputs: Tensor, state: Tensor) -> Tensor:
@@ -111,3 +114,22 @@ def test_hand_computed() -> None:
 
     c = sigmoid(1) * 2 + sigmoid(0) * math.tanh(0.5)
     assert hidden.item() == pytest.approx(sigmoid(-1) * math.tanh(c), rel=1e-12)
+
+
+def test_forget_gates_may_start_open() -> None:
+    """The setting `forget_bias`: of the gates i, f, o, g the second alone starts higher."""
+    biases = []
+    for forget_bias in (0.0, 1.5):
+        torch.manual_seed(0)
+        biases.append(ConvLSTM(3, 2, forget_bias).bias.detach())
+    assert (biases[1] - biases[0]).tolist() == pytest.approx([0, 0, 1.5, 1.5, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("network", [Generator, MotionDiscriminator])
+def test_the_networks_forget_gates_start_as_configured(network: type[Generator] | type[MotionDiscriminator]) -> None:
+    means = []
+    for forget_bias in (0.0, 1.5):
+        torch.manual_seed(0)
+        lstm = network(small("natops", forget_bias=forget_bias)).lstm
+        means.append(lstm.bias.detach().chunk(4)[1].mean().item())
+    assert means[1] - means[0] == pytest.approx(1.5)

@@ -7,53 +7,72 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from amc.models import gating
 from amc.models.gating import gated_skip
+from amc.models.upsampled_conv import UpsampledConv
 
 
-def plain(gate: Tensor, up: Tensor, skip: Tensor, slope: float) -> Tensor:
-    s = torch.sigmoid(F.leaky_relu(gate, slope))
-    e = skip.repeat_interleave(gate.shape[0] // skip.shape[0], dim=0)
-    return s * up + (1 - s) * e
+def plain(x: Tensor, hidden: Tensor, gate: UpsampledConv, skip: Tensor, slope: float) -> Tensor:
+    a = F.conv2d(F.interpolate(hidden, scale_factor=gate.scale, mode="bilinear"), gate.weight, gate.bias, padding=1)
+    s = torch.sigmoid(F.leaky_relu(a, slope))
+    e = skip.repeat_interleave(len(x) // len(skip), dim=0)
+    return s * F.interpolate(x, scale_factor=2.0, mode="bilinear") + (1 - s) * e
 
 
-def example(clips: int = 2, steps: int = 3) -> tuple[Tensor, Tensor, Tensor]:
+def example(clips: int = 2, steps: int = 3, scale: int = 4) -> tuple[Tensor, Tensor, UpsampledConv, Tensor]:
+    """Maps of 8x8 pixels and 2 channels; the states are 8/scale pixels wide."""
     torch.manual_seed(0)
 
-    def maps(n: int) -> Tensor:
-        x = torch.randn(n, 2, 3, 2, dtype=torch.float64)
-        return x.contiguous(memory_format=torch.channels_last).requires_grad_()
+    def maps(n: int, channels: int, extent: int) -> Tensor:
+        return torch.randn(n, channels, extent, extent, dtype=torch.float64).requires_grad_()
 
-    return maps(clips * steps), maps(clips * steps), maps(clips)
+    gate = UpsampledConv(5, 2, scale).double()
+    return maps(clips * steps, 2, 4), maps(clips * steps, 5, 8 // scale), gate, maps(clips, 2, 8)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (3, 1)])
-def test_equals_the_formula(shape: tuple[int, int]) -> None:
-    gate, up, skip = example(*shape)
-    expected = plain(gate, up, skip, 0.2)
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7, 100])  # frames
+@pytest.mark.parametrize(("clips", "steps", "scale"), [(1, 1, 2), (2, 3, 4), (3, 1, 8), (5, 2, 4)])
+def test_equals_the_formula(clips: int, steps: int, scale: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gating, "CHUNK", at_once * 2 * 8 * 8)
+    x, hidden, gate, skip = example(clips, steps, scale)
+    assert gate.bias is not None
+    inputs = (x, hidden, skip, gate.weight, gate.bias)
+    expected = plain(x, hidden, gate, skip, 0.2)
     slope = torch.randn_like(expected)
-    wanted = torch.autograd.grad(expected, (gate, up, skip), slope)
-    # The gate is overwritten, so it gets a copy that is not a leaf.
-    result = gated_skip(gate * 1.0, up, skip, 0.2)
+    wanted = torch.autograd.grad(expected, inputs, slope)
+    result = gated_skip(x, hidden, gate, skip, 0.2)
     torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
-    for a, b in zip(torch.autograd.grad(result, (gate, up, skip), slope), wanted, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-8)
+    assert result.is_contiguous(memory_format=torch.channels_last)
+    for a, b in zip(torch.autograd.grad(result, inputs, slope), wanted, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-10)
 
 
 def test_gradient_by_finite_differences() -> None:
-    gate, up, skip = example(2, 2)
-    assert torch.autograd.gradcheck(lambda a, u, e: gated_skip(a * 1.0, u, e, 0.2), (gate, up, skip))
+    x, hidden, gate, skip = example(2, 2)
+    assert torch.autograd.gradcheck(lambda a, h, e: gated_skip(a, h, gate, e, 0.2), (x, hidden, skip))
+
+
+def constant(value: float) -> tuple[Tensor, Tensor, UpsampledConv, Tensor]:
+    """The example with the gate's a the same everywhere."""
+    x, hidden, gate, skip = example()
+    assert gate.bias is not None
+    with torch.no_grad():
+        gate.weight.zero_()
+        gate.bias.fill_(value)
+    return x, hidden, gate, skip
 
 
 def test_extremes() -> None:
-    _, up, skip = example()
+    x, hidden, gate, skip = constant(1e3)
+    u = F.interpolate(x, scale_factor=2.0, mode="bilinear")
+    torch.testing.assert_close(gated_skip(x, hidden, gate, skip, 0.2), u, rtol=0, atol=1e-12)  # s = 1: upsampled map
+    x, hidden, gate, skip = constant(-1e4)
     e = skip.repeat_interleave(3, dim=0)
-    open_gate, shut_gate = torch.full_like(up, 1e3), torch.full_like(up, -1e4)
-    assert torch.equal(gated_skip(open_gate, up, skip, 0.2), up)  # s = 1: the upsampled map
-    assert torch.equal(gated_skip(shut_gate, up, skip, 0.2), e)  # s = 0: the encoder's map
+    assert torch.equal(gated_skip(x, hidden, gate, skip, 0.2), e)  # s = 0: the encoder's map
 
 
 def test_hand_computed() -> None:
-    """a = -ln 3 / 0.2 gives s = 1/4: 8/4 + 4 * 3/4 = 5."""
-    a = torch.full((1, 1, 1, 1), 3.0, dtype=torch.float64).log() / -0.2
-    one = torch.ones(1, 1, 1, 1, dtype=torch.float64)
-    assert gated_skip(a, 8 * one, 4 * one, 0.2).item() == pytest.approx(5.0, rel=1e-12)
+    """a = -5 ln 3 gives leakyReLU(a) = -ln 3 and s = 1/4: 8/4 + 4 * 3/4 = 5."""
+    x, hidden, gate, skip = constant(-5 * torch.tensor(3.0, dtype=torch.float64).log().item())
+    result = gated_skip(torch.full_like(x, 8.0), hidden, gate, torch.full_like(skip, 4.0), 0.2)
+    torch.testing.assert_close(result, torch.full_like(result, 5.0), rtol=1e-12, atol=1e-12)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from amc.config import configure
-from amc.models.generator import Generator, MotionGate, Sharing
+from amc.models.generator import Generator, MotionGate, Sharing, leaky
 from tests.literal import generator as literal_generator
 from tests.literal.examples import ARMS, gradients, random_batch, relative_difference, shake, small
 
@@ -25,6 +25,23 @@ def test_motion_gate_by_hand() -> None:
         gate.value.weight.zero_()
         gate.value.bias.copy_(torch.tensor([10.0, 20.0]))
     assert gate(torch.tensor([[2.0, 4.0]])).tolist() == [[pytest.approx(8.0), pytest.approx(16.0)]]
+
+
+@pytest.mark.parametrize(("bias", "expected"), [(1e4, [10.0, 20.0]), (-1e4, [2.0, 4.0])])
+def test_motion_gate_at_its_extremes(bias: float, expected: list[float]) -> None:
+    """t = 1 leaves fc(q), t = 0 the motion condition as it is."""
+    gate = MotionGate(2)
+    with torch.no_grad():
+        gate.gate.weight.zero_()
+        gate.gate.bias.fill_(bias)
+        gate.value.weight.zero_()
+        gate.value.bias.copy_(torch.tensor([10.0, 20.0]))
+    assert gate(torch.tensor([[2.0, 4.0]])).tolist() == [expected]
+
+
+def test_leaky_relu_has_slope_one_fifth() -> None:
+    """R24."""
+    assert leaky(torch.tensor([-1.0, 0.0, 2.0])).tolist() == pytest.approx([-0.2, 0.0, 2.0])
 
 
 @pytest.mark.parametrize(("dataset", "q", "p"), [("natops", 42, 128), ("mug", 28, 96)])
@@ -135,10 +152,9 @@ def test_sharing_gives_what_the_rows_written_out_give(training: bool, bn_rows: s
     config = small("natops", bn_rows=bn_rows)
     b = 3
     batch = random_batch(config, clips=b)
-    one = torch.arange(b)
     sharing = Sharing(
-        image_of=torch.cat([one, one + b, one]),
-        motion_of=torch.cat([one, one, one + b]),
+        image_of=(0, 1, 0),
+        motion_of=(0, 0, 1),
         image_rows=((b, 2), (b, 1)),
         rows=((b, 1),) * 3,
     )

@@ -73,6 +73,16 @@ def test_input_is_the_last_frames_with_its_ends_repeated_twice() -> None:
     assert torch.equal(classifier_input(video[:, 1:], 8), classifier_input(video, 8))
 
 
+@pytest.mark.parametrize(
+    ("discarded", "expected"),
+    [(5, [5, 5, 5, 6, 7, 7, 7, 7]), (2, [2, 2, 3, 4, 5, 6, 7, 7]), (1, [1, 2, 3, 4, 5, 6, 7, 7])],
+)
+def test_input_with_another_number_of_frames_discarded(discarded: int, expected: list[int]) -> None:
+    """R15 as a setting; 5 discards the first four of the generated frames x_2 ... x_T."""
+    video = torch.arange(8.0).view(1, 8, 1, 1, 1)
+    assert classifier_input(video, 8, discarded).flatten().tolist() == expected
+
+
 @given(given_frames=st.integers(1, 12), length=st.integers(1, 12))
 def test_input_has_the_classifiers_length_and_never_the_first_four(given_frames: int, length: int) -> None:
     video = torch.arange(float(given_frames)).view(1, given_frames, 1, 1, 1)

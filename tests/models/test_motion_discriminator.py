@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -38,7 +40,7 @@ def test_shapes_of_appendix_a3(dataset: str, c: int, k: int) -> None:
     assert tuple(network.score_conv.weight.shape) == (64, 64 + c, 4, 4)
 
 
-def example(arm: str = "ours", **changes: int) -> tuple[MotionDiscriminator, Tensor, Tensor, Tensor]:
+def example(arm: str = "ours", **changes: Any) -> tuple[MotionDiscriminator, Tensor, Tensor, Tensor]:
     config = small("natops", arm, **changes)
     torch.manual_seed(0)
     batch = random_batch(config, clips=3)
@@ -62,6 +64,18 @@ def test_which_head_uses_which_layers() -> None:
     classes = {"shared_conv", "shared_bn", "class_fc1", "class_bn1", "class_fc2", "class_bn2"}
     assert touched(network, out["classes"]) == trunk | classes
     assert touched(network, out["scores"]) == trunk | {"shared_conv", "shared_bn", "score_conv", "score_bn", "score_fc"}
+
+
+def test_the_velocity_head_may_share_the_convolution() -> None:
+    """R9, the other setting: one convolution for all three heads, so the network has that one less."""
+    network, ya, video, label = example(size=32, velocity_head="shared")
+    velocities = heads(network, ya, video, label)["velocities"]
+    assert velocities.shape == (3, 5, 18)
+    trunk = {"conv1", "conv2", "bn2", "conv3", "bn3", "lstm"}
+    assert touched(network, velocities) == trunk | {"shared_conv", "shared_bn", "velocity_fc"}
+    own, *_ = example(size=32)
+    gone = {name for name, _ in own.named_parameters()} - {name for name, _ in network.named_parameters()}
+    assert gone == {f"velocity_{part}" for part in ("conv.weight", "conv.bias", "bn.weight", "bn.bias")}
 
 
 def test_the_label_reaches_the_score_alone() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -93,15 +94,45 @@ def test_arms_of_table_4(arm: str, bn_rows: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("readings.gram_layers", 1),  # R2
         ("readings.l1_reduction", "mean"),  # R4
+        ("readings.velocity_reduction", "sum"),  # R5
         ("readings.smoothing_start", 0.0),  # R6
+        ("readings.velocity_head", "shared"),  # R9
         ("readings.aux_updates_generator", True),  # R11
+        ("rows.real", 0.7),  # R12
+        ("rows.real_mismatched", 0.2),
+        ("rows.generated", 0.6),
+        ("rows.generated_mismatched", 0.9),
+        ("readings.aux_targets", "printed"),  # R19
+        ("readings.adversarial", "saturating"),  # R23
         ("margins.appearance", 10.0),  # a hinge that is surely open
         ("margins.motion", 10.0),
     ],
 )
 def test_other_settings(name: str, value: object) -> None:
     config = with_overrides(small("mug"), {name: value})
+    assert_equal(*pair(config), random_batch(config, clips=3))
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        {"aux_updates_generator": True, "aux_targets": "printed", "velocity_reduction": "sum"},  # R11 with R5 and R19
+        {"velocity_head": "shared", "bn_rows": "per_row", "aux_updates_generator": True},  # R9 with R21 and R11
+    ],
+)
+def test_settings_that_meet(readings: dict[str, Any]) -> None:
+    config = small("natops", **readings)
+    assert_equal(*pair(config), random_batch(config, clips=3))
+
+
+@pytest.mark.parametrize("rescale", [True, False])
+@pytest.mark.parametrize("arm", ["no_yprime", "no_y"])
+def test_weights_of_the_rows_an_arm_leaves(arm: str, rescale: bool) -> None:
+    """R12, with weights of its own for every row."""
+    config = small("natops", arm, rescale_fake_rows=rescale)
+    config = with_overrides(config, {"rows.real": 0.7, "rows.real_mismatched": 0.2, "rows.generated": 0.6})
     assert_equal(*pair(config), random_batch(config, clips=3))
 
 
@@ -153,10 +184,10 @@ def test_the_generators_running_statistics() -> None:
         torch.testing.assert_close(actual[name], value, rtol=1e-9, atol=1e-12, msg=name)
 
 
-@pytest.mark.parametrize("dataset", ["natops", "mug"])
-def test_three_whole_steps(dataset: str) -> None:
-    """Both updates of Algorithm 1, with Adam: the generator is scored by discriminators that have moved."""
-    config = small(dataset)
+@pytest.mark.parametrize(("dataset", "scores"), [("natops", "updated"), ("mug", "updated"), ("mug", "printed")])
+def test_three_whole_steps(dataset: str, scores: str) -> None:
+    """Both updates of Algorithm 1, with Adam: discriminators have moved when they score the generator, or not (R23)."""
+    config = small(dataset, generator_scores=scores)
     production, literal = pair(config)
     for step in range(3):
         batch = random_batch(config, clips=3, seed=step)

@@ -143,6 +143,7 @@ def test_the_score_of_a_checkpoint_does_not_depend_on_the_clips_beside_it(
     train(config, data, classifier, directory=tmp_path, report=always, sample_pictures=False)
     run = Run(config, data)
     run.load(tmp_path / checkpoint.FILE)
+    assert checkpoint.load(tmp_path / checkpoint.FILE).header["velocity_scale"] == data.velocity_scale  # R14
     every = hits(run.generator, config, data, classifier, data.split.test, 0)
     alone = [hits(run.generator, config, data, classifier, data.split.test[i : i + 1], 0)[0] for i in range(len(every))]
     assert every.tolist() == alone

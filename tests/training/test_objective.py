@@ -11,19 +11,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amc.config import Readings, with_overrides
+from amc.config import Readings, RowWeights, with_overrides
 from amc.training.objective import (
     TABLE_1,
     TABLE_2,
     Critic,
+    adversarial,
     auxiliary,
     cross_entropy,
     ranking,
     reconstruction,
     resolve,
     smoothing,
+    table_2,
+    target,
 )
-from tests.literal.examples import ARMS, small
+from tests.literal.examples import ARMS, random_batch, small
 from tests.literal.step import TABLE_2 as LITERAL_TABLE_2
 
 
@@ -52,7 +55,7 @@ def test_the_literal_table_2_says_the_same(critic: Critic) -> None:
         assert video[row.clip] == case.video
         assert row.mismatched == (case.condition == "y'")
         assert row.real == (case.label == "real")
-        assert (row.weight, row.fools) == (case.weight, case.generator)
+        assert (row.weight, row.fools) == (getattr(RowWeights(), case.weight), case.generator)
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,25 @@ def test_what_an_arm_leaves(arm: str) -> None:
     assert sorted(terms.rank) == sorted(left.rank)
 
 
+def test_weights_of_table_2_are_settings() -> None:
+    """R12: both discriminators take theirs from the configuration."""
+    for rows in table_2(RowWeights(real=2.0, real_mismatched=0.2, generated=0.6, generated_mismatched=0.4)).values():
+        assert [row.weight for row in rows] == [2.0, 0.2, 0.6, 0.4]
+    own = {"rows.real": 2.0, "rows.real_mismatched": 0.2, "rows.generated": 0.6, "rows.generated_mismatched": 0.4}
+    for rows in resolve(with_overrides(small("natops"), own)).critics.values():
+        assert [row.weight for row in rows] == [2.0, 0.2, 0.6, 0.4]
+    # Without y' the one fake row left weighs what all three do, or what it does by itself.
+    for rescale, weight in ((True, 1.2), (False, 0.6)):
+        config = with_overrides(small("natops", "no_yprime", rescale_fake_rows=rescale), own)
+        for rows in resolve(config).critics.values():
+            assert [row.weight for row in rows] == [2.0, pytest.approx(weight)]
+
+
+def test_rows_without_weight_are_not_scaled() -> None:
+    config = with_overrides(small("natops", "no_yprime"), {"rows.generated": 0.0})
+    assert [row.weight for row in resolve(config).critics["motion"]] == [1.0, 0.0]
+
+
 def test_without_discriminators_there_is_no_perceptual_distance() -> None:
     terms = resolve(with_overrides(small("natops", "no_dm"), {"switches.da": False}))
     assert (terms.outputs, terms.critics, terms.gram, terms.rank) == (("matched",), {}, False, frozenset())
@@ -120,6 +142,22 @@ def test_cross_entropy_by_hand() -> None:
     assert cross_entropy(logits, 0.9).item() == pytest.approx(smooth)
 
 
+def test_the_generators_adversarial_term_by_hand() -> None:
+    """R23: -log D, or log(1 - D) as Eq. 5 has it; s = 1/2 and 3/4."""
+    logits = torch.tensor([0.0, math.log(3)], dtype=torch.float64)
+    assert adversarial(logits, "non_saturating").item() == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
+    assert adversarial(logits, "saturating").item() == pytest.approx((math.log(1 / 2) + math.log(1 / 4)) / 2)
+
+
+def test_which_adversarial_term_saturates() -> None:
+    """Where D is sure that a video is generated, -log D still pulls with slope 1, and log(1 - D) with none."""
+    for kind, slope in (("non_saturating", -1.0), ("saturating", 0.0)):
+        logits = torch.tensor([-20.0], dtype=torch.float64, requires_grad=True)
+        adversarial(logits, kind).backward()  # type: ignore[arg-type]
+        assert logits.grad is not None
+        assert logits.grad.item() == pytest.approx(slope, abs=1e-6)
+
+
 @given(st.floats(-30, 30), st.floats(0, 1))
 def test_cross_entropy_is_the_formula(logit: float, target: float) -> None:
     s = 1 / (1 + math.exp(-logit))
@@ -130,8 +168,8 @@ def test_cross_entropy_is_the_formula(logit: float, target: float) -> None:
 
 
 def test_cross_entropy_of_extreme_logits_is_finite() -> None:
-    for target in (0.0, 0.9, 1.0):
-        assert cross_entropy(torch.tensor([-1e4, 1e4]), target).isfinite()
+    for label in (0.0, 0.9, 1.0):
+        assert cross_entropy(torch.tensor([-1e4, 1e4]), label).isfinite()
 
 
 def test_smoothing() -> None:
@@ -189,6 +227,20 @@ def test_class_and_velocity_losses_by_hand() -> None:
     logits = torch.tensor([[math.log(3), 0.0], [math.log(3), 0.0]], dtype=torch.float64)  # (3/4, 1/4) both times
     velocity = torch.zeros(2, 2, 2, dtype=torch.float64)
     velocity[1, 0, 0] = 2.0
-    ce, mse = auxiliary(velocity, logits, motion, 2)
+    ce, mse = auxiliary(velocity, logits, motion, 2, "mean")
     assert ce.item() == pytest.approx((math.log(4 / 3) + math.log(4)) / 2)
     assert mse.item() == pytest.approx((1 + 0.25 + 4) / 8)
+    _, squared = auxiliary(velocity, logits, motion, 2, "sum")  # the norm of line 9, mean over the two clips
+    assert squared.item() == pytest.approx((1.25 + 4) / 2)
+
+
+@pytest.mark.parametrize(("row", "label"), [(1, "y"), (3, "y"), (4, "y'")])
+def test_targets_of_the_auxiliary_losses(row: int, label: str) -> None:
+    """R19: rows 1 and 3 of Table 2 should show (yl, yv), row 4 (y'l, y'v); as printed row 4 has (yl, y'v)."""
+    batch = random_batch(small("natops"), clips=2)
+    c, own, other = batch.classes, batch.motion, batch.other_motion
+    case = TABLE_2["motion"][row - 1]
+    assert torch.equal(target(case, batch, "mismatched"), {"y": own, "y'": other}[label])
+    printed = target(case, batch, "printed")
+    assert torch.equal(printed[..., :c], own[..., :c])
+    assert torch.equal(printed[..., c:], (other if row == 4 else own)[..., c:])

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from amc.config import with_overrides
+from amc.config import OptimizerConfig, natops, with_overrides
 from amc.data.conditions import Batch
-from amc.training.objective import TABLE_2, Critic
+from amc.models.motion_discriminator import MotionDiscriminator
+from amc.models.perceptual import distance, gram
+from amc.training.critics import Judgement
+from amc.training.objective import TABLE_2, Critic, DiscriminatorRow
 from amc.training.step import AMCStep
 from tests.literal.examples import ARMS, random_batch, shake, small
 
@@ -105,6 +112,138 @@ def test_a_triplet_starts_with_the_image_the_video_was_made_from() -> None:
         blind.critics["appearance"].judge(again, leaves(batch), (row,)).logits[0].square().sum().backward()
         reached = (ya.grad is not None and bool(ya.grad.any()), other.grad is not None and bool(other.grad.any()))
         assert reached == (not reads_other, reads_other)
+
+
+class Told:
+    """A discriminator that gives each row of Table 2 the score it is told, and no more."""
+
+    def __init__(self, scores: Sequence[float]) -> None:
+        self.scores = scores
+
+    def judge(self, batch: Batch, videos: object, rows: Sequence[DiscriminatorRow], *_: object) -> Judgement:
+        order = [(row.clip, row.mismatched) for row in TABLE_2["appearance"] + TABLE_2["motion"]]
+        scores = [self.scores[order.index((row.clip, row.mismatched)) % 4] for row in rows]
+        logits = [torch.full((3,), math.log(s / (1 - s)), dtype=torch.float64) for s in scores]
+        return Judgement(logits, [None] * len(rows), {})
+
+    fool = judge
+
+
+def told(scores: Sequence[float], **overrides: Any) -> AMCStep:
+    """A step with the adversarial terms alone and two discriminators that say the same."""
+    step = shaken(switches__lgaux=False, switches__lrank=False, weights__gan=3.0, **overrides)
+    step.critics = {name: Told(scores) for name in CRITICS}  # type: ignore[misc]
+    return step
+
+
+@pytest.mark.parametrize(
+    ("weights", "start"), [((1.0, 0.5, 0.25, 0.25), 0.1), ((1.0, 0.5, 0.25, 0.25), 0.0), ((0.7, 0.2, 0.5, 0.4), 0.3)]
+)
+def test_the_discriminators_loss_by_hand(weights: tuple[float, ...], start: float) -> None:
+    """Alg. 1 line 7 with its weights (R12), and one-sided smoothing of the real label (R6), for Da and Dm."""
+    names = ("real", "real_mismatched", "generated", "generated_mismatched")
+    overrides = {f"rows__{name}": weight for name, weight in zip(names, weights, strict=True)}
+    step = told((0.8, 0.6, 0.3, 0.1), readings__smoothing_start=start, **overrides)
+    batch = random_batch(step.config, clips=3)
+    total, terms = step.discriminator_loss(batch, leaves(batch), 1_000)
+    soft = max(0.0, start - 0.01)  # 1e-5 less after each of 1,000 mini-batches
+    r, m, f, g = weights
+    real = r * ((1 - soft) * math.log(0.8) + soft * math.log(0.2))
+    expected = -(real + m * math.log(0.4) + f * math.log(0.7) + g * math.log(0.9))
+    assert [terms[f"loss/d_{name}"].item() for name in CRITICS] == pytest.approx([expected, expected])
+    assert total.item() == pytest.approx(3 * 2 * expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("non_saturating", -math.log(0.3) - math.log(0.1)), ("saturating", math.log(0.7) + math.log(0.9))],
+)
+def test_the_generators_adversarial_loss_by_hand(kind: str, expected: float) -> None:
+    """Line 14 without smoothing: rows 3 and 4 alone, each with weight 1 (R23)."""
+    step = told((0.8, 0.6, 0.3, 0.1), readings__adversarial=kind)
+    batch = random_batch(step.config, clips=3)
+    total, terms = step.generator_loss(batch, leaves(batch))
+    assert [terms[f"loss/g_{name}"].item() for name in CRITICS] == pytest.approx([expected, expected])
+    assert total.item() == pytest.approx(3 * 2 * expected)
+
+
+@pytest.mark.parametrize("scores", ["updated", "printed"])
+def test_when_the_generator_is_scored(scores: str) -> None:
+    """R23: by the discriminators as the step has left them, or as line 5 found them; both players move either way."""
+    before, step = shaken(), shaken(readings__generator_scores=scores)
+    batch = random_batch(step.config, clips=3)
+    _, expected = before.generator_loss(batch, before.generate(batch))
+    found = step(batch, 0)
+    same = [torch.allclose(found[f"loss/g_{name}"], expected[f"loss/g_{name}"], rtol=1e-9) for name in CRITICS]
+    assert same == [scores == "printed"] * 2
+    for name, network in step.networks.items():
+        start = dict(before.networks[name].named_parameters())
+        assert any(not torch.equal(p, start[key]) for key, p in network.named_parameters()), name
+
+
+def test_adam() -> None:
+    """R7: 2e-4 and betas 0.5 and 0.999, each a setting, for both players."""
+    assert natops().optimizer == OptimizerConfig(2e-4, 2e-4, 0.5, 0.999)
+    step = shaken(optimizer__lr_generator=1e-3, optimizer__lr_discriminator=3e-3, optimizer__beta1=0.3)
+    found = {name: (o.param_groups[0]["lr"], o.param_groups[0]["betas"]) for name, o in step.optimizers.items()}
+    assert found == {"generator": (1e-3, (0.3, 0.999)), "discriminator": (3e-3, (0.3, 0.999))}
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_which_maps_are_compared(layers: int) -> None:
+    """R2: outputs of the first blocks of the tower, after activation, of all frames (Eqs. 1 and 2)."""
+    step = shaken(readings__gram_layers=layers)
+    batch = random_batch(step.config, clips=3)
+    videos = leaves(batch)
+    dm = step.networks["motion_discriminator"].eval()
+    assert isinstance(dm, MotionDiscriminator)
+    _, terms = step.generator_loss(batch, videos)
+
+    def blocks(video: Tensor) -> list[Tensor]:
+        first = F.leaky_relu(dm.conv1(video.flatten(0, 1)), 0.2)
+        second = F.leaky_relu(dm.bn2(dm.conv2(first)), 0.2)
+        return [maps.unflatten(0, (len(video), -1)) for maps in (first, second)][:layers]
+
+    pairs = zip(blocks(batch.clip[:, 1:]), blocks(videos["matched"]), strict=True)
+    expected = [distance(gram(real), gram(made)).mean().item() for real, made in pairs]
+    assert [terms.pop(f"distance/motion_{j + 1}").item() for j in range(layers)] == pytest.approx(expected)
+    assert not [name for name in terms if name.startswith("distance/motion")]
+    assert len([name for name in terms if name.startswith("loss/rank_motion")]) == layers
+
+
+@pytest.mark.parametrize("centres", [0, 1, 3])
+def test_a_distance_is_zero_between_a_clip_and_itself(centres: int) -> None:
+    """R8: the triplets of all inputs of a Gram distance are taken around the same t."""
+    step = shaken(readings__centres=centres)
+    batch = random_batch(step.config, clips=3)
+    videos = leaves(batch) | {"matched": batch.clip[:, 1:]}
+    _, terms = step.generator_loss(batch, videos)
+    for name in CRITICS:
+        assert [terms[f"distance/{name}_{j}"].item() for j in (1, 2)] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("arm", "reached"), [("no_dm", {"matched", "appearance"}), ("no_da", {"matched", "motion"})])
+def test_a_discriminator_ranks_by_its_own_mismatch(arm: str, reached: set[str]) -> None:
+    """R3: Da serves y' = [ya', ym], Dm y' = [ya, ym']."""
+    zero: dict[str, Any] = {f"weights__{name}": 0.0 for name in ("gan", "ce", "mse", "l1", "gram")}
+    step = shaken(arm, readings__bn_rows="per_row", margins__appearance=10.0, margins__motion=10.0, **zero)
+    batch = random_batch(step.config, clips=3)
+    videos = leaves(batch)
+    step.generator_loss(batch, videos)[0].backward()
+    assert {name for name, video in videos.items() if video.grad is not None and video.grad.any()} == reached
+
+
+def test_each_discriminator_has_its_margin() -> None:
+    """R3: open hinges grow by what is added to rho, once for each of the two layers; Eq. 6 is their sum."""
+    found, totals = [], []
+    for rho in ((10.0, 20.0), (12.5, 21.0)):
+        step = shaken(margins__appearance=rho[0], margins__motion=rho[1])
+        batch = random_batch(step.config, clips=3)
+        total, terms = step.generator_loss(batch, leaves(batch))
+        found.append([terms[f"loss/rank_{name}_{j}"].item() for name in CRITICS for j in (1, 2)])
+        totals.append(total.item())
+    assert [b - a for a, b in zip(*found, strict=True)] == pytest.approx([2.5, 2.5, 1.0, 1.0])
+    assert totals[1] - totals[0] == pytest.approx(100.0 * 7.0)
 
 
 def test_the_discriminators_loss_leaves_the_generator_alone() -> None:

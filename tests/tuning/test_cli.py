@@ -92,6 +92,11 @@ def test_a_study_on_record_with_other_settings_is_not_mixed_up(
     row = study_row(base)
     assert run_study(toy_study(tmp_path, row)).code == 3  # nothing to run, so nothing succeeded
     assert run_study(toy_study(tmp_path, replace(row, settings={"trials": 9}))).code == 3
+    # A study from before a setting existed goes on: it ran with the setting's default.
+    model = {name: value for name, value in row.config["model"].items() if name != "discarded_frames"}
+    older = replace(row, name="older", config={**row.config, "model": model})
+    assert run_study(toy_study(tmp_path, older)).code == 3
+    assert run_study(toy_study(tmp_path, replace(older, config=row.config))).code == 3
     changed = replace(row, seed=5, config={**row.config, "weights": {**row.config["weights"], "rank": 7.0}})
     with pytest.raises(UserError, match=r"seed 0 there, 5 here; config.weights.rank 100.0 there, 7.0 here"):
         run_study(toy_study(tmp_path, changed))

@@ -51,7 +51,7 @@ def test_a_search_and_the_same_command_again(tmp_path: Path, clips: Path) -> Non
     assert sorted(run.data.tags["amc.role"] for run in runs) == ["confirm", "study", "trial", "trial"]
     assert "RUNNING" not in {run.info.status for run in runs}
     pictures = [file.path for file in client.list_artifacts(found["best"]["mlflow_run_id"], "samples")]
-    assert pictures == ["samples/clips.gif", "samples/strip.png"]
+    assert pictures == ["samples/clips.gif", "samples/figure3.png", "samples/strip.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]  # no mlruns, nothing of Ray's
     again = search(tmp_path, *arguments)
     assert again.returncode == 0, again.stderr

@@ -1,0 +1,63 @@
+"""The configuration: what it accepts, and that one stored before a setting existed still loads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from amc.config import Config, dumps, from_dict, mug, natops, with_overrides
+from amc.errors import UserError
+
+SETTINGS = [name for name in natops("compact").flat() if name != "preset" and not name.startswith("dataset.")]
+
+
+@pytest.mark.parametrize("preset", ["paper", "compact", "smoke"])
+@pytest.mark.parametrize("made", [natops, mug])
+def test_what_is_stored_is_loaded(made: Any, preset: str) -> None:
+    config = made(preset, seed=3)
+    assert from_dict(json.loads(dumps(config))) == config
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_stored_configuration_without_a_setting_has_its_default(name: str) -> None:
+    config = natops("compact")
+    stored = config.to_dict()
+    *path, last = name.split(".")
+    group = stored
+    for part in path:
+        group = group[part]
+    del group[last]
+    default = Config(config.dataset, config.preset).flat()[name]
+    assert from_dict(stored) == with_overrides(config, {name: default})
+
+
+def test_a_stored_configuration_without_a_group_has_its_defaults() -> None:
+    stored = natops().to_dict()
+    del stored["rows"]
+    assert from_dict(stored) == natops()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("readings.gram", "both", "setting 'gram' is 'both': choose one of spatial, channel"),
+        ("readings.bn_rows", "per row", "choose one of mixed, per_row"),
+        ("readings.velocity_reduction", "max", "choose one of mean, sum"),
+        ("split.rule", "luck", "setting 'rule' is 'luck': choose one of subject, random"),
+        ("readings.gram_layers", 0, "setting 'gram_layers' is 0: it must be at least 1 and at most 2"),
+        ("readings.gram_layers", 3, "at least 1 and at most 2"),
+        ("readings.centres", -1, "setting 'centres' is -1: it must be at least 0"),
+        ("readings.smoothing_start", 1.5, "at least 0.0 and at most 1.0"),
+        ("readings.velocity_quantile", 1.01, "at least 0.0 and at most 1.0"),
+        ("rows.generated", -0.25, "setting 'generated' is -0.25: it must be at least 0.0"),
+        ("model.discarded_frames", 0, "setting 'discarded_frames' is 0: it must be at least 1"),
+        ("split.validation_share", 2.0, "at least 0.0 and at most 1.0"),
+        ("readings.gram", 1, "does not fit its type"),
+        ("readings.grams", "spatial", "unknown setting 'readings.grams'"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(name: str, value: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        with_overrides(natops(), {name: value})
