@@ -272,6 +272,7 @@ PRESETS: Mapping[str, Preset] = {
         readings=Readings(forget_bias=1.0, velocity_quantile=0.9),
         optimizer=OptimizerConfig(lr_generator=2e-3, lr_discriminator=4e-4),
         training=TrainingConfig(batch=8, steps=900, evaluate_every=100, average=0.98),
+        machine=MachineConfig(precision="auto"),
     ),
     # For tests and a first look: the same code at its smallest.
     "smoke": Preset(

@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         "origin": data.clips.info.origin,
         "fingerprint": data.clips.info.fingerprint,
         "preset": config.preset,
+        "machine": finished.method.machine.facts(),
         "seed": config.seed,
         "split_rule": data.split.rule,
         "from_study": found.study if found else None,

@@ -82,12 +82,16 @@ class _Unroll(torch.autograd.Function):
         hidden = torch.empty_like(cells, dtype=driven.dtype)
         h = state.contiguous(memory_format=torch.channels_last)
         c = h.to(wide)
-        for t in range(steps):
-            gate = torch.add(F.conv2d(h, weight, padding=1), driven[t], out=gates[t])
-            sigmoids, candidate = gate[:, : 3 * channels].sigmoid_(), gate[:, 3 * channels :].tanh_()
-            i, f, o = sigmoids.chunk(3, dim=1)
-            c = torch.mul(f, c, out=cells[t]).addcmul_(i, candidate)
-            h = torch.mul(o, torch.tanh(c, out=squashed[t]), out=hidden[t])
+        # All views at once: one by one they would cost as much as the arithmetic.
+        squashing, candidates = (x.unbind() for x in (gates[:, :, : 3 * channels], gates[:, :, 3 * channels :]))
+        i, f, o = (x.unbind() for x in gates[:, :, : 3 * channels].chunk(3, dim=2))
+        buffers = zip(driven.unbind(), gates.unbind(), cells.unbind(), squashed.unbind(), hidden.unbind(), strict=True)
+        for t, (drive, gate, cell, tanh, out) in enumerate(buffers):
+            torch.add(F.conv2d(h, weight, padding=1), drive, out=gate)
+            squashing[t].sigmoid_()
+            candidates[t].tanh_()
+            c = torch.mul(f[t], c, out=cell).addcmul_(i[t], candidates[t])
+            h = torch.mul(o[t], torch.tanh(c, out=tanh), out=out)
         ctx.save_for_backward(state, weight, gates, cells, squashed, hidden)
         return hidden
 
@@ -95,42 +99,50 @@ class _Unroll(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         state, weight, gates, cells, squashed, hidden = ctx.saved_tensors
         (incoming,) = gradients
-        steps, channels = gates.shape[0], cells.shape[2]
+        steps, channels, low = gates.shape[0], cells.shape[2], hidden.dtype
+        i, f, o, g = gates.chunk(4, dim=2)
+        before = _delayed(cells, state)
+        # What does not depend on later steps, for all steps at once: c' by h, and the gates' slopes by c and h.
+        through = o * (1 - squashed * squashed)
         slopes = torch.empty_like(gates)
-        low = hidden.dtype
+        by_cell, by_hidden = slopes[:, :, : 2 * channels], slopes[:, :, 2 * channels : 3 * channels]
+        torch.mul(g, i * (1 - i), out=slopes[:, :, :channels])
+        torch.mul(before, f * (1 - f), out=slopes[:, :, channels : 2 * channels])
+        torch.mul(squashed, o * (1 - o), out=by_hidden)
+        torch.mul(i, 1 - g * g, out=slopes[:, :, 3 * channels :])
         dh = torch.zeros_like(cells[0])
         dc = torch.zeros_like(cells[0])
+        by_cells, dc_twice = by_cell.unflatten(2, (2, channels)).unbind(), dc[:, None]
+        by_hiddens, by_candidates = by_hidden.unbind(), slopes[:, :, 3 * channels :].unbind()
+        through_each, f_each, slope_each, incoming_each = (x.unbind() for x in (through, f, slopes, incoming))
+        like = hidden[0]
         for t in reversed(range(steps)):
-            dh = dh + incoming[t]
-            i, f, o, g = gates[t].chunk(4, dim=1)
-            before = cells[t - 1] if t else state.to(cells.dtype)
-            tanh_c = squashed[t]
-            dc = dc + dh * o * (1 - tanh_c * tanh_c)
-            slope = slopes[t]
-            torch.mul(dc, g, out=slope[:, :channels])
-            torch.mul(dc, before, out=slope[:, channels : 2 * channels])
-            torch.mul(dh, tanh_c, out=slope[:, 2 * channels : 3 * channels])
-            sigmoids = gates[t][:, : 3 * channels]
-            slope[:, : 3 * channels].mul_(sigmoids * (1 - sigmoids))
-            torch.mul(dc * i, 1 - g * g, out=slope[:, 3 * channels :])
-            dc = dc * f
-            dh = torch.ops.aten.convolution_backward(
-                slope.to(low), hidden[0], weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [True, False, False]
-            )[0]
+            dh = dh + incoming_each[t]
+            dc.addcmul_(dh, through_each[t])
+            by_cells[t].mul_(dc_twice)
+            by_hiddens[t].mul_(dh)
+            by_candidates[t].mul_(dc)
+            dc.mul_(f_each[t])
+            dh = _conv_backward(slope_each[t].to(low), like, weight, 0)
         dweight = None
         if ctx.needs_input_grad[2]:
-            inputs = torch.cat([state[None], hidden[:-1]]).flatten(0, 1).contiguous(memory_format=torch.channels_last)
-            dweight = torch.ops.aten.convolution_backward(
-                slopes.flatten(0, 1).to(low),
-                inputs,
-                weight,
-                None,
-                [1, 1],
-                [1, 1],
-                [1, 1],
-                False,
-                [0, 0],
-                1,
-                [False, True, False],
-            )[1]
+            inputs = _delayed(hidden, state).flatten(0, 1)
+            dweight = _conv_backward(slopes.flatten(0, 1).to(low), inputs, weight, 1)
         return slopes.to(low), (dh + dc).to(low), dweight
+
+
+def _delayed(states: Tensor, first: Tensor) -> Tensor:
+    """The state before each step: (steps, N, C, H, W) moved on by one, laid out alike."""
+    before = torch.empty_like(states)
+    before[0].copy_(first)
+    before[1:].copy_(states[:-1])
+    return before
+
+
+def _conv_backward(gradient: Tensor, x: Tensor, weight: Tensor, which: int) -> Tensor:
+    """Gradient of conv2d(x, weight, padding=1) by its input (`which` 0) or its weight (1)."""
+    wanted = [which == 0, which == 1, False]
+    one, zero = [1, 1], [0, 0]
+    found = torch.ops.aten.convolution_backward(gradient, x, weight, None, one, one, one, False, zero, 1, wanted)
+    result: Tensor = found[which]
+    return result

@@ -35,7 +35,7 @@ def gated_skip(x: Tensor, hidden: Tensor, gate: UpsampledConv, skip: Tensor, slo
     """
     mixed, vertical = gate.mixed(hidden)
     x, skip = (maps.to(mixed.dtype).contiguous(memory_format=torch.channels_last) for maps in (x, skip))
-    result: Tensor = _GatedSkip.apply(x, mixed, gate.bias, skip, vertical, slope)  # type: ignore[no-untyped-call]
+    result: Tensor = _GatedSkip.apply(x, mixed, skip, vertical, slope)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -55,50 +55,41 @@ def _chunks(clips: int, frames: int, elements: int) -> Iterator[tuple[slice, sli
 
 class _GatedSkip(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, mixed: Tensor, bias: Tensor, skip: Tensor, vertical: Tensor, slope: float
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, mixed: Tensor, skip: Tensor, vertical: Tensor, slope: float) -> Tensor:
         output = x.new_empty(len(x), *skip.shape[2:], skip.shape[1])
         for frames, clips in _chunks(len(skip), len(x) // len(skip), skip[0].numel()):
-            s, u, e = _parts(x[frames], mixed[frames], bias, skip[clips], vertical, slope)
+            s, u, e = _parts(x[frames], mixed[frames], skip[clips], vertical, slope)
             torch.lerp(e, u, s, out=output[frames].view(u.shape))
-        ctx.save_for_backward(x, mixed, bias, skip, vertical)
+        ctx.save_for_backward(x, mixed, skip, vertical)
         ctx.slope = slope
         return output.permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, mixed, bias, skip, vertical = ctx.saved_tensors
+        x, mixed, skip, vertical = ctx.saved_tensors
         grad = gradients[0].contiguous(memory_format=torch.channels_last)
         dx, dmixed, dskip = torch.empty_like(x), torch.empty_like(mixed), torch.zeros_like(skip)
-        dbias = torch.zeros_like(bias)
         channels, height, width = skip.shape[1:]
         for frames, clips in _chunks(len(skip), len(x) // len(skip), skip[0].numel()):
-            s, u, e = _parts(x[frames], mixed[frames], bias, skip[clips], vertical, ctx.slope)
+            s, u, e = _parts(x[frames], mixed[frames], skip[clips], vertical, ctx.slope)
             g = grad[frames].permute(0, 2, 3, 1).view(u.shape)
             du = g * s
-            dskip[clips] += (g - du).sum(1).view(-1, height, width, channels).permute(0, 3, 1, 2)
+            dskip[clips].add_((g - du).sum(1).view(-1, height, width, channels).permute(0, 3, 1, 2))
             # da = g (u - e) s (1 - s) leaky'(a), and a > 0 where s > 1/2.
             da = u.sub_(e).mul_(du)
             da.addcmul_(da, s, value=-1)
             torch.ops.aten.leaky_relu_backward.grad_input(da, s.sub_(0.5), ctx.slope, False, grad_input=da)
             da = da.view(-1, height, width * channels)
-            dbias += da.view(-1, channels).sum(0)
             torch.matmul(vertical.mT, da, out=dmixed[frames])
             du = du.view(-1, height, width, channels).permute(0, 3, 1, 2)
-            small = x[frames]
-            dx[frames] = torch.ops.aten.upsample_bilinear2d_backward(du, [height, width], small.shape, False)
-        return dx, dmixed, dbias, dskip, None, None
+            dx[frames] = torch.ops.aten.upsample_bilinear2d_backward(du, [height, width], x[frames].shape, False)
+        return dx, dmixed, dskip, None, None
 
 
-def _parts(
-    x: Tensor, mixed: Tensor, bias: Tensor, skip: Tensor, vertical: Tensor, slope: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def _parts(x: Tensor, mixed: Tensor, skip: Tensor, vertical: Tensor, slope: float) -> tuple[Tensor, Tensor, Tensor]:
     """s, u and e of some frames, (clips, frames, H W C) each, e with one frame for all. s and u are fresh."""
     clips, channels, height, width = skip.shape
     shape = (clips, len(x) // clips, height * width * channels)
-    a = torch.matmul(vertical, mixed)
-    a.view(-1, channels).add_(bias.to(a.dtype))
-    s = F.leaky_relu_(a, slope).sigmoid_().view(shape)
+    s = F.leaky_relu_(torch.matmul(vertical, mixed), slope).sigmoid_().view(shape)
     u = F.interpolate(x, scale_factor=2.0, mode="bilinear").permute(0, 2, 3, 1).reshape(shape)
     return s, u, skip.permute(0, 2, 3, 1).reshape(clips, 1, -1)

@@ -7,6 +7,7 @@ outputs and gradients equal those of the batch written out in full.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import torch
@@ -85,6 +86,14 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, variance * ((n - 1) / n) if n > 1 else torch.zeros_like(variance)
 
 
+@lru_cache(maxsize=256)
+def _shares(rows: Rows, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(groups, 1): each group's part of all samples. Kept where it is used: a graph can't hold a copy from the host."""
+    counts = torch.tensor([size * count for size, count in rows], dtype=torch.float64)
+    with torch.inference_mode(False):
+        return (counts / counts.sum())[:, None].to(device, dtype)
+
+
 def _parts(x: Tensor, rows: Rows) -> list[tuple[Tensor, int]]:
     return [(part, count) for part, (_, count) in zip(x.split([size for size, _ in rows]), rows, strict=True)]
 
@@ -99,12 +108,9 @@ class _MixedNorm(torch.autograd.Function):
         pixels = x[0, 0].numel()
         total = sum(size * count for size, count in rows) * pixels
         means, variances = zip(*(_statistics(part) for part, _ in _parts(x, rows)), strict=True)
-        # Combined by plain numbers: a tensor of shares would be a copy to the device, which graphs can't hold.
-        shares = [size * count * pixels / total for size, count in rows]
-        mean = torch.stack([m * share for m, share in zip(means, shares, strict=True)]).sum(0)
-        within = torch.stack([v * share for v, share in zip(variances, shares, strict=True)]).sum(0)
-        between = torch.stack([(m - mean).square() * share for m, share in zip(means, shares, strict=True)]).sum(0)
-        variance = within + between
+        share, of_group = _shares(rows, means[0].dtype, x.device), torch.stack(means)
+        mean = (share * of_group).sum(0)
+        variance = (share * (torch.stack(variances) + (of_group - mean).square())).sum(0)
         ctx.save_for_backward(x, weight, mean, variance)
         ctx.rows, ctx.eps, ctx.total = rows, eps, total
         output = F.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
@@ -127,6 +133,6 @@ class _MixedNorm(torch.autograd.Function):
         for size, count in ctx.rows:
             part = slice(start, start + size)
             # x * slope + offset of each channel, by the one kernel made for it.
-            gx[part] += F.batch_norm(x[part], zero, one, slope * count, offset * count, False, 0.0, 0.0)
+            gx[part].add_(F.batch_norm(x[part], zero, one, slope * count, offset * count, False, 0.0, 0.0))
             start += size
         return gx, gweight, gbias, None, None

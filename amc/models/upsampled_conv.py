@@ -28,34 +28,39 @@ class UpsampledConv(nn.Conv2d):
         n, _, h, w = input.shape
         mixed, vertical = self.mixed(input)
         result = (vertical @ mixed).view(n, h * self.scale, w * self.scale, self.out_channels)
-        assert self.bias is not None
-        return (result + self.bias).permute(0, 3, 1, 2)
+        return result.permute(0, 3, 1, 2)
 
     def mixed(self, input: Tensor) -> tuple[Tensor, Tensor]:
-        """All but the last step and the bias.
+        """All but the last step.
 
         Args:
             input: (N, C, h, w).
 
         Returns:
-            (N, 3 h, scale w C'), channels mixed and the width done, for each kernel row; and the matrix
-            (scale h, 3 h) whose product with it is the convolved map (N, scale h, scale w C').
+            (N, 3 h + 1, scale w C'), channels mixed and the width done, for each kernel row, and the bias as one row
+            more; and the matrix (scale h, 3 h + 1) whose product with it is the convolved map (N, scale h, scale w C').
         """
         n, c, h, w = input.shape
         outputs, k = self.out_channels, self.scale
         # (C, [dx, dy, C']): dx stands next to x in memory, so the product below needs no copy.
         mix = self.weight.permute(1, 3, 2, 0).reshape(c, 9 * outputs)
         mixed = input.permute(0, 2, 3, 1).reshape(n * h * w, c) @ mix
-        across = _matrix(w, k, mixed.dtype, mixed.device) @ mixed.view(n * h, w * 3, 3 * outputs)
-        across = across.view(n, h, w * k, 3, outputs).transpose(2, 3).reshape(n, h * 3, w * k * outputs)
-        return across, _matrix(h, k, mixed.dtype, mixed.device)
+        across = _matrix(w, k, mixed.dtype, mixed.device)[:, :-1] @ mixed.view(n * h, w * 3, 3 * outputs)
+        across = across.view(n, h, w * k, 3, outputs).transpose(2, 3).flatten(1, 2)
+        assert self.bias is not None
+        bias = self.bias.to(mixed.dtype).expand(n, 1, w * k, outputs)
+        return torch.cat([across, bias], dim=1).flatten(2), _matrix(h, k, mixed.dtype, mixed.device)
 
 
 @lru_cache(maxsize=64)
 def _matrix(length: int, scale: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """`_interpolate_and_shift` where it is needed: kept there, since a graph can't hold a copy from the host."""
+    """`_interpolate_and_shift` where it is needed, and a column of ones for the bias: (scale * length, length * 3 + 1).
+
+    It is kept there, since a graph can't hold a copy from the host.
+    """
     with torch.inference_mode(False):
-        return _interpolate_and_shift(length, scale).to(device, dtype)
+        taps = _interpolate_and_shift(length, scale)
+        return torch.cat([taps, torch.ones_like(taps[:, :1])], dim=1).to(device, dtype)
 
 
 @lru_cache(maxsize=32)

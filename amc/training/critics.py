@@ -121,10 +121,11 @@ class AppearanceCritic:
     @staticmethod
     def _triplets(batch: Batch, first: Tensor, video: Tensor) -> Tensor:
         """Frames t-1, t, t+1 around every centre, (B K 3, 3, H, W); frame 1 is the conditioning image."""
-        clip = torch.cat([first[:, None], video], dim=1)
         at = (batch.centres[:, :, None] + torch.arange(-1, 2, device=video.device)).flatten(1)
         index = torch.arange(len(at), device=video.device)[:, None]
-        return clip[index, at].flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        later = video[index, (at - 1).clamp(min=0)]
+        frames = torch.where((at == 0)[:, :, None, None, None], first[:, None], later)
+        return frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
 
 
 class MotionCritic:
@@ -159,7 +160,8 @@ class MotionCritic:
         counts = _distinct(rows)
         shown = list(counts)
         names = shown + [name for name in compare if name not in counts]
-        frames = torch.cat([videos[name] for name in names]).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        # Joined with the channels last, so that the copy is the only one.
+        frames = torch.cat([videos[name].permute(0, 1, 3, 4, 2) for name in names]).flatten(0, 1).permute(0, 3, 1, 2)
         groups: Rows = tuple((b * steps, counts.get(name, 1)) for name in names)
         first, second = network.tower(frames, groups)
         judged, maps = _divide(first, second, names, compare, len(shown), b)

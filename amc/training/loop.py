@@ -86,6 +86,7 @@ class Run:
             "class_names": list(self.data.clips.info.class_names),
             "fingerprint": self.data.clips.info.fingerprint,
             "origin": self.data.clips.info.origin,
+            "machine": self.method.machine.facts(),
         }
         tensors = checkpoint.network_tensors(self._networks()) | checkpoint.optimizer_tensors(self.method.optimizers)
         checkpoint.save(path, tensors, header)
