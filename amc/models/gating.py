@@ -16,8 +16,9 @@ from torch import Tensor
 
 from amc.models.upsampled_conv import UpsampledConv
 
-#: Elements of a map that are worked on at a time: with a handful of such maps, what a CPU's cache holds.
-CHUNK = 1 << 20
+#: Elements of a map that are worked on at a time: on a CPU, with a handful of such maps, what its cache holds;
+#: elsewhere few large kernels count, and memory.
+CHUNK, CHUNK_ELSEWHERE = 1 << 20, 1 << 26
 
 
 def gated_skip(x: Tensor, hidden: Tensor, gate: UpsampledConv, skip: Tensor, slope: float) -> Tensor:
@@ -39,9 +40,10 @@ def gated_skip(x: Tensor, hidden: Tensor, gate: UpsampledConv, skip: Tensor, slo
     return result
 
 
-def _chunks(clips: int, frames: int, elements: int) -> Iterator[tuple[slice, slice]]:
-    """Slices of all clips' frames of at most CHUNK elements, none over parts of two clips, and the clips of each."""
-    at_once = max(1, CHUNK // elements)
+def _chunks(x: Tensor, skip: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Slices of x's frames that give so many elements, none over parts of two clips, and the clips of each."""
+    clips, frames = len(skip), len(x) // len(skip)
+    at_once = max(1, (CHUNK if x.device.type == "cpu" else CHUNK_ELSEWHERE) // skip[0].numel())
     if at_once >= frames:
         for clip in range(0, clips, at_once // frames):
             last = min(clips, clip + at_once // frames)
@@ -57,7 +59,7 @@ class _GatedSkip(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, mixed: Tensor, skip: Tensor, vertical: Tensor, slope: float) -> Tensor:
         output = x.new_empty(len(x), *skip.shape[2:], skip.shape[1])
-        for frames, clips in _chunks(len(skip), len(x) // len(skip), skip[0].numel()):
+        for frames, clips in _chunks(x, skip):
             s, u, e = _parts(x[frames], mixed[frames], skip[clips], vertical, slope)
             torch.lerp(e, u, s, out=output[frames].view(u.shape))
         ctx.save_for_backward(x, mixed, skip, vertical)
@@ -70,7 +72,7 @@ class _GatedSkip(torch.autograd.Function):
         grad = gradients[0].contiguous(memory_format=torch.channels_last)
         dx, dmixed, dskip = torch.empty_like(x), torch.empty_like(mixed), torch.zeros_like(skip)
         channels, height, width = skip.shape[1:]
-        for frames, clips in _chunks(len(skip), len(x) // len(skip), skip[0].numel()):
+        for frames, clips in _chunks(x, skip):
             s, u, e = _parts(x[frames], mixed[frames], skip[clips], vertical, ctx.slope)
             g = grad[frames].permute(0, 2, 3, 1).view(u.shape)
             du = g * s

@@ -80,10 +80,10 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
         return x.new_empty(x.shape[1]), x.new_empty(x.shape[1])
     # Batch norm's own reduction: several times quicker than `torch.var_mean` on channels-last maps.
     wide = torch.promote_types(x.dtype, torch.float32)
-    mean, variance = (x.new_zeros(x.shape[1], dtype=wide) for _ in range(2))
-    n = x.numel() // x.shape[1]
-    torch.batch_norm_update_stats(x, mean, variance, 1.0)
-    return mean, variance * ((n - 1) / n) if n > 1 else torch.zeros_like(variance)
+    scratch = (x.new_zeros(x.shape[1], dtype=wide) for _ in range(2))
+    # What it returns, not what it leaves in its arguments: the compiler knows nothing of that.
+    mean, variance = torch.batch_norm_update_stats(x, *scratch, 1.0)
+    return mean, variance
 
 
 @lru_cache(maxsize=256)

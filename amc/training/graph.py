@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -85,7 +85,9 @@ class GraphedStep:
     def _hold(self, batch: Batch, step: int) -> tuple[Batch, Tensor]:
         """Copies batch and number to the memory that the recording reads."""
         if self.batch is None or self.step is None:
-            kept = {f.name: v.clone() for f in fields(batch) if isinstance(v := getattr(batch, f.name), Tensor)}
+            kept: dict[str, Any] = {
+                f.name: v.clone() for f in fields(batch) if isinstance(v := getattr(batch, f.name), Tensor)
+            }
             self.batch = replace(batch, **kept)
             self.step = torch.full((), step, dtype=torch.float64, device=batch.clip.device)
             return self.batch, self.step

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -93,7 +94,7 @@ def compile_networks(networks: Mapping[str, nn.Module], backend: str = "inductor
 @contextmanager
 def quick_products() -> Iterator[None]:
     """Float32 matrix products by oneDNN inside, where it is as exact as MKL: on some CPUs it is twice as fast."""
-    products = torch.backends.mkldnn.matmul
+    products: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = products.fp32_precision
     products.fp32_precision = "bf16" if _onednn_is_exact() else before
     try:
@@ -107,7 +108,7 @@ def _onednn_is_exact() -> bool:
     """Whether the setting that sends float32 products to oneDNN keeps them float32, as it does without AMX."""
     if not torch.backends.mkldnn.is_available() or not torch.cpu._is_avx512_supported():
         return False
-    products = torch.backends.mkldnn.matmul
+    products: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = products.fp32_precision
     numbers = torch.Generator().manual_seed(0)
     try:
