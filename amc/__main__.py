@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from amc import command, describe, evaluate_command, generate_command, train_command
+from amc import command, describe, evaluate_command, generate_command, selftest_command, train_command
 
 COMMANDS = {
     "describe": (describe, "parameters of each network and the cost of a training step"),
     "train": (train_command, "train one model, score it, write result.json and pictures"),
     "evaluate": (evaluate_command, "score a trained model again"),
     "generate": (generate_command, "make videos from one image with a trained model"),
+    "selftest": (selftest_command, "check the training step on this machine"),
 }
 
 

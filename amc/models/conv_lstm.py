@@ -115,7 +115,8 @@ class _Unroll(torch.autograd.Function):
         by_cells, dc_twice = by_cell.unflatten(2, (2, channels)).unbind(), dc[:, None]
         by_hiddens, by_candidates = by_hidden.unbind(), slopes[:, :, 3 * channels :].unbind()
         through_each, f_each, slope_each, incoming_each = (x.unbind() for x in (through, f, slopes, incoming))
-        like = hidden[0]
+        narrow = slopes if slopes.dtype == low else torch.empty_like(slopes, dtype=low)
+        narrow_each, like = narrow.unbind(), hidden[0]
         for t in reversed(range(steps)):
             dh = dh + incoming_each[t]
             dc.addcmul_(dh, through_each[t])
@@ -123,12 +124,14 @@ class _Unroll(torch.autograd.Function):
             by_hiddens[t].mul_(dh)
             by_candidates[t].mul_(dc)
             dc.mul_(f_each[t])
-            dh = _conv_backward(slope_each[t].to(low), like, weight, 0)
+            if narrow is not slopes:
+                narrow_each[t].copy_(slope_each[t])
+            dh = _conv_backward(narrow_each[t], like, weight, 0)
         dweight = None
         if ctx.needs_input_grad[2]:
             inputs = _delayed(hidden, state).flatten(0, 1)
-            dweight = _conv_backward(slopes.flatten(0, 1).to(low), inputs, weight, 1)
-        return slopes.to(low), (dh + dc).to(low), dweight
+            dweight = _conv_backward(narrow.flatten(0, 1), inputs, weight, 1)
+        return narrow, (dh + dc).to(low), dweight
 
 
 def _delayed(states: Tensor, first: Tensor) -> Tensor:

@@ -80,18 +80,19 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
         return x.new_empty(x.shape[1]), x.new_empty(x.shape[1])
     # Batch norm's own reduction: several times quicker than `torch.var_mean` on channels-last maps.
     wide = torch.promote_types(x.dtype, torch.float32)
-    scratch = (x.new_zeros(x.shape[1], dtype=wide) for _ in range(2))
-    # What it returns, not what it leaves in its arguments: the compiler knows nothing of that.
-    mean, variance = torch.batch_norm_update_stats(x, *scratch, 1.0)
+    running = [x.new_zeros(x.shape[1], dtype=wide) for _ in range(2)]
+    # What it returns, not what it leaves in its arguments: a compiler knows nothing of that.
+    mean, variance = torch.batch_norm_update_stats(x, running[0], running[1], 1.0)
     return mean, variance
 
 
 @lru_cache(maxsize=256)
 def _shares(rows: Rows, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(groups, 1): each group's part of all samples. Kept where it is used: a graph can't hold a copy from the host."""
-    counts = torch.tensor([size * count for size, count in rows], dtype=torch.float64)
+    """(groups, 1): each group's part of all samples. Made where it is used: a graph can't hold a copy from the host."""
+    total = sum(size * count for size, count in rows)
     with torch.inference_mode(False):
-        return (counts / counts.sum())[:, None].to(device, dtype)
+        parts = [torch.full((1, 1), size * count / total, dtype=dtype, device=device) for size, count in rows]
+        return torch.cat(parts)
 
 
 def _parts(x: Tensor, rows: Rows) -> list[tuple[Tensor, int]]:

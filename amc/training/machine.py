@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,10 @@ import torch
 from torch import nn
 
 from amc.config import MachineConfig
+
+#: The networks' feed-forward parts, which are what is compiled: the recurrences have backward passes of their own.
+PARTS = ("encoder", "decoder", "tower", "top", "head", "velocities", "summary", "classes", "scores")
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,11 @@ class Machine:
 
 def resolve(config: MachineConfig, device: torch.device) -> Machine:
     """What the settings mean on `device`; `auto` is on where it was measured to pay and the device can do it."""
+    if device.type not in ("cpu", "cuda"):  # such as meta, where steps are counted
+        return Machine(device)
     cuda = device.type == "cuda"
+    if not cuda:
+        _onednn_is_exact()  # once, and here rather than in a step whose arithmetic may be being counted
     return Machine(
         device,
         half=_has_bfloat16(device) if config.precision == "auto" else config.precision == "bf16",
@@ -71,32 +80,40 @@ def _has_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 products are the device's own rather than emulated, and so faster than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type != "cpu":  # such as meta, where steps are counted
-        return False
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def compile_networks(networks: Mapping[str, nn.Module], backend: str = "inductor") -> None:
-    """Puts the networks' feed-forward parts through `torch.compile`, for the shapes of training.
+def compile_networks(
+    networks: Mapping[str, nn.Module], backend: str = "inductor", parts: Collection[str] = PARTS
+) -> None:
+    """Puts parts of the networks through `torch.compile`, for the shapes of training.
 
-    The recurrences keep their own backward passes. Modules that occur once a call are compiled as modules, parts that
-    a discriminator is asked for one by one as functions; a copy of a network is not compiled.
+    Parts that are modules are compiled as modules, those that a discriminator is asked for one by one as functions; a
+    copy of a network is not compiled.
     """
+    # What is cached and traced is the same whenever it is made.
+    warnings.filterwarnings("ignore", r"Dynamo detected a call to a `functools\.lru_cache`")
     for network in networks.values():
-        for name, module in network.named_children():
-            if name in ("encoder", "decoder"):
-                module.compile(dynamic=False, backend=backend)
-        for part in ("tower", "top", "head", "velocities", "summary", "classes", "scores"):
-            if hasattr(network, part):
-                setattr(network, part, torch.compile(getattr(network, part), dynamic=False, backend=backend))
+        for name in parts:
+            part = getattr(network, name, None)
+            if isinstance(part, nn.Module):
+                part.compile(dynamic=False, backend=backend)
+            elif part is not None:
+                setattr(network, name, torch.compile(part, dynamic=False, backend=backend))
 
 
 @contextmanager
-def quick_products() -> Iterator[None]:
-    """Float32 matrix products by oneDNN inside, where it is as exact as MKL: on some CPUs it is twice as fast."""
+def quick_products(device: torch.device = CPU) -> Iterator[None]:
+    """Float32 matrix products by oneDNN inside, where it is as exact as MKL: on some CPUs it is twice as fast.
+
+    For work on another device nothing changes: PyTorch refuses to be asked for its precision where this one is set.
+    """
+    if device.type != "cpu" or not _onednn_is_exact():
+        yield
+        return
     products: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = products.fp32_precision
-    products.fp32_precision = "bf16" if _onednn_is_exact() else before
+    products.fp32_precision = "bf16"
     try:
         yield
     finally:

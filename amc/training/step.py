@@ -14,7 +14,7 @@ from amc.data.conditions import Batch
 from amc.models.appearance_discriminator import AppearanceDiscriminator
 from amc.models.generator import Generator, Sharing
 from amc.models.motion_discriminator import MotionDiscriminator
-from amc.models.perceptual import distance, gram
+from amc.models.perceptual import distance_to, gram
 from amc.training.critics import AppearanceCritic, MotionCritic
 from amc.training.graph import CudaRecorder, GraphedStep
 from amc.training.machine import compile_networks, quick_products
@@ -107,7 +107,7 @@ class AMCStep:
         return self._update(batch, step)
 
     def _update(self, batch: Batch, step: int | Tensor) -> Losses:
-        with quick_products():
+        with quick_products(self.device):
             return self._algorithm_1(batch, step)
 
     def _algorithm_1(self, batch: Batch, step: int | Tensor) -> Losses:
@@ -228,12 +228,12 @@ class AMCStep:
         total = maps["real"][0].new_zeros(())
         for j in range(self.config.readings.gram_layers):  # R2
             real = gram(maps["real"][j], kind)
-            closer = distance(real, gram(maps["matched"][j], kind))
+            closer = distance_to(real, maps["matched"][j], kind)
             losses[f"distance/{name}_{j + 1}"] = closer.detach().mean()
             if self.terms.gram:
                 total = total + self.weights["gram"] * closer.mean()
             if name in self.margins:
-                farther = distance(real, gram(maps[name][j], kind))
+                farther = distance_to(real, maps[name][j], kind)
                 hinge = ranking(closer, farther, self.margins[name])
                 losses[f"loss/rank_{name}_{j + 1}"] = hinge.detach()
                 total = total + self.weights["rank"] * hinge

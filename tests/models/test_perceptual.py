@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from amc.models.perceptual import distance, gram
+from amc.models.perceptual import distance, distance_to, gram
 
 
 def video(*frames: list[list[float]]) -> Tensor:
@@ -85,3 +86,27 @@ def test_laws(shape: tuple[int, int, int, int, int], seed: int) -> None:
     torch.testing.assert_close(gram(3 * x), 9 * spatial)
     torch.testing.assert_close(distance(spatial, gram(y)), distance(gram(y), spatial))
     assert distance(spatial, gram(x.clone())).max() == 0
+
+
+@pytest.mark.parametrize("kind", ["spatial", "channel"])
+def test_distance_to_is_the_distance(kind: Literal["spatial", "channel"]) -> None:
+    torch.manual_seed(0)
+    fixed, x = torch.randn(2, 3, 2, 2, 3, dtype=torch.float64), torch.randn(2, 3, 2, 2, 3, dtype=torch.float64)
+    for maps in (x, fixed):
+        maps.requires_grad_()
+    weight = torch.tensor([0.5, -2.0], dtype=torch.float64)
+    mine, theirs = distance_to(gram(fixed, kind), x, kind), distance(gram(fixed, kind), gram(x, kind))
+    torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-14)
+    slopes = (torch.autograd.grad((d * weight).sum(), (x, fixed)) for d in (mine, theirs))
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-14)
+    assert torch.autograd.gradcheck(lambda a, b: distance_to(gram(a, kind), b, kind), (fixed, x))
+
+
+def test_distance_to_itself_is_zero_with_no_slope() -> None:
+    x = torch.tensor([[[[[2.0]]]]], dtype=torch.float64, requires_grad=True)
+    d = distance_to(gram(x.detach()), x)
+    d.sum().backward()
+    assert d.tolist() == [0.0]
+    assert x.grad is not None
+    assert x.grad.tolist() == [[[[[0.0]]]]]

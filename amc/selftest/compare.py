@@ -1,0 +1,128 @@
+"""Losses and gradients of two training steps, and how far apart they are."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from amc.data.conditions import Batch
+from amc.selftest.reference import Step
+from amc.training.machine import quick_products
+
+AT_STEP = 7  # of the run, for the smoothing of labels
+_LONG = 10.0  # seconds of measuring that are enough
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a step makes of a batch, its weights unmoved.
+
+    Attributes:
+        videos: by row of Table 1.
+        terms: every loss term, and both players' totals.
+        gradients: of every parameter, by network, zero where nothing reached it; each of its own player's loss.
+    """
+
+    videos: dict[str, Tensor]
+    terms: dict[str, float]
+    gradients: dict[str, dict[str, Tensor]]
+
+
+def losses_and_gradients(step: Step, batch: Batch) -> Found:
+    """Both players' losses on one batch, and what they send to the parameters."""
+    with quick_products(batch.clip.device):
+        videos = step.generate(batch)
+        total_d, terms_d = step.discriminator_loss(batch, videos, AT_STEP)
+        slopes = _slopes(step, total_d) if len(step.networks) > 1 else {}
+        total_g, terms_g = step.generator_loss(batch, videos)
+        slopes |= {"generator": _slopes(step, total_g)["generator"]}
+    terms = terms_d | terms_g | {"total/discriminator": total_d, "total/generator": total_g}
+    return Found(
+        {name: video.detach() for name, video in videos.items()},
+        {name: float(value.detach()) for name, value in terms.items()},
+        slopes,
+    )
+
+
+def _slopes(step: Step, total: Tensor) -> dict[str, dict[str, Tensor]]:
+    for network in step.networks.values():
+        network.zero_grad(set_to_none=True)
+    total.backward()
+    return {name: _gradients(network) for name, network in step.networks.items()}
+
+
+def _gradients(network: nn.Module) -> dict[str, Tensor]:
+    return {
+        name: torch.zeros_like(p) if p.grad is None else p.grad.detach().clone()
+        for name, p in network.named_parameters()
+    }
+
+
+def apart(expected: Mapping[str, Tensor], actual: Mapping[str, Tensor]) -> float:
+    """Largest difference of tensors of one name, in units of the largest value expected; inf where one is no number."""
+    scale = max(float(value.abs().max()) for value in expected.values())
+    found = [float((value - actual[name]).abs().max()) for name, value in expected.items()]
+    return max(found) / scale if all(map(math.isfinite, found)) else math.inf
+
+
+def terms_apart(expected: Mapping[str, float], actual: Mapping[str, float]) -> tuple[float, str]:
+    """The largest relative difference of a term that is expected, and its name; inf where one is no number.
+
+    A ranking hinge is a small difference of two distances: its error is in units of the distance, where that is larger.
+    """
+    found: dict[str, float] = {}
+    for name, value in expected.items():
+        size = abs(value)
+        if name.startswith("loss/rank_"):
+            size = max(size, abs(expected.get(name.replace("loss/rank_", "distance/"), 0.0)))
+        difference = abs(actual[name] - value) / max(size, 1e-12)
+        found[name] = difference if math.isfinite(difference) else math.inf
+    worst = max(found, key=lambda name: found[name])
+    return found[worst], worst
+
+
+def turned(expected: Mapping[str, Tensor], actual: Mapping[str, Tensor]) -> float:
+    """1 - the cosine of the angle between two networks' gradients, all parameters in one vector; inf if no number."""
+    a = torch.cat([value.flatten() for value in expected.values()]).double()
+    b = torch.cat([actual[name].flatten() for name in expected]).double()
+    cosine = float(a @ b / (a.norm() * b.norm()))
+    return 1 - cosine if math.isfinite(cosine) else math.inf
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """No TF32 inside, which would round the factors of CUDA's float32 convolutions to ten bits."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def step_seconds(step: Callable[[Batch, int], object], batch: Batch, *, warm: int = 1, most: int = 5) -> float:
+    """Median seconds of a training step after `warm` of them; of fewer than `most` steps where they take long."""
+    device = batch.clip.device
+    taken: list[float] = []
+    for at in range(warm):
+        step(batch, at)
+    while len(taken) < most and sum(taken) < _LONG:
+        wait(device)
+        started = time.perf_counter()
+        step(batch, warm + len(taken))
+        wait(device)
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)

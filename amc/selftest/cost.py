@@ -1,0 +1,64 @@
+"""What a training step costs here, as the preset has it on this device: seconds, arithmetic, memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import torch
+
+from amc.describe import training_step_macs
+from amc.selftest import memory
+from amc.selftest.compare import step_seconds
+from amc.selftest.reference import ROOT
+from amc.selftest.row import Row, skipped
+from amc.selftest.setting import Setting
+from amc.training.graph import WARM_UP
+from amc.training.step import AMCStep
+
+
+def rows(setting: Setting) -> list[Row]:
+    """Seconds and multiply-accumulates a second of a step, and its peak memory."""
+    config, device = setting.config, setting.device
+    step = AMCStep(config, device)
+    batch = setting.batch(config, 0)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    # Past compilation and recording.
+    seconds = step_seconds(step, batch, warm=WARM_UP + 1 if step.machine.graphed else 1)
+    macs = training_step_macs(config)
+    facts = step.machine.facts()
+    how = ", ".join([str(facts["precision"]), *(name for name in ("compiled", "graphed") if facts[name])])
+    return [
+        Row(
+            "cost: time",
+            f"{config.preset}, {config.training.batch} clips a step, {how}",
+            f"{seconds:.3f} s a step",
+            "ok",
+            {"seconds": seconds, "clips": float(config.training.batch)},
+        ),
+        Row(
+            "cost: arithmetic",
+            f"{macs / 1e9:,.2f} billion multiply-accumulates a step",
+            f"{macs / seconds / 1e9:,.1f} billion a second",
+            "ok",
+            {"macs": float(macs), "macs_per_second": macs / seconds},
+        ),
+        _memory(setting),
+    ]
+
+
+def _memory(setting: Setting) -> Row:
+    check = "cost: peak memory"
+    if setting.device.type == "cuda":
+        peak, what = torch.cuda.max_memory_allocated(setting.device), "allocated on the device"
+    elif not memory.available():
+        return skipped(check, "this system does not tell a process its peak")
+    else:
+        config = setting.config
+        command = [sys.executable, "-m", memory.__name__, config.preset, str(torch.get_num_threads())]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            return Row(check, (done.stderr.strip().splitlines() or ["no output"])[-1], "", "FAILED")
+        peak, what = int(done.stdout), "what two steps add to a process"
+    return Row(check, what, f"{peak / 2**20:,.0f} MiB", "ok", {"bytes": float(peak)})

@@ -1,0 +1,47 @@
+"""The graphed path against the eager one: the same losses, through the real steps, the recording and its replays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from amc.config import Config
+from amc.data.conditions import Batch
+from amc.selftest.compare import exact_products, step_seconds, terms_apart
+from amc.selftest.rerun import RerunRecorder
+from amc.selftest.row import ONLY_CUDA, Row, at_most, skipped
+from amc.selftest.setting import Setting
+from amc.training.graph import WARM_UP, GraphedStep, Losses
+
+REPLAYS = 3
+# Of a loss term. With the recorder that reruns there is nothing but the smoothing of labels, a tensor, to round
+# differently; kernels of CUDA add up in any order, and Adam magnifies it.
+LOGIC, CAPTURED = 1e-5, 1e-3
+
+
+def rows(setting: Setting) -> list[Row]:
+    """The logic around a graph, on any device; capture and replay, on CUDA."""
+    small, config = setting.small(), setting.config
+    worst, _ = _compared(setting, small, GraphedStep(setting.step(small)._update, RerunRecorder()))
+    found = [at_most("graphed: logic", f"small, {WARM_UP} real steps and {REPLAYS} reruns", worst, LOGIC)]
+    if setting.device.type != "cuda":
+        return [*found, skipped("graphed: capture and replay", ONLY_CUDA)]
+    worst, seconds = _compared(setting, config, setting.step(config, graph="on"))
+    result = f"{config.preset}; a step {seconds[0]:.3f} s eager, {seconds[1]:.3f} s graphed"
+    row = at_most(
+        "graphed: capture and replay", result, worst, CAPTURED, eager_seconds=seconds[0], graphed_seconds=seconds[1]
+    )
+    return [*found, row]
+
+
+def _compared(
+    setting: Setting, config: Config, graphed: Callable[[Batch, int], Losses]
+) -> tuple[float, tuple[float, float]]:
+    """Largest difference of a loss term over all steps; seconds of a step, eager and graphed."""
+    eager = setting.step(config)
+    worst = 0.0
+    with exact_products():
+        for at in range(WARM_UP + REPLAYS):
+            batch = setting.batch(config, at)
+            expected, actual = ({n: float(v) for n, v in step(batch, at).items()} for step in (eager, graphed))
+            worst = max(worst, terms_apart(expected, actual)[0])
+        return worst, (step_seconds(eager, batch), step_seconds(graphed, batch))
