@@ -78,7 +78,7 @@ class _DistanceTo(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, omega: Tensor, reference: Tensor, size: int) -> Tensor:
         difference = (omega @ omega.mT).div_(size).sub_(reference)  # as in `gram`: equal maps have no distance at all
-        norm = torch.linalg.vector_norm(difference, dim=(1, 2))
+        norm: Tensor = torch.linalg.vector_norm(difference, dim=(1, 2))
         ctx.save_for_backward(omega, difference, norm)
         ctx.size = size
         return norm
