@@ -20,8 +20,6 @@ from amc.evaluation.pictures import Row, pages, written
 def mp4(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
     """Writes a film of the pages that `amc.evaluation.pictures.gif` shows, once from the first to the last.
 
-    The same clips give the same bytes with the same build of PyAV.
-
     Args:
         rows: captions and clips, as for `strip`.
         path: the file to write; it appears when it is complete.
@@ -55,7 +53,7 @@ def _encoded(frames: Sequence[NDArray[np.uint8]], fps: float, encoder: str) -> b
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"  # the one that every player knows
         context = stream.codec_context
-        context.thread_count = 1  # the bytes depend on the number of threads
+        context.thread_count = 1  # films are small: more would only start and stop
         # Said outright, since players guess the colours of a film from its size.
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
