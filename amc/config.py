@@ -181,6 +181,9 @@ class MachineConfig:
     compile: Literal["auto", "on", "off"] = "off"  # auto: on CUDA
     graph: Literal["auto", "on", "off"] = "off"  # CUDA graphs; auto: on CUDA
 
+    def __post_init__(self) -> None:
+        _check_choices(self)
+
 
 @dataclass(frozen=True)
 class SplitConfig:

@@ -27,6 +27,7 @@ import torch  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from amc.config import Config, configure  # noqa: E402
+from amc.selftest.memory import added_by  # noqa: E402
 from amc.training.machine import keep_memory, quick_products, resolve  # noqa: E402
 from amc.training.step import AMCStep  # noqa: E402
 from tests.literal.examples import random_batch  # noqa: E402
@@ -125,17 +126,7 @@ def peak_bytes(config: Config, side: str) -> int:
     """Peak resident memory that two steps add to this process, which has done nothing else."""
     step = SIDES[side](config)
     batch = random_batch(config, config.training.batch, dtype=torch.float32)
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far, and any inherited from the parent
-    before = _status("VmRSS")
-    for at in range(2):
-        step(batch, at)
-    return _status("VmHWM") - before
-
-
-def _status(name: str) -> int:
-    """A figure of this process in bytes, as Linux counts it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+    return added_by(lambda at: step(batch, at))
 
 
 def memory_of(side: str, arguments: list[str]) -> int:

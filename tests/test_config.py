@@ -45,6 +45,7 @@ def test_a_stored_configuration_without_a_group_has_its_defaults() -> None:
         ("readings.gram", "both", "setting 'gram' is 'both': choose one of spatial, channel"),
         ("readings.bn_rows", "per row", "choose one of mixed, per_row"),
         ("readings.velocity_reduction", "max", "choose one of mean, sum"),
+        ("machine.precision", "half", "choose one of auto, fp32, bf16"),
         ("split.rule", "luck", "setting 'rule' is 'luck': choose one of subject, random"),
         ("readings.gram_layers", 0, "setting 'gram_layers' is 0: it must be at least 1 and at most 2"),
         ("readings.gram_layers", 3, "at least 1 and at most 2"),
