@@ -14,16 +14,18 @@ from amc.command import Parser, run
 from amc.config import Config, from_dict
 from amc.data.chosen import choose
 from amc.errors import UserError
+from amc.evaluation.judges import place
 from amc.training.finished import JUDGE
 from amc.training.finished import classifier as motion_classifier
 from analysis.ablation_table import ablation_table, markdown, write_tables
 from analysis.records import Records, StudyRow
 from analysis.states import TRIAL
 from tuning import options
+from tuning.planning.dry_run import show_forecast
 from tuning.pruners import pruner
 from tuning.sources import SEEDS, Listed, Proposal, best, of_role
 from tuning.study import Study, checked_name, run_study, sigterm_as_interrupt
-from tuning.tracking_store import ui_command
+from tuning.tracking.store import ui_command
 
 SEEDS_DEFAULT = 3
 
@@ -35,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def ablate() -> int:
         args = parser.parse_args(argv)
         study = prepared_study(args)
+        if args.dry_run:
+            return show_forecast(study, as_json=args.json)
         ending = run_study(study)
         with Records(study.record or study.folder / "record.db") as records:
             content = ablation_table(records, study.row.name)
@@ -77,6 +81,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
         checked_name(args.study)
     if args.dataset is None and args.data is None:
         args.dataset = "natops"
+    until = options.checked_end(args)
     preset = options.preset_of(args)
     wanted, devices = options.checked_resources(args)
     tracking, record = options.checked_tracking(args.tracking_uri), options.checked_record(args.record)
@@ -85,6 +90,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
     base = prepared.config if found is None else _checked(found, prepared.config, args.from_study)
     print(prepared.source.announcement, file=sys.stderr)
     classifier = motion_classifier(prepared.config, prepared.data, JUDGE)
+    wanted = options.fitted_resources(args, wanted, devices, base, prepared)
     row = StudyRow(
         name=args.study or options.default_study(base, "table4"),
         uid="",
@@ -94,7 +100,12 @@ def prepared_study(args: argparse.Namespace) -> Study:
         dataset=options.described(prepared, classifier),
         config=base.to_dict(),
         space={},
-        settings={"seeds": args.seeds, "arms": [_described(arm) for arm in arms], "from_study": args.from_study},
+        settings={
+            "seeds": args.seeds,
+            "arms": [_described(arm) for arm in arms],
+            "from_study": args.from_study,
+            **options.resource_settings(wanted),
+        },
         versions=options.versions(),
         created=0.0,
     )
@@ -107,6 +118,10 @@ def prepared_study(args: argparse.Namespace) -> Study:
         devices=devices,
         record=record,
         tracking=tracking,
+        joined=args.address is not None,
+        files=("data",),
+        cached=[place(classifier.key)],
+        until=until,
         settings={
             "data": str(prepared.source.path.absolute()),
             "classifier_seed": JUDGE,

@@ -11,8 +11,9 @@ import torch
 
 from amc.config import PRESETS
 from amc.errors import UserError
+from amc.stop_signals import INTERRUPTED
 
-WRONG_USE, NO_SUCCESS, INTERRUPTED = 2, 3, 130  # exit codes
+WRONG_USE, NO_SUCCESS = 2, 3  # exit codes, beside INTERRUPTED
 
 
 class Parser(argparse.ArgumentParser):

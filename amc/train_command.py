@@ -20,6 +20,7 @@ from amc.errors import UserError
 from amc.from_study import Found, find
 from amc.out_folder import check_out_folder
 from amc.progress import console
+from amc.stop_signals import INTERRUPTED, StopSignals
 from amc.training.checkpoint import FILE
 from amc.training.finished import JUDGE, SECOND, accuracies, classifier, table
 from amc.training.loop import Diverged, Run, train
@@ -52,16 +53,19 @@ def run(args: argparse.Namespace) -> int:
     config, data = _configured(args, found)
     judge, second = (classifier(config, data, seed) for seed in (JUDGE, SECOND))
     try:
-        with console("training", "step") as progress:
+        with console("training", "step") as progress, StopSignals() as stop:
 
             def report(step: int, metrics: Mapping[str, float]) -> bool:
                 progress(step, config.training.steps, f"validation accuracy {metrics['val/accuracy']:.1%}")
                 return True
 
-            result = train(config, data, judge, directory=args.out, report=report)
+            result = train(config, data, judge, directory=args.out, report=report, pausing=stop)
     except Diverged as error:
         print(f"error: training diverged, {error}: try another seed or lower learning rates", file=sys.stderr)
         return NO_SUCCESS
+    if result.paused:
+        print(f"interrupted at step {result.steps}: the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
     started = time.perf_counter()
     finished = Run(config, data)
     finished.load(args.out / FILE)

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import quoted_name
 
 from amc.errors import UserError
+from analysis.database import MISSING_DRIVER, first_line, server_engine, with_driver, without_password
+from analysis.record_migrations import migrate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # a new one is a row of `analysis.record_migrations.MIGRATIONS`, and the tables below
 WRITES = "amc_writes"  # execution option of a connection that is going to write
+
+VALUES = quoted_name("values", True)  # a word of SQL: not every database takes it as a name unquoted
 
 metadata = sa.MetaData()
 
@@ -32,6 +37,7 @@ study_table = sa.Table(
     sa.Column("settings", sa.Text, nullable=False),
     sa.Column("versions", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
+    sa.Column("goal", sa.Text, nullable=False),  # JSON: objectives and constraints, `tuning.goal`
 )
 
 trial_table = sa.Table(
@@ -58,6 +64,11 @@ trial_table = sa.Table(
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("started", sa.Float),  # the running attempt, or the last one
     sa.Column("ended", sa.Float),
+    sa.Column(
+        VALUES, sa.Text, nullable=False, default="{}"
+    ),  # JSON: every objective at the last report, in their order
+    sa.Column("violation", sa.Float),  # of the constraints at the last report, 0 if all hold; null without any
+    sa.Column("alone", sa.Boolean, nullable=False, default=False),  # ran out of memory: next on a device of its own
     sa.UniqueConstraint("study", "role", "number"),
 )
 
@@ -72,6 +83,8 @@ point_table = sa.Table(
     sa.Column("timestamp", sa.BigInteger, nullable=False),  # milliseconds; the tracker's too, so nothing counts twice
     sa.Column("value", sa.Float),  # the objective: the one metric that is read again at every decision
     sa.Column("metrics", sa.Text, nullable=False),  # JSON
+    sa.Column(VALUES, sa.Text, nullable=False, default="{}"),  # as a trial's
+    sa.Column("violation", sa.Float),
     sa.UniqueConstraint("study", "key", "step"),
     sa.ForeignKeyConstraint(["study", "key"], ["trial.study", "trial.key"], ondelete="CASCADE"),
 )
@@ -89,22 +102,42 @@ projection_table = sa.Table(
     sa.Column("status", sa.String(20), nullable=False, default=""),  # the last one written there
 )
 
+imported_table = sa.Table(
+    "imported",  # ended trials of another study that this one learns from
+    metadata,
+    sa.Column("study", sa.String(200), sa.ForeignKey("study.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("source", sa.String(200), primary_key=True),  # the other study's name
+    sa.Column("key", sa.String(100), primary_key=True),  # of the trial there
+    sa.Column("source_uid", sa.String(32), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("preset", sa.String(40), nullable=False),
+    sa.Column("dataset", sa.Text, nullable=False),  # JSON: as the other study's
+    sa.Column("config", sa.Text, nullable=False),  # JSON: the complete configuration
+    sa.Column("budget", sa.Integer, nullable=False),
+    sa.Column("curve", sa.Text, nullable=False),  # JSON: [step, metrics] of every report
+)
+
 
 def database_url(address: str | Path) -> sa.URL:
     """`address` as SQLAlchemy has it; a path stands for a SQLite file.
 
     Raises:
-        UserError: neither a path nor the address of a database.
+        UserError: neither a path nor the address of a SQLite or PostgreSQL database.
     """
     text = str(address)
     if "://" not in text:
         return sa.URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
     try:
-        return sa.make_url(text)
-    except sa.exc.ArgumentError as error:
+        url = sa.make_url(with_driver(text))
+    except (sa.exc.ArgumentError, ValueError):  # also of a port that is no number
+        url = None
+    if url is None or url.get_backend_name() not in ("sqlite", "postgresql"):
         raise UserError(
-            f"{text!r} is no database address: give a file, or such as postgresql://user@host/name"
-        ) from error
+            f"{without_password(text)!r} is no address of a study record: "
+            "give a SQLite file, or such as postgresql://user@host:5432/name"
+        )
+    return url
 
 
 def connect(address: sa.URL) -> sa.Engine:
@@ -115,10 +148,10 @@ def connect(address: sa.URL) -> sa.Engine:
     """
     try:
         if address.get_backend_name() != "sqlite":
-            return sa.create_engine(address, pool_pre_ping=True)
-        engine = sa.create_engine(address, connect_args={"timeout": 30})
-    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise UserError(f"cannot talk to a {address.get_backend_name()} database: {error}") from error
+            return server_engine(address)
+    except ModuleNotFoundError as error:
+        raise UserError(MISSING_DRIVER) from error
+    engine = sa.create_engine(address, connect_args={"timeout": 30})
 
     def prepare(connection: Any, _: object) -> None:
         # The driver's own notion of when a transaction begins leaves out CREATE TABLE; ours leaves out nothing.
@@ -148,13 +181,33 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def check_schema(engine: sa.Engine, address: sa.URL) -> None:
-    """Holds a record against this program's schema.
+def filled(address: sa.URL) -> bool:
+    """Whether there is a database with tables at all, whosesoever.
 
     Raises:
-        UserError: no database, another one's tables, or another schema version.
+        UserError: it can't be read.
     """
-    shown = address.render_as_string(hide_password=True)
+    path = sqlite_path(address)
+    if path is not None and not path.is_file():
+        return False
+    engine = connect(address)
+    try:
+        return bool(sa.inspect(engine).get_table_names())
+    except sa.exc.DBAPIError as error:
+        shown = without_password(address)
+        raise UserError(f"cannot read the study record {shown}: {first_line(error.orig or error)}") from error
+    finally:
+        engine.dispose()
+
+
+def check_schema(engine: sa.Engine, address: sa.URL) -> None:
+    """Holds a record against this program's schema; one of an earlier version is brought up to it.
+
+    Raises:
+        UserError: no database, another one's tables, a version that this program does not know, or an earlier one
+            that can't be written.
+    """
+    shown = without_password(address)
     try:
         tables = sa.inspect(engine).get_table_names()
         if schema_table.name not in tables:
@@ -162,13 +215,28 @@ def check_schema(engine: sa.Engine, address: sa.URL) -> None:
         with engine.connect() as connection:
             version = connection.execute(sa.select(schema_table.c.version)).scalar()
     except sa.exc.DBAPIError as error:
-        raise UserError(f"cannot read the study record {shown}: {error.orig}") from error
+        raise UserError(f"cannot read the study record {shown}: {first_line(error.orig or error)}") from error
+    if version is not None and 1 <= version < SCHEMA_VERSION:
+        version = _migrated(engine, shown, version)
     if version != SCHEMA_VERSION:
-        age = "a newer" if version is not None and version > SCHEMA_VERSION else "an older"
+        age = "a newer" if version is not None and version > SCHEMA_VERSION else "an unknown"
         raise UserError(
             f"the study record {shown} is of {age} schema ({version}; this program knows {SCHEMA_VERSION}): "
             "open it with the program's version that made it, or start a study with another --study or --record"
         )
+
+
+def _migrated(engine: sa.Engine, shown: str, version: int) -> int | None:
+    try:
+        with writing(engine) as connection:
+            # Somebody else may have been here first: whoever gets the row's lock looks again.
+            found = connection.execute(sa.select(schema_table.c.version).with_for_update()).scalar()
+            return found if found is None else migrate(connection, found)
+    except sa.exc.DBAPIError as error:
+        raise UserError(
+            f"the study record {shown} is of schema {version} and must become {SCHEMA_VERSION} before it is used, "
+            f"which failed ({first_line(error.orig or error)}): open it once as a user who may write it, or use a copy"
+        ) from error
 
 
 def sqlite_path(address: sa.URL) -> Path | None:

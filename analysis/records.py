@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any, Self
 import sqlalchemy as sa
 
 from amc.errors import UserError
+from analysis.database import answered, without_password
 from analysis.record_schema import (
+    VALUES,
     check_schema,
     connect,
     database_url,
+    imported_table,
     point_table,
     sqlite_path,
     study_table,
@@ -38,6 +41,8 @@ class StudyRow:
     Attributes:
         dataset: name, origin, fingerprint, clips, split (rule, seed and sizes), reduction, chance, real accuracies.
         settings: how it was asked for: sampler, pruner, workers, ...
+        goal: what trials are judged by: names of `objectives`, the first of which is a trial's value, and
+            `constraints` such as "time/step_seconds <= 0.5".
     """
 
     name: str
@@ -51,6 +56,7 @@ class StudyRow:
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     created: float
+    goal: Mapping[str, Any] = field(default_factory=lambda: {"objectives": ["accuracy"], "constraints": []})
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,9 @@ class TrialRow:
     created: float = 0.0
     started: float | None = None
     ended: float | None = None
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    violation: float | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,12 +101,50 @@ class Point:
     metrics: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Score:
+    """How a trial stands at a step.
+
+    Attributes:
+        values: every objective in the study's order, larger is better; NaN where it was not measured.
+        violation: of the study's constraints, 0 if all hold.
+    """
+
+    values: tuple[float, ...]
+    violation: float = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether every objective was measured."""
+        return not any(map(math.isnan, self.values))
+
+
+@dataclass(frozen=True)
+class ImportedRow:
+    """An ended trial of another study; the columns' comments in `imported_table` say what each field is."""
+
+    study: str
+    source: str
+    key: str
+    source_uid: str
+    number: int
+    state: str
+    preset: str
+    dataset: Mapping[str, Any]
+    config: Mapping[str, Any]
+    budget: int
+    curve: Mapping[int, Mapping[str, float]]  # {step: metrics}
+
+
 class Records:
     """Reads a record. Use as a context manager, or `close` it.
 
     Raises:
-        UserError: on opening: there is none, it is something else, or it is of another schema version.
+        UserError: on opening: there is none, it is something else, or it is of another schema version; later: the
+            database does not answer.
     """
+
+    patience = 0.0
 
     def __init__(self, address: str | Path) -> None:
         self.address = database_url(address)
@@ -121,12 +168,14 @@ class Records:
         """Gives the database back."""
         self.engine.dispose()
 
+    @answered
     def studies(self) -> list[StudyRow]:
         """All studies, the oldest first."""
         with self.engine.connect() as connection:
             rows = connection.execute(sa.select(study_table).order_by(study_table.c.created)).mappings()
             return [_study(row) for row in rows]
 
+    @answered
     def study(self, name: str) -> StudyRow:
         """The study called `name`.
 
@@ -136,9 +185,10 @@ class Records:
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(study_table).where(study_table.c.name == name)).mappings().first()
         if row is None:
-            raise UserError(f"no study {name!r} in {self.address.render_as_string(hide_password=True)}")
+            raise UserError(f"no study {name!r} in {without_password(self.address)}")
         return _study(row)
 
+    @answered
     def trials(self, study: str, role: str | None = None) -> list[TrialRow]:
         """The trials of a study by role and number, or those of one role."""
         table = trial_table
@@ -148,6 +198,7 @@ class Records:
         with self.engine.connect() as connection:
             return [_trial(row) for row in connection.execute(query).mappings()]
 
+    @answered
     def trial(self, study: str, key: str) -> TrialRow:
         """One trial.
 
@@ -162,6 +213,7 @@ class Records:
             raise UserError(f"study {study!r} has no {table.name} {key!r}: it has {', '.join(known) or 'none'}")
         return _trial(row)
 
+    @answered
     def points(self, study: str, key: str | None = None, *, after: int = 0) -> list[Point]:
         """Reports in the order of arrival: of one trial or of all, those with a larger id than `after`."""
         table = point_table
@@ -171,6 +223,7 @@ class Records:
         with self.engine.connect() as connection:
             return [_point(row) for row in connection.execute(query).mappings()]
 
+    @answered
     def curves(self, study: str, metric: str | None = None) -> dict[str, dict[int, float]]:
         """{trial key: {step: value}} of one metric, by default the objective; steps ascending, maybe none."""
         curves: dict[str, dict[int, float]] = {trial.key: {} for trial in self.trials(study)}
@@ -186,17 +239,53 @@ class Records:
                 curves[point.key][point.step] = point.metrics[metric]
         return curves
 
+    @answered
+    def judged(self, study: str, key: str | None = None) -> dict[str, dict[int, Score]]:
+        """{trial key: {step: how it stood}} by the study's goal, of all trials or one; steps ascending, maybe none."""
+        keys = [trial.key for trial in self.trials(study)] if key is None else [key]
+        scores: dict[str, dict[int, Score]] = {one: {} for one in keys}
+        table = point_table
+        columns = (table.c.key, table.c.step, table.c.value, table.c[VALUES], table.c.violation)
+        query = sa.select(*columns).where(table.c.study == study).order_by(table.c.step)
+        if key is not None:
+            query = query.where(table.c.key == key)
+        with self.engine.connect() as connection:
+            for key, step, value, values, violation in connection.execute(query):
+                scores[key][step] = scored(value, json.loads(values), violation)
+        return scores
+
+    @answered
+    def imported(self, study: str) -> list[ImportedRow]:
+        """The trials of other studies that this one learns from, by source and number."""
+        table = imported_table
+        query = sa.select(table).where(table.c.study == study).order_by(table.c.source, table.c.number, table.c.key)
+        with self.engine.connect() as connection:
+            return [_imported(row) for row in connection.execute(query).mappings()]
+
     def frame(self, study: str) -> pd.DataFrame:
-        """A row a trial, a column a field; parameters as `params.NAME`, final scores as `scores.NAME`."""
+        """A row a trial, a column a field; the dictionaries' entries as such as `params.NAME`."""
         import pandas as pd  # slow to import, and rarely wanted
 
         rows = []
         for trial in self.trials(study):
-            row = {name: value for name, value in vars(trial).items() if name not in ("params", "config", "scores")}
+            dicts = ("params", "config", "scores", "values")
+            row = {name: value for name, value in vars(trial).items() if name not in dicts}
             row |= {f"params.{name}": value for name, value in trial.params.items()}
             row |= {f"scores.{name}": value for name, value in trial.scores.items()}
+            row |= {f"values.{name}": value for name, value in trial.values.items()}
             rows.append(row)
         return pd.DataFrame(rows)
+
+
+def scored(value: float | None, values: Mapping[str, float | None], violation: float | None) -> Score:
+    """A score from the columns of a trial or a report; without `values` there is the one objective."""
+    found = tuple(values.values()) or (value,)
+    return Score(tuple(math.nan if number is None else number for number in found), violation or 0.0)
+
+
+def ordered_dumps(values: Mapping[str, float | None]) -> str:
+    """JSON for a column of objectives, whose order means something."""
+    return json.dumps(dict(values), allow_nan=False)
 
 
 def dumps(value: Any) -> str:
@@ -206,7 +295,11 @@ def dumps(value: Any) -> str:
 
 def metrics_from(text: str) -> dict[str, float]:
     """The numbers of a metrics column."""
-    return {name: float(value) for name, value in json.loads(text).items()}
+    return _numbers(json.loads(text))
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
 
 
 def _encode(value: Any) -> Any:
@@ -225,7 +318,7 @@ def _one(study: str, key: str) -> sa.Select[Any]:
 
 def _study(row: sa.RowMapping) -> StudyRow:
     values = dict(row)
-    for name in ("dataset", "config", "space", "settings", "versions"):
+    for name in ("dataset", "config", "space", "settings", "versions", "goal"):
         values[name] = json.loads(values[name])
     return StudyRow(**values)
 
@@ -233,8 +326,15 @@ def _study(row: sa.RowMapping) -> StudyRow:
 def _trial(row: sa.RowMapping) -> TrialRow:
     values = dict(row)
     values["params"], values["config"] = json.loads(values["params"]), json.loads(values["config"])
-    values["scores"] = metrics_from(values["scores"])
+    values["scores"], values["values"] = metrics_from(values["scores"]), json.loads(values["values"])
     return TrialRow(**values)
+
+
+def _imported(row: sa.RowMapping) -> ImportedRow:
+    values = dict(row)
+    values["config"], values["dataset"] = json.loads(values["config"]), json.loads(values["dataset"])
+    values["curve"] = {step: _numbers(metrics) for step, metrics in json.loads(values["curve"])}
+    return ImportedRow(**values)
 
 
 def _point(row: sa.RowMapping) -> Point:

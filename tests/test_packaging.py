@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analysis.database import MISSING_DRIVER
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -22,6 +24,14 @@ def test_conda_environment_has_the_same_list() -> None:
     assert pip == PROJECT["dependencies"]
     (python,) = (e for e in environment["dependencies"] if isinstance(e, str) and e.startswith("python="))
     assert python.removeprefix("python=") in ("3.11", "3.12", "3.13")
+
+
+def test_the_driver_for_a_database_server_is_an_extra_of_its_own_and_what_the_tests_have() -> None:
+    extras = PROJECT["optional-dependencies"]
+    (driver,) = extras["postgresql"]
+    assert driver in extras["dev"]
+    assert MISSING_DRIVER.endswith(f"pip install '{driver}'")
+    assert f"pip install '{driver}'" in (ROOT / "environment.yml").read_text()
 
 
 def test_supported_pythons() -> None:

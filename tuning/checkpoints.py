@@ -50,12 +50,21 @@ def kept(trials: Iterable[TrialRow], keep: int = KEEP) -> set[str]:
     """Keys of the trials whose checkpoints stay: those not ended, and the best `keep` that are complete."""
     trials = list(trials)
     complete = [t for t in trials if t.state == COMPLETE and t.role != CONFIRM and t.value is not None]
-    ranked = sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))
+    ranked = sorted(complete, key=_place)
     return {trial.key for trial in ranked[:keep]} | {trial.key for trial in trials if trial.state in OPEN}
 
 
+def _place(trial: TrialRow) -> tuple[float, float, list[float], int]:
+    # The order of `tuning.ranking.best`, which needs a database.
+    others = [-(value or 0.0) for value in trial.values.values()]
+    return trial.violation or 0.0, -(trial.value or 0.0), others, trial.number
+
+
 def tidy(folder: Path, trials: Sequence[TrialRow], keep: int = KEEP) -> None:
-    """Deletes what `kept` does not name, and all but the last attempt of what it does."""
+    """Deletes what `kept` does not name, and all but the last attempt of what it does.
+
+    Of a trial that has not ended the last one is the newest that left something: the next attempt begins from a copy.
+    """
     if not folder.is_dir():
         return
     stays = kept(trials, keep)
@@ -65,6 +74,15 @@ def tidy(folder: Path, trials: Sequence[TrialRow], keep: int = KEEP) -> None:
             shutil.rmtree(trial_folder, ignore_errors=True)
             continue
         last = attempts.get(trial_folder.name)
-        for attempt in trial_folder.iterdir() if last is not None else ():
-            if attempt.name != f"attempt-{last}":
-                shutil.rmtree(attempt, ignore_errors=True)
+        newest = last or max(
+            (_number(path) for path in trial_folder.glob("attempt-*") if any(path.glob("[!.]*"))), default=0
+        )
+        for path in trial_folder.iterdir():
+            # What is newer may still be copied, or is filled by a worker that is alive.
+            if _number(path) < newest or (last is not None and path.name != f"attempt-{last}"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _number(path: Path) -> int:
+    """Of an attempt's folder, or of the copy that is going to be one."""
+    return int("".join(filter(str.isdigit, path.name)) or 0)

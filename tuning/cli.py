@@ -11,17 +11,24 @@ from pathlib import Path
 from amc.command import Parser, run
 from amc.data.chosen import choose
 from amc.errors import UserError
-from amc.training.finished import JUDGE
+from amc.evaluation.judges import place
+from amc.training.finished import JUDGE, identity_classifier
 from amc.training.finished import classifier as motion_classifier
 from analysis.records import Records, StudyRow
 from tuning import options
+from tuning.constraints import constraint
+from tuning.goal import Goal
+from tuning.objectives import OBJECTIVES, objectives
+from tuning.planning.dry_run import show_forecast
+from tuning.planning.fitting import largest
 from tuning.pruners import PRUNERS, pruner
 from tuning.samplers import SAMPLERS, sampler
 from tuning.search_space import search_space
 from tuning.sources import Confirming, Sampled, Source
 from tuning.study import Ending, Study, checked_name, run_study, sigterm_as_interrupt
 from tuning.summary import confirmed, table
-from tuning.tracking_store import ui_command
+from tuning.tracking.store import ui_command
+from tuning.warm_start import find, past
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def search() -> int:
         args = parser.parse_args(argv)
         study = prepared_study(args)
+        if args.dry_run:
+            return show_forecast(study, as_json=args.json)
         ending = run_study(study)
         show(study, ending, as_json=args.json)
         return ending.code
@@ -46,6 +55,25 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--trials", type=int, metavar="N", help="how many in all; more than before adds (by preset)")
     search.add_argument("--confirm-seeds", type=int, metavar="N", help="runs of the best with fresh seeds (by preset)")
     search.add_argument("--space", type=Path, metavar="FILE", help="TOML or JSON that narrows or extends the space")
+    search.add_argument(
+        "--allow-space-change",
+        action="store_true",
+        help="go on with another space, base configuration, objectives or constraints than the study began with",
+    )
+    search.add_argument(
+        "--objectives",
+        default="accuracy",
+        metavar="NAMES",
+        help=f"what to maximise, the first decides the best: {','.join(OBJECTIVES)} (accuracy)",
+    )
+    search.add_argument(
+        "--constraint",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help="METRIC OPERATOR NUMBER, such as 'seconds_per_step <= 0.5'; may be repeated",
+    )
+    search.add_argument("--warm-start", metavar="STUDY", help="learn from the ended trials of another study")
     search.add_argument("--sampler", default="tpe", help=f"{', '.join(SAMPLERS)} (tpe)")
     search.add_argument("--pruner", default="halving", help=f"{', '.join(PRUNERS)} (halving)")
     return parser
@@ -72,6 +100,8 @@ def prepared_study(args: argparse.Namespace) -> Study:
         checked_name(args.study)
     if args.out.exists() and not args.out.is_dir():
         raise UserError(f"--out {args.out} is no folder")
+    until = options.checked_end(args)
+    goal = Goal(objectives(args.objectives), tuple(constraint(text) for text in args.constraint))
     preset = options.preset_of(args)
     wanted, devices = options.checked_resources(args)
     tracking, record = options.checked_tracking(args.tracking_uri), options.checked_record(args.record)
@@ -79,20 +109,22 @@ def prepared_study(args: argparse.Namespace) -> Study:
     space = search_space(prepared.config, args.space)
     chosen = sampler(args.sampler, space, args.seed)
     base = space.base
+    name = args.study or options.default_study(base, "search")
+    imported = find(args.warm_start, name, args.out, record, goal)
     print(prepared.source.announcement, file=sys.stderr)
+    identity = identity_classifier(prepared.config, prepared.data) if "appearance" in goal.measured else None
     classifier = motion_classifier(prepared.config, prepared.data, JUDGE)
+    wanted = options.fitted_resources(args, wanted, devices, largest(base, space.parameters), prepared)
     defaults = options.DEFAULTS[preset]
     trials = defaults.trials if args.trials is None else args.trials
     seeds = defaults.confirm_seeds if args.confirm_seeds is None else args.confirm_seeds
-    searching = Sampled(space, chosen, trials, args.seed)
-    sources: list[Source] = [searching, Confirming(searching, seeds, args.seed)]
     row = StudyRow(
-        name=args.study or options.default_study(base, "search"),
+        name=name,
         uid="",
         kind="search",
         preset=preset,
         seed=args.seed,
-        dataset=options.described(prepared, classifier),
+        dataset=options.described(prepared, classifier) | ({"identity": identity.about()} if identity else {}),
         config=base.to_dict(),
         space=space.to_dict(),
         settings={
@@ -100,13 +132,15 @@ def prepared_study(args: argparse.Namespace) -> Study:
             "confirm_seeds": seeds,
             "sampler": args.sampler,
             "pruner": args.pruner,
-            "workers": wanted.workers,
-            "cpus_per_trial": wanted.cpus,
-            "gpus_per_trial": wanted.gpus,
+            "warm_start": sorted({found.source for found in imported}),
+            **options.resource_settings(wanted),
         },
         versions=options.versions(),
         created=0.0,
+        goal=goal.to_dict(),
     )
+    searching = Sampled(space, chosen, trials, args.seed, past(imported, row, space, goal))
+    sources: list[Source] = [searching, Confirming(searching, seeds, args.seed)]
     return Study(
         row=row,
         sources=sources,
@@ -116,7 +150,13 @@ def prepared_study(args: argparse.Namespace) -> Study:
         devices=devices,
         record=record,
         tracking=tracking,
-        settings={"data": str(prepared.source.path.absolute()), "classifier_seed": JUDGE},
+        joined=args.address is not None,
+        files=("data",),
+        cached=[place(judge.key) for judge in (classifier, identity) if judge is not None],
+        until=until,
+        imported=imported,
+        allow_changes=args.allow_space_change,
+        settings={"data": str(prepared.source.path.absolute()), "classifier_seed": JUDGE, "objectives": goal.measured},
     )
 
 

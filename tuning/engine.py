@@ -1,7 +1,7 @@
 """The study engine: hands out trials, takes their reports, and decides; knows neither Ray nor MLflow.
 
-A runner (`tuning.local`, `tuning.ray_runner`) asks `next_job` whenever it has room, passes on what a job reports, and
-says how it ended. All state is in the record, so an engine that is made again after any interruption goes on.
+A runner (`tuning.local`, `tuning.on_ray.runner`) asks `next_job` whenever it has room, passes on what a job reports,
+and says how it ended. All state is in the record, so an engine that is made again after any interruption goes on.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from analysis.records import TrialRow
-from analysis.states import COMPLETE, ENDED, FAILED, OPEN, PRUNED, TRIAL, WAITING
+from analysis.states import COMPLETE, FAILED, OPEN, PRUNED, TRIAL, WAITING
 from tuning import checkpoints
+from tuning.goal import Goal
 from tuning.job import Job, Outcome
 from tuning.pruners import Pruner
 from tuning.record import Record
 from tuning.sources import Source, of_role
-
-OBJECTIVE = "val/accuracy"
+from tuning.standing import Standing
+from tuning.workers.failures import MEMORY, STORAGE
+from tuning.workers.halt import Halt
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Plan:
         folder: DIR/<study>.
         trainable: `package.module:function`.
         settings: for the trainable.
+        memory: bytes that a trial may take; None is no limit.
         prunes: roles whose trials may be stopped early.
     """
 
@@ -40,7 +43,8 @@ class Plan:
     folder: Path
     trainable: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    objective: str = OBJECTIVE
+    memory: int | None = None
+    goal: Goal = field(default_factory=Goal)
     prunes: frozenset[str] = frozenset({TRIAL})
 
 
@@ -58,27 +62,47 @@ class Watcher:
 
 
 class Engine:
-    """See the module's text. Methods are called by one thread."""
+    """See the module's text. Methods are called by one thread.
+
+    Attributes:
+        stopping: no new jobs are handed out.
+        trouble: why the study can't go on now, such as a full disk; empty where it can.
+    """
 
     def __init__(self, record: Record, plan: Plan, watchers: Sequence[Watcher] = ()) -> None:
         self.record, self.plan, self.watchers = record, plan, watchers
-        self.stopping = False  # set from outside: no new jobs
+        self.stopping = False
+        self.trouble = ""
+        self.halt = Halt(plan.folder / ".halt")
         record.adopt(plan.study)
+        self.standing = Standing(record, plan.study)
         self.tidy()
 
-    def next_job(self) -> Job | None:
-        """The next attempt to run, already RUNNING on record; None if there is none now."""
+    def next_trial(self) -> TrialRow | None:
+        """The trial whose turn it is; None if there is none now."""
         if self.stopping or not self.stocked():
             return None
         waiting = [trial for trial in self.trials() if trial.state == WAITING]
         # Interrupted trials first, and searching before confirming.
-        chosen = min(waiting, key=lambda trial: (trial.attempts == 0, trial.role != TRIAL, trial.number))
-        return self._job(self.record.begin(self.plan.study, chosen.key))
+        return min(waiting, key=lambda trial: (trial.attempts == 0, trial.role != TRIAL, trial.number))
+
+    def next_job(self) -> Job | None:
+        """The next attempt to run, already RUNNING on record; None if there is none now."""
+        trial = self.next_trial()
+        if trial is None:
+            return None
+        self.record.begin(self.plan.study, trial.key)
+        return self._job(self.standing.again(trial.key))
+
+    def pause(self) -> None:
+        """Hands out nothing more, and asks the trials that run to save and end for now."""
+        self.stopping = True
+        self.halt.ask()
 
     def began(self, job: Job) -> None:
         """Takes the beginning of a job: its process is up."""
         self.record.started(self.plan.study, job.key, job.attempt)
-        trial = self.record.trial(self.plan.study, job.key)
+        trial = self.standing.again(job.key)
         for watcher in self.watchers:
             watcher.began(trial)
 
@@ -87,9 +111,8 @@ class Engine:
         trials = self.trials()
         if any(trial.state == WAITING for trial in trials):
             return True
-        curves = self.record.curves(self.plan.study)
         for source in self.plan.sources:
-            proposal = source.propose(trials, curves)
+            proposal = source.propose(trials, self.standing.curves)
             if proposal is not None:
                 row = TrialRow(
                     study=self.plan.study,
@@ -104,6 +127,7 @@ class Engine:
                     budget=proposal.config.training.steps,
                 )
                 self.record.add_trial(row)
+                self.standing.again(row.key)
                 return True
         return False
 
@@ -117,16 +141,24 @@ class Engine:
     def report(self, job: Job, step: int, metrics: Mapping[str, float]) -> bool:
         """Takes a report; False means that the job shall stop: it is pruned, or no longer counts."""
         study, plan = self.plan.study, self.plan
-        if not self.record.report(study, job.key, job.attempt, step, metrics, objective=plan.objective):
+        goal = plan.goal
+        violation = goal.violation(metrics)
+        if not self.record.report(
+            study, job.key, job.attempt, step, metrics, objectives=goal.metrics, violation=violation
+        ):
             return False
-        trial = self.record.trial(study, job.key)
+        trial = self.standing.reported(job.key)
         for watcher in self.watchers:
             watcher.reported(trial, step, metrics)
+        missing = goal.missing(metrics)
+        if missing:
+            self._end(job, FAILED, Outcome(failure=missing))
+            return False
         # A continued trial sends its earlier reports again; they were judged when they first came.
         if step < trial.step or step >= job.budget or job.role not in plan.prunes:
             return True
         searched = of_role(self.trials(), job.role)
-        curves = self.record.curves(study)
+        curves = self.standing.scores
         numbers = {other.key: other.number for other in searched}
         if not plan.pruner.prune(job.key, step, {key: curves[key] for key in numbers}, numbers):
             return True
@@ -134,24 +166,45 @@ class Engine:
         return False
 
     def finish(self, job: Job, outcome: Outcome) -> None:
-        """Takes the end of a job that ended by itself."""
-        self._end(job, FAILED if outcome.failure else COMPLETE, outcome)
+        """Takes the end of a job that ended by itself.
 
-    def lost(self, job: Job, reason: str) -> None:
+        A full disk is no fault of the trial's: it waits, and the study can't go on. A trial that ran out of memory is
+        tried again once, alone on a whole device.
+        """
+        if outcome.cause == STORAGE:
+            self.trouble = self.trouble or outcome.failure
+        if outcome.paused or outcome.cause == STORAGE:
+            self.interrupt(job)
+        elif outcome.cause == MEMORY and not job.alone:
+            self._alone_next(job, outcome.failure)
+        else:
+            self._end(job, FAILED if outcome.failure else COMPLETE, outcome)
+
+    def lost(self, job: Job, reason: str, cause: str = "") -> None:
         """Takes the death of a worker: the trial waits for its next attempt, unless it keeps dying."""
-        before = self.record.trial(self.plan.study, job.key)
-        self.record.release(self.plan.study, job.key, job.attempt, reason, stalled=True)
+        if cause == MEMORY and job.alone:
+            self._end(job, FAILED, Outcome(failure=reason))
+        elif cause == MEMORY:
+            self._alone_next(job, reason)
+        else:
+            before = self.standing.rows[job.key]
+            self.record.release(self.plan.study, job.key, job.attempt, reason, stalled=True)
+            self._told_end(before)
+
+    def _alone_next(self, job: Job, reason: str) -> None:
+        before = self.standing.rows[job.key]
+        self.record.release(self.plan.study, job.key, job.attempt, reason, alone=True)
         self._told_end(before)
 
     def interrupt(self, job: Job) -> None:
         """Gives a job back because the study is being stopped."""
-        before = self.record.trial(self.plan.study, job.key)
+        before = self.standing.rows[job.key]
         self.record.release(self.plan.study, job.key, job.attempt, "interrupted")
         self._told_end(before)
 
     def trials(self) -> list[TrialRow]:
         """All trials of the study."""
-        return self.record.trials(self.plan.study)
+        return self.standing.trials()
 
     def planned(self) -> int:
         """How many trials the study will have, as far as is known."""
@@ -159,7 +212,7 @@ class Engine:
         return sum(source.planned(trials) for source in self.plan.sources)
 
     def _end(self, job: Job, state: str, outcome: Outcome) -> None:
-        before = self.record.trial(self.plan.study, job.key)
+        before = self.standing.rows[job.key]
         self.record.finish(
             self.plan.study,
             job.key,
@@ -172,11 +225,10 @@ class Engine:
         self._told_end(before)
 
     def _told_end(self, before: TrialRow) -> None:
-        after = self.record.trial(self.plan.study, before.key)
+        after = self.standing.again(before.key)
         if after.state == before.state:
             return
-        if after.state in ENDED:
-            self.tidy()
+        self.tidy()
         for watcher in self.watchers:
             watcher.ended(after)
 
@@ -200,4 +252,8 @@ class Engine:
             samples=str(folder / "samples" / trial.key),
             log=str(folder / "logs" / f"{trial.key}.log"),
             settings=self.plan.settings,
+            memory=None if trial.alone else self.plan.memory,
+            alone=trial.alone,
+            halt=str(self.halt.path),
+            driver=self.halt.token,
         )

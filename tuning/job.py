@@ -6,10 +6,19 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-Report = Callable[[int, Mapping[str, float]], bool]
-"""`report(step, metrics)` tells the study how the trial stands; False means: stop now, this trial is not worth more."""
+
+class Report(Protocol):
+    """A trial's way to its study."""
+
+    def __call__(self, step: int, metrics: Mapping[str, float], /) -> bool:
+        """Tells how the trial stands; False means: stop now, this trial is not worth more."""
+        ...
+
+    def pausing(self) -> bool:
+        """Whether the trial shall save a checkpoint and end for now; cheap enough to be asked before every step."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -22,6 +31,9 @@ class Job:
         directory: of this attempt's checkpoints.
         samples: where pictures are kept that outlive the checkpoints.
         settings: what the trainable needs besides the configuration, such as where the data are.
+        memory: bytes that it may take; None is no limit.
+        alone: it has its device to itself, since it ran out of memory beside others.
+        halt, driver: the file in which the driver with this token asks trials to pause (`tuning.workers.halt`).
     """
 
     study: str
@@ -37,6 +49,10 @@ class Job:
     samples: str
     log: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    memory: int | None = None
+    alone: bool = False
+    halt: str = ""
+    driver: str = ""
 
     def dumps(self) -> str:
         """As one line of JSON."""
@@ -56,11 +72,15 @@ class Outcome:
         value: the objective, where the trial ran to its end.
         scores: measured once at the end, such as accuracy on the test split.
         failure: why it failed; empty if it did not.
+        cause: of the failure, if it is not the trial's own (`tuning.workers.failures`).
+        paused: it saved a checkpoint and goes on from there in its next attempt.
     """
 
     value: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
+    cause: str = ""
+    paused: bool = False
 
 
 Trainable = Callable[[Job, Report, Path], Outcome]

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from tuning.engine import Engine
-from tuning.trial_server import run
+from tuning.job import Job
+from tuning.workers.trial_server import run
 
 
-def run_here(engine: Engine) -> None:
-    """Runs jobs until the engine has no more."""
-    while (job := engine.next_job()) is not None:
-        running = job
-        engine.began(running)
-
-        def report(step: int, metrics: Mapping[str, float]) -> bool:
-            return engine.report(running, step, metrics)  # noqa: B023  # called before the next round only
-
+def run_here(engine: Engine, *, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Runs jobs until the engine has no more, or `stopping` says so: then the trial that runs is paused."""
+    while not engine.stopping and (job := engine.next_job()) is not None:
+        engine.began(job)
         try:
-            outcome = run(running, report)
+            outcome = run(job, _Reports(engine, job, stopping))
         except KeyboardInterrupt:
-            engine.interrupt(running)
+            engine.interrupt(job)
             raise
-        engine.finish(running, outcome)
+        engine.finish(job, outcome)
+        engine.stopping = stopping()
+
+
+@dataclass(frozen=True)
+class _Reports:
+    engine: Engine
+    job: Job
+    stopping: Callable[[], bool]
+
+    def __call__(self, step: int, metrics: Mapping[str, float], /) -> bool:
+        return self.engine.report(self.job, step, metrics)
+
+    def pausing(self) -> bool:
+        return self.stopping()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import shutil
 from collections import Counter
@@ -13,13 +12,16 @@ from typing import Any
 
 from amc.command import Parser, run
 from amc.errors import UserError
+from analysis.record_schema import sqlite_path
 from analysis.records import Records, StudyRow
 from analysis.states import STATES, TRIAL
-from tuning.lock import driving
+from tuning.lock import driving, holder, record_lock
 from tuning.record import Record
+from tuning.server_lock import server_holder
 from tuning.sources import best, of_role
 from tuning.summary import confirmed, summary, table
-from tuning.tracking_store import artifact_folder, open_store
+from tuning.tracking.model_registry import forget
+from tuning.tracking.store import answering, artifact_folder, open_store
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,10 +61,10 @@ def _status(args: argparse.Namespace) -> int:
             print(json.dumps(summary(records, args.study), indent=2))
             return 0
         print(table(records, args.study))
-        line = confirmed(records, args.study)
+        now, line = running(records, args.study, args.out), confirmed(records, args.study)
         if line:
             print(line)
-    print("it is running now" if running(args.out / args.study) else "it is not running")
+    print("it is running now" if now else "it is not running")
     return 0
 
 
@@ -71,7 +73,7 @@ def _delete(args: argparse.Namespace) -> int:
     with Records(address) as records:
         records.study(args.study)
     with driving(folder / ".lock", args.study):
-        with Record(address) as record:
+        with Record(address) as record, record.driving(args.study):
             targets = _forget_runs(record, args.study, args.out)
             record.delete_study(args.study)
         for place in (folder, artifact_folder(args.out.absolute(), args.study)):
@@ -82,13 +84,19 @@ def _delete(args: argparse.Namespace) -> int:
 
 
 def _forget_runs(record: Record, study: str, runs: Path) -> int:
-    """Marks the study's MLflow runs as deleted (`mlflow gc` frees their space)."""
+    """Removes the study's registered model and marks its runs as deleted (`mlflow gc` frees their space).
+
+    Raises:
+        UserError: the store does not answer; nothing of the study is gone from here then.
+    """
     count = 0
     for target in record.targets(study):
         client = open_store(target, runs.absolute())
-        for projected in record.projected(study, target).values():
-            client.delete_run(projected.run_id)
-            count += 1
+        with answering(target):
+            forget(client, record.study(study))
+            for projected in record.projected(study, target).values():
+                client.delete_run(projected.run_id)
+                count += 1
     return count
 
 
@@ -111,7 +119,7 @@ def _row(records: Records, study: StudyRow, out: Path) -> dict[str, Any]:
         "preset": study.preset,
         "states": {state: counts[state] for state in STATES},
         "best": None if chosen is None else chosen.value,
-        "running": running(out / study.name),
+        "running": running(records, study.name, out),
     }
 
 
@@ -125,14 +133,8 @@ def _line(row: dict[str, Any]) -> str:
     return f"{row['study']}: {'; '.join(parts)}"
 
 
-def running(folder: Path) -> bool:
-    """Whether a living process of this machine drives the study in `folder`."""
-    path = folder / ".lock"
-    if not path.is_file():
-        return False
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+def running(records: Records, study: str, out: Path) -> bool:
+    """Whether a living process drives the study: its folder is held, or its record, from wherever that is used."""
+    path = sqlite_path(records.address)
+    place = server_holder(records.engine, study) if path is None else holder(record_lock(path, study))
+    return (holder(out / study / ".lock") or place) is not None

@@ -7,6 +7,8 @@ import importlib.metadata
 import platform
 import re
 import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,14 @@ from amc.config import Config
 from amc.data.chosen import Chosen
 from amc.errors import UserError
 from amc.evaluation.classifier import TrainedClassifier
+from amc.training.finished import JUDGE
 from analysis.record_schema import connect, database_url
-from tuning.ray_runner import Resources, resources
+from tuning.duration import duration
+from tuning.machine_facts import machine_facts
+from tuning.on_ray.nodes import on_nodes
+from tuning.on_ray.session import join
+from tuning.planning.fitting import Asked, fitted
+from tuning.resources import Resources, cores, resources
 
 _PACKAGES = {"amc": "amc-gan", **{name: name for name in ("torch", "ray", "optuna", "mlflow", "numpy")}}
 
@@ -54,20 +62,66 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--record", metavar="URL", help="SQLAlchemy address of the record (DIR/STUDY/record.db)")
     study.add_argument("--tracking-uri", metavar="URI", help="MLflow's address (sqlite file DIR/mlflow.db)")
     study.add_argument("--json", action="store_true", help="print the summary as JSON, all else to standard error")
+    study.add_argument("--time-budget", metavar="TIME", help="such as 30m or 2h: then it stops, and can go on later")
+    study.add_argument("--dry-run", action="store_true", help="say what it would take and where it goes; start nothing")
     room = parser.add_argument_group("resources")
-    room.add_argument("--workers", type=int, metavar="N", help="trials at once (as many as there is room for)")
-    room.add_argument("--cpus-per-trial", type=int, metavar="N", help="CPU cores of a trial (1)")
-    room.add_argument("--gpus-per-trial", type=float, metavar="F", help="GPUs of a trial (1 where there are any)")
+    room.add_argument("--address", metavar="ADDR", help="of a Ray cluster to join: auto, or its head's host:port")
+    room.add_argument("--workers", type=int, metavar="N", help="trials at once (as many as cores and memory allow)")
+    room.add_argument("--cpus-per-trial", type=int, metavar="N", help="CPU cores of a trial (1; an even share)")
+    room.add_argument("--gpus-per-trial", type=float, metavar="F", help="GPUs of a trial (as small a share as it fits)")
 
 
 def checked_resources(args: argparse.Namespace) -> tuple[Resources, int]:
-    """Resources for trials, and the number of GPUs of this machine.
+    """Resources for trials, and the number of GPUs of this machine; with --address it joins that cluster.
 
     Raises:
-        UserError: more than the machine has.
+        UserError: no such cluster, or more than it, or this machine, has.
     """
     devices = torch.cuda.device_count()
+    if args.address is not None:
+        return on_nodes(args.workers, args.cpus_per_trial, args.gpus_per_trial, join(args.address)), devices
     return resources(args.workers, args.cpus_per_trial, args.gpus_per_trial, devices=devices), devices
+
+
+def fitted_resources(
+    args: argparse.Namespace, wanted: Resources, devices: int, config: Config, prepared: Chosen
+) -> Resources:
+    """Resources with what the user left open chosen by measured memory, which is said in a line; a cluster's as given.
+
+    Args:
+        config: the largest that trials may have.
+
+    Raises:
+        UserError: not even one trial fits.
+    """
+    if args.address is not None:
+        return wanted
+    asked = Asked(*(value is not None for value in (args.workers, args.cpus_per_trial, args.gpus_per_trial)))
+    settings = {"data": str(prepared.source.path.absolute()), "classifier_seed": JUDGE}
+    fingerprint = prepared.data.clips.info.fingerprint
+    packing = fitted(wanted, asked, config=config, fingerprint=fingerprint, settings=settings, devices=devices)
+    if packing.line:
+        print(packing.line, file=sys.stderr)
+    return packing.resources
+
+
+def resource_settings(wanted: Resources) -> dict[str, Any]:
+    """What the record says of the resources, by which later forecasts tell whether they may go by it."""
+    return {
+        "workers": wanted.workers,
+        "cpus_per_trial": wanted.cpus,
+        "gpus_per_trial": wanted.gpus,
+        "machine": machine_facts(wanted.gpus) | {"cores": cores()},
+    }
+
+
+def checked_end(args: argparse.Namespace) -> float | None:
+    """The `time.monotonic()` by which --time-budget wants the study to have ended; None without.
+
+    Raises:
+        UserError: it is no duration.
+    """
+    return None if args.time_budget is None else time.monotonic() + duration(args.time_budget)
 
 
 def checked_record(address: str | None) -> str | None:

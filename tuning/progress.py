@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from analysis.records import TrialRow
 from analysis.states import COMPLETE, ENDED
-from tuning.engine import OBJECTIVE, Watcher
+from tuning.engine import Watcher
+from tuning.objectives import ACCURACY, TITLES
 
 
 class Progress(Watcher):
@@ -40,10 +41,10 @@ class Progress(Watcher):
 
     def reported(self, trial: TrialRow, step: int, metrics: Mapping[str, float]) -> None:
         """See `Watcher`."""
-        value = metrics.get(OBJECTIVE)
-        if value is not None and value == value:
+        value = trial.value if step == trial.step else None  # else an earlier report was sent again
+        if value is not None:
             if self.best is None and self.bar is None:
-                self._line(f"{trial.key} at step {step}/{trial.budget}: first validation accuracy {100 * value:.1f}%")
+                self._line(f"{trial.key} at step {step}/{trial.budget}: first {_shown(trial)}")
             self.best = value if self.best is None else max(self.best, value)
         self._move()
 
@@ -52,7 +53,7 @@ class Progress(Watcher):
         self._move()
         if trial.state not in ENDED:
             return
-        value = "" if trial.value is None else f", validation accuracy {100 * trial.value:.1f}%"
+        value = "" if trial.value is None else f", {_shown(trial)}"
         at = "" if trial.state == COMPLETE else f" at step {trial.step}/{trial.budget}"
         reason = f" ({trial.reason})" if trial.reason else ""
         self._line(f"{trial.key} {trial.state}{at}{value}, {trial.seconds:.0f} s{reason}{self._left()}")
@@ -108,3 +109,10 @@ class Progress(Watcher):
             self.bar.set_postfix_str(f"best {100 * self.best:.1f}%", refresh=False)
         self.bar.update(max(0, self._done() - self.bar.n))
         self.bar.refresh()
+
+
+def _shown(trial: TrialRow) -> str:
+    """Every objective of a scored trial, such as "validation accuracy 12.5%"."""
+    values = trial.values or {ACCURACY.metric: trial.value}
+    shown = [f"{TITLES.get(name, name)} {100 * value:.1f}%" for name, value in values.items() if value is not None]
+    return ", ".join(shown) + (" (against a constraint)" if trial.violation else "")

@@ -7,10 +7,12 @@ of the attempt: a worker that was given up on may go on for seconds, and what it
 
 from __future__ import annotations
 
+import itertools
+import math
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,22 +21,28 @@ from typing import Any
 import sqlalchemy as sa
 
 from amc.errors import UserError
+from analysis.database import answered, first_line, without_password
 from analysis.record_schema import (
     SCHEMA_VERSION,
     connect,
     database_url,
+    imported_table,
     metadata,
     point_table,
     projection_table,
     schema_table,
+    sqlite_path,
     study_table,
     trial_table,
     writing,
 )
-from analysis.records import Records, StudyRow, TrialRow, dumps
+from analysis.records import ImportedRow, Records, StudyRow, TrialRow, dumps, metrics_from, ordered_dumps
 from analysis.states import ENDED, RUNNING, WAITING
+from tuning.lock import driving, record_lock
+from tuning.server_lock import give_back, locking_engine, making_tables
 
-MAX_STALLS = 3  # attempts lost one after the other, none of which reported anything new: the trial has failed
+PATIENCE = 60.0  # seconds for which a database server may be away: training goes on, reports wait
+MAX_STALLS = 5  # attempts lost one after the other, none of which reported anything new: the trial has failed
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,14 @@ class Projected:
     status: str = ""
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What of a trial changes when it begins and ends."""
+
+    state: str
+    started: bool
+
+
 class Record(Records):
     """A record that can be written, made on first use.
 
@@ -59,20 +75,42 @@ class Record(Records):
         self._turn = threading.RLock()
         _create(database_url(address))
         super().__init__(address)
+        self._writer = self.engine
+        # SQLite has waited for its lock already, and everything else that it says is for good.
+        self.patience = PATIENCE if sqlite_path(self.address) is None else 0.0
+
+    @contextmanager
+    def driving(self, study: str) -> Iterator[None]:
+        """Keeps every other driver of `study` away from this record for the block, whatever host or folder it is in.
+
+        Raises:
+            UserError: another living process drives it; on a server also at any later write, if this process had lost
+                its connection and another one took the study.
+        """
+        path = sqlite_path(self.address)
+        if path is not None:
+            with driving(record_lock(path, study), study):
+                yield
+            return
+        writer = locking_engine(self.address, study)
+        _take(self, writer)
+        self._writer = writer
+        try:
+            yield
+        finally:
+            self._writer = self.engine
+            give_back(writer)
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
-        try:
-            with self._turn, writing(self.engine) as connection:
-                yield connection
-        except sa.exc.OperationalError as error:
-            shown = self.address.render_as_string(hide_password=True)
-            raise UserError(f"cannot write the study record {shown}: {error.orig}") from error
+        with self._turn, writing(self._writer) as connection:
+            yield connection
 
+    @answered
     def create_study(self, study: StudyRow) -> StudyRow:
         """Writes `study` where its name is new; returns what the record then has under that name."""
         values = asdict(study)
-        for name in ("dataset", "config", "space", "settings", "versions"):
+        for name in ("dataset", "config", "space", "settings", "versions", "goal"):
             values[name] = dumps(values[name])
         values["uid"] = study.uid or uuid.uuid4().hex
         values["created"] = study.created or time.time()
@@ -82,24 +120,66 @@ class Record(Records):
                 connection.execute(sa.insert(study_table).values(values))
         return self.study(study.name)
 
+    @answered
     def update_study(self, name: str, **changes: Mapping[str, Any]) -> None:
         """Replaces JSON columns of a study, such as its settings."""
         with self._write() as connection:
             values = {column: dumps(value) for column, value in changes.items()}
             connection.execute(sa.update(study_table).where(study_table.c.name == name).values(values))
 
+    @answered
+    def change_study(
+        self,
+        name: str,
+        objectives: Sequence[str],
+        violation: Callable[[Mapping[str, float]], float | None],
+        **changes: Mapping[str, Any],
+    ) -> None:
+        """Replaces JSON columns of a study, and judges every report on record again by its new goal.
+
+        Args:
+            objectives: metrics.
+            violation: of the study's constraints, from a report's metrics.
+        """
+        with self._write() as connection:
+            columns = {column: dumps(value) for column, value in changes.items()}
+            connection.execute(sa.update(study_table).where(study_table.c.name == name).values(columns))
+            table = point_table
+            found = sa.select(table.c.id, table.c.key, table.c.metrics).where(table.c.study == name)
+            last: dict[str, dict[str, Any]] = {}
+            for ident, key, text in connection.execute(found.order_by(table.c.step)).all():
+                last[key] = _judged(metrics_from(text), objectives, violation)
+                connection.execute(sa.update(table).where(table.c.id == ident).values(last[key]))
+            for key, judged in last.items():
+                _update(connection, name, key, **judged)
+
+    @answered
+    def add_imported(self, rows: Sequence[ImportedRow]) -> None:
+        """Adds trials of other studies; of a study from which there are some already, nothing is added or changed."""
+        table = imported_table
+        with self._write() as connection:
+            known = {tuple(row) for row in connection.execute(sa.select(table.c.study, table.c.source).distinct())}
+            for row in rows:
+                if (row.study, row.source) not in known:
+                    values = asdict(row) | {"config": dumps(row.config), "dataset": dumps(row.dataset)}
+                    values["curve"] = dumps([[step, metrics] for step, metrics in row.curve.items()])
+                    connection.execute(sa.insert(table).values(values))
+
+    @answered
     def delete_study(self, name: str) -> None:
         """Removes a study with all that belongs to it."""
         with self._write() as connection:
-            for table in (projection_table, point_table, trial_table):
+            for table in (projection_table, point_table, trial_table, imported_table):
                 connection.execute(sa.delete(table).where(table.c.study == name))
             connection.execute(sa.delete(study_table).where(study_table.c.name == name))
 
+    @answered
     def add_trial(self, trial: TrialRow) -> TrialRow:
         """Adds a trial as WAITING; a key that is there already is left as it is, so adding twice adds once."""
         values = asdict(trial) | {"created": trial.created or time.time(), "state": WAITING}
         for name in ("params", "config", "scores"):
             values[name] = dumps(values[name])
+        values["values"] = ordered_dumps(trial.values)
         with self._write() as connection:
             if _row(connection, trial.study, trial.key) is None:
                 connection.execute(sa.insert(trial_table).values(values))
@@ -107,17 +187,22 @@ class Record(Records):
 
     def begin(self, study: str, key: str) -> TrialRow:
         """Starts the next attempt of a waiting trial; from now on nothing of earlier attempts counts."""
-        table = trial_table
-        with self._write() as connection:
-            changed = connection.execute(
-                sa.update(table)
-                .where(table.c.study == study, table.c.key == key, table.c.state == WAITING)
-                .values(state=RUNNING, attempts=table.c.attempts + 1, started=None, ended=None, reason="")
-            )
-            if changed.rowcount != 1:
-                raise ValueError(f"trial {key} is not waiting, it cannot begin")
+        self._begin(study, key, self.trial(study, key).attempts + 1, itertools.count())
         return self.trial(study, key)
 
+    @answered
+    def _begin(self, study: str, key: str, attempt: int, tries: Iterator[int]) -> None:
+        again = next(tries) > 0
+        with self._write() as connection:
+            row = _row(connection, study, key)
+            if row is None or (row["state"], row["attempts"]) != (WAITING, attempt - 1):
+                # The first try may have been committed before its connection broke: the attempt is begun, and once.
+                if again and row is not None and (row["state"], row["attempts"]) == (RUNNING, attempt):
+                    return
+                raise ValueError(f"trial {key} is not waiting, it cannot begin")
+            _update(connection, study, key, state=RUNNING, attempts=attempt, started=None, ended=None, reason="")
+
+    @answered
     def started(self, study: str, key: str, attempt: int) -> None:
         """Notes that an attempt's process is up: its seconds count from now."""
         with self._write() as connection:
@@ -125,6 +210,7 @@ class Record(Records):
             mine = (table.c.study == study, table.c.key == key, table.c.attempts == attempt, table.c.state == RUNNING)
             connection.execute(sa.update(table).where(*mine).values(started=time.time()))
 
+    @answered
     def report(
         self,
         study: str,
@@ -133,15 +219,21 @@ class Record(Records):
         step: int,
         metrics: Mapping[str, float],
         *,
-        objective: str = "val/accuracy",
+        objectives: Sequence[str] = ("val/accuracy",),
+        violation: float | None = None,
         timestamp: int | None = None,
     ) -> bool:
         """Takes a report; False if it belongs to an attempt that no longer counts.
 
         A step that is on record already keeps its first values: a continued trial sends them again. The trial's value
-        is the objective at its last step.
+        is the first objective at its last step.
+
+        Args:
+            objectives: metrics.
+            violation: of the study's constraints; None where it has none.
         """
         now = time.time()
+        judged = _judged(metrics, objectives, lambda _: violation)
         with self._write() as connection:
             row = _row(connection, study, key)
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
@@ -157,16 +249,17 @@ class Record(Records):
                     step=step,
                     attempt=attempt,
                     timestamp=round(now * 1000) if timestamp is None else timestamp,
-                    value=_number(metrics.get(objective)),
                     metrics=dumps({name: float(value) for name, value in metrics.items()}),
+                    **judged,
                 )
             )
             changes: dict[str, Any] = {"stalls": 0}
             if step > row["step"]:
-                changes |= {"step": step, "value": _number(metrics.get(objective))}
+                changes |= {"step": step, **judged}
             _update(connection, study, key, **changes)
         return True
 
+    @answered
     def finish(
         self,
         study: str,
@@ -185,21 +278,31 @@ class Record(Records):
         with self._write() as connection:
             row = _row(connection, study, key)
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
-                return False
-            changes: dict[str, Any] = {"state": state, "ended": now, "reason": reason, "seconds": _seconds(row, now)}
-            if value is not None:
+                # Carried out twice it ends the trial once.
+                return row is not None and (row["attempts"], row["state"]) == (attempt, state)
+            changes: dict[str, Any] = {
+                "state": state,
+                "ended": now,
+                "reason": _text(reason),
+                "seconds": _seconds(row, now),
+            }
+            if value is not None and not row["step"]:
                 changes["value"] = _number(value)
             if scores:
                 changes["scores"] = dumps(dict(scores))
             _update(connection, study, key, **changes)
         return True
 
-    def release(self, study: str, key: str, attempt: int, reason: str, *, stalled: bool = False) -> str:
+    @answered
+    def release(
+        self, study: str, key: str, attempt: int, reason: str, *, stalled: bool = False, alone: bool = False
+    ) -> str:
         """Gives up an attempt: the trial waits for its next one. Returns its state.
 
         Args:
             stalled: this attempt died by itself. After `MAX_STALLS` such attempts without any new report the trial
                 has failed; an interruption of the whole study never counts.
+            alone: it ran out of memory: the next attempt has a whole device to itself.
         """
         now = time.time()
         with self._write() as connection:
@@ -207,19 +310,21 @@ class Record(Records):
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
                 return "" if row is None else str(row["state"])
             stalls = row["stalls"] + stalled
-            changes: dict[str, Any] = {"state": WAITING, "reason": reason, "stalls": stalls}
+            changes: dict[str, Any] = {"state": WAITING, "reason": _text(reason), "stalls": stalls}
+            changes |= {"alone": True} if alone else {}
             if stalls >= MAX_STALLS:
                 changes |= {"state": "FAILED", "ended": now}
             _update(connection, study, key, seconds=_seconds(row, now), **changes)
             return str(changes["state"])
 
+    @answered
     def adopt(self, study: str) -> list[str]:
         """Makes every trial that an earlier driver left RUNNING wait for its next attempt; returns their keys."""
         adopted = []
         with self._write() as connection:
             table = trial_table
             running = sa.select(table).where(table.c.study == study, table.c.state == RUNNING)
-            for row in connection.execute(running).mappings().all():
+            for row in connection.execute(running.with_for_update()).mappings().all():
                 # When the attempt ended is not known: its last report is the last sign of life.
                 point = point_table
                 last = sa.select(sa.func.max(point.c.timestamp)).where(
@@ -232,6 +337,7 @@ class Record(Records):
                 adopted.append(row["key"])
         return adopted
 
+    @answered
     def targets(self, study: str) -> list[str]:
         """The stores that a study was copied to."""
         table = projection_table
@@ -239,6 +345,7 @@ class Record(Records):
             query = sa.select(table.c.target).where(table.c.study == study).distinct()
             return [row[0] for row in connection.execute(query)]
 
+    @answered
     def projected(self, study: str, target: str) -> dict[str, Projected]:
         """How far each trial was copied to the store at `target`, by key."""
         table = projection_table
@@ -249,35 +356,54 @@ class Record(Records):
                 for row in connection.execute(query).mappings()
             }
 
-    def project(self, study: str, target: str, key: str, state: Projected) -> None:
-        """Notes how far a trial has been copied to the store at `target`."""
+    @answered
+    def project(self, study: str, target: str, states: Mapping[str, Projected]) -> None:
+        """Notes how far trials have been copied to the store at `target`, by key."""
         table = projection_table
-        here = (table.c.study == study, table.c.target == target, table.c.key == key)
         with self._write() as connection:
-            if connection.execute(sa.update(table).where(*here).values(asdict(state))).rowcount == 0:
-                connection.execute(sa.insert(table).values(study=study, target=target, key=key, **asdict(state)))
-            if key:
-                _update(connection, study, key, mlflow_run_id=state.run_id)
+            for key, state in states.items():
+                here = (table.c.study == study, table.c.target == target, table.c.key == key)
+                if connection.execute(sa.update(table).where(*here).values(asdict(state))).rowcount == 0:
+                    connection.execute(sa.insert(table).values(study=study, target=target, key=key, **asdict(state)))
+                if key:
+                    _update(connection, study, key, mlflow_run_id=state.run_id)
+
+    @answered
+    def standing(self, study: str) -> dict[str, Standing]:
+        """How each trial stands, by key, in the order of `trials`: for who asks often, none of the JSON is read."""
+        table = trial_table
+        columns = (table.c.key, table.c.state, table.c.started)
+        query = sa.select(*columns).where(table.c.study == study).order_by(table.c.role.desc(), table.c.number)
+        with self.engine.connect() as connection:
+            return {key: Standing(state, started is not None) for key, state, started in connection.execute(query)}
 
 
 def _create(address: sa.URL) -> None:
-    shown = address.render_as_string(hide_password=True)
+    shown = without_password(address)
     engine = connect(address)
     try:
         if address.get_backend_name() == "sqlite" and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         with writing(engine) as connection:
+            making_tables(connection)
             if not sa.inspect(connection).get_table_names():
                 metadata.create_all(connection)
                 connection.execute(sa.insert(schema_table).values(version=SCHEMA_VERSION))
     except (sa.exc.DBAPIError, OSError) as error:
-        raise UserError(f"cannot make the study record {shown}: {getattr(error, 'orig', error)}") from error
+        raise UserError(f"cannot make the study record {shown}: {first_line(getattr(error, 'orig', error))}") from error
     finally:
         engine.dispose()
 
 
+@answered
+def _take(record: Record, writer: sa.Engine) -> None:
+    with writer.connect():
+        pass
+
+
 def _row(connection: sa.Connection, study: str, key: str) -> sa.RowMapping | None:
-    query = sa.select(trial_table).where(trial_table.c.study == study, trial_table.c.key == key)
+    # Databases other than SQLite would let another writer change it before this transaction does.
+    query = sa.select(trial_table).where(trial_table.c.study == study, trial_table.c.key == key).with_for_update()
     return connection.execute(query).mappings().first()
 
 
@@ -286,11 +412,25 @@ def _update(connection: sa.Connection, study: str, key: str, **changes: Any) -> 
     connection.execute(sa.update(table).where(table.c.study == study, table.c.key == key).values(changes))
 
 
+def _judged(
+    metrics: Mapping[str, float],
+    objectives: Sequence[str],
+    violation: Callable[[Mapping[str, float]], float | None],
+) -> dict[str, Any]:
+    values = {name: _number(metrics.get(name)) for name in objectives}
+    return {"value": values[objectives[0]], "values": ordered_dumps(values), "violation": violation(metrics)}
+
+
 def _seconds(row: sa.RowMapping, until: float) -> float:
     began = row["started"]
     return float(row["seconds"]) + (max(0.0, until - began) if began is not None else 0.0)
 
 
 def _number(value: float | None) -> float | None:
-    # A value that is no number ranks nowhere; databases don't agree on NaN.
-    return None if value is None or value != value else float(value)
+    # A value that is no number ranks nowhere; databases don't agree on NaN, and JSON has no infinity.
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _text(text: str) -> str:
+    """What any database takes: a message may have in it what a trial read from a broken file."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -6,14 +6,17 @@ A source looks at the record's trials only, so it needs no state: asked again af
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from amc.config import Config, from_dict
 from analysis.records import TrialRow
-from analysis.states import COMPLETE, CONFIRM, ENDED, TRIAL
+from analysis.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
+from tuning.ranking import best as best
 from tuning.samplers import History, Sampler
+from tuning.samplers.base import seen
 from tuning.space import Space
+from tuning.warm_start import Past
 
 # Training seeds of a study: trials from seed * SEEDS on, confirming runs from the second half on, so that no
 # confirming run repeats the seed of any trial that it could have been chosen by.
@@ -46,12 +49,18 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Sampled:
-    """`count` trials, each proposed by a sampler in view of those before it."""
+    """`count` trials, each proposed by a sampler in view of those before it.
+
+    Attributes:
+        past: what other studies found. The search begins with the best of that, and then with the data set's own
+            configuration, in place of its sampler's first proposals.
+    """
 
     space: Space
     sampler: Sampler
     count: int
     seed: int
+    past: Past = field(default_factory=Past)
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
         """See `Source`."""
@@ -59,7 +68,9 @@ class Sampled:
         number = len(mine)
         if number >= self.count:
             return None
-        params = self.sampler.propose(number, History(mine, curves))
+        known = [self._told(trial) for trial in mine]
+        history = History(known, {**self.past.curves, **curves}, self.past.trials)
+        params = self._first(number, history) or self.sampler.propose(number, history)
         if params is None:
             return None
         config = self.space.config(params, seed=self.seed * SEEDS + number)
@@ -68,6 +79,21 @@ class Sampled:
     def planned(self, trials: Sequence[TrialRow]) -> int:
         """See `Source`."""
         return max(self.count, len(of_role(trials, TRIAL)))
+
+    def _first(self, number: int, history: History) -> dict[str, Any] | None:
+        if self.past.start is None:
+            return None
+        first = [dict(self.past.start), self.space.default()]
+        unseen = [params for params in first if not seen(params, history)]
+        return unseen[0] if unseen and number < len(first) else None
+
+    def _told(self, trial: TrialRow) -> TrialRow:
+        """A trial that was complete at another budget, before the study was changed, as one that was stopped early."""
+        steps = "training.steps"
+        searched = any(row.name == steps for row in self.space.parameters)
+        if searched or trial.state != COMPLETE or trial.budget == self.space.base.training.steps:
+            return trial
+        return replace(trial, state=PRUNED)
 
 
 @dataclass(frozen=True)
@@ -124,12 +150,6 @@ class Confirming:
 def of_role(trials: Sequence[TrialRow], role: str) -> list[TrialRow]:
     """The trials of one role, by number."""
     return sorted((trial for trial in trials if trial.role == role), key=lambda trial: trial.number)
-
-
-def best(trials: Sequence[TrialRow]) -> TrialRow | None:
-    """The complete trial with the highest value, the earlier one of equals; None if none is complete."""
-    complete = [trial for trial in trials if trial.state == COMPLETE and trial.value is not None]
-    return max(complete, key=lambda trial: (trial.value, -trial.number), default=None)
 
 
 def confirming(trials: Sequence[TrialRow], key: str) -> list[TrialRow]:

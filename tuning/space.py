@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from amc.config import Config, with_overrides
@@ -44,6 +45,10 @@ class Parameter:
             return value if value in self.choices else self.choices[0]
         nearest = min(max(value, self.low), self.high)
         return round(nearest) if self.kind == "int" else float(nearest)
+
+    def inside(self, value: Any) -> bool:
+        """Whether a value is allowed."""
+        return bool(self.clip(value) == value)
 
     # Samplers work on the unit interval: it makes every kind a number, and carries a bool's prior.
 
@@ -96,13 +101,17 @@ class Space:
     parameters: tuple[Parameter, ...]
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def _base(self) -> Mapping[str, Any]:
+        return self.base.flat()
+
     def config(self, params: Mapping[str, Any], *, seed: int) -> Config:
         """The complete configuration of a trial."""
         return with_overrides(self.base, {**params, "seed": seed})
 
     def asked(self, values: Mapping[str, Any]) -> list[Parameter]:
         """The parameters that matter where the others have these values."""
-        current = self.base.flat()
+        current = dict(self._base)
         rows = []
         for parameter in self.parameters:
             if holds(parameter.when, current):
@@ -112,7 +121,11 @@ class Space:
 
     def default(self) -> dict[str, Any]:
         """The starting configuration's own values, each moved into its range where a space file excludes it."""
-        current, params = self.base.flat(), {}
+        return self.nearest(self._base)
+
+    def nearest(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters with the values of a configuration, given flat, each moved into its range."""
+        current, params = {**self._base, **values}, dict[str, Any]()
         for parameter in self.parameters:
             if holds(parameter.when, current):
                 current[parameter.name] = params[parameter.name] = parameter.clip(current[parameter.name])
@@ -120,7 +133,7 @@ class Space:
 
     def decode(self, units: Mapping[str, float]) -> dict[str, Any]:
         """Parameters from places in [0, 1]; those that are not asked are left out."""
-        current, params = self.base.flat(), {}
+        current, params = dict(self._base), dict[str, Any]()
         for parameter in self.parameters:
             if holds(parameter.when, current):
                 value = parameter.from_unit(units[parameter.name])

@@ -10,31 +10,41 @@ import re
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from amc.config import from_dict
+from amc.command import NO_SUCCESS
 from amc.errors import UserError
-from analysis.records import StudyRow
+from amc.stop_signals import INTERRUPTED, StopSignals
+from analysis.database import without_password
+from analysis.records import ImportedRow, StudyRow
 from analysis.states import COMPLETE
+from tuning.agreement import settle
 from tuning.engine import Engine, Plan
+from tuning.goal import Goal
 from tuning.lock import driving
+from tuning.machine_facts import machine_facts
+from tuning.on_ray import node_files
+from tuning.on_ray import session as ray_session
+from tuning.on_ray.runner import run_on_ray
 from tuning.progress import Progress
 from tuning.pruners import Pruner
-from tuning.ray_runner import Resources, local_ray, run_on_ray
 from tuning.record import Record
+from tuning.resources import Resources
 from tuning.sources import Source
-from tuning.summary import write_summary
-from tuning.tracking import Projection, Tracker
-from tuning.tracking_store import default_store
+from tuning.summary import summary, write_summary
+from tuning.tracking.projection import Projection
+from tuning.tracking.store import default_store
+from tuning.tracking.tracker import Tracker
 
-DONE, NO_SUCCESS, INTERRUPTED = 0, 3, 130  # exit codes
+DONE = 0  # exit code
 FLUSH_SECONDS = 60.0  # that a tracker which does not answer may hold up the end
-FLUSH_SECONDS_INTERRUPTED = 4.0
+LAST_SECONDS = 9.0  # from the signal to the end of an interrupted study
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,11 @@ class Study:
         record: the record's address; None is DIR/<study>/record.db.
         tracking: MLflow's address; None is DIR/mlflow.db.
         trainable, settings: what a worker calls, and with what.
+        joined: this process is connected to the Ray cluster that trials run on; else Ray is started for the study.
+        files, cached: settings that name a file, and files of the cache folder, that other nodes need.
+        until: `time.monotonic()` at which it shall have ended for now; None is never.
+        imported: what `tuning.warm_start` found; rows that are on record already are passed over.
+        allow_changes: another space, base configuration or goal than the recorded one takes its place.
     """
 
     row: StudyRow
@@ -59,6 +74,12 @@ class Study:
     tracking: str | None = None
     trainable: str = "tuning.trial:run"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    joined: bool = False
+    files: Sequence[str] = ()
+    cached: Sequence[Path] = ()
+    until: float | None = None
+    imported: Sequence[ImportedRow] = ()
+    allow_changes: bool = False
 
     @property
     def folder(self) -> Path:
@@ -90,8 +111,10 @@ def run_study(study: Study) -> Ending:
         with driving(study.folder / ".lock", study.row.name):
             record = Record(study.record or study.folder / "record.db")
             try:
-                _agree(record.create_study(study.row), study.row)
-                return _run(study, record)
+                with record.driving(study.row.name):
+                    row = settle(record, study.row, allow=study.allow_changes)
+                    record.add_imported(study.imported)
+                    return _run(replace(study, row=row), record)
             finally:
                 record.close()
     except UserError:
@@ -111,40 +134,97 @@ def _missing(folder: Path) -> list[Path]:
 def _run(study: Study, record: Record) -> Ending:
     name = study.row.name
     record.update_study(name, settings=study.row.settings)
-    plan = Plan(name, study.sources, study.pruner, study.folder, study.trainable, study.settings)
+    plan = Plan(
+        name,
+        study.sources,
+        study.pruner,
+        study.folder,
+        study.trainable,
+        study.settings,
+        study.resources.memory,
+        Goal.from_dict(study.row.goal),
+    )
     engine = Engine(record, plan)
-    projection = Projection(record, name, runs=study.runs, folder=study.folder, target=study.target)
+    # Trials on a cluster run on machines that this one knows nothing of.
+    facts = {} if study.joined else machine_facts(study.resources.gpus)
+    facts |= {f"version.{package}": version for package, version in study.row.versions.items()}
+    projection = Projection(record, name, runs=study.runs, folder=study.folder, target=study.target, facts=facts)
     tracker = Tracker(projection, _say)
-    signals = Signals()
+    stop = Stop(study.until)
     try:
         if not engine.finished:
-            _run_trials(study, engine, signals, tracker)
+            _run_trials(study, engine, stop, tracker)
     finally:
-        tracker.finish(_status(engine))
-        if tracker.ident is None:  # it has not been started
-            tracker.start()
-        engine.tidy()
-        content = write_summary(record, name, study.folder / "summary.json")
-        if not tracker.wait(FLUSH_SECONDS_INTERRUPTED if signals.came else FLUSH_SECONDS):
-            _say(f"MLflow at {study.target} has not got everything: the same command brings the rest")
-    content = write_summary(record, name, study.folder / "summary.json")  # now with the ids of MLflow's runs
-    if signals.came:
+        content = _close(study, engine, tracker, stop)
+    if engine.trouble:
+        raise UserError(
+            f"{engine.trouble}: the study stops here with nothing lost; make room, or mend what else is wrong, "
+            "and run the same command again"
+        )
+    if stop.signals.came:
         return Ending(INTERRUPTED, content)
+    if stop.late():
+        _say("the time budget is used up: the same command goes on where this one was")
     return Ending(DONE if _succeeded(engine) else NO_SUCCESS, content)
 
 
-def _run_trials(study: Study, engine: Engine, signals: Signals, tracker: Tracker) -> None:
+def _run_trials(study: Study, engine: Engine, stop: Stop, tracker: Tracker) -> None:
     progress = Progress(engine.trials, engine.planned)
     engine.watchers = [progress]
     module = study.trainable.split(":")[0]
     try:
-        with signals, local_ray(study.resources, devices=study.devices) as session:
-            signals.install()  # Ray has put its own in place
+        with stop.signals, ray_session.session(study.resources, devices=study.devices, joined=study.joined) as folder:
+            stop.signals.install()  # Ray has put its own in place
             tracker.start()  # not before: its imports would hold up the start of Ray
-            run_on_ray(engine, study.resources, [module], session / "tune", stopping=lambda: signals.came)
+            files = node_files.shared(study.settings, study.files, study.cached) if study.joined else []
+            run_on_ray(engine, study.resources, [module], folder / "tune", stopping=stop, files=files)
             tracker.finish(_status(engine))  # while Ray shuts down
     finally:
         progress.close()
+
+
+def _close(study: Study, engine: Engine, tracker: Tracker, stop: Stop) -> Mapping[str, Any]:
+    """Lets the tracker finish, and writes the summary; with a full disk, as much of it as there is room for."""
+    tracker.finish(_status(engine))
+    if tracker.ident is None:  # it has not been started
+        tracker.start()
+    engine.tidy()
+    path = study.folder / "summary.json"
+    with suppress(OSError):
+        write_summary(engine.record, study.row.name, path)
+    hurry = stop.signals.came or bool(engine.trouble)
+    if not tracker.wait(max(1.0, LAST_SECONDS - stop.waited()) if hurry else FLUSH_SECONDS):
+        _say(f"MLflow at {without_password(study.target)} has not got everything: the same command brings the rest")
+    try:
+        return write_summary(engine.record, study.row.name, path)  # now with the ids of MLflow's runs
+    except OSError as error:
+        engine.trouble = engine.trouble or f"cannot write {path} ({error.strerror})"
+        return summary(engine.record, study.row.name)
+
+
+class Stop:
+    """Whether the study shall stop for now: a signal came, or its time is used up."""
+
+    def __init__(self, until: float | None) -> None:
+        self.until = until
+        self.since: float | None = None
+        # A handler may come in the middle of another line: it writes past Python's buffers.
+        line = b"stopping: the same command goes on where this one was\n"
+        self.signals = StopSignals(lambda: os.write(2, line))
+
+    def __call__(self) -> bool:
+        """The answer."""
+        if self.since is None and (self.signals.came or self.late()):
+            self.since = time.monotonic()
+        return self.since is not None
+
+    def late(self) -> bool:
+        """Whether the time is used up, but for what an orderly end takes."""
+        return self.until is not None and time.monotonic() > self.until - LAST_SECONDS
+
+    def waited(self) -> float:
+        """Seconds since the answer became yes."""
+        return 0.0 if self.since is None else time.monotonic() - self.since
 
 
 def _status(engine: Engine) -> str:
@@ -156,34 +236,6 @@ def _status(engine: Engine) -> str:
 
 def _succeeded(engine: Engine) -> bool:
     return any(trial.state == COMPLETE for trial in engine.trials())
-
-
-class Signals:
-    """Turns Ctrl-C and SIGTERM into a flag; the second one ends the process at once (the record can take it)."""
-
-    def __init__(self) -> None:
-        self.came = False
-        self.before: dict[int, Any] = {}
-
-    def __enter__(self) -> Signals:
-        self.before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        self.install()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def install(self) -> None:
-        """Puts the handlers in place."""
-        for number in self.before:
-            signal.signal(number, self._take)
-
-    def _take(self, number: int, frame: FrameType | None) -> None:
-        if self.came:
-            os._exit(INTERRUPTED)
-        self.came = True
-        _say("stopping: the same command goes on where this one was")
 
 
 @contextmanager
@@ -198,44 +250,6 @@ def sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-# What a study is about; the rest of its settings may change from one run of it to the next.
-_FIXED = ("kind", "preset", "seed", "config", "space")
-_FIXED_DATA = ("name", "origin", "fingerprint", "split")
-
-
-def _agree(known: StudyRow, wanted: StudyRow) -> None:
-    """Holds a study against the one on record.
-
-    Raises:
-        UserError: they differ; the message names what differs.
-    """
-    pairs = {name: (getattr(known, name), getattr(wanted, name)) for name in _FIXED}
-    # A study from before a setting existed ran with its default.
-    pairs["config"] = (from_dict(known.config).to_dict(), from_dict(wanted.config).to_dict())
-    pairs |= {f"data {name}": (known.dataset.get(name), wanted.dataset.get(name)) for name in _FIXED_DATA}
-    differences: list[str] = []
-    for name, (old, new) in pairs.items():
-        differences += _differences(name, _plain(old), _plain(new))
-    if differences:
-        shown = "; ".join(differences[:4]) + (f"; and {len(differences) - 4} more" if len(differences) > 4 else "")
-        raise UserError(f"study {wanted.name!r} is on record with other settings ({shown}): give another --study")
-
-
-def _differences(name: str, old: Any, new: Any) -> list[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        rows: list[str] = []
-        for key in sorted(set(old) | set(new)):
-            rows += _differences(f"{name}.{key}", old.get(key), new.get(key))
-        return rows
-    return [] if old == new else [f"{name} {old!r} there, {new!r} here"]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def checked_name(name: str) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.records import Records, StudyRow, TrialRow
+from analysis.records import ImportedRow, Records, StudyRow, TrialRow
 from analysis.states import COMPLETE, TRIAL
 from analysis.statistics import Estimate, mean_interval
-from tuning.samplers.base import History
-from tuning.sources import best, confirming, of_role
+from tuning.goal import Goal
+from tuning.objectives import ACCURACY, NAMES
+from tuning.ranking import best, pareto, ranked
+from tuning.sources import confirming, of_role
 
 ROWS = 20  # of the table on the screen
 TEST = "test/accuracy"
@@ -32,8 +35,12 @@ def summary(records: Records, study: str) -> dict[str, Any]:
         "seed": row.seed,
         "settings": dict(row.settings),
         "fixed": dict(row.space.get("fixed", {})),
+        "objectives": list(row.goal["objectives"]),
+        "constraints": list(row.goal["constraints"]),
+        "imported": _imported(records.imported(study)),
         "trials": [_trial(trial) for trial in searched],
         "best": None if chosen is None else _trial(chosen),
+        "pareto": [trial.key for trial in pareto(searched)],
         "confirm": None if chosen is None else _confirm(confirming(trials, chosen.key), chosen),
         "versions": dict(row.versions),
     }
@@ -50,23 +57,29 @@ def write_summary(records: Records, study: str, path: Path) -> dict[str, Any]:
 
 
 def table(records: Records, study: str) -> str:
-    """The ranked table with its caption; accuracies in percent."""
+    """The ranked table with its caption; objectives in percent."""
     row, trials = records.study(study), records.trials(study)
     searched = of_role(trials, TRIAL)
-    ranked = History(searched, {}).ranked()
-    ranked += [trial for trial in searched if trial not in ranked]
+    first = ranked(searched)
+    rows = first + [trial for trial in searched if trial not in first]
     base = _flat(row.config)
+    titles = " ".join(f"{name:>{_width(name)}}" for name in row.goal["objectives"])
     lines = [
         _caption(row),
-        f"{'':>3} {'trial':<10} {'accuracy':>8}  {'state':<8} {'steps':>6} {'time':>7}  changed from Table B",
+        f"{'':>3} {'trial':<10} {titles}  {'state':<8} {'steps':>6} {'time':>7}  changed from Table B",
     ]
-    for place, trial in enumerate(ranked[:ROWS], start=1):
-        value = "" if trial.value is None else f"{100 * trial.value:.1f}"
+    for place, trial in enumerate(rows[:ROWS], start=1):
+        values = _values(trial)
+        shown = " ".join(f"{_percent(values.get(name)):>{_width(name)}}" for name in row.goal["objectives"])
         note = trial.reason if trial.state == "FAILED" else _changes(trial.params, base)
-        columns = f"{place:>3} {trial.key:<10} {value:>8}  {trial.state:<8} {trial.step:>6} {_clock(trial.seconds):>7}"
+        note = f"violates a constraint; {note}" if trial.violation else note
+        columns = f"{place:>3} {trial.key:<10} {shown}  {trial.state:<8} {trial.step:>6} {_clock(trial.seconds):>7}"
         lines.append(f"{columns}  {note}".rstrip())
-    if len(ranked) > ROWS:
-        lines.append(f"    … and {len(ranked) - ROWS} more in summary.json")
+    if len(rows) > ROWS:
+        lines.append(f"    … and {len(rows) - ROWS} more in summary.json")
+    front = pareto(searched)
+    if len(row.goal["objectives"]) > 1 and front:
+        lines.append(f"dominated by none: {', '.join(trial.key for trial in front)}")
     return "\n".join(lines)
 
 
@@ -103,7 +116,8 @@ def _caption(row: StudyRow) -> str:
     data = row.dataset
     parts = [f"{row.name}: {data.get('name')}, origin={data.get('origin')}, preset {row.preset}"]
     if "chance" in data:
-        parts.append(f"validation accuracy in %, chance {100 * data['chance']:.1f}")
+        titles = ", ".join(objective.title for objective in Goal.from_dict(row.goal).objectives)
+        parts.append(f"{titles} in %, chance {100 * data['chance']:.1f}")
     if "real_accuracy" in data:
         real = data["real_accuracy"]
         parts.append(f"real clips {100 * real['validation']:.1f} (test {100 * real['test']:.1f})")
@@ -134,6 +148,8 @@ def _trial(trial: TrialRow) -> dict[str, Any]:
         "state": trial.state,
         "params": dict(trial.params),
         "value": trial.value,
+        "values": _values(trial),
+        "violation": trial.violation if trial.violation is None or math.isfinite(trial.violation) else "inf",
         "budget": trial.budget,
         "step": trial.step,
         "seed": trial.seed,
@@ -142,6 +158,25 @@ def _trial(trial: TrialRow) -> dict[str, Any]:
         "reason": trial.reason,
         "mlflow_run_id": trial.mlflow_run_id,
     }
+
+
+def _values(trial: TrialRow) -> dict[str, float | None]:
+    """Every objective at the last report, by its name on the command line."""
+    values = trial.values or {ACCURACY.metric: trial.value}
+    return {NAMES.get(metric, metric): value for metric, value in values.items()}
+
+
+def _imported(rows: Sequence[ImportedRow]) -> dict[str, int]:
+    """How many trials came from each other study."""
+    return dict(Counter(row.source for row in rows))
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def _width(name: str) -> int:
+    return max(8, len(name))
 
 
 def _confirm(runs: Sequence[TrialRow], chosen: TrialRow) -> dict[str, Any]:

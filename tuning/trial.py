@@ -1,6 +1,6 @@
 """The trial itself: one training run of AMC-GAN, from its job's configuration; what a worker calls.
 
-Data and classifier were prepared by the driver; here they are only loaded.
+Data and classifiers were prepared by the driver; here they are only loaded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import torch
 
 from amc.config import from_dict
 from amc.data.prepared import prepare
+from amc.evaluation import standalone
 from amc.evaluation.classifier import cached_classifier
+from amc.evaluation.identity import cached_identity_classifier, measure
+from amc.evaluation.standalone import save_velocities
 from amc.training.loop import score_test, train
 from analysis.states import CONFIRM
 from tuning.job import Job, Outcome, Report
@@ -32,20 +35,36 @@ def run(job: Job, report: Report, directory: Path) -> Outcome:
     config = from_dict(job.config)
     data = prepare(config, Path(job.settings["data"]))
     classifier = cached_classifier(data.clips, data.split, config, seed=int(job.settings["classifier_seed"]))
-    result = train(config, data, classifier, directory=directory, report=report)
-    _keep(directory / "samples", Path(job.samples))
+    wanted = "appearance" in job.settings.get("objectives", ())
+    kept = Path(job.samples)
+    # Not in `directory`: the checkpoints of a trial that was pruned are deleted while it makes its pictures.
+    made = kept.with_name(f".{kept.name}.{job.attempt}")
+    result = train(
+        config,
+        data,
+        classifier,
+        directory=directory,
+        report=report,
+        measures=[measure(cached_identity_classifier(config, data))] if wanted else [],
+        pausing=report.pausing,
+        samples=made,
+    )
+    if result.paused:
+        return Outcome(paused=True)
+    _keep(made, kept)
     if result.stopped:
         return Outcome()
+    save_velocities(directory / standalone.FILE, data)  # with them the checkpoint can do without the data
     tested = job.role == CONFIRM or job.settings.get("score_test", False)
     scores = score_test(config, data, classifier, directory) if tested else {}
     return Outcome(value=result.value, scores=scores)
 
 
 def _keep(made: Path, kept: Path) -> None:
-    """Moves pictures out of the checkpoint's folder, all at once: the tracker may look at any moment."""
+    """Puts pictures in their place, all at once: the tracker may look at any moment. Half-made ones go."""
     if not made.is_dir():
         return
-    partial = kept.with_name(f".{kept.name}.{os.getpid()}")
-    shutil.copytree(made, partial)
     shutil.rmtree(kept, ignore_errors=True)
-    partial.rename(kept)
+    made.rename(kept)
+    for left in kept.parent.glob(f".{kept.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)

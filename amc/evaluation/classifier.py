@@ -1,36 +1,28 @@
 """Training, keeping and asking the motion classifier that scores generated clips (section 4.1, appendix B.3).
 
 It is trained on real training clips only, chosen by real validation clips, and made once for a data set and preset:
-all trials of a search are judged by the same weights. Cached under `cache_dir()/classifiers/<key>.safetensors`, where
-the key is a hash of all that went into it; what is known about it travels in that file's header as JSON.
+all trials of a search are judged by the same weights, kept as `amc.evaluation.judges` says.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from amc.cache import cache_dir, make_once
 from amc.config import Config
 from amc.data.clips import Clips
 from amc.data.conditions import to_video
 from amc.data.splits import Split
 from amc.errors import UserError
+from amc.evaluation.judges import kept, parts_digest, shifted, threads
 from amc.models.motion_classifier import MotionClassifier, classifier_input
 from amc.progress import Progress
 
@@ -108,31 +100,15 @@ def cached_classifier(
         UserError: a split too small to train or choose a classifier, or an unwritable cache folder.
     """
     facts = _facts(clips, split, config, seed, shown, recipe)
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    path = cache_dir() / "classifiers" / f"{key}.safetensors"
-
-    def make(partial: Path) -> None:
-        network, found = _train(clips, split, config, seed, shown, recipe, progress)
-        tensors = {name: t.contiguous().cpu() for name, t in network.state_dict().items()}
-        details = {**facts, **found, "key": key, "digest": _digest(tensors)}
-        save_file(tensors, partial, {"amc": json.dumps(details, sort_keys=True)})
-
-    make_once(path, make, usable=lambda path: _read(path, key) is not None)
-    kept = _read(path, key)
-    if kept is None:
-        raise UserError(f"{path} was damaged while it was read: run the command again")
-    tensors, details = kept
-    with torch.device("meta"):  # first weights would only be thrown away, and would draw random numbers
-        network = MotionClassifier(config.model, config.dataset.classes)
-    network.load_state_dict(tensors, assign=True)
-    network.eval().requires_grad_(False)
+    found = kept(facts, lambda: _train(clips, split, config, seed, shown, recipe, progress))
+    details = found.details
     return TrainedClassifier(
-        network=network,
+        network=found.restored(lambda: MotionClassifier(config.model, config.dataset.classes)),
         validation_accuracy=float(details["validation_accuracy"]),
         test_accuracy=float(details["test_accuracy"]),
         chance=float(details["chance"]),
         seed=seed,
-        key=key,
+        key=found.key,
         details=details,
     )
 
@@ -183,7 +159,7 @@ def _facts(clips: Clips, split: Split, config: Config, seed: int, shown: Shown, 
         "width": config.model.classifier_width,
         "split_rule": split.rule,
         "split_seed": split.seed,
-        "split": _parts_digest(split),
+        "split": parts_digest(split),
         "shown": shown,
         "recipe": dataclasses.asdict(recipe),
         "seed": seed,
@@ -208,8 +184,8 @@ def _train(
             "few for a motion classifier: give a data set with more clips"
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    threads = 1 if length * config.model.size**2 <= recipe.one_thread else torch.get_num_threads()
-    with _threads(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    count = 1 if length * config.model.size**2 <= recipe.one_thread else torch.get_num_threads()
+    with threads(count), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = MotionClassifier(config.model, config.dataset.classes).to(device)
         optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
@@ -228,7 +204,7 @@ def _train(
                 if len(order) < batch:
                     order = draw.permutation(split.train)
                 chosen, order = order[:batch], order[batch:]
-                real = _shifted(to_video(_shown(clips, chosen, shown)), shift, draw)
+                real = shifted(to_video(_shown(clips, chosen, shown)), shift, draw)
                 video = classifier_input(real, length, network.discarded_frames)
                 label = torch.from_numpy(clips.label[chosen])
                 loss = F.cross_entropy(network(video.to(device)), label.to(device))
@@ -263,31 +239,11 @@ def _train(
     }
 
 
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _shown(clips: Clips, indices: npt.NDArray[np.int64], shown: Shown) -> Frames:
     frames = clips.frames[indices]
     if shown == "first frames":
         return np.repeat(frames[:, :1], frames.shape[1], axis=1)
     return frames
-
-
-def _shifted(video: Tensor, most: int, draw: np.random.Generator) -> Tensor:
-    """Each clip of (B, T, 3, H, W) moved by up to `most` pixels on either axis, its border repeated."""
-    if most == 0:
-        return video
-    b, t, _, h, w = video.shape
-    padded = F.pad(video.flatten(0, 1), (most,) * 4, mode="replicate").unflatten(0, (b, t))
-    offsets = draw.integers(0, 2 * most + 1, size=(b, 2))
-    return torch.stack([padded[i, ..., y : y + h, x : x + w] for i, (y, x) in enumerate(offsets)])
 
 
 def _score(
@@ -302,32 +258,3 @@ def _score(
     )
     label = clips.label[indices]
     return accuracy(logits, label), -float(F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(label)))
-
-
-def _parts_digest(split: Split) -> str:
-    """A hash of which clips are where: rule and seed alone would miss a change of the rule's code."""
-    digest = hashlib.sha256()
-    for part in (split.train, split.validation, split.test):
-        digest.update(np.array([len(part), *part], dtype="<i8").tobytes())
-    return digest.hexdigest()
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _read(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """What the cache file holds; None where it is damaged or not what its name says, so that it is made anew."""
-    try:
-        with safe_open(path, "pt") as file:
-            details = json.loads((file.metadata() or {}).get("amc", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, ValueError, OSError):
-        return None
-    if not isinstance(details, dict) or details.get("key") != key or details.get("digest") != _digest(tensors):
-        return None
-    return tensors, details

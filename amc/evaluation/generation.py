@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -24,6 +24,7 @@ def generate_clips(
     labels: NDArray[np.int64] | None = None,
     batch: int = 32,
     device: torch.device | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> NDArray[np.uint8]:
     """Frames x_2 ... x_T for each condition, in evaluation mode: how clips are batched changes nothing.
 
@@ -33,6 +34,7 @@ def generate_clips(
         labels: (n,) classes to show instead of the clips' own (mismatched conditions); velocities are the
             conditions' all the same, so draw those for these classes too.
         batch: clips at once; memory against speed.
+        between: called before each batch; what it raises ends the generation.
 
     Returns:
         (n, T-1, H, W, 3).
@@ -43,6 +45,7 @@ def generate_clips(
     made = []
     with evaluation_mode(generator), torch.no_grad():
         for start in range(0, len(conditions.clips), batch):
+            between()
             part = slice(start, start + batch)
             velocity = torch.from_numpy(data.velocity[conditions.velocity_of[part]])
             ym = motion_condition(torch.from_numpy(shown[part]), velocity, config.dataset.classes)

@@ -7,8 +7,10 @@ functions of (seed, step), so there is no random state to keep.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +50,10 @@ def save(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -
             os.fsync(file.fileno())
         os.replace(partial, path)
     except SafetensorError as error:
-        raise OSError(f"could not write {path}: {error}") from error
+        code = re.search(r"os error (\d+)", str(error))  # the library's words for the system's own number
+        raise OSError(
+            int(code[1]) if code else errno.EIO, f"could not write the checkpoint ({error})", str(path)
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 

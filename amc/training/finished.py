@@ -13,6 +13,7 @@ from amc.data.prepared import TrainingData, prepare
 from amc.data.source import resolve
 from amc.errors import UserError
 from amc.evaluation.classifier import TrainedClassifier, accuracy, cached_classifier, predict
+from amc.evaluation.identity import IdentityClassifier, cached_identity_classifier
 from amc.progress import console
 from amc.training import checkpoint
 from amc.training.loop import VALIDATION_SEED, Run, hits
@@ -46,6 +47,16 @@ def classifier(config: Config, data: TrainingData, seed: int) -> TrainedClassifi
     name = "motion classifier" if seed == JUDGE else "second motion classifier"
     with console(f"training the {name}", "batch") as progress:
         return cached_classifier(data.clips, data.split, config, seed=seed, progress=progress)
+
+
+def identity_classifier(config: Config, data: TrainingData) -> IdentityClassifier:
+    """The subject classifier of these data, trained now (with progress on the screen) where need be.
+
+    Raises:
+        UserError: too few training subjects; known before anything is trained.
+    """
+    with console("training the subject classifier", "batch") as progress:
+        return cached_identity_classifier(config, data, progress=progress)
 
 
 def accuracies(

@@ -20,6 +20,7 @@ from amc.data.splits import Split, make_split
 from amc.errors import UserError
 from amc.evaluation import classifier
 from amc.evaluation.classifier import Recipe, TrainedClassifier, accuracy, cached_classifier, predict
+from amc.evaluation.judges import shifted
 from amc.models.motion_classifier import MotionClassifier
 
 QUICK = Recipe(steps=120, batch=16, evaluate_every=20, patience=3, faultless=2)
@@ -287,9 +288,9 @@ def test_shift_moves_each_clip_as_a_whole_and_repeats_its_border() -> None:
     ramp = torch.arange(5.0).view(1, 1, 1, 1, 5).expand(1, 2, 3, 5, 5)
     seen = set()
     for seed in range(20):
-        moved = classifier._shifted(ramp, 1, np.random.default_rng(seed))
+        moved = shifted(ramp, 1, np.random.default_rng(seed))
         assert moved.shape == ramp.shape
         assert torch.equal(moved[0, 0], moved[0, 1])
         seen.add(tuple(moved[0, 0, 0, 0].tolist()))
     assert seen == {(0, 0, 1, 2, 3), (0, 1, 2, 3, 4), (1, 2, 3, 4, 4)}
-    assert classifier._shifted(ramp, 0, np.random.default_rng(0)) is ramp
+    assert shifted(ramp, 0, np.random.default_rng(0)) is ramp

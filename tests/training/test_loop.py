@@ -87,6 +87,34 @@ def test_a_kill_between_two_looks_loses_only_the_steps_since(
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.parametrize("asked", [1, 3, 6, 8, 11, 14])
+def test_a_run_paused_anywhere_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, data: TrainingData, classifier: TrainedClassifier, asked: int
+) -> None:
+    """Between steps, before a look and in the middle of one: weights, moments, average and every reported mean."""
+    config = toy_config(steps=7, evaluate_every=3, average=0.9)
+    whole = train(config, data, classifier, directory=tmp_path / "whole", report=always, sample_pictures=False)
+    left = asked
+
+    def pausing() -> bool:
+        nonlocal left
+        left -= 1
+        return left == 0
+
+    first = train(config, data, classifier, directory=tmp_path / "cut", report=always, pausing=pausing)
+    assert (first.paused, first.stopped) == (True, False)
+    assert not (tmp_path / "cut" / "samples").exists()
+    second = train(config, data, classifier, directory=tmp_path / "cut", report=always, sample_pictures=False)
+    assert not second.paused
+    one, two = tensors(tmp_path / "whole"), tensors(tmp_path / "cut")
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    for (step, metrics), (other, others) in zip(whole.curve, second.curve, strict=True):
+        assert step == other
+        same = {name for name in metrics if not name.startswith("time/")}
+        assert {name: metrics[name] for name in same} == {name: others[name] for name in same}
+
+
 def test_a_report_that_says_stop_stops(tmp_path: Path, data: TrainingData, classifier: TrainedClassifier) -> None:
     result = train(toy_config(), data, classifier, directory=tmp_path, report=lambda step, metrics: False)
     assert (result.steps, result.stopped) == (2, True)

@@ -15,7 +15,7 @@ from tests.tuning.toy_rows import study_row
 from tuning import study as engine_study
 from tuning.cli import main
 from tuning.pruners import pruner
-from tuning.ray_runner import cores, resources
+from tuning.resources import cores, resources
 from tuning.sources import Listed
 from tuning.study import Study, run_study
 
@@ -44,6 +44,10 @@ BAD = {
     "seed": ([*SEARCH, "--seed", "-1"], "--seed -1"),
     "tracking": ([*SEARCH, "--tracking-uri", "ftp://x"], "--tracking-uri 'ftp://x'"),
     "record": ([*SEARCH, "--record", "nonsense://x"], "nonsense"),
+    "objectives": ([*SEARCH, "--objectives", "accuracy,beauty"], "unknown objective 'beauty' in --objectives: choose"),
+    "constraint": ([*SEARCH, "--constraint", "fast"], "--constraint 'fast' is no METRIC OPERATOR NUMBER"),
+    "warm start": ([*SEARCH, "--warm-start", "gone"], "--warm-start 'gone': there is no such study in runs"),
+    "warm start of itself": ([*SEARCH, "--study", "me", "--warm-start", "me"], "'me' is this study itself"),
     "missing space": ([*SEARCH, "--space", "nowhere.toml"], "nowhere.toml"),
     "grid too large": ([*SEARCH, "--sampler", "grid"], "a grid over this space"),
     "out is a file": ([*SEARCH, "--out", "cut.h5"], "--out cut.h5 is no folder"),
@@ -98,7 +102,7 @@ def test_a_study_on_record_with_other_settings_is_not_mixed_up(
     assert run_study(toy_study(tmp_path, older)).code == 3
     assert run_study(toy_study(tmp_path, replace(older, config=row.config))).code == 3
     changed = replace(row, seed=5, config={**row.config, "weights": {**row.config["weights"], "rank": 7.0}})
-    with pytest.raises(UserError, match=r"seed 0 there, 5 here; config.weights.rank 100.0 there, 7.0 here"):
+    with pytest.raises(UserError, match=r"seed 0 there, 5 here; base weights.rank: 100 → 7.: give another --study"):
         run_study(toy_study(tmp_path, changed))
     other = replace(row, dataset={**row.dataset, "origin": "natops", "fingerprint": "e" * 64})
     with pytest.raises(UserError, match="data origin 'procedural' there, 'natops' here"):

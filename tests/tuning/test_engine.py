@@ -201,16 +201,20 @@ def test_tidy_keeps_what_runs_and_the_last_attempt_of_the_best(base: Config, tmp
     rows = [
         trial_row(base, 0, state=COMPLETE, value=0.1, attempts=1),
         trial_row(base, 1, state=COMPLETE, value=0.9, attempts=2),
-        trial_row(base, 2, state=WAITING, attempts=1),
+        trial_row(base, 2, state=WAITING, attempts=4),
         trial_row(base, 3, state=FAILED, attempts=1),
     ]
     for row in rows:
         for attempt in range(1, row.attempts + 1):
             (tmp_path / row.key / f"attempt-{attempt}").mkdir(parents=True)
+    (tmp_path / "trial-0002" / ".attempt-2.partial").mkdir()  # killed while it copied
+    for attempt in (1, 2, 3):  # the fourth has left nothing yet
+        (tmp_path / "trial-0002" / f"attempt-{attempt}" / "checkpoint").write_text("1")
+    (tmp_path / "trial-0002" / "attempt-4" / ".checkpoint.17").write_text("half")
     assert kept(rows, 1) == {"trial-0001", "trial-0002"}
     tidy(tmp_path, rows, 1)
     found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*"))
-    assert found == ["trial-0001/attempt-2", "trial-0002/attempt-1"]
+    assert found == ["trial-0001/attempt-2", "trial-0002/attempt-3", "trial-0002/attempt-4"]
 
 
 def test_summary_and_table(record: Record, base: Config, tmp_path: Path) -> None:

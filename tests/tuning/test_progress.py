@@ -13,7 +13,7 @@ def test_a_line_a_trial_and_the_time_left(base: Config) -> None:
     out = io.StringIO()
     progress = Progress(lambda: rows, lambda: 4, out)
     progress.began(rows[0])
-    rows[0] = trial_row(base, 0, state=RUNNING, step=10, attempts=1)
+    rows[0] = trial_row(base, 0, state=RUNNING, step=10, value=0.25, attempts=1)
     progress.reported(rows[0], 10, {"val/accuracy": 0.25})
     progress.ended(trial_row(base, 0, state=WAITING, attempts=1))
     assert out.getvalue() == "trial-0000 at step 10/20: first validation accuracy 25.0%\n"

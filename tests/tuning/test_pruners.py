@@ -5,9 +5,15 @@ from itertools import pairwise
 import pytest
 
 from amc.errors import UserError
+from analysis.records import Score
 from tuning.pruners import Rungs, pruner
 from tuning.pruners.base import geometric, standing
 from tuning.pruners.hyperband import Hyperband
+
+
+def judged(curves: dict[str, dict[int, float]]) -> dict[str, dict[int, Score]]:
+    """Curves of one objective, without constraints."""
+    return {key: {step: Score((value,)) for step, value in curve.items()} for key, curve in curves.items()}
 
 
 def test_rungs_are_geometric_and_end_before_the_budget() -> None:
@@ -29,34 +35,34 @@ def test_halving_by_hand() -> None:
     decisions = []
     for key, score in [("a", 0.5), ("b", 0.4), ("c", 0.6), ("d", 0.5), ("e", 0.45), ("f", 0.55)]:
         curves[key] = {10: score}
-        decisions.append(rungs.prune(key, 10, curves))
+        decisions.append(rungs.prune(key, 10, judged(curves)))
     # a alone; b below a; c the best of 3; d below c; e below; f second of 6, and 6 // 3 = 2 go on.
     assert decisions == [False, True, False, True, True, False]
 
 
 def test_ties_with_the_last_that_goes_on_go_on() -> None:
     curves = {"a": {10: 0.5}, "b": {10: 0.5}, "c": {10: 0.5}}
-    assert not any(Rungs((10,)).prune(key, 10, curves) for key in curves)
+    assert not any(Rungs((10,)).prune(key, 10, judged(curves)) for key in curves)
 
 
 def test_only_the_report_that_reaches_a_rung_is_judged() -> None:
     curves = {"a": {10: 0.9, 20: 0.9}, "b": {10: 0.1, 20: 0.1}}
-    assert Rungs((10,)).prune("b", 10, curves)
-    assert not Rungs((10,)).prune("b", 20, curves)
+    assert Rungs((10,)).prune("b", 10, judged(curves))
+    assert not Rungs((10,)).prune("b", 20, judged(curves))
 
 
 def test_a_value_that_is_no_number_does_not_go_on() -> None:
     nan = float("nan")
-    assert Rungs((10,)).prune("a", 10, {"a": {10: nan}})
-    assert not Rungs((10,)).prune("b", 10, {"a": {10: nan}, "b": {10: 0.0}})
+    assert Rungs((10,)).prune("a", 10, judged({"a": {10: nan}}))
+    assert not Rungs((10,)).prune("b", 10, judged({"a": {10: nan}, "b": {10: 0.0}}))
 
 
 def test_halving_ends_no_trial_at_its_budget() -> None:
     halving = pruner("halving", 40, 10)
     curves = {"a": {40: 0.9}, "b": {10: 0.1, 20: 0.1, 30: 0.95, 40: 0.1}}
     numbers = {"a": 0, "b": 1}
-    assert not halving.prune("b", 40, curves, numbers)
-    assert not pruner("none", 40, 10).prune("b", 10, curves, numbers)
+    assert not halving.prune("b", 40, judged(curves), numbers)
+    assert not pruner("none", 40, 10).prune("b", 10, judged(curves), numbers)
 
 
 def test_hyperband_brackets_by_hand() -> None:
@@ -74,8 +80,8 @@ def test_hyperband_compares_within_a_bracket() -> None:
     first, second = (next(n for n in range(17) if hyperband.bracket(n) == bracket) for bracket in (0, 1))
     other = next(n for n in range(17) if hyperband.bracket(n) == 0 and n != first)
     curves = {"a": {10: 0.1}, "b": {10: 0.9}, "c": {10: 0.5}}
-    assert not hyperband.prune("a", 10, {"a": curves["a"], "b": curves["b"]}, {"a": first, "b": second})
-    assert hyperband.prune("a", 10, curves, {"a": first, "b": second, "c": other})
+    assert not hyperband.prune("a", 10, judged({"a": curves["a"], "b": curves["b"]}), {"a": first, "b": second})
+    assert hyperband.prune("a", 10, judged(curves), {"a": first, "b": second, "c": other})
 
 
 def test_unknown_pruner() -> None:

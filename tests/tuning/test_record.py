@@ -112,9 +112,9 @@ def test_nan_is_no_value(record: Record, base: Config) -> None:
 
 def test_projection_state_is_kept_for_each_store(record: Record, base: Config) -> None:
     record.add_trial(trial_row(base))
-    record.project("toy", "sqlite:///a", KEY, Projected("run-1", cursor=3))
-    record.project("toy", "sqlite:///a", KEY, Projected("run-1", cursor=9, described=True))
-    record.project("toy", "sqlite:///b", KEY, Projected("run-2"))
+    record.project("toy", "sqlite:///a", {KEY: Projected("run-1", cursor=3)})
+    record.project("toy", "sqlite:///a", {KEY: Projected("run-1", cursor=9, described=True)})
+    record.project("toy", "sqlite:///b", {KEY: Projected("run-2")})
     assert record.projected("toy", "sqlite:///a") == {KEY: Projected("run-1", cursor=9, described=True)}
     assert record.trial("toy", KEY).mlflow_run_id == "run-2"
 

@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 
 from amc.config import Config, natops
 from amc.errors import UserError
+from analysis.records import TrialRow
 from analysis.states import COMPLETE, FAILED, PRUNED, RUNNING, WAITING
 from tests.tuning.toy_rows import trial_row
 from tuning.samplers import SAMPLERS, History, sampler
@@ -89,6 +90,90 @@ def test_trials_are_told_as_what_they_are() -> None:
     assert Tpe(SPACE, 0).propose(5, History(rows, curves)) is not None
 
 
+def test_trials_that_violate_a_constraint_are_told_with_by_how_much() -> None:
+    params = SPACE.default()
+    rows = [
+        trial_row(BASE, 0, params=params, state=COMPLETE, value=0.5, step=20, violation=0.0),
+        trial_row(BASE, 1, params=params, state=PRUNED, value=0.2, step=10, violation=0.75),
+        trial_row(BASE, 2, params=params, state=RUNNING, value=0.2, step=10, violation=0.5),
+    ]
+    history = History(rows, {"trial-0001": {10: 0.2}})
+    told = [Tpe(SPACE, 0).told(row, history) for row in rows]
+    assert [trial.constraints for trial in told] == [{"violation": 0.0}, {"violation": 0.75}, {}]
+
+
+def test_several_objectives_are_told_as_places_and_early_stopped_trials_stay_what_they_are() -> None:
+    def row(number: int, state: str, *found: float | None, step: int = 20) -> TrialRow:
+        values = dict(zip(("val/accuracy", "val/appearance"), found, strict=True))
+        return trial_row(BASE, number, params=SPACE.default(), state=state, value=found[0], values=values, step=step)
+
+    rows = [
+        row(0, COMPLETE, 0.5, 0.5),
+        row(1, COMPLETE, 0.4, 0.4),
+        row(2, PRUNED, 0.9, 0.9, step=10),
+        row(3, PRUNED, 0.1, 0.95, step=10),
+        row(4, COMPLETE, 0.6, None),
+        row(5, PRUNED, 0.95, 0.1, step=5),
+        row(6, RUNNING, 0.1, 0.1, step=5),
+    ]
+    history = History(rows, {trial.key: {trial.step: trial.value or 0.0} for trial in rows})
+    told = [Tpe(SPACE, 0).told(row, history) for row in rows]
+    assert [trial.state.name for trial in told] == [
+        "COMPLETE", "COMPLETE", "PRUNED", "PRUNED", "FAIL", "PRUNED", "RUNNING"
+    ]  # fmt: skip
+    assert [trial.value for trial in told[:2]] == [0.0, -1.0]
+    assert [dict(trial.intermediate_values) for trial in told[2:]] == [{10: -2}, {10: -3}, {}, {5: -4}, {}]
+    assert Tpe(SPACE, 0).propose(7, history) is not None
+
+
+def aimed(name: str, space: Space, count: int, seed: int, **found: object) -> list[TrialRow]:
+    """A search whose trials are told with values and violation computed from the first weight's place."""
+    history = History([], {})
+    for number in range(count):
+        params = sampler(name, space, seed).propose(number, history)
+        assert params is not None
+        unit = space.parameters[0].to_unit(params[space.parameters[0].name])
+        row = trial_row(BASE, number, params=params, state=COMPLETE, step=20, **{k: f(unit) for k, f in found.items()})  # type: ignore[operator]
+        history = History([*history.trials, row], {})
+    return list(history.trials)
+
+
+@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+def test_learning_samplers_keep_away_from_what_a_constraint_forbids(name: str, tmp_path: Path) -> None:
+    space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.01, "high": 100.0},
+                               "weights.rank": {"kind": "log", "low": 0.01, "high": 100.0}})  # fmt: skip
+    # Larger is better, but above the middle it is forbidden.
+    late = [
+        trial
+        for seed in range(2)
+        for trial in aimed(name, space, 40, seed, value=lambda u: u, violation=lambda u: max(0.0, u - 0.5))[25:]
+    ]
+    held = [trial.value or 0.0 for trial in late if trial.violation == 0]
+    assert len(held) > 0.5 * len(late)
+    assert sum(held) / len(held) > 0.3
+
+
+@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+def test_learning_samplers_go_to_the_front_of_two_objectives(name: str, tmp_path: Path) -> None:
+    space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.01, "high": 100.0},
+                               "weights.rank": {"kind": "log", "low": 0.01, "high": 100.0}})  # fmt: skip
+
+    # Between 0.6 and 0.8 one rises as the other falls; elsewhere both fall.
+    def values(unit: float) -> dict[str, float]:
+        return {"val/accuracy": 1 - abs(unit - 0.6), "val/appearance": 1 - abs(unit - 0.8)}
+
+    def near(which: str) -> float:
+        found = [
+            trial
+            for seed in range(2)
+            for trial in aimed(which, space, 40, seed, values=values, value=lambda u: values(u)["val/accuracy"])[25:]
+        ]
+        row = space.parameters[0]
+        return sum(0.5 <= row.to_unit(trial.params[row.name]) <= 0.9 for trial in found) / len(found)
+
+    assert near(name) > near("random") + 0.15
+
+
 def test_values_outside_a_changed_range_are_left_out(tmp_path: Path) -> None:
     space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.5, "high": 2.0}})
     row = trial_row(BASE, 0, params={"weights.gan": 7.0, "weights.rank": 3.0}, state=COMPLETE, value=0.5)
@@ -102,7 +187,7 @@ def test_ranking_puts_early_stopped_trials_last() -> None:
         trial_row(BASE, 2, state=COMPLETE, value=0.6, step=20),
         trial_row(BASE, 3, state=FAILED, value=0.99, step=5),
     ]
-    assert [trial.number for trial in History(rows, {}).ranked()] == [2, 1, 0]
+    assert History(rows, {}).ranks == {"trial-0002": 0, "trial-0001": 1, "trial-0000": 2}
 
 
 def test_grid_walks_every_combination_once_and_ends(tmp_path: Path) -> None:

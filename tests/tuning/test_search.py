@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.toy import write_toy_file
-from tuning.tracking_store import default_store, open_store
+from tuning.tracking.store import default_store, open_store
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tuning" / "run_search.py"
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own

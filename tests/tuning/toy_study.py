@@ -1,28 +1,35 @@
-"""Runs a study of toy trials on Ray, for tests that kill it: `python -m tests.tuning.toy_study DIR TRIALS SETTINGS`."""
+"""Runs a study of toy trials on Ray, for tests that kill it: `python -m tests.tuning.toy_study DIR TRIALS SETTINGS`.
+
+The record's and MLflow's addresses may follow.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 from amc.config import natops, with_overrides
 from analysis.records import StudyRow
 from tuning.pruners import pruner
-from tuning.ray_runner import resources
+from tuning.resources import resources
 from tuning.samplers import sampler
 from tuning.search_space import search_space
 from tuning.sources import Confirming, Sampled
 from tuning.study import Study, run_study
 
 
-def main(folder: Path, trials: int, settings: dict[str, object]) -> int:
+def main(
+    folder: Path, trials: int, settings: dict[str, object], record: str | None = None, tracking: str | None = None
+) -> int:
+    gpus = float(str(settings.get("gpus", 0)))  # of one GPU that Ray is told of; no toy looks for it
     base = with_overrides(natops("smoke"), {"training.steps": 20})
     space = search_space(base)
     search = Sampled(space, sampler("tpe", space, 0), trials, 0)
     study = Study(
         row=StudyRow(
-            name="toy",
+            name=str(settings.get("study", "toy")),
             uid="",
             kind="search",
             preset="smoke",
@@ -37,12 +44,16 @@ def main(folder: Path, trials: int, settings: dict[str, object]) -> int:
         sources=[search, Confirming(search, 1, 0)],
         pruner=pruner("halving", 20, 5),
         runs=folder,
-        resources=resources(2, 1, 0, devices=0),
+        record=record,
+        tracking=tracking,
+        resources=resources(2, 1, gpus, devices=int(gpus > 0)),
+        devices=int(gpus > 0),
         trainable="tests.tuning.toy_trials:learn",
         settings=settings,
+        until=time.monotonic() + float(str(settings["seconds"])) if "seconds" in settings else None,
     )
     return run_study(study).code
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3]), *sys.argv[4:]))

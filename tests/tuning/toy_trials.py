@@ -29,26 +29,46 @@ def learn(job: Job, report: Report, directory: Path) -> Outcome:
     leaked.append(job.key)
     if job.key in settings.get("diverges", ()):
         raise FloatingPointError("loss/gan not finite by step 3")
+    if job.key in settings.get("hungry", ()) and not (job.alone and settings.get("fits_alone", True)):
+        raise MemoryError("a tensor of 80 GB")
     path = directory / "checkpoint.json"
-    curve: list[tuple[int, dict[str, float]]] = json.loads(path.read_text()) if path.exists() else []
+    saved = json.loads(path.read_text()) if path.exists() else {"step": 0, "curve": []}
+    curve: list[tuple[int, dict[str, float]]] = saved["curve"]
     go_on = True
     for at, metrics in curve:
         go_on = report(at, metrics) and go_on
-    step = curve[-1][0] if curve else 0
+    step = int(saved["step"])
     while step < job.budget and go_on:
+        if report.pausing():
+            _save(path, step, curve)
+            return Outcome(paused=True)
         time.sleep(pause)
         step += 1
+        _executed(job)
+        if step == settings.get("full_at"):
+            Path("/dev/full").write_text("no disk is as full")
         if step == settings.get("dies_at") and job.attempt <= int(settings.get("deaths", 1)):
             os.kill(os.getpid(), signal.SIGKILL)
         if step % every == 0 or step == job.budget:
             extra = {f"loss/{index}": index / step for index in range(int(settings.get("metrics", 2)))}
             curve.append((step, {"val/accuracy": accuracy(job.params, step, job.budget), **extra}))
-            partial = path.with_name(".partial")
-            partial.write_text(json.dumps(curve))
-            os.replace(partial, path)
+            _save(path, step, curve)
             go_on = report(*curve[-1])
     samples = Path(job.samples)
     samples.mkdir(parents=True, exist_ok=True)
     (samples / "strip.png").write_bytes(b"not really a picture")
     scores = {"test/accuracy": curve[-1][1]["val/accuracy"]} if job.role == "confirm" else {}
     return Outcome(value=curve[-1][1]["val/accuracy"], scores=scores)
+
+
+def _save(path: Path, step: int, curve: list[tuple[int, dict[str, float]]]) -> None:
+    partial = path.with_name(".partial")
+    partial.write_text(json.dumps({"step": step, "curve": curve}))
+    os.replace(partial, path)
+
+
+def _executed(job: Job) -> None:
+    path = Path(job.log).parents[1] / "steps.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(f"{job.key}\n")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-Curves = Mapping[str, Mapping[int, float]]
-"""{trial key: {step: value}}, larger is better, of all trials of a search, ended ones too."""
+from analysis.records import Score
+from tuning.ranking import places
+
+Curves = Mapping[str, Mapping[int, Score]]
+"""{trial key: {step: how it stood}} of all trials of a search, ended ones too."""
 
 ETA = 3  # of the trials at a rung, the best one in ETA goes on
 
@@ -39,24 +42,26 @@ class Rungs:
     def prune(self, key: str, step: int, curves: Curves) -> bool:
         """Whether the report at `step` took the trial to a rung on which it is not good enough.
 
-        The first to reach a rung always goes on; so does whoever ties with the last that may, since equal scores are
-        common (accuracy over a few dozen clips) and no reason to prefer either.
+        `tuning.ranking` says who is better. The first to reach a rung always goes on; so does whoever ties with the
+        last that may, since equal scores are common (accuracy over a few dozen clips) and no reason to prefer either.
         """
         curve = curves[key]
         for rung in self.steps:
             if standing(curve, rung) != step:
                 continue
-            others = [other[at] for other in curves.values() if (at := standing(other, rung)) is not None]
-            others = sorted((score for score in others if score == score), reverse=True)
-            allowed = max(1, len(others) // self.eta)
-            if not others or not curve[step] >= others[min(allowed, len(others)) - 1]:
+            if not curve[step].known:
+                return True
+            stands = ((other, at) for other, row in curves.items() if (at := standing(row, rung)) is not None)
+            scores = {other: score for other, at in stands if (score := curves[other][at]).known}
+            place = dict(zip(scores, places(list(scores.values())), strict=True))
+            if place[key] >= max(1, len(scores) // self.eta):
                 return True
         return False
 
 
-def standing(curve: Mapping[int, float], rung: int) -> int | None:
+def standing(steps: Iterable[int], rung: int) -> int | None:
     """The step with which a trial stands on a rung: that of its first report there or beyond."""
-    return min((step for step in curve if step >= rung), default=None)
+    return min((step for step in steps if step >= rung), default=None)
 
 
 def geometric(first: int, budget: int, eta: int = ETA) -> tuple[int, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from analysis.records import TrialRow
-from analysis.states import COMPLETE, PRUNED
+from tuning import ranking
+from tuning.samplers.forecast import forecasts
 
 
 @dataclass(frozen=True)
@@ -18,16 +20,29 @@ class History:
 
     Attributes:
         trials: those of the search by number, whatever their state.
-        curves: {trial key: {step: objective}}, larger is better.
+        curves: {trial key: {step: first objective}}, larger is better.
+        imported: what other studies found, as trials that ended before this search began; their curves are in
+            `curves`, their keys none of this search's.
     """
 
     trials: Sequence[TrialRow]
     curves: Mapping[str, Mapping[int, float]]
+    imported: Sequence[TrialRow] = ()
 
-    def ranked(self) -> list[TrialRow]:
-        """Trials that were scored, the best first; one that was stopped early comes after all that went further."""
-        scored = [trial for trial in self.trials if trial.state in (COMPLETE, PRUNED) and trial.value is not None]
-        return sorted(scored, key=lambda t: (t.state != COMPLETE, -t.step, -(t.value or 0.0), t.number))
+    @cached_property
+    def known(self) -> list[TrialRow]:
+        """All trials to learn from, in their order."""
+        return [*self.imported, *self.trials]
+
+    @cached_property
+    def ranks(self) -> Mapping[str, int]:
+        """The place of each trial that was scored, by key; 0 is the best (`tuning.ranking`)."""
+        return {trial.key: place for place, trial in enumerate(ranking.ranked(self.known))}
+
+    @cached_property
+    def forecasts(self) -> Mapping[str, float]:
+        """The first objective that trials which were stopped early would have come to (`tuning.samplers.forecast`)."""
+        return forecasts(self.known, self.curves)
 
 
 class Sampler(Protocol):

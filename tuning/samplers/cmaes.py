@@ -22,8 +22,8 @@ SIGMA = 0.2  # of the unit interval, at the start
 class CmaEs:
     """CMA-ES on the unit cube, from the data set's own configuration; it is trial 0.
 
-    A parameter that a trial was not asked lies at its starting value. Only ranks count, so trials that were stopped
-    early take part, behind all that went further.
+    A parameter that a trial was not asked lies at its starting value. Only ranks count (`tuning.ranking`), so there may
+    be several objectives and constraints, and trials that were stopped early take part, behind all that went further.
     """
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -56,8 +56,8 @@ class CmaEs:
         start += [0.5] * (2 - len(start))
         bounds = np.tile([0.0, 1.0], (len(start), 1))
         optimizer = CMA(mean=np.asarray(start), sigma=SIGMA, bounds=bounds, seed=abs(self.seed) % 2**31)
-        rank = {trial.key: place for place, trial in enumerate(history.ranked())}
-        finished = [trial for trial in history.trials if trial.key in rank]
+        rank = history.ranks
+        finished = [trial for trial in history.known if trial.key in rank]
         size = optimizer.population_size
         for first in range(0, len(finished) - size + 1, size):
             if optimizer.should_stop():

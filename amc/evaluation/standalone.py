@@ -1,0 +1,148 @@
+"""A trained generator that needs no data set: its checkpoint, and velocities that training clips lend (R13)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from amc.config import Config, from_dict
+from amc.data.conditions import motion_condition, to_frames, to_video
+from amc.data.prepared import TrainingData
+from amc.errors import UserError
+from amc.evaluation.generation import evaluation_mode
+from amc.models.generator import Generator
+from amc.training import checkpoint
+
+FILE = "velocities.safetensors"
+LENT = 32  # clips of a class that lend their velocities, at most
+BATCH = 32  # clips at once: memory against speed
+_SALT = 0x1E27  # tells these draws from others with the same seed
+
+
+def save_velocities(path: Path, data: TrainingData) -> None:
+    """Writes velocities of up to `LENT` training clips a class, (n, T-1, 2k) in [-1, 1], as tensor 0, 1, ... of each.
+
+    Raises:
+        OSError: the disk is full or not writable.
+    """
+    train, label = data.split.train, data.clips.label
+    rng = np.random.default_rng(_SALT)
+    lent = {}
+    for c in range(data.classes):
+        mine = train[label[train] == c]
+        chosen = np.sort(rng.permutation(mine)[:LENT])
+        lent[str(c)] = np.ascontiguousarray(data.velocity[chosen])
+    partial = path.with_name(f".{path.name}.partial")
+    save_file(lent, partial, metadata={"fingerprint": data.clips.info.fingerprint})
+    partial.replace(path)
+
+
+@dataclass(frozen=True)
+class ClipMaker:
+    """Makes clips of a checkpoint's generator (its average where it has one).
+
+    Attributes:
+        lent: velocities of training clips, (n, T-1, 2k) a class.
+        header: of the checkpoint.
+    """
+
+    generator: Generator
+    config: Config
+    lent: tuple[NDArray[np.float32], ...]
+    header: Mapping[str, Any]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes 0, 1, ..."""
+        return tuple(self.header["class_names"])
+
+    def __call__(
+        self,
+        image: NDArray[np.uint8],
+        label: NDArray[np.int64],
+        *,
+        seed: int = 0,
+        velocity: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Clips (n, T, H, W, 3) that begin with the images and show the classes.
+
+        Args:
+            image: (n, H, W, 3).
+            label: (n,) in 0 to c-1.
+            seed: of the noise and of which training clip lends its velocities; row i draws for itself.
+            velocity: (n, T-1, 2k) in [-1, 1], in place of the lent ones.
+
+        Raises:
+            UserError: shapes, types or classes that the generator does not know.
+        """
+        label = self._checked(image, label)
+        noise, lent = [], []
+        for row, c in enumerate(label):
+            rng = np.random.default_rng([seed, _SALT, row])
+            noise.append(rng.standard_normal(self.config.model.noise, dtype=np.float32))
+            if velocity is None:
+                lent.append(self.lent[c][int(rng.integers(len(self.lent[c])))])
+        shown = np.stack(lent) if velocity is None else np.asarray(velocity, np.float32)
+        model, data = self.config.model, self.config.dataset
+        if shown.shape != (len(label), model.frames - 1, 2 * data.keypoints):
+            raise UserError(f"velocity is {shown.shape}: give ({len(label)}, {model.frames - 1}, {2 * data.keypoints})")
+        device = next(self.generator.parameters()).device
+        made = []
+        with evaluation_mode(self.generator), torch.no_grad():
+            for start in range(0, len(label), BATCH):
+                part = slice(start, start + BATCH)
+                ym = motion_condition(torch.from_numpy(label[part]), torch.from_numpy(shown[part]), data.classes)
+                z = torch.from_numpy(np.stack(noise[part]))
+                ya = to_video(np.ascontiguousarray(image[part]), device)
+                made.append(to_frames(self.generator(ya, ym.to(device), z.to(device))))
+        return np.concatenate([image[:, None], np.concatenate(made)], axis=1)
+
+    def _checked(self, image: NDArray[np.uint8], label: NDArray[np.int64]) -> NDArray[np.int64]:
+        size, classes = self.config.model.size, self.config.dataset.classes
+        if image.dtype != np.uint8 or image.ndim != 4 or image.shape[1:] != (size, size, 3) or not len(image):
+            raise UserError(f"image is {image.dtype} {image.shape}: give uint8 (n, {size}, {size}, 3), n at least 1")
+        if label.shape != image.shape[:1] or not np.issubdtype(label.dtype, np.integer):
+            raise UserError(f"label is {label.dtype} {label.shape}: give {len(image)} integers, one an image")
+        if label.min() < 0 or label.max() >= classes:
+            named = ", ".join(f"{c} {name}" for c, name in enumerate(self.class_names))
+            raise UserError(f"label {int(label.min())} to {int(label.max())}: the classes are {named}")
+        for c in np.unique(label):
+            if not len(self.lent[c]):
+                raise UserError(f"class {c} ({self.class_names[c]}) has no training clip to lend velocities")
+        return label.astype(np.int64)
+
+
+def load_clip_maker(saved: Path, velocities: Path, device: torch.device | None = None) -> ClipMaker:
+    """The generator of the checkpoint `saved` with what `save_velocities` wrote.
+
+    Raises:
+        UserError: either is missing or broken, or they belong to different data.
+    """
+    loaded = checkpoint.load(saved)
+    config = from_dict(loaded.header["config"])
+    lent, fingerprint = _load_velocities(velocities, config.dataset.classes)
+    if fingerprint != loaded.header["fingerprint"]:
+        raise UserError(f"{velocities} is of other data than {saved}: take the two that were written together")
+    generator = Generator(config)
+    name = "average" if config.training.average > 0 else "generator"
+    checkpoint.load_networks({name: generator}, loaded.tensors)
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    header = {key: value for key, value in loaded.header.items() if key != "config"}
+    return ClipMaker(generator.to(device).requires_grad_(False), config, lent, header)
+
+
+def _load_velocities(path: Path, classes: int) -> tuple[tuple[NDArray[np.float32], ...], str]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            lent = tuple(file.get_tensor(str(c)) for c in range(classes))
+            return lent, str((file.metadata() or {}).get("fingerprint"))
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} holds no velocities of {classes} classes ({error})") from error

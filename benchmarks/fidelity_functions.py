@@ -1,0 +1,206 @@
+"""Published multi-fidelity test functions as training curves: what a trial reports after each of its steps.
+
+All are maximised over the unit cube, those of the literature that are minimised with their sign turned. Fidelity z in
+[0, 1] is how far the trial has come; at z = 1 a curve ends at the true value, so that regret can be told exactly.
+
+- branin: Kandasamy et al., "Multi-fidelity Bayesian optimisation with continuous approximations", ICML 2017, as in
+  their Dragonfly library; z grows linearly with the steps.
+- currin, borehole: both fidelities of Xiong et al., Technometrics 55(1), 2013, mixed as z high + (1 - z) low.
+- hartmann3-*, hartmann6-*: MF-Prior-Bench (Mallik et al., "PriorBand", NeurIPS 2023): bias and noise shrink with the
+  logarithm of the step, in the benchmark's own grades good, moderate, bad and terrible.
+- counting-ones: Falkner et al., "BOHB", ICML 2018, section 5.1: 8 categorical and 8 continuous dimensions, the latter
+  seen through Bernoulli draws of which a complete trial has 729.
+- branin-curve, hartmann6-curve: the true value reached by a power law, y(t) = y0 + (y - y0) (1 - c t^-a) (pow3 of
+  Domhan et al., IJCAI 2015), with an exponent that the last parameter sets, as a rate of learning would: curves cross.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Curve = Callable[[Vector, int, np.random.Generator], Vector]
+
+
+@dataclass(frozen=True)
+class Function:
+    """One test function.
+
+    Attributes:
+        dims: numbers in [0, 1]; the first `switches` of them are 0 or 1 and nothing between.
+        best: the highest true value.
+        true: value at full fidelity, without noise, of a point (dims,).
+        curve: `curve(point, steps, draw)` gives the reports (steps,) of a trial; `draw` is the trial's own noise.
+    """
+
+    name: str
+    dims: int
+    best: float
+    true: Callable[[Vector], float]
+    curve: Curve
+    switches: int = 0
+
+    def regret(self, point: Vector) -> float:
+        """How far a point's true value is below the best; never negative, since `best` is rounded."""
+        return max(0.0, self.best - self.true(point))
+
+
+def linear(steps: int) -> Vector:
+    """Fidelities (steps,) after each step; the last is 1."""
+    return np.arange(1, steps + 1) / steps
+
+
+def logarithmic(steps: int) -> Vector:
+    """Fidelities (steps,) from 0 to 1, as evenly spread as the logarithms of the steps."""
+    return np.ones(1) if steps == 1 else np.log(np.arange(1, steps + 1)) / math.log(steps)
+
+
+def _at_fidelities(value: Callable[[Vector, Vector], Vector]) -> tuple[Callable[[Vector], float], Curve]:
+    """The true value and the noiseless curve of `value(point, z)`, z an array."""
+
+    def true(point: Vector) -> float:
+        return float(value(point, np.ones(1))[0])
+
+    def curve(point: Vector, steps: int, draw: np.random.Generator) -> Vector:
+        return value(point, linear(steps))
+
+    return true, curve
+
+
+def branin(point: Vector, z: Vector) -> Vector:
+    """Branin on [-5, 10] x [0, 15] with b, c and t off by (1 - z) of 0.01, 0.1 and -0.005; negative."""
+    x1, x2 = 15 * point[0] - 5, 15 * point[1]
+    b = 5.1 / (4 * math.pi**2) - 0.01 * (1 - z)
+    c = 5 / math.pi - 0.1 * (1 - z)
+    t = 1 / (8 * math.pi) + 0.005 * (1 - z)
+    found: Vector = -((x2 - b * x1**2 + c * x1 - 6) ** 2 + 10 * (1 - t) * math.cos(x1) + 10)
+    return found
+
+
+def currin(point: Vector, z: Vector) -> Vector:
+    """Currin's exponential function; z mixes it with its mean over four points around."""
+    x1, x2 = float(point[0]), float(point[1])
+    around = [_currin(x1 + dx, max(0.0, x2 + dy)) for dx in (-0.05, 0.05) for dy in (-0.05, 0.05)]
+    found: Vector = z * _currin(x1, x2) + (1 - z) * math.fsum(around) / 4
+    return found
+
+
+def _currin(x1: float, x2: float) -> float:
+    fade = math.exp(-1 / (2 * x2)) if x2 > 0 else 0.0
+    return (1 - fade) * (2300 * x1**3 + 1900 * x1**2 + 2092 * x1 + 60) / (100 * x1**3 + 500 * x1**2 + 4 * x1 + 20)
+
+
+_BOREHOLE_LOW = np.array([0.05, 100, 63_070, 990, 63.1, 700, 1_120, 9_855])
+_BOREHOLE_HIGH = np.array([0.15, 50_000, 115_600, 1_110, 116, 820, 1_680, 12_045])
+
+
+def borehole(point: Vector, z: Vector) -> Vector:
+    """Flow through a borehole in m^3 a year; z mixes the accurate and the coarse model."""
+    rw, r, tu, hu, tl, hl, length, kw = _BOREHOLE_LOW + point * (_BOREHOLE_HIGH - _BOREHOLE_LOW)
+    log = math.log(r / rw)
+    drag = 2 * length * tu / (log * rw**2 * kw)
+    high = 2 * math.pi * tu * (hu - hl) / (log * (1 + drag + tu / tl))
+    low = 5 * tu * (hu - hl) / (log * (1.5 + drag + tu / tl))
+    found: Vector = z * high + (1 - z) * low
+    return found
+
+
+@dataclass(frozen=True)
+class Hartmann:
+    """Hartmann's function: a sum of four bumps with heights `ALPHA`."""
+
+    a: Vector
+    p: Vector
+
+    def bumps(self, point: Vector) -> Vector:
+        """How much of each bump's height (4,) there is at a point."""
+        found: Vector = np.exp(-np.sum(self.a * (point - self.p) ** 2, axis=1))
+        return found
+
+    def true(self, point: Vector) -> float:
+        """The value; positive, the highest is best."""
+        return float(ALPHA @ self.bumps(point))
+
+
+ALPHA = np.array([1.0, 1.2, 3.0, 3.2])
+_HARTMANN3 = Hartmann(
+    np.array([[3, 10, 30], [0.1, 10, 35], [3, 10, 30], [0.1, 10, 35]]),
+    1e-4 * np.array([[3689, 1170, 2673], [4699, 4387, 7470], [1091, 8732, 5547], [381, 5743, 8828]]),
+)
+_HARTMANN6 = Hartmann(
+    np.array(
+        [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
+    ),
+    1e-4
+    * np.array(
+        [
+            [1312, 1696, 5569, 124, 8283, 5886],
+            [2329, 4135, 8307, 3736, 1004, 9991],
+            [2348, 1451, 3522, 2883, 3047, 6650],
+            [4047, 8828, 8732, 5743, 1091, 381],
+        ]
+    ),
+)
+# MF-Prior-Bench: how much lower each bump is at the first step, and the noise's standard deviation there.
+_GRADES = {"good": (2.5, 2.0), "moderate": (3.0, 3.0), "bad": (3.5, 4.0), "terrible": (4.0, 5.0)}
+
+
+def _hartmann(name: str, function: Hartmann, best: float, grade: str) -> Function:
+    bias, noise = _GRADES[grade]
+
+    def curve(point: Vector, steps: int, draw: np.random.Generator) -> Vector:
+        left = 1 - logarithmic(steps)
+        bumps = function.bumps(point)
+        found: Vector = (ALPHA - bias * left[:, None]) @ bumps - noise * left * np.abs(draw.standard_normal(steps))
+        return found
+
+    return Function(f"{name}-{grade}", function.p.shape[1], best, function.true, curve)
+
+
+COUNTING = 8  # dimensions of each kind
+DRAWS = 729  # of a complete trial and each continuous dimension
+
+
+def _counting_ones(point: Vector, steps: int, draw: np.random.Generator) -> Vector:
+    per_step = -(-DRAWS // steps)
+    chances = np.clip(point[COUNTING:], 0, 1)
+    ones = np.cumsum(draw.binomial(per_step, chances, size=(steps, COUNTING)), axis=0)
+    seen: Vector = point[:COUNTING].sum() + (ones / (per_step * np.arange(1, steps + 1)[:, None])).sum(axis=1)
+    return seen
+
+
+def with_curve(function: Function, chance: float) -> Function:
+    """The function's true values as ends of power-law curves that begin near `chance`, and cross."""
+
+    def curve(point: Vector, steps: int, draw: np.random.Generator) -> Vector:
+        exponent = 0.3 + 1.2 * float(point[-1])
+        left = np.arange(1, steps + 1, dtype=np.float64) ** -exponent - steps**-exponent
+        found: Vector = chance + (function.true(point) - chance) * (1 - 0.9 * left)
+        return found
+
+    return replace(function, name=f"{function.name.split('-')[0]}-curve", curve=curve)
+
+
+def _functions() -> dict[str, Function]:
+    rows = [
+        Function("branin", 2, -0.39788735773, *_at_fidelities(branin)),
+        Function("currin", 2, 13.798722044728, *_at_fidelities(currin)),
+        Function("borehole", 8, 309.5755876604, *_at_fidelities(borehole)),
+        Function(
+            "counting-ones", 2 * COUNTING, 2.0 * COUNTING, lambda x: float(x.sum()), _counting_ones, switches=COUNTING
+        ),
+    ]
+    for grade in _GRADES:
+        rows.append(_hartmann("hartmann3", _HARTMANN3, 3.86278214782, grade))
+        rows.append(_hartmann("hartmann6", _HARTMANN6, 3.32236801142, grade))
+    rows.append(with_curve(rows[0], chance=-300.0))  # Branin's worst is -308
+    rows.append(with_curve(rows[-2], chance=0.0))
+    return {row.name: row for row in rows}
+
+
+FUNCTIONS: Mapping[str, Function] = _functions()

@@ -1,0 +1,264 @@
+"""What the harness costs a study, beside plain Ray Tune and beside nothing: `benchmarks/harness_overhead.py --json`.
+
+report: trials on one worker that only report, 39 metrics each time. `wall_ms` is the time from one report of a trial to
+its next: all that the driver does about a report before the trial may go on, and the way there and back. `cpu_ms` is
+what the driver's process computes for a report, all its threads, so with the tracker's: of two studies that differ in
+the number of reports alone, the difference.
+
+start: in the same studies, seconds from a trial's end to the moment when the next one on that worker is up and has
+torch, so with all that the driver does between two trials.
+
+efficiency: trials of equal length that compute on every core, on as many workers, beside the same ones in bare
+processes: seconds of a bare one / seconds from end to end on a worker of the harness. The first trial of each process
+is left out. Needs a machine that does nothing else: `quiet` is the share of a core that bare trials got, and below
+0.98 something else was running.
+
+The peer is `OptunaSearch` with `MLflowLoggerCallback` (`benchmarks/peer_tune.py`). Sides alternate; figures are medians
+over the rounds, with the lowest and the highest. Our studies begin with ended trials on record, and their reports are
+judged by successive halving; the peer's begin empty, with no scheduler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import harness_study  # noqa: E402
+from benchmarks.harness_trials import METRICS, Plan, diary  # noqa: E402
+from tuning.resources import cores  # noqa: E402
+from tuning.tracking.store import default_store, open_store  # noqa: E402
+
+OURS, PEER = "benchmarks.harness_study", "benchmarks.peer_tune"
+SIDES = {"ours": OURS, "peer": PEER}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured: reports are those that a trial makes in the longer of two studies; fewer of the peer's."""
+
+    rounds: int
+    history: int
+    trials: int
+    reports: dict[str, int]
+    long_trials: int
+    long_seconds: float
+
+
+FULL = Scale(rounds=3, history=49, trials=4, reports={"ours": 80, "peer": 12}, long_trials=4, long_seconds=5.0)
+QUICK = Scale(rounds=1, history=3, trials=2, reports={"ours": 12, "peer": 5}, long_trials=2, long_seconds=0.5)
+FEW = 2  # reports of a trial in the shorter study
+LONG_REPORTS = 5  # of a trial that computes
+
+
+def main() -> int:
+    """Runs the benchmark and returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=("all", "reports", "efficiency"), default="all", help="what to measure")
+    parser.add_argument("--rounds", type=int, help=f"of alternating sides ({FULL.rounds})")
+    parser.add_argument("--quick", action="store_true", help="one short round: does it run? Its figures say nothing")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the studies under way end, too
+    scale = QUICK if args.quick else FULL
+    scale = replace(scale, rounds=args.rounds or scale.rounds)
+    facts: dict[str, Any] = {"cores": cores(), "rounds": scale.rounds, "history": scale.history, "metrics": METRICS}
+    with tempfile.TemporaryDirectory(prefix="overhead-") as name:
+        bench = Bench(Path(name), scale)
+        if args.part != "efficiency":
+            facts |= reports(bench)
+        if args.part != "reports":
+            facts["efficiency"] = efficiency(bench)
+    print(json.dumps(facts, indent=2) if args.json else _lines(facts))
+    return 0
+
+
+class Bench:
+    """A folder in which studies are run, each from the same beginning, in processes of their own."""
+
+    def __init__(self, folder: Path, scale: Scale) -> None:
+        self.folder, self.scale = folder, scale
+        self.plan = Plan(0, FEW, 1, 0, scale.history, str(folder / "diary.jsonl"))
+        harness_study.prepare(self._place("ours"), self.plan)
+        peer = self._place("peer")
+        peer.mkdir()
+        open_store(default_store(peer), peer)
+        for side in SIDES:
+            shutil.copytree(self._place(side), self._begun(side))
+
+    def study(self, side: str, plan: Plan) -> dict[str, Any]:
+        """Runs a study; its driver's seconds and CPU seconds, and its diary."""
+        place = self._place(side)  # the same each time: the record knows MLflow's store by its address
+        shutil.rmtree(place)
+        shutil.copytree(self._begun(side), place)
+        Path(plan.diary).unlink(missing_ok=True)
+        (done,) = _together([[SIDES[side], str(place), plan.dumps()]])
+        measured: dict[str, Any] = json.loads(done.splitlines()[-1])
+        return measured | {"diary": diary(plan)}
+
+    def bare(self, plan: Plan) -> list[dict[str, Any]]:
+        """Runs the plan's trials in each of so many processes as it has workers, and nothing else; the diary."""
+        Path(plan.diary).unlink(missing_ok=True)
+        each = replace(plan, trials=plan.trials // plan.workers)
+        _together([["benchmarks.harness_trials", each.dumps()]] * plan.workers)
+        return diary(plan)
+
+    def _place(self, side: str) -> Path:
+        return self.folder / side
+
+    def _begun(self, side: str) -> Path:
+        return self.folder / f"{side}-begun"
+
+
+def _together(commands: Sequence[Sequence[str]]) -> list[str]:
+    """Runs modules of this project at the same time, each in a process of its own; what they print."""
+    # Ray as it comes: what this project sets for itself, it sets itself.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "TUNE_"))}
+    environment = plain | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with tempfile.TemporaryFile("w+") as errors, contextlib.ExitStack() as stack:
+        processes = []
+        for command in commands:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+            stack.callback(process.terminate)  # where this benchmark is interrupted; an ended process takes no notice
+            processes.append(process)
+        printed = [process.communicate()[0] for process in processes]
+        if any(process.returncode for process in processes):
+            errors.seek(0)
+            raise RuntimeError(f"{commands[0][0]} failed: {errors.read()}")
+        return printed
+
+
+def reports(bench: Bench) -> dict[str, Any]:
+    """What a report and the start of a trial cost on either side."""
+    wall: dict[str, list[float]] = {side: [] for side in SIDES}
+    cpu: dict[str, list[float]] = {side: [] for side in SIDES}
+    start: dict[str, list[float]] = {side: [] for side in SIDES}
+    for _ in range(bench.scale.rounds):
+        for side, count in bench.scale.reports.items():
+            few = replace(bench.plan, trials=bench.scale.trials)
+            less, more = bench.study(side, few), bench.study(side, replace(few, reports=count))
+            wall[side].append(1e3 * statistics.median(between_reports(more["diary"])))
+            cpu[side].append(1e3 * (more["cpu"] - less["cpu"]) / (few.trials * (count - FEW)))
+            start[side].append(statistics.median([*starts(less["diary"]), *starts(more["diary"])]))
+            shown = f"{wall[side][-1]:.1f} ms a report, {cpu[side][-1]:.1f} ms of CPU"
+            _say(f"{side}: {shown}, {start[side][-1]:.2f} s to start a trial")
+    return {
+        "report": {"wall_ms": _against(wall), "cpu_ms": _against(cpu)},
+        "start": {"seconds": _against(start)},
+    }
+
+
+def efficiency(bench: Bench) -> dict[str, Any]:
+    """How much of the machine's work goes into trials that compute, on all its cores."""
+    workers, each = cores(), bench.scale.long_trials + 1
+    plan = replace(bench.plan, trials=workers * each, reports=LONG_REPORTS, workers=workers)
+    plan = replace(plan, units=units(bench, plan))
+    names = ("bare", "quiet", "harness", "trial", "start", "efficiency")
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(bench.scale.rounds):
+        alone = bench.bare(plan)
+        bare = statistics.mean(cycles(alone))
+        found["quiet"].append(statistics.mean(line["cpu"] / (line["end"] - line["up"]) for line in alone))
+        lines = bench.study("ours", plan)["diary"]
+        found["bare"].append(bare)
+        found["harness"].append(statistics.mean(cycles(lines)))
+        found["trial"].append(statistics.mean(line["end"] - line["up"] for line in lines))
+        found["start"].append(statistics.median(starts(lines)))
+        found["efficiency"].append(bare / found["harness"][-1])
+        _say(", ".join(f"{name} {values[-1]:.3f}" for name, values in found.items()))
+    return {"workers": workers, "reports": LONG_REPORTS, **{name: _spread(values) for name, values in found.items()}}
+
+
+def units(bench: Bench, plan: Plan) -> int:
+    """Units of work before each report, for trials of the length that is wanted."""
+    few = 200
+    once = statistics.median(cycles(bench.bare(replace(plan, units=few))))
+    return max(1, round(few * bench.scale.long_seconds / once))
+
+
+def between_reports(lines: Sequence[dict[str, Any]]) -> list[float]:
+    """Seconds from each report of a trial to its next."""
+    return [
+        later - earlier
+        for line in lines
+        for earlier, later in zip(line["reported"], line["reported"][1:], strict=False)
+    ]
+
+
+def on_workers(lines: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Trials with their successors on the same worker."""
+    before: dict[int, dict[str, Any]] = {}
+    for line in lines:
+        if line["worker"] in before:
+            yield before[line["worker"]], line
+        before[line["worker"]] = line
+
+
+def starts(lines: Sequence[dict[str, Any]]) -> list[float]:
+    """Seconds from a trial's end to the next one's being up on the same worker."""
+    return [later["up"] - earlier["end"] for earlier, later in on_workers(lines)]
+
+
+def cycles(lines: Sequence[dict[str, Any]]) -> list[float]:
+    """Seconds from a trial's end to the next one's end on the same worker."""
+    return [later["end"] - earlier["end"] for earlier, later in on_workers(lines)]
+
+
+def _against(values: dict[str, list[float]]) -> dict[str, Any]:
+    """Both sides' spread, and how many times ours the peer's is, round by round."""
+    ratios = [peer / ours for ours, peer in zip(values["ours"], values["peer"], strict=True)]
+    return {**{side: _spread(found) for side, found in values.items()}, "ratio": _spread(ratios)}
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _lines(facts: dict[str, Any]) -> str:
+    lines = [f"{facts['cores']} cores, {facts['rounds']} rounds, {facts['history']} ended trials on record"]
+    rows = []
+    if "report" in facts:
+        rows += [(f"a report of {METRICS} metrics, wall", "ms", facts["report"]["wall_ms"])]
+        rows += [(f"a report of {METRICS} metrics, driver's CPU", "ms", facts["report"]["cpu_ms"])]
+        rows += [("start of a trial", "s", facts["start"]["seconds"])]
+    for what, unit, row in rows:
+        shown = "   ".join(f"{name} {_shown(row[name])}" for name in ("ours", "peer", "ratio"))
+        lines.append(f"{what} ({unit}): {shown}")
+    if "efficiency" in facts:
+        row = facts["efficiency"]
+        shown = "   ".join(f"{name} {_shown(row[name])}" for name in ("bare", "quiet", "harness", "trial", "start"))
+        lines.append(f"{row['workers']} workers, seconds a trial: {shown}   efficiency {_shown(row['efficiency'])}")
+    return "\n".join(lines)
+
+
+def _shown(row: dict[str, float]) -> str:
+    return f"{row['median']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

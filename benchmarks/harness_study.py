@@ -1,0 +1,116 @@
+"""A study of measuring trials on this project's harness: `python -m benchmarks.harness_study DIR PLAN` is its driver.
+
+All that a search has is there: TPE over the default space, successive halving, the record, MLflow. The decisions of
+the pruner are made and not followed, so that every trial is of the same length.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch  # noqa: F401  # as in `tuning.trial`: what a trial needs is imported before there is a trial
+
+from amc.config import natops, with_overrides
+from analysis.records import StudyRow, TrialRow
+from analysis.states import COMPLETE, TRIAL, WAITING
+from benchmarks.harness_trials import Plan, metrics, trial
+from tuning.job import Job, Outcome, Report
+from tuning.pruners import Curves, Pruner, pruner
+from tuning.record import Record
+from tuning.resources import resources
+from tuning.samplers import sampler
+from tuning.search_space import search_space
+from tuning.sources import Sampled
+from tuning.study import Study, run_study
+from tuning.tracking.projection import Projection
+
+NAME = "overhead"
+BUDGET = 1000  # steps; reports come before it, so that each is judged
+REPORTS = 20  # of each trial that is on record beforehand
+BASE = with_overrides(natops("smoke"), {"training.steps": BUDGET})
+SPACE = search_space(BASE)
+
+
+class Lenient:
+    """Asks a pruner, and lets every trial live."""
+
+    def __init__(self, inner: Pruner) -> None:
+        self.inner = inner
+
+    def prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+        """See `Pruner`."""
+        self.inner.prune(key, step, curves, numbers)
+        return False
+
+
+def run(job: Job, report: Report, directory: Path) -> Outcome:
+    """The trainable."""
+    plan = Plan(**job.settings)
+    trial(plan, os.getppid(), report)
+    return Outcome(value=metrics(plan.reports)["val/accuracy"])
+
+
+def study(folder: Path, plan: Plan) -> Study:
+    """The study of `plan` in `folder`."""
+    count = plan.history + plan.trials
+    row = StudyRow(
+        name=NAME,
+        uid="",
+        kind="search",
+        preset="smoke",
+        seed=0,
+        dataset={"name": "none", "origin": "procedural", "fingerprint": "0" * 64},
+        config=BASE.to_dict(),
+        space=SPACE.to_dict(),
+        settings={"trials": count},
+        versions={},
+        created=0.0,
+    )
+    return Study(
+        row=row,
+        sources=[Sampled(SPACE, sampler("tpe", SPACE, 0), count, 0)],
+        pruner=Lenient(pruner("halving", BUDGET, 1)),
+        runs=folder,
+        resources=resources(plan.workers, 1, 0, devices=0),
+        trainable="benchmarks.harness_study:run",
+        settings=vars(plan),
+    )
+
+
+def prepare(folder: Path, plan: Plan) -> None:
+    """Puts the plan's history on record, and into MLflow."""
+    made = study(folder, plan)
+    source = made.sources[0]
+    with contextlib.closing(Record(made.folder / "record.db")) as record:
+        record.create_study(made.row)
+        for number in range(plan.history):
+            proposal = source.propose(record.trials(NAME), record.curves(NAME))
+            assert proposal is not None
+            key, config = proposal.key, proposal.config
+            row = TrialRow(NAME, key, TRIAL, number, None, WAITING, proposal.params, config.to_dict(), number, BUDGET)
+            record.add_trial(row)
+            record.begin(NAME, key)
+            record.started(NAME, key, 1)
+            for step in range(1, REPORTS + 1):
+                record.report(NAME, key, 1, step, metrics(step))
+            record.finish(NAME, key, 1, COMPLETE, value=number / (number + 1))
+        Projection(record, NAME, runs=made.runs, folder=made.folder, target=made.target).sync()
+
+
+def main(folder: Path, plan: Plan) -> int:
+    """Runs the study; prints the seconds that it took and those that this process computed, all threads."""
+    made = study(folder, plan)
+    began, worked = time.time(), time.process_time()
+    code = run_study(made).code
+    print(json.dumps({"seconds": time.time() - began, "cpu": time.process_time() - worked}))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Plan.loads(sys.argv[2])))

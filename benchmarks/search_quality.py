@@ -1,0 +1,178 @@
+"""How good is what a search finds: final regret on published test functions, against plain Ray Tune's searches.
+
+`python benchmarks/search_quality.py --json`: this project's default search (TPE and halving) and Ray Tune's
+(OptunaSearch, or random draws, with AsyncHyperBandScheduler) get the same number of training steps on each function,
+with several workers in simulated time, and are asked what they would return. Regret is how far the true value at full
+fidelity of that is below the best there is. Everything is paired by seed, and exactly repeatable.
+
+A trial has the paper preset's rhythm: as many reports as it has evaluations, and the first at which it may be stopped.
+Ray Tune's scheduler has the same first and last step and its own reduction factor, 4; `+asha3` has this project's, 3.
+What a search returns is what its user gets: here the best complete trial, there `ResultGrid.get_best_result()`, the
+highest last value of any trial; `completed` lets that choose among complete trials too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from amc.config import configure  # noqa: E402
+from analysis.statistics import holm  # noqa: E402
+from benchmarks.fidelity_functions import FUNCTIONS  # noqa: E402
+from benchmarks.paired_regrets import compare, median  # noqa: E402
+from benchmarks.searches_compared import COMPLETED, RETURNED, compared  # noqa: E402
+from benchmarks.simulated_clock import Run, Setting, milestones, simulate  # noqa: E402
+from tuning.options import DEFAULTS  # noqa: E402
+
+OURS = "ours"
+FULL = ("branin", "currin", "borehole", "counting-ones", "hartmann3-good", "hartmann3-bad", "hartmann6-moderate")
+CURVES = ("branin-curve", "hartmann6-curve")
+PEERS = ("optuna+asha", "random+asha")
+LEVEL = 0.05
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the benchmark and returns the exit code."""
+    args = _parser().parse_args(argv)
+    training = configure("natops", "paper").training
+    steps = args.steps or training.steps // training.evaluate_every
+    first = args.first or max(1, DEFAULTS["paper"].first_rung // training.evaluate_every)
+    budget = args.budget * steps
+    setting = Setting(steps, budget, args.workers, milestones(budget))
+    started = time.perf_counter()
+    runs = measure(
+        args.functions, [OURS, *args.peers], setting, first, range(args.from_seed, args.from_seed + args.seeds)
+    )
+    facts: dict[str, Any] = {
+        "seeds": args.seeds,
+        "from_seed": args.from_seed,
+        "first_step": first,
+        **asdict(setting),
+        "functions": summary(runs),
+        "comparisons": comparisons(runs),
+        "seconds": time.perf_counter() - started,
+    }
+    print(json.dumps(_plain(facts), indent=2, allow_nan=False) if args.json else lines(facts))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--functions", nargs="+", choices=tuple(FUNCTIONS), default=[*FULL, *CURVES], metavar="NAME")
+    parser.add_argument("--peers", nargs="+", choices=tuple(compared(9, 1))[1:], default=list(PEERS), metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=20, help="runs of each search on each function")
+    parser.add_argument("--from-seed", type=int, default=0, help="the first of them")
+    parser.add_argument("--workers", type=int, default=4, help="trials at once")
+    parser.add_argument("--budget", type=int, default=30, help="training steps of a search, in complete trials")
+    parser.add_argument("--steps", type=int, help="reports of a complete trial (the paper preset's)")
+    parser.add_argument("--first", type=int, help="the first report at which a trial may be stopped (the same)")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+Runs = Mapping[str, Mapping[str, Sequence[Run]]]
+"""{function: {search: a run for each seed}}."""
+
+
+def measure(functions: Sequence[str], searches: Sequence[str], setting: Setting, first: int, seeds: range) -> Runs:
+    """All runs."""
+    make = compared(setting.steps, first)
+    return {
+        name: {
+            search: [simulate(make[search](FUNCTIONS[name], seed), FUNCTIONS[name], setting, seed) for seed in seeds]
+            for search in searches
+        }
+        for name in functions
+    }
+
+
+def summary(runs: Runs) -> dict[str, Any]:
+    """Median regrets at each milestone by function and search, and how many trials there were."""
+    return {
+        name: {
+            search: {
+                **{
+                    rule: [
+                        median([run.regrets[rule][at] for run in found]) for at in range(len(found[0].regrets[rule]))
+                    ]
+                    for rule in (RETURNED, COMPLETED)
+                },
+                "trials": float(np.mean([run.begun for run in found])),
+                "complete": float(np.mean([run.complete for run in found])),
+            }
+            for search, found in searches.items()
+        }
+        for name, searches in runs.items()
+    }
+
+
+def comparisons(runs: Runs) -> list[dict[str, Any]]:
+    """Ours against each peer on each function at the end; p values corrected over all rows of a rule."""
+    rows: list[dict[str, Any]] = []
+    for rule in (RETURNED, COMPLETED):
+        found = []
+        for name, searches in runs.items():
+            ours = [run.regrets[rule][-1] for run in searches[OURS]]
+            for peer in [search for search in searches if search != OURS]:
+                theirs = [run.regrets[rule][-1] for run in searches[peer]]
+                found.append({"rule": rule, "function": name, "peer": peer, **asdict(compare(ours, theirs))})
+        for row, corrected in zip(found, holm([row["p"] for row in found]), strict=True):
+            row["p_holm"] = corrected
+            row["verdict"] = _verdict(row)
+        rows += found
+    return rows
+
+
+def _verdict(row: Mapping[str, Any]) -> str:
+    if row["p_holm"] >= LEVEL:
+        return "="
+    return "better" if row["wins"] > row["losses"] else "worse"
+
+
+def lines(facts: Mapping[str, Any]) -> str:
+    """The figures as a table."""
+    shown = [
+        f"{facts['seeds']} seeds, {facts['workers']} workers, {facts['budget']} steps a search, {facts['steps']} a "
+        f"complete trial, none stopped before {facts['first_step']}; {facts['seconds']:.0f} s",
+        "",
+        f"median regret after {', '.join(map(str, facts['milestones']))} steps; of the best complete trial at the end",
+    ]
+    for name, searches in facts["functions"].items():
+        for search, found in searches.items():
+            regrets = "  ".join(f"{value:9.4g}" for value in [*found[RETURNED], found[COMPLETED][-1]])
+            shown.append(f"{name:20} {search:14} {regrets}   {found['trials']:6.1f} trials")
+    for rule in (RETURNED, COMPLETED):
+        shown += ["", f"ours - theirs at the end, incumbent as {rule}: median, 95% interval, wins:losses, p, Holm's p"]
+        for row in facts["comparisons"]:
+            if row["rule"] == rule:
+                low, high = row["interval"] or (-math.inf, math.inf)
+                shown.append(
+                    f"{row['function']:20} {row['peer']:14} {row['median']:9.3g} [{low:9.3g}, {high:9.3g}]  "
+                    f"{row['wins']:2}:{row['losses']:<2}  {row['p']:.4f}  {row['p_holm']:.4f}  {row['verdict']}"
+                )
+    return "\n".join(shown)
+
+
+def _plain(value: Any) -> Any:
+    """For strict JSON, which has no infinity."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""The searches that `search_quality.py` compares, each as `benchmarks.simulated_clock.Search`.
+
+This project's search is its samplers and pruners with the record's rows kept in memory, in the steps that
+`tuning.engine.Engine` takes. Ray Tune's are its own searcher and scheduler classes, called in the order in which its
+controller calls them (`ray.tune.execution.tune_controller`, `_process_trial_result` and `stop_trial`), without a
+cluster. In one thing Ray is better off here than there: its controller asks a searcher for the next trial while all
+workers are still busy, here it is asked when the trial begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+from ray import tune
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+from ray.tune.search.optuna import OptunaSearch
+from ray.tune.search.variant_generator import generate_variants
+
+from amc.config import Config
+from analysis.records import Score, TrialRow
+from analysis.states import COMPLETE, PRUNED, RUNNING, TRIAL
+from benchmarks.fidelity_functions import Function, Vector
+from benchmarks.simulated_clock import Search
+from tuning.pruners import Pruner, pruner
+from tuning.ranking import best
+from tuning.samplers import History, Sampler, sampler
+from tuning.space import Parameter, Space
+
+METRIC = "val/accuracy"
+RETURNED, COMPLETED = "returned", "completed"  # what a user gets, and the best of the trials that ran to their end
+
+
+def names(function: Function) -> list[str]:
+    """Names of a function's parameters."""
+    return [f"x{index}" for index in range(function.dims)]
+
+
+def point_of(params: Mapping[str, Any], function: Function) -> Vector:
+    """Parameters as a point (dims,)."""
+    return np.array([float(params[name]) for name in names(function)])
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Stands for the configuration that a search starts from; a space asks no more of it than its values."""
+
+    values: Mapping[str, Any]
+
+    def flat(self) -> dict[str, Any]:
+        """The values by name."""
+        return dict(self.values)
+
+
+def space_of(function: Function, seed: int) -> Space:
+    """The function's space around a start drawn at random: a first trial that knows no more than any other."""
+    draw = np.random.default_rng([seed, 1])
+    rows = [
+        Parameter(name, "categorical", choices=(0, 1)) if index < function.switches else Parameter(name, "float", 0, 1)
+        for index, name in enumerate(names(function))
+    ]
+    start = {row.name: row.from_unit(float(draw.random())) for row in rows}
+    return Space(cast(Config, _Start(start)), tuple(rows))
+
+
+class Ours:
+    """A sampler and a pruner of this project; the incumbent is the best complete trial, as in a study's summary."""
+
+    def __init__(self, function: Function, steps: int, chooser: Sampler, stopper: Pruner) -> None:
+        self.function, self.steps = function, steps
+        self.sampler, self.pruner = chooser, stopper
+        self.trials: list[TrialRow] = []
+        self.curves: dict[str, dict[int, float]] = {}
+        self.scores: dict[str, dict[int, Score]] = {}
+
+    def begin(self, number: int) -> Vector:
+        """See `Search`."""
+        params = self.sampler.propose(number, History(self.trials, self.curves))
+        assert params is not None  # no sampler here ever ends
+        key = f"trial-{number:04d}"
+        row = TrialRow("", key, TRIAL, number, None, RUNNING, params, config={}, seed=number, budget=self.steps)
+        self.trials.append(row)
+        self.curves[row.key], self.scores[row.key] = {}, {}
+        return point_of(params, self.function)
+
+    def report(self, number: int, step: int, value: float) -> bool:
+        """See `Search`."""
+        row = replace(self.trials[number], step=step, value=value)
+        self.curves[row.key][step], self.scores[row.key][step] = value, Score((value,))
+        if step >= self.steps:
+            row = replace(row, state=COMPLETE)
+        elif self.pruner.prune(row.key, step, self.scores, {trial.key: trial.number for trial in self.trials}):
+            row = replace(row, state=PRUNED)
+        self.trials[number] = row
+        return row.state == RUNNING
+
+    def incumbents(self) -> Mapping[str, Vector | None]:
+        """See `Search`."""
+        chosen = best(self.trials)
+        point = None if chosen is None else point_of(chosen.params, self.function)
+        return {RETURNED: point, COMPLETED: point}
+
+
+class RayTune:
+    """A searcher of Ray Tune, or random draws from its space, with its asynchronous successive halving.
+
+    What it returns is what `ResultGrid.get_best_result` does: of all trials, however they ended, the one with the
+    highest last value.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        steps: int,
+        scheduler: AsyncHyperBandScheduler,
+        searcher: OptunaSearch | None,
+        seed: int,
+    ) -> None:
+        self.function, self.steps = function, steps
+        self.scheduler, self.searcher = scheduler, searcher
+        space = {
+            name: tune.choice([0, 1]) if index < function.switches else tune.uniform(0, 1)
+            for index, name in enumerate(names(function))
+        }
+        self.draws = _draws(space, seed)
+        self.scheduler.set_search_properties(METRIC, "max")
+        if searcher is not None:
+            searcher.set_search_properties(METRIC, "max", space)
+        self.params: list[Mapping[str, Any]] = []
+        self.last: dict[int, tuple[int, float]] = {}  # {trial: (step, value)}
+
+    def begin(self, number: int) -> Vector:
+        """See `Search`."""
+        params = next(self.draws) if self.searcher is None else self.searcher.suggest(str(number))
+        assert params is not None  # only a limited searcher has none
+        self.params.append(params)
+        self.scheduler.on_trial_add(_NO_CONTROLLER, _trial(number))
+        return point_of(params, self.function)
+
+    def report(self, number: int, step: int, value: float) -> bool:
+        """See `Search`."""
+        trial, result = _trial(number), {"training_iteration": step, METRIC: value}
+        self.last[number] = step, value
+        stops = self.scheduler.on_trial_result(_NO_CONTROLLER, trial, result) == TrialScheduler.STOP
+        if not stops:
+            if self.searcher is not None:
+                self.searcher.on_trial_result(str(number), result)
+            return True
+        self.scheduler.on_trial_complete(_NO_CONTROLLER, trial, result)
+        if self.searcher is not None:
+            self.searcher.on_trial_complete(str(number), result)
+        return False
+
+    def incumbents(self) -> Mapping[str, Vector | None]:
+        """See `Search`."""
+        return {RETURNED: self._best(1), COMPLETED: self._best(self.steps)}
+
+    def _best(self, least: int) -> Vector | None:
+        """The point of the highest last value among trials that came to step `least`; the first of equals."""
+        known = [(value, -number) for number, (step, value) in self.last.items() if step >= least]
+        return point_of(self.params[-max(known)[1]], self.function) if known else None
+
+
+_NO_CONTROLLER: Any = None  # the scheduler takes one and does not use it
+
+
+def _trial(number: int) -> Any:
+    return SimpleNamespace(trial_id=str(number))  # all that the scheduler asks of a trial
+
+
+def _draws(space: Mapping[str, Any], seed: int) -> Iterator[Mapping[str, Any]]:
+    """What `BasicVariantGenerator` draws."""
+    state = np.random.RandomState(seed)
+    while True:
+        for _, spec in generate_variants({"config": dict(space)}, random_state=state):
+            yield spec["config"]
+
+
+def compared(steps: int, first: int) -> Mapping[str, Callable[[Function, int], Search]]:
+    """The searches by name, each made for a function and a seed.
+
+    Args:
+        steps: of a complete trial.
+        first: the first step at which a trial may be stopped.
+    """
+
+    def ours(function: Function, seed: int) -> Search:
+        return Ours(function, steps, sampler("tpe", space_of(function, seed), seed), pruner("halving", steps, first))
+
+    def ray(learns: bool, **options: Any) -> Callable[[Function, int], Search]:
+        def make(function: Function, seed: int) -> Search:
+            halving = AsyncHyperBandScheduler(max_t=steps, grace_period=first, **options)
+            return RayTune(function, steps, halving, OptunaSearch(seed=seed) if learns else None, seed)
+
+        return make
+
+    return {
+        "ours": ours,
+        "optuna+asha": ray(True),
+        "random+asha": ray(False),
+        "optuna+asha3": ray(True, reduction_factor=3),
+        "random+asha3": ray(False, reduction_factor=3),
+    }

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from amc.errors import UserError
+from tuning.on_ray.nodes import Node, on_nodes
+from tuning.on_ray.session import join
+from tuning.resources import Resources
+
+NODES = [Node("a", 8, 2), Node("b", 4, 0), Node("c", 6, 1)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ((None, None, 0.0), Resources(18, 1, 0.0)),
+        ((None, 3, 0.0), Resources(2 + 1 + 2, 3, 0.0)),
+        ((None, None, None), Resources(3, 1, 1.0)),  # a GPU each, since there are any
+        ((None, 2, 0.5), Resources(4 + 2, 2, 0.5)),
+        ((None, 3, 0.5), Resources(2 + 2, 3, 0.5)),  # cores run out before GPUs do
+        ((None, 1, 2.0), Resources(1, 1, 2.0)),
+        ((2, None, 1.0), Resources(2, 1, 1.0)),
+    ],
+)
+def test_room_by_hand(asked: tuple[int | None, int | None, float | None], expected: Resources) -> None:
+    assert on_nodes(*asked, NODES) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ((None, 9, 0.0), "no node of the cluster has 9 CPU cores"),
+        ((None, 1, 4.0), "no node of the cluster has 1 CPU cores and 4 GPUs"),
+        ((None, 1, 3.0), "the most on one are 8 and 2"),  # three GPUs there are, but not on one node
+        ((4, 1, 1.0), "room for 3 such trials at once"),
+        ((None, 0, 1.0), "must be 1 or more"),
+        ((None, 1, 1.5), "a fraction below 1"),
+    ],
+)
+def test_what_no_node_can_ever_run_is_refused(asked: tuple[int | None, int | None, float | None], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        on_nodes(*asked, NODES)
+
+
+def test_an_address_where_nobody_answers_is_one_line() -> None:
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(UserError, match="nothing answers there"):
+            join(f"127.0.0.1:{taken.getsockname()[1]}")
+    with pytest.raises(UserError, match="run the command on a node of the cluster"):
+        join("ray://127.0.0.1:10001")
+    with pytest.raises(UserError, match="give auto, or the head's host:port"):
+        join("nonsense")

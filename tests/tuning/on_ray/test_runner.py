@@ -1,0 +1,200 @@
+"""Studies of toy trials on Ray Tune: killed, interrupted, and gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amc.errors import UserError
+from analysis.records import Records, TrialRow
+from analysis.states import COMPLETE, ENDED, RUNNING
+from tuning.lock import driving
+from tuning.resources import cores, resources
+from tuning.tracking.store import default_store, open_store
+
+ROOT = Path(__file__).resolve().parents[3]
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
+
+
+def start(folder: Path, trials: int, **settings: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.tuning.toy_study", str(folder), str(trials), json.dumps(settings)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, errors = process.communicate(timeout=300)
+    return process.returncode, errors
+
+
+def wait(process: subprocess.Popen[str], folder: Path, when: Callable[[list[TrialRow]], bool]) -> None:
+    """Until the record is so, read from outside as `python -m tuning status` does."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        try:
+            with Records(folder / "toy" / "record.db") as records:
+                if when(records.trials("toy")):
+                    return
+        except UserError:
+            pass  # it is not there yet
+        time.sleep(0.05)
+    raise AssertionError("the study does not get there")
+
+
+def tracked(folder: Path) -> list[Any]:
+    client = open_store(default_store(folder), folder)
+    place = client.get_experiment_by_name("toy")
+    assert place is not None
+    return list(client.search_runs([place.experiment_id]))
+
+
+def exactly_once(folder: Path, trials: int) -> dict[str, TrialRow]:
+    """What the contract promises, whatever happened on the way."""
+    with Records(folder / "toy" / "record.db") as records:
+        rows = records.trials("toy")
+        curves = records.curves("toy")
+    searched = [row for row in rows if row.role == "trial"]
+    assert [row.key for row in searched] == [f"trial-{number:04d}" for number in range(trials)]
+    assert {row.state for row in rows} <= set(ENDED)
+    for row in rows:
+        assert list(curves[row.key]) == list(range(5, row.step + 1, 5)), row.key
+    runs = tracked(folder)
+    roles = [run.data.tags["amc.role"] for run in runs]
+    assert (roles.count("trial"), roles.count("study"), roles.count("confirm")) == (trials, 1, 1)
+    status = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAILED": "FAILED"}
+    client = open_store(default_store(folder), folder)
+    for run in runs:
+        if run.data.tags["amc.role"] == "study":
+            assert run.info.status == "FINISHED"
+            continue
+        row = next(row for row in rows if row.key == run.data.tags["amc.trial_key"])
+        assert run.info.status == status[row.state]
+        history = client.get_metric_history(run.info.run_id, "val/accuracy")
+        assert sorted(metric.step for metric in history) == list(curves[row.key])
+    return {row.key: row for row in rows}
+
+
+def test_a_killed_driver_and_dying_workers(tmp_path: Path) -> None:
+    """kill -9 of the driver with trials done and trials under way; besides, every first attempt dies at step 12."""
+    settings = {"pause": 0.06, "dies_at": 12, "deaths": 1}
+    process = start(tmp_path, 6, **settings)
+
+    def in_the_middle(trials: list[TrialRow]) -> bool:
+        return any(t.state in ENDED for t in trials) and any(t.state == RUNNING and t.step for t in trials)
+
+    wait(process, tmp_path, in_the_middle)
+    with pytest.raises(UserError, match=f"process {process.pid} on "), driving(tmp_path / "toy" / ".lock", "toy"):
+        pass
+    process.kill()
+    process.communicate()
+    with Records(tmp_path / "toy" / "record.db") as records:
+        done = {trial.key: trial for trial in records.trials("toy") if trial.state in ENDED}
+    assert done
+    code, errors = end(start(tmp_path, 6, **settings))  # at once, while the old workers may still be there
+    assert code == 0, errors
+    rows = exactly_once(tmp_path, 6)
+    for key, trial in done.items():
+        assert (rows[key].attempts, rows[key].ended) == (trial.attempts, trial.ended)
+    assert rows["confirm-0000"].attempts == 2
+    assert not any("leaked" in row.reason for row in rows.values())
+    lines = errors.strip().splitlines()
+    assert len(lines) <= 2 * len(rows) + 2, errors  # at most two a trial
+    summary = json.loads((tmp_path / "toy" / "summary.json").read_text())
+    assert all(trial["mlflow_run_id"] for trial in summary["trials"])
+    assert len(list((tmp_path / "toy" / "checkpoints").iterdir())) <= 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_an_interrupted_study_ends_soon_and_can_go_on(tmp_path: Path, number: signal.Signals) -> None:
+    process = start(tmp_path, 4, pause=0.3)
+    wait(process, tmp_path, lambda trials: any(trial.step for trial in trials))
+    began = time.monotonic()
+    process.send_signal(number)
+    code, errors = end(process)
+    assert code == 130, errors
+    assert time.monotonic() - began < 10
+    with Records(tmp_path / "toy" / "record.db") as records:
+        trials = records.trials("toy")
+    # One of the two may have fallen behind at the first rung before the signal came.
+    assert {trial.state for trial in trials} - {"PRUNED"} == {"WAITING"}
+    assert {run.info.status for run in tracked(tmp_path)} - {"KILLED"} == {"SCHEDULED"}
+    if number == signal.SIGINT:
+        code, errors = end(start(tmp_path, 4))
+        assert code == 0, errors
+        rows = exactly_once(tmp_path, 4)
+        assert " goes on from step " in errors
+        assert COMPLETE in {row.state for row in rows.values()}
+
+
+@pytest.mark.slow
+def test_a_time_budget_is_kept_and_nothing_lost(tmp_path: Path) -> None:
+    """Trials that would take far longer save where they are; without the budget the study goes on from there."""
+    budget, began = 60.0, time.monotonic()
+    code, errors = end(start(tmp_path, 4, pause=4.0, seconds=budget))
+    took = time.monotonic() - began
+    with Records(tmp_path / "toy" / "record.db") as records:
+        trials = records.trials("toy")
+    assert trials, errors
+    assert {trial.state for trial in trials} <= {"WAITING", *ENDED}
+    assert any(trial.state == "WAITING" for trial in trials)
+    # The toy's process itself takes a moment to start and to end.
+    assert took < budget + 20
+    assert "the time budget is used up" in errors
+    assert code == (0 if any(trial.state == COMPLETE for trial in trials) else 3)
+    code, errors = end(start(tmp_path, 4))
+    assert code == 0, errors
+    exactly_once(tmp_path, 4)
+    steps = (tmp_path / "toy" / "steps.txt").read_text().split()
+    with Records(tmp_path / "toy" / "record.db") as records:
+        assert all(steps.count(trial.key) == trial.step for trial in records.trials("toy"))
+
+
+@pytest.mark.slow
+def test_a_trial_out_of_memory_gets_the_whole_device(tmp_path: Path) -> None:
+    """Two trials share a GPU; the one that ran out of memory comes again when the other has left it."""
+    code, errors = end(start(tmp_path, 4, gpus=0.5, pause=0.1, hungry=["trial-0001"]))
+    assert code == 0, errors
+    rows = exactly_once(tmp_path, 4)
+    alone = rows["trial-0001"]
+    assert (alone.alone, alone.attempts) == (True, 2)
+    assert alone.state != "FAILED"
+    for other in rows.values():
+        if other.key != alone.key:
+            assert None not in (other.started, other.ended, alone.started, alone.ended)
+            assert other.ended <= alone.started or alone.ended <= other.started, other.key
+
+
+def test_resources_that_no_machine_has() -> None:
+    have = cores()
+    with pytest.raises(UserError, match=f"this machine has {have} CPU cores"):
+        resources(None, have + 1, None, devices=0)
+    with pytest.raises(UserError, match="this machine has 0 GPUs"):
+        resources(None, None, 1, devices=0)
+    with pytest.raises(UserError, match=f"room for {have} such trials"):
+        resources(have + 1, 1, 0, devices=0)
+    with pytest.raises(UserError, match="a fraction below 1"):
+        resources(1, 1, 1.5, devices=4)
+    with pytest.raises(UserError, match="must be 1 or more"):
+        resources(0, 1, 0, devices=0)
+
+
+def test_resources_that_are_chosen() -> None:
+    have = cores()
+    assert resources(None, None, None, devices=0).workers == have
+    assert resources(None, have, 0, devices=0).workers == 1
+    packed = resources(None, 1, 0.5, devices=1)
+    assert packed.workers == min(have, 2)
+    assert resources(None, None, None, devices=2).gpus == 1.0
+
+
+def test_the_environment_is_left_alone() -> None:
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

@@ -1,0 +1,161 @@
+"""`--dry-run` as a person uses it: real probes of tiny trials, and a record that is there already."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ablations.cli import main as ablate
+from analysis.records import StudyRow, TrialRow
+from tests.toy import write_toy_file
+from tuning.cli import _parser, main, prepared_study
+from tuning.planning import dry_run, probe, probe_job
+from tuning.record import Record
+
+pytestmark = pytest.mark.filterwarnings("default")
+FIELDS = {"trials", "steps", "device_hours", "wall_seconds", "wall_seconds_range", "disk_bytes", "source", "places"}
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy_file(Path(tmp_path_factory.mktemp("data")) / "squares.h5")
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dry_run, "probe", functools.partial(probe.probe, seconds=0.2))
+    monkeypatch.setattr(probe, "LIMIT", 500.0)
+
+
+def arguments(clips: Path, out: Path, *more: str) -> list[str]:
+    return ["--data", str(clips), "--preset", "smoke", "--workers", "1", "--out", str(out), *more]
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_a_search_is_forecast_from_a_probe_and_nothing_of_it_is_there(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "runs"
+    assert main(arguments(clips, out, "--trials", "3", "--confirm-seeds", "1", "--dry-run", "--json")) == 0
+    found = printed(capsys)
+    assert set(found) >= FIELDS
+    assert (found["trials"], found["confirming"], found["on_record"]) == (3, 1, 0)
+    # Trials of 40 steps, with a rung at 10 and one at 30, and a confirming run of 40.
+    assert found["steps_range"] == [40 + 2 * 10 + 40, 160]
+    assert 100 <= found["steps"] <= 160
+    low, high = found["wall_seconds_range"]
+    assert 0 < low <= found["wall_seconds"] <= high
+    assert found["device"] == "cpu core"
+    assert found["device_hours"] > 0
+    assert found["source"]["kind"] == "probe"
+    assert found["source"]["step"] > 0
+    assert found["disk_bytes"] == sum(found["disk"].values()) > 1_000_000
+    assert found["places"]["record"] == str(out / "squares-smoke-search" / "record.db")
+    assert found["places"]["tracking"] == f"sqlite:///{out / 'mlflow.db'}"
+    assert not out.exists()
+
+
+def test_ablations_for_a_person(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "runs"
+    assert ablate(arguments(clips, out, "--arms", "no_da", "--seeds", "2", "--dry-run")) == 0
+    text = capsys.readouterr().out
+    rows = dict(line.strip().split("  ", 1) for line in text.splitlines()[1:])
+    rows = {name: value.strip() for name, value in rows.items()}
+    assert rows["trials"] == "4"
+    assert rows["steps"] == "160"
+    assert rows["figures from"].startswith("a probe just now, 1 at once: ")
+    assert rows["study"] == str(out / "squares-smoke-table4")
+    assert not out.exists()
+
+
+def written(study: Any, states: Mapping[int, tuple[str, int, float]]) -> None:
+    """Puts trials of a study on record: state, steps and value by number. A report every 10 steps, 1 s apart."""
+    row: StudyRow = study.row
+    with Record(study.folder / "record.db") as record:
+        record.create_study(row)
+        for number, (state, steps, value) in states.items():
+            proposal = study.sources[0].propose(record.trials(row.name), record.curves(row.name))
+            assert proposal is not None
+            fields = {"key": proposal.key, "role": "trial", "number": number, "parent": None, "state": "WAITING"}
+            fields |= {"study": row.name, "params": proposal.params, "config": proposal.config.to_dict()}
+            record.add_trial(TrialRow(**fields, seed=number, budget=40))  # type: ignore[arg-type]
+            record.begin(row.name, proposal.key)
+            record.started(row.name, proposal.key, 1)
+            for step in range(10, steps + 1, 10):
+                metrics = {"val/accuracy": value, "time/step_seconds": 0.25, "time/evaluation_seconds": 2.0}
+                record.report(row.name, proposal.key, 1, step, metrics, objectives=["val/accuracy"])
+            if state != "RUNNING":
+                record.finish(row.name, proposal.key, 1, state, value=value, scores={}, reason="")
+    checkpoint = study.folder / "checkpoints" / "trial-0000" / "attempt-1" / "checkpoint.safetensors"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(bytes(1_000))
+
+
+def test_a_study_half_done_is_forecast_from_its_own_record(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = arguments(clips, tmp_path / "runs", "--trials", "4", "--pruner", "none", "--confirm-seeds", "2")
+    study = prepared_study(_parser().parse_args(asked))
+    written(study, {0: ("COMPLETE", 40, 0.5), 1: ("RUNNING", 20, 0.25)})
+    before = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
+    assert main([*asked, "--dry-run", "--json"]) == 0
+    found = printed(capsys)
+    assert (found["trials"], found["confirming"], found["on_record"]) == (3, 2, 2)
+    assert found["steps"] == 20 + 40 + 40 + 2 * 40
+    assert found["source"]["kind"] == "record"
+    assert found["source"]["text"].startswith("1 ended trial on this machine (squares-smoke-search): 0.25 s a step")
+    assert found["source"]["look"] == pytest.approx(2.0)
+    assert {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()} == before
+
+
+def test_nothing_left(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = arguments(clips, tmp_path / "runs", "--trials", "1", "--confirm-seeds", "0")
+    written(prepared_study(_parser().parse_args(asked)), {0: ("COMPLETE", 40, 0.5)})
+    assert main([*asked, "--dry-run", "--json"]) == 0
+    found = printed(capsys)
+    assert (found["trials"], found["steps"], found["wall_seconds"], found["disk_bytes"]) == (0, 0, 0, 0)
+    assert found["source"]["text"] == "nothing is left to run"
+
+
+def test_a_study_of_other_settings_is_refused_as_it_would_be(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = arguments(clips, tmp_path / "runs", "--trials", "1", "--confirm-seeds", "0")
+    written(prepared_study(_parser().parse_args(asked)), {0: ("COMPLETE", 40, 0.5)})
+    assert main([*asked, "--seed", "5", "--dry-run"]) == 2
+    assert "with other settings (seed 0 there, 5 here" in capsys.readouterr().err
+
+
+def test_a_probe_that_fails_is_one_line(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = dry_run.__name__ + ":no_such_function"
+    monkeypatch.setattr(probe, "_job", functools.partial(_job, probe._job, broken))
+    assert main(arguments(clips, tmp_path / "runs", "--dry-run")) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("error: the probe failed: AttributeError")
+
+
+def _job(make: Any, trainable: str, *values: Any) -> Any:
+    return replace(make(*values), trainable=trainable)
+
+
+def test_gpus_are_dealt_to_trials_as_they_are_packed() -> None:
+    assert [probe.devices_of(number, 0.5) for number in range(4)] == [[0], [0], [1], [1]]
+    assert [probe.devices_of(number, 1 / 3) for number in range(4)] == [[0], [0], [0], [1]]
+    assert [probe.devices_of(number, 2.0) for number in range(2)] == [[0, 1], [2, 3]]
+
+
+def test_a_process_s_own_share_of_a_gpu() -> None:
+    # 20 free beside one process, 19 beside two: each takes 1, and 21 are free without any.
+    assert probe_job._difference(20, 19) == (1, 21)
+    assert probe_job._difference(20, 25) == (0, 20)  # somebody else let go

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amc.config import Config
+from analysis.states import COMPLETE, FAILED, PRUNED
+from tests.tuning.toy_rows import trial_row
+from tuning.record import Record
+from tuning.tracking.projection import Projection
+from tuning.tracking.store import default_store, experiment, open_store, ui_command
+from tuning.tracking.tracker import Tracker
+
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for all tests of this file: making one takes seconds."""
+    return Path(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture
+def client(runs: Path) -> Any:
+    return open_store(default_store(runs), runs)
+
+
+@pytest.fixture
+def filled(record: Record, base: Config, tmp_path: Path) -> Iterator[Record]:
+    """A complete trial, a pruned one, a failed one, an interrupted one and one that never began."""
+    for number in range(5):
+        record.add_trial(trial_row(base, number))
+    for number in range(4):
+        key = f"trial-{number:04d}"
+        attempt = record.begin("toy", key).attempts
+        record.started("toy", key, attempt)
+        for step in range(5, 5 * (4 - number) + 1, 5):
+            record.report("toy", key, attempt, step, {"val/accuracy": step / 20, "loss/gan": 1 / step})
+    record.finish("toy", "trial-0000", 1, COMPLETE, value=1.0, scores={"test/accuracy": 0.75})
+    record.finish("toy", "trial-0001", 1, PRUNED)
+    record.finish("toy", "trial-0002", 1, FAILED, reason="FloatingPointError: loss/gan not finite by step 12")
+    pictures = tmp_path / "toy" / "samples" / "trial-0000"
+    pictures.mkdir(parents=True)
+    (pictures / "strip.png").write_bytes(b"picture")
+    return record  # type: ignore[return-value]
+
+
+def project(record: Record, runs: Path, tmp_path: Path, status: str = "RUNNING") -> Projection:
+    projection = Projection(record, "toy", runs=runs, folder=tmp_path / "toy", target=default_store(runs))
+    projection.sync(study_status=status)
+    return projection
+
+
+def found(client: Any, record: Record) -> dict[str, Any]:
+    place = client.get_experiment_by_name("toy")
+    query = f"tags.`amc.study_id` = '{record.study('toy').uid}'"
+    runs = client.search_runs([place.experiment_id], filter_string=query)
+    keys = [run.data.tags.get("amc.trial_key", "study") for run in runs]
+    assert len(keys) == len(set(keys)), "a run was made twice"
+    return dict(zip(keys, runs, strict=True))
+
+
+def curve(client: Any, run: Any, name: str) -> list[tuple[int, float, int]]:
+    history = client.get_metric_history(run.info.run_id, name)
+    return sorted((metric.step, metric.value, metric.timestamp) for metric in history)
+
+
+def test_the_store_has_what_the_record_has(filled: Record, client: Any, runs: Path, tmp_path: Path) -> None:
+    project(filled, runs, tmp_path)
+    there = found(client, filled)
+    assert {key: run.info.status for key, run in there.items()} == {
+        "study": "RUNNING",
+        "trial-0000": "FINISHED",
+        "trial-0001": "KILLED",
+        "trial-0002": "FAILED",
+        "trial-0003": "RUNNING",
+    }
+    best = there["trial-0000"]
+    assert best.data.tags["amc.role"] == "trial"
+    assert best.data.tags["amc.origin"] == "procedural"
+    assert best.data.tags["amc.fingerprint"] == "f" * 64
+    assert best.data.tags["mlflow.parentRunId"] == there["study"].info.run_id
+    assert there["study"].data.tags["amc.role"] == "study"
+    assert best.data.params["weights.rank"] == "100.0"
+    assert "weights.rank" not in best.data.metrics
+    assert best.data.metrics["test/accuracy"] == 0.75
+    expected = [(p.step, p.metrics["val/accuracy"], p.timestamp) for p in filled.points("toy", "trial-0000")]
+    assert curve(client, best, "val/accuracy") == expected
+    assert [file.path for file in client.list_artifacts(best.info.run_id, "samples")] == ["samples/strip.png"]
+    assert (runs / "artifacts" / "toy").is_dir()
+    assert "not finite" in there["trial-0002"].data.tags["amc.reason"]
+    assert {trial.mlflow_run_id for trial in filled.trials("toy")} == {
+        *(run.info.run_id for key, run in there.items() if key != "study"),
+        None,
+    }
+
+
+def test_projecting_twice_is_projecting_once(filled: Record, client: Any, runs: Path, tmp_path: Path) -> None:
+    project(filled, runs, tmp_path)
+    before = found(client, filled)
+    project(filled, runs, tmp_path)
+    after = found(client, filled)
+    assert {key: run.to_dictionary() for key, run in after.items()} == {
+        key: run.to_dictionary() for key, run in before.items()
+    }
+
+
+def test_a_tracker_that_died_before_it_noted_anything(filled: Record, client: Any, runs: Path, tmp_path: Path) -> None:
+    """All was copied, nothing was noted: runs are found again by their tags, and no point counts twice."""
+    project(filled, runs, tmp_path)
+    before = found(client, filled)
+    with filled._write() as connection:
+        connection.exec_driver_sql("delete from projection")
+    project(filled, runs, tmp_path)
+    after = found(client, filled)
+    assert {key: run.info.run_id for key, run in after.items()} == {key: run.info.run_id for key, run in before.items()}
+    for key, run in after.items():
+        if key != "study":
+            steps = [step for step, _, _ in curve(client, run, "val/accuracy")]
+            assert steps == [point.step for point in filled.points("toy", key)]
+
+
+def test_a_run_left_running_is_set_right(filled: Record, client: Any, runs: Path, tmp_path: Path) -> None:
+    project(filled, runs, tmp_path)
+    filled.adopt("toy")
+    project(filled, runs, tmp_path, "SCHEDULED")
+    assert found(client, filled)["trial-0003"].info.status == "SCHEDULED"
+    attempt = filled.begin("toy", "trial-0003").attempts
+    filled.report("toy", "trial-0003", attempt, 10, {"val/accuracy": 0.5})
+    filled.finish("toy", "trial-0003", attempt, COMPLETE, value=0.5)
+    project(filled, runs, tmp_path, "FINISHED")
+    there = found(client, filled)
+    assert there["trial-0003"].info.status == "FINISHED"
+    assert [step for step, _, _ in curve(client, there["trial-0003"], "val/accuracy")] == [5, 10]
+    assert there["study"].info.status == "FINISHED"
+    assert there["study"].data.tags["amc.best"] == "trial-0000"
+
+
+def test_more_points_than_a_batch_may_have(
+    record: Record, base: Config, client: Any, runs: Path, tmp_path: Path
+) -> None:
+    record.add_trial(trial_row(base))
+    record.begin("toy", "trial-0000")
+    record.started("toy", "trial-0000", 1)
+    for step in range(1, 32):
+        record.report("toy", "trial-0000", 1, step, {"val/accuracy": 0.0, **{f"loss/{i}": 1.0 for i in range(39)}})
+    project(record, runs, tmp_path)
+    run = found(client, record)["trial-0000"]
+    assert [step for step, _, _ in curve(client, run, "loss/38")] == list(range(1, 32))
+
+
+def test_a_store_that_does_not_answer_keeps_nothing_up(record: Record, base: Config, tmp_path: Path) -> None:
+    record.add_trial(trial_row(base))
+    record.begin("toy", "trial-0000")
+    said: list[str] = []
+    target = "http://127.0.0.1:9"  # nothing listens on the discard port
+    tracker = Tracker(Projection(record, "toy", runs=tmp_path, folder=tmp_path / "toy", target=target), said.append)
+    tracker.start()
+    tracker.finish("FINISHED")
+    assert not tracker.wait(3)
+    assert len(said) == 1
+    assert "does not answer" in said[0]
+
+
+def test_a_fresh_store_opened_by_many_at_once(tmp_path: Path) -> None:
+    """Threads of one process; the slow tests do it with processes."""
+    found: list[str] = []
+
+    def use() -> None:
+        client = open_store(default_store(tmp_path), tmp_path)
+        found.append(experiment(client, "toy", default_store(tmp_path), tmp_path))
+
+    threads = [threading.Thread(target=use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6
+    assert len(set(found)) == 1
+
+
+def test_a_store_whose_maker_was_killed_is_made_again(tmp_path: Path) -> None:
+    """MLflow's own way of making one, killed in the middle, leaves a file that it can never open."""
+    script = textwrap.dedent(f"""
+        import os, sys
+        sys.path[:0] = {sys.path!r}
+        from pathlib import Path
+        import sqlalchemy
+        from tuning.tracking.store import default_store, open_store
+        seen = []
+        def count(*arguments):
+            seen.append(1)
+            if len(seen) == 150:
+                os.kill(os.getpid(), 9)
+        sqlalchemy.event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", count)
+        open_store(default_store(Path({str(tmp_path)!r})), Path({str(tmp_path)!r}))
+    """)
+    assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == -9
+    assert (tmp_path / ".mlflow.db.partial").is_file()
+    assert open_store(default_store(tmp_path), tmp_path).search_experiments()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [".mlflow.db.lock", "mlflow.db"]
+
+
+def test_the_command_that_shows_the_store(tmp_path: Path) -> None:
+    assert ui_command(default_store(tmp_path)) == (
+        f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db --host 127.0.0.1"
+    )
+    assert ui_command("http://127.0.0.1:5000") == "http://127.0.0.1:5000"

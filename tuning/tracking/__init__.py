@@ -1,0 +1,1 @@
+"""MLflow as a projection of the record: runs and curves, pictures, the registered model."""

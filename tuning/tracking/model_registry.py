@@ -1,0 +1,153 @@
+"""The best checkpoint of a study as a registered model, which `mlflow.pyfunc.load_model` makes clips with.
+
+Model `<study>` has a version for every trial that was the best at the end of a driver, and the alias `best`. A version
+is written last, after its files: who is killed before leaves none, and the next driver writes the files again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from amc.evaluation import standalone
+from amc.training import checkpoint
+from analysis.records import StudyRow, TrialRow
+from tuning.checkpoints import attempt_folder
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+ALIAS = "best"
+PLACE = "model"  # among the artifacts of the trial's run
+_PACKAGES = ("amc-gan", "mlflow", "numpy", "safetensors", "torch")
+
+
+def register(client: MlflowClient, study: StudyRow, trial: TrialRow, folder: Path) -> str | None:
+    """Makes `trial` the model's best version, written now where there is none; returns which.
+
+    None where the trial has left nothing to make clips with: another kind of trial, or one of an older program.
+
+    Args:
+        folder: DIR/<study>.
+
+    Raises:
+        UserError: its checkpoint can't be used.
+    """
+    version = next((str(v.version) for v in _versions(client, study) if v.tags.get("amc.trial_key") == trial.key), None)
+    if version is None:
+        files = attempt_folder(folder / "checkpoints", trial.key, trial.attempts)
+        saved, velocities = files / checkpoint.FILE, files / standalone.FILE
+        if not saved.is_file() or not velocities.is_file():
+            return None
+        version = _write(client, study, trial, saved, velocities)
+    if str(client.get_registered_model(study.name).aliases.get(ALIAS)) != version:
+        client.set_registered_model_alias(study.name, ALIAS, version)
+    return version
+
+
+def forget(client: MlflowClient, study: StudyRow) -> int:
+    """Removes the study's versions, and the model where nothing else is in it; returns how many there were."""
+    from mlflow.exceptions import MlflowException
+
+    mine = _versions(client, study)
+    for version in mine:
+        client.delete_model_version(study.name, str(version.version))
+    if not client.search_model_versions(f"name = '{study.name}'", max_results=1):
+        try:
+            client.delete_registered_model(study.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+    return len(mine)
+
+
+def save(path: Path, saved: Path, velocities: Path) -> None:
+    """Writes the model to the folder `path` as MLflow reads it; nothing is run and nothing pickled.
+
+    Args:
+        saved: a checkpoint.
+        velocities: what `standalone.save_velocities` wrote beside it.
+
+    Raises:
+        UserError: the two can't be used.
+    """
+    import mlflow.pyfunc
+
+    maker = standalone.load_clip_maker(saved, velocities)
+    with warnings.catch_warnings():
+        # MLflow would like an input example, in order to run the model on it.
+        warnings.filterwarnings("ignore", r"(?s).*An input example was not provided")
+        mlflow.pyfunc.save_model(
+            str(path),
+            python_model=str(Path(__file__).with_name("clip_model.py")),
+            artifacts={"checkpoint": str(saved), "velocities": str(velocities)},
+            signature=_signature(maker),
+            pip_requirements=_requirements(),
+            metadata={"class_names": list(maker.class_names), "origin": str(maker.header.get("origin", ""))},
+        )
+
+
+def _write(client: MlflowClient, study: StudyRow, trial: TrialRow, saved: Path, velocities: Path) -> str:
+    from mlflow.exceptions import MlflowException
+
+    run_id = trial.mlflow_run_id or ""
+    with tempfile.TemporaryDirectory(prefix="amc-model-") as folder:
+        save(Path(folder) / PLACE, saved, velocities)
+        client.log_artifacts(run_id, str(Path(folder) / PLACE), PLACE)
+    try:
+        client.create_registered_model(
+            study.name, description="Makes a clip of a motion class from one image: the best trials of a study."
+        )
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    tags = {
+        "amc.study_id": study.uid,
+        "amc.trial_key": trial.key,
+        "amc.value": "" if trial.value is None else f"{trial.value:.6g}",
+        "amc.dataset": str(study.dataset.get("name", "")),
+        "amc.origin": str(study.dataset.get("origin", "")),
+        "amc.fingerprint": str(study.dataset.get("fingerprint", "")),
+        "amc.preset": study.preset,
+    }
+    # By run, not by place: a store that is moved takes its models along.
+    made = client.create_model_version(study.name, f"runs:/{run_id}/{PLACE}", run_id=run_id, tags=tags)
+    return str(made.version)
+
+
+def _versions(client: MlflowClient, study: StudyRow) -> list[ModelVersion]:
+    # Tags are compared here: another study of this name may have been copied to the store from another folder.
+    found, token = [], None
+    while token is None or token:
+        page = client.search_model_versions(f"name = '{study.name}'", max_results=1000, page_token=token)
+        found += [version for version in page if version.tags.get("amc.study_id") == study.uid]
+        token = page.token or ""
+    return found
+
+
+def _signature(maker: standalone.ClipMaker) -> Any:
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
+
+    model = maker.config.model
+    frame = (model.size, model.size, 3)
+    image = TensorSpec(np.dtype("uint8"), (-1, *frame), "image")
+    label = TensorSpec(np.dtype("int64"), (-1,), "label")
+    clips = TensorSpec(np.dtype("uint8"), (-1, model.frames, *frame))
+    return ModelSignature(Schema([image, label]), Schema([clips]), ParamSchema([ParamSpec("seed", "long", 0)]))
+
+
+def _requirements() -> list[str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name}=={version(name).split('+')[0]}")
+        except PackageNotFoundError:
+            continue  # run from a checkout
+    return found
