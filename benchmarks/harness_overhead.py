@@ -59,7 +59,7 @@ class Scale:
     long_seconds: float
 
 
-FULL = Scale(rounds=3, history=49, trials=4, reports={"ours": 80, "peer": 12}, long_trials=4, long_seconds=5.0)
+FULL = Scale(rounds=2, history=49, trials=4, reports={"ours": 80, "peer": 12}, long_trials=3, long_seconds=20.0)
 QUICK = Scale(rounds=1, history=3, trials=2, reports={"ours": 12, "peer": 5}, long_trials=2, long_seconds=0.5)
 FEW = 2  # reports of a trial in the shorter study
 LONG_REPORTS = 5  # of a trial that computes
