@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ablations.arms import Arm, chosen, configured
-from amc.command import Parser, run
+from amc.command import NO_SUCCESS, Parser, run
 from amc.config import Config, from_dict
 from amc.data.chosen import choose
 from amc.errors import UserError
@@ -19,11 +19,12 @@ from amc.training.finished import JUDGE
 from amc.training.finished import classifier as motion_classifier
 from analysis.ablation_table import ablation_table, markdown, write_tables
 from analysis.records import Records, StudyRow
+from analysis.snapshot import looked_at
 from analysis.states import TRIAL
 from tuning import options
 from tuning.planning.dry_run import show_forecast
 from tuning.pruners import pruner
-from tuning.sources import SEEDS, Listed, Proposal, best, of_role
+from tuning.sources import MOST_SEED, SEEDS, Listed, Proposal, best, of_role
 from tuning.study import Study, checked_name, run_study, sigterm_as_interrupt
 from tuning.tracking.store import ui_command
 
@@ -45,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_tables(content, study.folder / "tables", "table4")
         out = sys.stderr if args.json else sys.stdout
         print(markdown(content), file=out)
+        if ending.code == NO_SUCCESS:
+            print("error: no run succeeded; the reasons are in DIR/STUDY/logs", file=sys.stderr)
         print(f"tables: {study.folder / 'tables'}", file=out)
         print(f"look at all studies: {ui_command(study.target)}", file=out, flush=True)
         if args.json:
@@ -74,18 +77,20 @@ def prepared_study(args: argparse.Namespace) -> Study:
     """
     if args.seeds < 1:
         raise UserError(f"--seeds {args.seeds}: give 1 or more")
-    if args.seed < 0:
-        raise UserError(f"--seed {args.seed}: give 0 or more")
+    if not 0 <= args.seed <= MOST_SEED:
+        raise UserError(f"--seed {args.seed}: give 0 or more, at most {MOST_SEED}")
     arms = chosen(args.arms)
     if args.study is not None:
         checked_name(args.study)
+    if args.out.exists() and not args.out.is_dir():
+        raise UserError(f"--out {args.out} is no folder")
     if args.dataset is None and args.data is None:
         args.dataset = "natops"
     until = options.checked_end(args)
     preset = options.preset_of(args)
     wanted, devices = options.checked_resources(args)
     tracking, record = options.checked_tracking(args.tracking_uri), options.checked_record(args.record)
-    found = best_of(args.out, args.from_study) if args.from_study else None
+    found = best_of(args.out, record, args.from_study) if args.from_study else None
     prepared = choose(args.dataset, args.data, preset)
     base = prepared.config if found is None else _checked(found, prepared.config, args.from_study)
     print(prepared.source.announcement, file=sys.stderr)
@@ -148,25 +153,27 @@ def listed(base: Config, arms: Sequence[Arm], seeds: int, seed: int) -> tuple[Pr
     )
 
 
-def best_of(runs: Path, study: str) -> Config:
-    """The configuration of a search's best trial.
+def best_of(runs: Path, record: str | None, study: str) -> Config:
+    """The configuration of a search's best trial, from the record that was named or the search's own.
 
     Raises:
         UserError: no such study, or no complete trial in it.
     """
     path = runs / study / "record.db"
-    if not path.is_file():
-        raise UserError(f"--from-study {study!r}: there is no {path}; give the name of a search in --out")
-    with Records(path) as records:
-        found = best(of_role(records.trials(study), TRIAL))
-    if found is None:
-        raise UserError(f"--from-study {study!r}: it has no complete trial yet")
-    return from_dict(found.config)
+    for address in (path,) if record is None else (record, path):
+        with looked_at(address) as records:
+            if records is None or all(row.name != study for row in records.studies()):
+                continue
+            found = best(of_role(records.trials(study), TRIAL))
+            if found is None:
+                raise UserError(f"--from-study {study!r}: it has no complete trial yet")
+            return from_dict(found.config)
+    raise UserError(f"--from-study {study!r}: there is no {path}; give the name of a search in --out")
 
 
 def _checked(found: Config, mine: Config, study: str) -> Config:
     """The found configuration on this study's data and preset."""
-    if found.model != mine.model or found.dataset != mine.dataset:
+    if (found.model, found.dataset, found.split) != (mine.model, mine.dataset, mine.split):
         raise UserError(
             f"--from-study {study!r} searched {found.dataset.name} at preset {found.preset}: ask for the same"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -48,4 +49,5 @@ class StopSignals:
             os._exit(INTERRUPTED)
         if not self.came:
             self.came = True
-            self.say()
+            with contextlib.suppress(OSError):  # whoever reads what is printed may have ended first
+                self.say()

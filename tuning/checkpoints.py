@@ -6,6 +6,7 @@ theirs, which bounds the disk; sample pictures of every trial are kept apart.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,8 +28,7 @@ def attempt_folder(folder: Path, key: str, attempt: int) -> Path:
 def inherit(directory: Path) -> Path | None:
     """Fills a new attempt's folder from the newest earlier attempt that left something; returns which.
 
-    The earlier attempt's worker may still be alive for a moment and replace its files during the copy. Whoever reads
-    a checkpoint checks that its parts belong together, and starts afresh where they don't.
+    The earlier attempt's worker may still be alive for a moment and replace its file during the copy, whole by whole.
     """
     if directory.exists():
         return None
@@ -39,17 +39,27 @@ def inherit(directory: Path) -> Path | None:
             partial = directory.with_name(f".{directory.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
             # Files under construction belong to their writer.
-            shutil.copytree(source, partial, ignore=shutil.ignore_patterns(".*", "*.partial", "*.tmp"))
+            ignored = shutil.ignore_patterns(".*", "*.partial", "*.tmp")
+            shutil.copytree(source, partial, ignore=ignored, copy_function=_copied)
             partial.rename(directory)
             return source
     directory.mkdir(parents=True, exist_ok=True)
     return None
 
 
+def _copied(source: str, target: str) -> None:
+    """On the disk before its folder gets its name: what it is a copy of may then be deleted."""
+    shutil.copy2(source, target)
+    with open(target, "rb") as file:
+        os.fsync(file.fileno())
+
+
 def kept(trials: Iterable[TrialRow], keep: int = KEEP) -> set[str]:
     """Keys of the trials whose checkpoints stay: those not ended, and the best `keep` that are complete."""
     trials = list(trials)
-    complete = [t for t in trials if t.state == COMPLETE and t.role != CONFIRM and t.value is not None]
+    complete = [
+        t for t in trials if t.state == COMPLETE and t.role != CONFIRM and None not in (t.value, *t.values.values())
+    ]
     ranked = sorted(complete, key=_place)
     return {trial.key for trial in ranked[:keep]} | {trial.key for trial in trials if trial.state in OPEN}
 

@@ -6,10 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from amc.command import Parser, run
 from amc.data.chosen import choose
+from amc.data.prepared import prepare
 from amc.errors import UserError
 from amc.evaluation.judges import place
 from amc.training.finished import JUDGE, identity_classifier
@@ -24,7 +26,7 @@ from tuning.planning.fitting import largest
 from tuning.pruners import PRUNERS, pruner
 from tuning.samplers import SAMPLERS, sampler
 from tuning.search_space import search_space
-from tuning.sources import Confirming, Sampled, Source
+from tuning.sources import MOST_SEED, Confirming, Sampled, Source
 from tuning.study import Ending, Study, checked_name, run_study, sigterm_as_interrupt
 from tuning.summary import confirmed, table
 from tuning.tracking.store import ui_command
@@ -91,8 +93,8 @@ def prepared_study(args: argparse.Namespace) -> Study:
         raise UserError(f"--trials {args.trials}: give 1 or more")
     if args.confirm_seeds is not None and args.confirm_seeds < 0:
         raise UserError(f"--confirm-seeds {args.confirm_seeds}: give 0 or more")
-    if args.seed < 0:
-        raise UserError(f"--seed {args.seed}: give 0 or more")
+    if not 0 <= args.seed <= MOST_SEED:
+        raise UserError(f"--seed {args.seed}: give 0 or more, at most {MOST_SEED}")
     for name, known in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
         if getattr(args, name) not in known:
             raise UserError(f"unknown {name} {getattr(args, name)!r}: choose {', '.join(known)}")
@@ -109,6 +111,8 @@ def prepared_study(args: argparse.Namespace) -> Study:
     space = search_space(prepared.config, args.space)
     chosen = sampler(args.sampler, space, args.seed)
     base = space.base
+    if base != prepared.config:  # what a space file fixes may change the clips, their split and so their judge
+        prepared = replace(prepared, config=base, data=prepare(base, prepared.source.path))
     name = args.study or options.default_study(base, "search")
     imported = find(args.warm_start, name, args.out, record, goal)
     print(prepared.source.announcement, file=sys.stderr)

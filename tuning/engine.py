@@ -6,6 +6,7 @@ and says how it ended. All state is in the record, so an engine that is made aga
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ from tuning.sources import Source, of_role
 from tuning.standing import Standing
 from tuning.workers.failures import MEMORY, STORAGE
 from tuning.workers.halt import Halt
+
+UNBORN = 6  # attempts in a row that never came up: something is wrong with the machine or the installation
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,15 @@ class Engine:
         self.record, self.plan, self.watchers = record, plan, watchers
         self.stopping = False
         self.trouble = ""
-        self.halt = Halt(plan.folder / ".halt")
+        self.unborn = 0  # attempts, one after the other, whose process never came up
+        self.halt = Halt(plan.folder)
         record.adopt(plan.study)
         self.standing = Standing(record, plan.study)
         self.tidy()
 
     def next_trial(self) -> TrialRow | None:
         """The trial whose turn it is; None if there is none now."""
-        if self.stopping or not self.stocked():
+        if self.stopping or self.trouble or not self.stocked():
             return None
         waiting = [trial for trial in self.trials() if trial.state == WAITING]
         # Interrupted trials first, and searching before confirming.
@@ -101,6 +105,7 @@ class Engine:
 
     def began(self, job: Job) -> None:
         """Takes the beginning of a job: its process is up."""
+        self.unborn = 0
         self.record.started(self.plan.study, job.key, job.attempt)
         trial = self.standing.again(job.key)
         for watcher in self.watchers:
@@ -134,7 +139,7 @@ class Engine:
     @property
     def finished(self) -> bool:
         """Whether nothing runs and nothing is left to run, or (when stopping) nothing shall be run."""
-        if self.stopping:
+        if self.stopping or self.trouble:
             return True
         return not any(trial.state in OPEN for trial in self.trials()) and not self.stocked()
 
@@ -151,8 +156,12 @@ class Engine:
         for watcher in self.watchers:
             watcher.reported(trial, step, metrics)
         missing = goal.missing(metrics)
-        if missing:
+        if missing and self._ever_judged():
             self._end(job, FAILED, Outcome(failure=missing))
+            return False
+        if missing:  # a misspelt metric, most likely: every trial would fail for it
+            self.trouble = self.trouble or missing
+            self.interrupt(job)
             return False
         # A continued trial sends its earlier reports again; they were judged when they first came.
         if step < trial.step or step >= job.budget or job.role not in plan.prunes:
@@ -173,33 +182,39 @@ class Engine:
         """
         if outcome.cause == STORAGE:
             self.trouble = self.trouble or outcome.failure
-        if outcome.paused or outcome.cause == STORAGE:
+        if outcome.paused and not self.stopping:  # by a signal to its process, say: not for ever
+            self.lost(job, "its process was told to stop")
+        elif outcome.paused or outcome.cause == STORAGE:
             self.interrupt(job)
         elif outcome.cause == MEMORY and not job.alone:
-            self._alone_next(job, outcome.failure)
+            self._release(job, outcome.failure, alone=True)
         else:
             self._end(job, FAILED if outcome.failure else COMPLETE, outcome)
 
-    def lost(self, job: Job, reason: str, cause: str = "") -> None:
-        """Takes the death of a worker: the trial waits for its next attempt, unless it keeps dying."""
+    def lost(self, job: Job, reason: str, cause: str = "", *, began: bool = True) -> None:
+        """Takes the death of a worker: the trial waits for its next attempt, unless it keeps dying.
+
+        Args:
+            began: its process was up. One that never was is no fault of the trial's; where that goes on, the study
+                can't go on.
+        """
+        self.unborn = 0 if began else self.unborn + 1
+        if self.unborn >= UNBORN:
+            self.trouble = self.trouble or f"no trial can be started ({reason}; see DIR/STUDY/logs)"
         if cause == MEMORY and job.alone:
             self._end(job, FAILED, Outcome(failure=reason))
         elif cause == MEMORY:
-            self._alone_next(job, reason)
+            self._release(job, reason, alone=True)
         else:
-            before = self.standing.rows[job.key]
-            self.record.release(self.plan.study, job.key, job.attempt, reason, stalled=True)
-            self._told_end(before)
-
-    def _alone_next(self, job: Job, reason: str) -> None:
-        before = self.standing.rows[job.key]
-        self.record.release(self.plan.study, job.key, job.attempt, reason, alone=True)
-        self._told_end(before)
+            self._release(job, reason, stalled=began)
 
     def interrupt(self, job: Job) -> None:
         """Gives a job back because the study is being stopped."""
+        self._release(job, "interrupted")
+
+    def _release(self, job: Job, reason: str, *, stalled: bool = False, alone: bool = False) -> None:
         before = self.standing.rows[job.key]
-        self.record.release(self.plan.study, job.key, job.attempt, "interrupted")
+        self.record.release(self.plan.study, job.key, job.attempt, reason, stalled=stalled, alone=alone)
         self._told_end(before)
 
     def trials(self) -> list[TrialRow]:
@@ -232,6 +247,14 @@ class Engine:
         for watcher in self.watchers:
             watcher.ended(after)
 
+    def _ever_judged(self) -> bool:
+        """Whether any report of this study had all that its goal needs."""
+        return any(
+            None not in row.values.values() and (row.violation is None or math.isfinite(row.violation))
+            for row in self.trials()
+            if row.step
+        )
+
     def tidy(self) -> None:
         """Deletes checkpoints that nothing needs any more."""
         checkpoints.tidy(self.plan.folder / "checkpoints", self.trials())
@@ -255,5 +278,4 @@ class Engine:
             memory=None if trial.alone else self.plan.memory,
             alone=trial.alone,
             halt=str(self.halt.path),
-            driver=self.halt.token,
         )

@@ -33,7 +33,7 @@ class Job:
         settings: what the trainable needs besides the configuration, such as where the data are.
         memory: bytes that it may take; None is no limit.
         alone: it has its device to itself, since it ran out of memory beside others.
-        halt, driver: the file in which the driver with this token asks trials to pause (`tuning.workers.halt`).
+        halt: the file in which its driver asks it to pause (`tuning.workers.halt`).
     """
 
     study: str
@@ -52,7 +52,6 @@ class Job:
     memory: int | None = None
     alone: bool = False
     halt: str = ""
-    driver: str = ""
 
     def dumps(self) -> str:
         """As one line of JSON."""

@@ -49,7 +49,7 @@ def driving(path: Path, study: str) -> Iterator[None]:
     Raises:
         UserError: another living process holds it (the message names process and host), or there are no locks here.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     with contextlib.ExitStack() as opened:
         for look in range(_LOOKS):
             # Opened for append: the holder's name in it must stay until the lock is ours.
@@ -71,11 +71,11 @@ def holder(path: Path) -> str | None:
     """The living process that holds the lock at `path`; None if none does, or it can't be asked."""
     if not path.is_file():
         return None
-    with _opened(path) as file:
-        try:
+    try:
+        with _opened(path) as file:
             return None if _taken(file, path) else _content(file) or "another process"
-        except UserError:
-            return None
+    except UserError:
+        return None
 
 
 @contextlib.contextmanager
@@ -85,13 +85,20 @@ def exclusive(path: Path) -> Iterator[None]:
     Raises:
         UserError: there are no locks here.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     with _opened(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
             raise _no_locks(path, error) from error
         yield
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path} ({error.strerror}): give another --out") from error
 
 
 def record_lock(database: Path, study: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from amc.command import Parser, run
 from amc.errors import UserError
+from analysis.database import without_password
 from analysis.record_schema import sqlite_path
 from analysis.records import Records, StudyRow
 from analysis.states import STATES, TRIAL
@@ -21,7 +23,7 @@ from tuning.server_lock import server_holder
 from tuning.sources import best, of_role
 from tuning.summary import confirmed, summary, table
 from tuning.tracking.model_registry import forget
-from tuning.tracking.store import answering, artifact_folder, open_store
+from tuning.tracking.store import SQLITE, answering, artifact_folder, delete_run, open_store
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,12 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _list(args: argparse.Namespace) -> int:
     rows = []
     for address in [args.record] if args.record else sorted(args.out.glob("*/record.db")):
-        with Records(address) as records:
-            rows += [_row(records, study, args.out) for study in records.studies()]
+        try:
+            with Records(address) as records:
+                rows += [_row(records, study, args.out) for study in records.studies()]
+        except UserError as error:
+            if args.record:
+                raise
+            print(f"left out: {error}", file=sys.stderr)
     if args.json:
         print(json.dumps(rows, indent=2))
     elif not rows:
-        print(f"no studies in {args.out}")
+        print(f"no studies in {without_password(args.record) if args.record else args.out}")
     else:
         print("\n".join(map(_line, rows)))
     return 0
@@ -91,12 +98,13 @@ def _forget_runs(record: Record, study: str, runs: Path) -> int:
     """
     count = 0
     for target in record.targets(study):
+        if target.startswith(SQLITE) and not Path(target.removeprefix(SQLITE)).is_file():
+            continue  # gone, and its runs with it
         client = open_store(target, runs.absolute())
         with answering(target):
             forget(client, record.study(study))
             for projected in record.projected(study, target).values():
-                client.delete_run(projected.run_id)
-                count += 1
+                count += delete_run(client, projected.run_id)
     return count
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -82,7 +83,8 @@ class Progress(Watcher):
         if self.bar is not None:
             self.bar.write(text, file=self.out)
         else:
-            print(text, file=self.out, flush=True)
+            with contextlib.suppress(OSError):  # whoever reads it may have ended first
+                print(text, file=self.out, flush=True)
 
     def _done(self) -> int:
         return sum(trial.budget if trial.state in ENDED else trial.step for trial in self.trials())

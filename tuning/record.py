@@ -9,102 +9,36 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
-from amc.errors import UserError
-from analysis.database import answered, first_line, without_password
+from analysis.database import answered
 from analysis.record_schema import (
-    SCHEMA_VERSION,
-    connect,
-    database_url,
     imported_table,
-    metadata,
     point_table,
     projection_table,
-    schema_table,
-    sqlite_path,
     study_table,
     trial_table,
-    writing,
 )
-from analysis.records import ImportedRow, Records, StudyRow, TrialRow, dumps, metrics_from, ordered_dumps
+from analysis.records import ImportedRow, StudyRow, TrialRow, dumps, metrics_from, ordered_dumps
 from analysis.states import ENDED, RUNNING, WAITING
-from tuning.lock import driving, record_lock
-from tuning.server_lock import give_back, locking_engine, making_tables
+from tuning.projected import Projections
+from tuning.record_access import trial_row, update_trial
 
-PATIENCE = 60.0  # seconds for which a database server may be away: training goes on, reports wait
 MAX_STALLS = 5  # attempts lost one after the other, none of which reported anything new: the trial has failed
 
 
-@dataclass(frozen=True)
-class Projected:
-    """How far the tracker has copied a trial (or with key "" the study) to one store."""
-
-    run_id: str
-    cursor: int = 0
-    described: bool = False
-    pictured: bool = False
-    status: str = ""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What of a trial changes when it begins and ends."""
-
-    state: str
-    started: bool
-
-
-class Record(Records):
-    """A record that can be written, made on first use.
+class Record(Projections):
+    """Everything that a driver writes of its study; see the module's text.
 
     Raises:
         UserError: the database can't be opened or written, is something else, or is of another schema version.
     """
-
-    def __init__(self, address: str | Path) -> None:
-        self._turn = threading.RLock()
-        _create(database_url(address))
-        super().__init__(address)
-        self._writer = self.engine
-        # SQLite has waited for its lock already, and everything else that it says is for good.
-        self.patience = PATIENCE if sqlite_path(self.address) is None else 0.0
-
-    @contextmanager
-    def driving(self, study: str) -> Iterator[None]:
-        """Keeps every other driver of `study` away from this record for the block, whatever host or folder it is in.
-
-        Raises:
-            UserError: another living process drives it; on a server also at any later write, if this process had lost
-                its connection and another one took the study.
-        """
-        path = sqlite_path(self.address)
-        if path is not None:
-            with driving(record_lock(path, study), study):
-                yield
-            return
-        writer = locking_engine(self.address, study)
-        _take(self, writer)
-        self._writer = writer
-        try:
-            yield
-        finally:
-            self._writer = self.engine
-            give_back(writer)
-
-    @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        with self._turn, writing(self._writer) as connection:
-            yield connection
 
     @answered
     def create_study(self, study: StudyRow) -> StudyRow:
@@ -151,7 +85,7 @@ class Record(Records):
                 last[key] = _judged(metrics_from(text), objectives, violation)
                 connection.execute(sa.update(table).where(table.c.id == ident).values(last[key]))
             for key, judged in last.items():
-                _update(connection, name, key, **judged)
+                update_trial(connection, name, key, **judged)
 
     @answered
     def add_imported(self, rows: Sequence[ImportedRow]) -> None:
@@ -181,7 +115,7 @@ class Record(Records):
             values[name] = dumps(values[name])
         values["values"] = ordered_dumps(trial.values)
         with self._write() as connection:
-            if _row(connection, trial.study, trial.key) is None:
+            if trial_row(connection, trial.study, trial.key) is None:
                 connection.execute(sa.insert(trial_table).values(values))
         return self.trial(trial.study, trial.key)
 
@@ -194,13 +128,13 @@ class Record(Records):
     def _begin(self, study: str, key: str, attempt: int, tries: Iterator[int]) -> None:
         again = next(tries) > 0
         with self._write() as connection:
-            row = _row(connection, study, key)
+            row = trial_row(connection, study, key)
             if row is None or (row["state"], row["attempts"]) != (WAITING, attempt - 1):
                 # The first try may have been committed before its connection broke: the attempt is begun, and once.
                 if again and row is not None and (row["state"], row["attempts"]) == (RUNNING, attempt):
                     return
                 raise ValueError(f"trial {key} is not waiting, it cannot begin")
-            _update(connection, study, key, state=RUNNING, attempts=attempt, started=None, ended=None, reason="")
+            update_trial(connection, study, key, state=RUNNING, attempts=attempt, started=None, ended=None, reason="")
 
     @answered
     def started(self, study: str, key: str, attempt: int) -> None:
@@ -235,7 +169,7 @@ class Record(Records):
         now = time.time()
         judged = _judged(metrics, objectives, lambda _: violation)
         with self._write() as connection:
-            row = _row(connection, study, key)
+            row = trial_row(connection, study, key)
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
                 return False
             point = point_table
@@ -256,7 +190,7 @@ class Record(Records):
             changes: dict[str, Any] = {"stalls": 0}
             if step > row["step"]:
                 changes |= {"step": step, **judged}
-            _update(connection, study, key, **changes)
+            update_trial(connection, study, key, **changes)
         return True
 
     @answered
@@ -276,7 +210,7 @@ class Record(Records):
             raise ValueError(f"{state} ends no trial")
         now = time.time()
         with self._write() as connection:
-            row = _row(connection, study, key)
+            row = trial_row(connection, study, key)
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
                 # Carried out twice it ends the trial once.
                 return row is not None and (row["attempts"], row["state"]) == (attempt, state)
@@ -290,7 +224,7 @@ class Record(Records):
                 changes["value"] = _number(value)
             if scores:
                 changes["scores"] = dumps(dict(scores))
-            _update(connection, study, key, **changes)
+            update_trial(connection, study, key, **changes)
         return True
 
     @answered
@@ -306,7 +240,7 @@ class Record(Records):
         """
         now = time.time()
         with self._write() as connection:
-            row = _row(connection, study, key)
+            row = trial_row(connection, study, key)
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
                 return "" if row is None else str(row["state"])
             stalls = row["stalls"] + stalled
@@ -314,7 +248,7 @@ class Record(Records):
             changes |= {"alone": True} if alone else {}
             if stalls >= MAX_STALLS:
                 changes |= {"state": "FAILED", "ended": now}
-            _update(connection, study, key, seconds=_seconds(row, now), **changes)
+            update_trial(connection, study, key, seconds=_seconds(row, now), **changes)
             return str(changes["state"])
 
     @answered
@@ -333,83 +267,9 @@ class Record(Records):
                 alive = connection.execute(last).scalar()
                 until = row["started"] if alive is None else alive / 1000
                 changes = {"state": WAITING, "reason": "the driver ended", "seconds": _seconds(row, until)}
-                _update(connection, study, row["key"], **changes)
+                update_trial(connection, study, row["key"], **changes)
                 adopted.append(row["key"])
         return adopted
-
-    @answered
-    def targets(self, study: str) -> list[str]:
-        """The stores that a study was copied to."""
-        table = projection_table
-        with self.engine.connect() as connection:
-            query = sa.select(table.c.target).where(table.c.study == study).distinct()
-            return [row[0] for row in connection.execute(query)]
-
-    @answered
-    def projected(self, study: str, target: str) -> dict[str, Projected]:
-        """How far each trial was copied to the store at `target`, by key."""
-        table = projection_table
-        query = sa.select(table).where(table.c.study == study, table.c.target == target)
-        with self.engine.connect() as connection:
-            return {
-                row["key"]: Projected(**{name: row[name] for name in Projected.__dataclass_fields__})
-                for row in connection.execute(query).mappings()
-            }
-
-    @answered
-    def project(self, study: str, target: str, states: Mapping[str, Projected]) -> None:
-        """Notes how far trials have been copied to the store at `target`, by key."""
-        table = projection_table
-        with self._write() as connection:
-            for key, state in states.items():
-                here = (table.c.study == study, table.c.target == target, table.c.key == key)
-                if connection.execute(sa.update(table).where(*here).values(asdict(state))).rowcount == 0:
-                    connection.execute(sa.insert(table).values(study=study, target=target, key=key, **asdict(state)))
-                if key:
-                    _update(connection, study, key, mlflow_run_id=state.run_id)
-
-    @answered
-    def standing(self, study: str) -> dict[str, Standing]:
-        """How each trial stands, by key, in the order of `trials`: for who asks often, none of the JSON is read."""
-        table = trial_table
-        columns = (table.c.key, table.c.state, table.c.started)
-        query = sa.select(*columns).where(table.c.study == study).order_by(table.c.role.desc(), table.c.number)
-        with self.engine.connect() as connection:
-            return {key: Standing(state, started is not None) for key, state, started in connection.execute(query)}
-
-
-def _create(address: sa.URL) -> None:
-    shown = without_password(address)
-    engine = connect(address)
-    try:
-        if address.get_backend_name() == "sqlite" and address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        with writing(engine) as connection:
-            making_tables(connection)
-            if not sa.inspect(connection).get_table_names():
-                metadata.create_all(connection)
-                connection.execute(sa.insert(schema_table).values(version=SCHEMA_VERSION))
-    except (sa.exc.DBAPIError, OSError) as error:
-        raise UserError(f"cannot make the study record {shown}: {first_line(getattr(error, 'orig', error))}") from error
-    finally:
-        engine.dispose()
-
-
-@answered
-def _take(record: Record, writer: sa.Engine) -> None:
-    with writer.connect():
-        pass
-
-
-def _row(connection: sa.Connection, study: str, key: str) -> sa.RowMapping | None:
-    # Databases other than SQLite would let another writer change it before this transaction does.
-    query = sa.select(trial_table).where(trial_table.c.study == study, trial_table.c.key == key).with_for_update()
-    return connection.execute(query).mappings().first()
-
-
-def _update(connection: sa.Connection, study: str, key: str, **changes: Any) -> None:
-    table = trial_table
-    connection.execute(sa.update(table).where(table.c.study == study, table.c.key == key).values(changes))
 
 
 def _judged(

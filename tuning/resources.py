@@ -41,7 +41,7 @@ def resources(workers: int | None, cpus: int | None, gpus: float | None, *, devi
     """
     have = cores()
     gpus = min(1.0, float(devices)) if gpus is None else gpus
-    if (cpus is not None and cpus < 1) or (workers is not None and workers < 1) or gpus < 0:
+    if (cpus is not None and cpus < 1) or (workers is not None and workers < 1) or not gpus >= 0:
         raise UserError("--workers and --cpus-per-trial must be 1 or more, --gpus-per-trial 0 or more")
     if gpus > 1 and gpus != int(gpus):
         raise UserError(f"--gpus-per-trial {gpus:g}: give a whole number, or a fraction below 1")

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,7 @@ def search_space(base: Config, file: Path | None = None) -> Space:
             rows.pop(name, None)
         else:
             rows[name] = _parameter(name, entry, file)
+    _check_names(fixed, parameters, file)
     for name in fixed:
         rows.pop(name, None)
     if not rows:
@@ -127,6 +128,27 @@ def search_space(base: Config, file: Path | None = None) -> Space:
         return validated(base, list(rows.values()), fixed)
     except UserError as error:
         raise UserError(f"{file}: {error}") from error
+
+
+# What a study is about, which its command line says; and what decides the clips and judges that all trials share.
+_GIVEN = ("dataset.", "preset", "seed")
+_SHARED = (
+    "split.",
+    "readings.long_clips",
+    "model.size",
+    "model.frames",
+    "model.discarded_frames",
+    "model.classifier_width",
+)
+
+
+def _check_names(fixed: Iterable[str], parameters: Iterable[str], file: Path) -> None:
+    for name in (*fixed, *parameters):
+        if name.startswith(_GIVEN):
+            raise UserError(f"{file}: {name!r} is no setting of a space: the command line says it")
+    for name in parameters:
+        if name.startswith(_SHARED):
+            raise UserError(f"{file}: {name!r} must be the same in all trials, which would not compare: fix it instead")
 
 
 def _parameter(name: str, entry: Mapping[str, Any], file: Path) -> Parameter:

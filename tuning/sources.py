@@ -21,6 +21,7 @@ from tuning.warm_start import Past
 # Training seeds of a study: trials from seed * SEEDS on, confirming runs from the second half on, so that no
 # confirming run repeats the seed of any trial that it could have been chosen by.
 SEEDS = 1_000_000
+MOST_SEED = 2**63 // SEEDS - 2  # of a study: its trials' seeds must fit a database's integer
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from typing import Any
 
 from amc.command import NO_SUCCESS
 from amc.errors import UserError
-from amc.stop_signals import INTERRUPTED, StopSignals
+from amc.stop_signals import INTERRUPTED, STOPS, StopSignals
 from analysis.database import without_password
 from analysis.records import ImportedRow, StudyRow
-from analysis.states import COMPLETE
+from analysis.states import COMPLETE, OPEN
 from tuning.agreement import settle
 from tuning.engine import Engine, Plan
 from tuning.goal import Goal
@@ -43,6 +43,7 @@ from tuning.tracking.store import default_store
 from tuning.tracking.tracker import Tracker
 
 DONE = 0  # exit code
+TAKEN = ("artifacts", "mlflow.db")  # in DIR, beside the studies' folders
 FLUSH_SECONDS = 60.0  # that a tracker which does not answer may hold up the end
 LAST_SECONDS = 9.0  # from the signal to the end of an interrupted study
 
@@ -155,6 +156,7 @@ def _run(study: Study, record: Record) -> Ending:
         if not engine.finished:
             _run_trials(study, engine, stop, tracker)
     finally:
+        engine.halt.close()
         content = _close(study, engine, tracker, stop)
     if engine.trouble:
         raise UserError(
@@ -163,7 +165,7 @@ def _run(study: Study, record: Record) -> Ending:
         )
     if stop.signals.came:
         return Ending(INTERRUPTED, content)
-    if stop.late():
+    if stop.late() and not _ended(engine):
         _say("the time budget is used up: the same command goes on where this one was")
     return Ending(DONE if _succeeded(engine) else NO_SUCCESS, content)
 
@@ -177,7 +179,10 @@ def _run_trials(study: Study, engine: Engine, stop: Stop, tracker: Tracker) -> N
             stop.signals.install()  # Ray has put its own in place
             tracker.start()  # not before: its imports would hold up the start of Ray
             files = node_files.shared(study.settings, study.files, study.cached) if study.joined else []
-            run_on_ray(engine, study.resources, [module], folder / "tune", stopping=stop, files=files)
+            if stop.signals.came:
+                engine.stopping = True
+            else:
+                run_on_ray(engine, study.resources, [module], folder / "tune", stopping=stop, files=files)
             tracker.finish(_status(engine))  # while Ray shuts down
     finally:
         progress.close()
@@ -210,13 +215,21 @@ class Stop:
         self.since: float | None = None
         # A handler may come in the middle of another line: it writes past Python's buffers.
         line = b"stopping: the same command goes on where this one was\n"
-        self.signals = StopSignals(lambda: os.write(2, line))
+        self.signals = StopSignals(lambda: self._came() and os.write(2, line))
+        self.installed = False
 
     def __call__(self) -> bool:
         """The answer."""
+        if not self.installed:
+            self.installed = True
+            self.signals.install()  # Tune, which asks, has put a handler of its own for SIGUSR1 in place
         if self.since is None and (self.signals.came or self.late()):
             self.since = time.monotonic()
         return self.since is not None
+
+    def _came(self) -> bool:
+        self.since = time.monotonic()
+        return True
 
     def late(self) -> bool:
         """Whether the time is used up, but for what an orderly end takes."""
@@ -229,9 +242,13 @@ class Stop:
 
 def _status(engine: Engine) -> str:
     """MLflow's word for how the study stands when its driver ends."""
-    if engine.stopping or not engine.finished:
+    if not _ended(engine) if engine.stopping else not engine.finished:
         return "SCHEDULED"
     return "FINISHED" if _succeeded(engine) else "FAILED"
+
+
+def _ended(engine: Engine) -> bool:
+    return len(engine.trials()) >= engine.planned() and not any(trial.state in OPEN for trial in engine.trials())
 
 
 def _succeeded(engine: Engine) -> bool:
@@ -240,16 +257,17 @@ def _succeeded(engine: Engine) -> bool:
 
 @contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, as Ctrl-C does, while nothing of a study is running yet."""
+    """SIGTERM and SIGUSR1 raise KeyboardInterrupt, as Ctrl-C does, while nothing of a study is running yet."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in STOPS if number != signal.SIGINT}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def checked_name(name: str) -> str:
@@ -258,10 +276,13 @@ def checked_name(name: str) -> str:
     Raises:
         UserError: it can't be one.
     """
+    if name.lower() in TAKEN:
+        raise UserError(f"--study {name!r}: that name is taken by a file or folder of DIR's own; give another one")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise UserError(f"--study {name!r}: letters, digits, '.', '_' and '-' only, beginning with a letter or digit")
     return name
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):  # whoever reads it may have ended first
+        print(text, file=sys.stderr, flush=True)

@@ -5,8 +5,11 @@ Data and classifiers were prepared by the driver; here they are only loaded.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,6 +20,7 @@ from amc.evaluation import standalone
 from amc.evaluation.classifier import cached_classifier
 from amc.evaluation.identity import cached_identity_classifier, measure
 from amc.evaluation.standalone import save_velocities
+from amc.training.checkpoint import FILE, BrokenCheckpoint
 from amc.training.loop import score_test, train
 from analysis.states import CONFIRM
 from tuning.job import Job, Outcome, Report
@@ -39,7 +43,8 @@ def run(job: Job, report: Report, directory: Path) -> Outcome:
     kept = Path(job.samples)
     # Not in `directory`: the checkpoints of a trial that was pruned are deleted while it makes its pictures.
     made = kept.with_name(f".{kept.name}.{job.attempt}")
-    result = train(
+    training = partial(
+        train,
         config,
         data,
         classifier,
@@ -49,6 +54,12 @@ def run(job: Job, report: Report, directory: Path) -> Outcome:
         pausing=report.pausing,
         samples=made,
     )
+    try:
+        result = training()
+    except BrokenCheckpoint as error:
+        print(f"{error}; this trial begins anew", file=sys.stderr)
+        (directory / FILE).unlink()
+        result = training()
     if result.paused:
         return Outcome(paused=True)
     _keep(made, kept)
@@ -61,10 +72,16 @@ def run(job: Job, report: Report, directory: Path) -> Outcome:
 
 
 def _keep(made: Path, kept: Path) -> None:
-    """Puts pictures in their place, all at once: the tracker may look at any moment. Half-made ones go."""
+    """Puts pictures in their place, whole: the tracker may look at any moment. Earlier attempts' half-made ones go.
+
+    The process of an attempt that no longer counts may be a moment behind: its pictures are the same, and it leaves
+    those alone that a later attempt is making.
+    """
     if not made.is_dir():
         return
     shutil.rmtree(kept, ignore_errors=True)
-    made.rename(kept)
+    with contextlib.suppress(OSError):  # the other one was faster
+        made.rename(kept)
     for left in kept.parent.glob(f".{kept.name}.*"):
-        shutil.rmtree(left, ignore_errors=True)
+        if int(left.name.rpartition(".")[2]) <= int(made.name.rpartition(".")[2]):
+            shutil.rmtree(left, ignore_errors=True)

@@ -15,8 +15,8 @@ from typing import Any
 
 from amc.config import from_dict
 from amc.errors import UserError
-from analysis.record_schema import database_url, filled
 from analysis.records import ImportedRow, Records, StudyRow, TrialRow
+from analysis.snapshot import looked_at
 from analysis.states import COMPLETE, ENDED, PRUNED, TRIAL
 from tuning import ranking
 from tuning.goal import Goal
@@ -65,10 +65,9 @@ def find(wanted: str | None, study: str, runs: Path, record: str | None, goal: G
     if wanted == study:
         raise UserError(f"--warm-start {wanted!r} is this study itself: give another one's name")
     for place in (mine, runs / wanted / "record.db"):
-        if filled(database_url(place)):
-            with Records(place) as records:
-                if any(row.name == wanted for row in records.studies()):
-                    return rows + _read(records, wanted, study, goal)
+        with looked_at(place) as records:
+            if records is not None and any(row.name == wanted for row in records.studies()):
+                return rows + _read(records, wanted, study, goal)
     where = f"{record} or {runs}" if record else str(runs)
     raise UserError(f"--warm-start {wanted!r}: there is no such study in {where}")
 
@@ -82,17 +81,18 @@ def past(rows: Sequence[ImportedRow], study: StudyRow, space: Space, goal: Goal)
     first = next(iter(ranking.ranked(trials)), None)  # by how they ended in their own study
     comparable = {_key(row): _comparable(row, study, space) for row in rows}
     told = [
-        replace(trial, state=PRUNED) if trial.state == COMPLETE and not comparable[trial.key] else trial
+        # Without a value a trial is never compared with this study's own; places come from all its objectives.
+        trial
+        if comparable[trial.key]
+        else replace(trial, value=None, state=PRUNED if trial.state == COMPLETE else trial.state)
         for trial in (_with_params(trial, space) for trial in trials)
     ]
     return Past(told, curves, None if first is None else _start(first, space))
 
 
 def _of_study(place: str | Path, study: str) -> list[ImportedRow]:
-    if not filled(database_url(place)):
-        return []
-    with Records(place) as records:
-        return records.imported(study)
+    with looked_at(place) as records:
+        return [] if records is None else records.imported(study)
 
 
 def _read(records: Records, source: str, study: str, goal: Goal) -> list[ImportedRow]:

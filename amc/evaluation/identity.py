@@ -118,11 +118,11 @@ def cached_identity_classifier(
     )
 
 
-def measure(classifier: IdentityClassifier) -> Callable[[Measured], dict[str, float]]:
+def measure(classifier: IdentityClassifier) -> Callable[[Measured, Callable[[], None]], dict[str, float]]:
     """What a training run calls at every look: its identity kept, as the metric `val/appearance`."""
 
-    def measured(run: Measured) -> dict[str, float]:
-        return {"val/appearance": identity_kept(run.generator, run.config, run.data, classifier)}
+    def measured(run: Measured, between: Callable[[], None]) -> dict[str, float]:
+        return {"val/appearance": identity_kept(run.generator, run.config, run.data, classifier, between=between)}
 
     return measured
 
@@ -135,6 +135,7 @@ def identity_kept(
     *,
     seed: int = SEED,
     batch: int = 32,
+    between: Callable[[], None] = lambda: None,
 ) -> float:
     """Fraction of generated frames in which the classifier names the subject whose first frame was given.
 
@@ -146,9 +147,11 @@ def identity_kept(
     Args:
         seed: of the clips, velocities and noise.
         batch: clips generated at once; changes nothing.
+        between: called before each batch; what it raises ends the measurement.
     """
     chosen = judged_clips(data, classifier.subjects, seed)
-    made = generate_clips(generator, config, data, test_conditions(config, data, chosen, seed), batch=batch)
+    conditions = test_conditions(config, data, chosen, seed)
+    made = generate_clips(generator, config, data, conditions, batch=batch, between=between)
     return float(hits(classifier, data, chosen, scored_frames(made, config)).mean())
 
 

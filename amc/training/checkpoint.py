@@ -27,6 +27,10 @@ FILE = "checkpoint.safetensors"
 VERSION = 1
 
 
+class BrokenCheckpoint(UserError):
+    """A file that is no readable checkpoint, such as one that a power cut left."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A checkpoint as read: tensors by name, and the header."""
@@ -62,7 +66,7 @@ def load(path: Path) -> Checkpoint:
     """Reads a checkpoint.
 
     Raises:
-        UserError: no such file, a broken one, or one of another version.
+        UserError: no such file, a broken one (`BrokenCheckpoint`), or one of another version.
     """
     if not path.is_file():
         raise UserError(f"no checkpoint at {path}: give the folder that a training run wrote")
@@ -71,7 +75,7 @@ def load(path: Path) -> Checkpoint:
             header = json.loads((file.metadata() or {}).get("amc", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(
+        raise BrokenCheckpoint(
             f"{path} is no readable checkpoint ({error}): it may be cut short; take an older one"
         ) from error
     if not isinstance(header, dict) or header.get("version") != VERSION:

@@ -129,6 +129,9 @@ class Run:
             raise UserError(f"{path} was trained with another configuration ({shown}): give another --out")
 
 
+Measure = Callable[[Run, Callable[[], None]], Mapping[str, float]]
+
+
 def train(
     config: Config,
     data: TrainingData,
@@ -136,7 +139,7 @@ def train(
     *,
     directory: Path,
     report: Report,
-    measures: Sequence[Callable[[Run], Mapping[str, float]]] = (),
+    measures: Sequence[Measure] = (),
     pausing: Callable[[], bool] = lambda: False,
     sample_pictures: bool = True,
     samples: Path | None = None,
@@ -148,7 +151,7 @@ def train(
         directory: takes `checkpoint.safetensors` at every look.
         report: called at every look with (step, metrics); False means stop. After a resume all earlier looks are
             reported again first, so a receiver keyed by step misses none and counts none twice.
-        measures: what else is measured at every look.
+        measures: what else is measured at every look; `between` is to be called before each batch of clips.
         pausing: asked before every step and between the batches of a look; True means: save and end for now. A run
             that goes on from there is the run that was never paused, to the bit.
         sample_pictures: write a strip and a GIF of generated validation clips at the end.
@@ -203,7 +206,7 @@ def _look_is_due(run: Run) -> bool:
 def _look(
     run: Run,
     classifier: TrainedClassifier,
-    measures: Sequence[Callable[[Run], Mapping[str, float]]],
+    measures: Sequence[Measure],
     pausing: Callable[[], bool],
 ) -> None:
     """Adds the metrics of this step to the run's curve."""
@@ -216,7 +219,7 @@ def _look(
     began = time.perf_counter()
     metrics |= validate(run, classifier, between)
     for measure in measures:
-        metrics |= measure(run)
+        metrics |= measure(run, between)
     metrics["time/evaluation_seconds"] = time.perf_counter() - began
     run.seconds += run.meter.seconds + metrics["time/evaluation_seconds"]
     metrics["time/seconds"] = run.seconds

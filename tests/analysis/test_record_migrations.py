@@ -21,7 +21,8 @@ from analysis.records import Records, Score, StudyRow, TrialRow
 from tests.analysis import version_1
 from tests.analysis.version_1 import THIRD
 from tests.tuning.postgres import running
-from tuning.record import Projected, Record
+from tuning.projected import Projected
+from tuning.record import Record
 
 SMOKE = {"preset": "smoke"}
 ACCURACY = "val/accuracy"

@@ -345,11 +345,11 @@ def test_a_training_run_reports_it_at_every_look(
         return True
 
     config = toy_config(steps=2, evaluate_every=1)
-    measures: list[Callable[[identity.Measured], Mapping[str, float]]] = [measure(classifier)]
+    measures: list[Callable[[identity.Measured, Callable[[], None]], Mapping[str, float]]] = [measure(classifier)]
     train(config, data, judge, directory=tmp_path, report=report, measures=measures, sample_pictures=False)
     assert len(looks) == 2
     assert all(0 <= look["val/appearance"] <= 1 for look in looks)
-    assert measure(classifier)(SimpleNamespace(generator=Painter(), config=config, data=data)) == {
+    assert measure(classifier)(SimpleNamespace(generator=Painter(), config=config, data=data), lambda: None) == {
         "val/appearance": identity_kept(Painter(), config, data, classifier)
     }
 

@@ -39,6 +39,13 @@ BAD = {
     "no workers": ([*SEARCH, "--workers", "0"], "must be 1 or more"),
     "sampler": ([*SEARCH, "--sampler", "magic"], "unknown sampler 'magic'"),
     "pruner": ([*SEARCH, "--pruner", "magic"], "unknown pruner 'magic'"),
+    "a name of DIR's own": ([*SEARCH, "--study", "artifacts"], "--study 'artifacts': that name is taken"),
+    "no number of GPUs": ([*SEARCH, "--gpus-per-trial", "nan"], "--gpus-per-trial"),
+    "too large a seed": ([*SEARCH, "--seed", "10000000000000000000"], "--seed 10000000000000000000"),
+    "a budget without unit": ([*SEARCH, "--time-budget", "30"], "--time-budget '30': give a number"),
+    "no cluster": ([*SEARCH, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: nothing answers there"),
+    "a space of splits": ([*SEARCH, "--space", "splits.toml"], "'split.seed' must be the same in all trials"),
+    "a space of data sets": ([*SEARCH, "--space", "dataset.toml"], "'dataset.name' is no setting of a space"),
     "study's name": ([*SEARCH, "--study", "../up"], "--study '../up'"),
     "confirming seeds": ([*SEARCH, "--confirm-seeds", "-1"], "--confirm-seeds -1"),
     "seed": ([*SEARCH, "--seed", "-1"], "--seed -1"),
@@ -62,6 +69,8 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
     (tmp_path / "cut.h5").write_bytes(b"\x89HDF\r\n\x1a\n half a file")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["temperature"] = [1.0, 2.0]
+    (tmp_path / "splits.toml").write_text('[parameters."split.seed"]\nkind = "int"\nlow = 0\nhigh = 9\n')
+    (tmp_path / "dataset.toml").write_text('[fixed]\n"dataset.name" = "mug"\n')
     before = sorted(tmp_path.rglob("*"))
     arguments, message = BAD[name]
     try:

@@ -217,6 +217,15 @@ def test_tidy_keeps_what_runs_and_the_last_attempt_of_the_best(base: Config, tmp
     assert found == ["trial-0001/attempt-2", "trial-0002/attempt-3", "trial-0002/attempt-4"]
 
 
+def test_a_trial_that_lacks_an_objective_keeps_no_better_ones_checkpoint_out(base: Config) -> None:
+    lacking = [
+        trial_row(base, number, state=COMPLETE, value=0.9, values={"val/accuracy": 0.9, "val/appearance": None})
+        for number in range(3)
+    ]
+    whole = trial_row(base, 3, state=COMPLETE, value=0.5, values={"val/accuracy": 0.5, "val/appearance": 0.5})
+    assert kept([*lacking, whole], 3) == {"trial-0003"}
+
+
 def test_summary_and_table(record: Record, base: Config, tmp_path: Path) -> None:
     data = {**record.study("toy").dataset, "chance": 1 / 3, "real_accuracy": {"validation": 1.0, "test": 0.95}}
     record.update_study("toy", dataset=data)

@@ -100,12 +100,11 @@ def test_pausing_reaches_the_trials_of_this_driver_alone(record: Record, base: C
     driver = engine(record, base, tmp_path / "toy")
     job = driver.next_job()
     assert job is not None
-    asked = Asked(Path(job.halt), job.driver)
-    assert not asked()
+    assert not Asked(Path(job.halt))()
     driver.pause()
-    assert Asked(Path(job.halt), job.driver)()
+    assert Asked(Path(job.halt))()
     assert driver.next_job() is None
     successor = engine(record, base, tmp_path / "toy")
     again = successor.next_job()
     assert again is not None
-    assert not Asked(Path(again.halt), again.driver)()
+    assert not Asked(Path(again.halt))()

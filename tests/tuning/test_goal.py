@@ -10,7 +10,7 @@ import pytest
 
 from amc.config import Config
 from amc.errors import UserError
-from analysis.states import COMPLETE, FAILED
+from analysis.states import COMPLETE, FAILED, WAITING
 from tests.tuning import toy_trials
 from tests.tuning.test_engine import Forgetful
 from tests.tuning.toy_rows import study_row, trial_row
@@ -78,7 +78,7 @@ def _no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toy_trials, "leaked", Forgetful())
 
 
-def searched(record: Record, base: Config, folder: Path, goal: Goal, trials: int = 6) -> None:
+def searched(record: Record, base: Config, folder: Path, goal: Goal, trials: int = 6, **settings: object) -> Engine:
     record.update_study("toy", goal=goal.to_dict())
     space = search_space(base)
     plan = Plan(
@@ -87,9 +87,12 @@ def searched(record: Record, base: Config, folder: Path, goal: Goal, trials: int
         pruner("none", 20, 5),
         folder,
         "tests.tuning.toy_trials:learn",
+        settings,
         goal=goal,
     )
-    run_here(Engine(record, plan))
+    engine = Engine(record, plan)
+    run_here(engine)
+    return engine
 
 
 @pytest.mark.parametrize(
@@ -102,15 +105,24 @@ def searched(record: Record, base: Config, folder: Path, goal: Goal, trials: int
         (Goal(objectives("accuracy,appearance")), "the objective's metric val/appearance is not reported: there is"),
     ],
 )
-def test_a_metric_that_no_report_has_fails_the_trial_by_name(
+def test_a_metric_that_no_report_has_stops_the_study_before_it_fails_every_trial(
     goal: Goal, message: str, record: Record, base: Config, tmp_path: Path
 ) -> None:
-    searched(record, base, tmp_path / "toy", goal, trials=2)
-    for trial in record.trials("toy"):
-        assert (trial.state, trial.attempts) == (FAILED, 1)
-        assert message in trial.reason
-    assert message in table(record, "toy")
+    engine = searched(record, base, tmp_path / "toy", goal, trials=2)
+    assert message in engine.trouble
+    (trial,) = record.trials("toy")
+    assert (trial.state, trial.attempts) == (WAITING, 1)
     assert summary(record, "toy")["best"] is None
+
+
+def test_a_metric_that_one_trial_lacks_fails_it_by_name(record: Record, base: Config, tmp_path: Path) -> None:
+    goal = Goal(constraints=(constraint("loss/1 <= 9"),))
+    engine = searched(record, base, tmp_path / "toy", goal, trials=2, lacks={"trial-0001": "loss/1"})
+    assert not engine.trouble
+    first, second = record.trials("toy")
+    assert (first.state, second.state) == (COMPLETE, FAILED)
+    assert "constraint 'loss/1 <= 9': no metric loss/1 is reported: there" in second.reason
+    assert second.reason in table(record, "toy")
 
 
 def test_infeasible_trials_are_neither_best_nor_on_the_front(record: Record, base: Config, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from analysis.states import COMPLETE
 from tests.tuning.toy_rows import trial_row
 from tuning.lock import driving
 from tuning.manage import main
+from tuning.projected import Projected
 from tuning.record import Record
 
 
@@ -49,3 +50,22 @@ def test_delete(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["delete", "toy", "--out", str(out)]) == 0
     assert not (out / "toy").exists()
     assert main(["delete", "toy", "--out", str(out)]) == 2
+
+
+def test_one_record_that_cannot_be_used_hides_no_other(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (out / "broken").mkdir()
+    (out / "broken" / "record.db").write_text("shopping list")
+    assert main(["list", "--out", str(out)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("toy: ")
+    assert shown.err.startswith("left out: ")
+    assert len(shown.err.splitlines()) == 1
+
+
+def test_a_study_can_be_deleted_when_its_store_is_gone(
+    out: Path, record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = out / "moved" / "mlflow.db"
+    record.project("toy", f"sqlite:///{gone}", {"trial-0000": Projected("0123")})
+    assert main(["delete", "toy", "--out", str(out)]) == 0, capsys.readouterr().err
+    assert not gone.parent.exists()

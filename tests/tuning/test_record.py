@@ -15,7 +15,8 @@ from amc.config import Config, natops
 from amc.errors import UserError
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.lock import driving
-from tuning.record import MAX_STALLS, Projected, Record
+from tuning.projected import Projected
+from tuning.record import MAX_STALLS, Record
 
 KEY = "trial-0000"
 

@@ -12,6 +12,7 @@ import pytest
 from amc.config import TrainingConfig
 from amc.data.chosen import choose
 from amc.evaluation.identity import Recipe, cached_identity_classifier
+from amc.training.checkpoint import FILE
 from tests.toy import write_toy_file
 from tuning import trial
 from tuning.job import Job
@@ -31,30 +32,56 @@ class Reports:
         return False
 
 
+def toy_job(folder: Path, **settings: object) -> Job:
+    chosen = choose(None, write_toy_file(folder / "squares.h5"), "smoke")
+    config = replace(chosen.config, training=TrainingConfig(batch=4, steps=2, evaluate_every=1))
+    return Job(
+        study="s",
+        key="t",
+        role="trial",
+        attempt=2,
+        trainable="tuning.trial:run",
+        config=config.to_dict(),
+        params={},
+        seed=0,
+        budget=2,
+        directory=str(folder / "run"),
+        samples=str(folder / "samples" / "t"),
+        log=str(folder / "log"),
+        settings={"data": str(chosen.source.path), "classifier_seed": 0, **settings},
+    )
+
+
+def test_a_checkpoint_that_was_cut_short_begins_the_trial_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = toy_job(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / FILE).write_bytes(b"half of it")
+    reports = Reports()
+    assert trial.run(job, reports, tmp_path / "run").value == reports.metrics[-1]["val/accuracy"]
+    assert len(reports.metrics) == 2
+    assert "begins anew" in capsys.readouterr().err
+
+
+def test_pictures_of_a_later_attempt_are_left_alone(tmp_path: Path) -> None:
+    for name in (".t.1", ".t.2", ".t.3", "t"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "strip.png").write_text(name)
+    trial._keep(tmp_path / ".t.2", tmp_path / "t")
+    assert {path.name for path in tmp_path.iterdir()} == {"t", ".t.3"}
+    assert (tmp_path / "t" / "strip.png").read_text() == ".t.2"
+    trial._keep(tmp_path / ".t.2", tmp_path / "t")  # another process was faster
+    assert (tmp_path / "t" / "strip.png").exists()
+
+
 @pytest.mark.parametrize("objectives", [None, ["accuracy"], ["accuracy", "appearance"]])
 def test_identity_is_measured_where_it_is_an_objective(
     objectives: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = partial(cached_identity_classifier, recipe=Recipe(steps=20, batch=16))
     monkeypatch.setattr(trial, "cached_identity_classifier", quick)
-    chosen = choose(None, write_toy_file(tmp_path / "squares.h5"), "smoke")
-    config = replace(chosen.config, training=TrainingConfig(batch=4, steps=2, evaluate_every=1))
-    settings = {"data": str(chosen.source.path), "classifier_seed": 0}
-    job = Job(
-        study="s",
-        key="t",
-        role="trial",
-        attempt=1,
-        trainable="tuning.trial:run",
-        config=config.to_dict(),
-        params={},
-        seed=0,
-        budget=2,
-        directory=str(tmp_path / "run"),
-        samples=str(tmp_path / "samples"),
-        log=str(tmp_path / "log"),
-        settings=settings if objectives is None else settings | {"objectives": objectives},
-    )
+    job = toy_job(tmp_path, **({} if objectives is None else {"objectives": objectives}))
     reports = Reports()
     outcome = trial.run(job, reports, tmp_path / "run")
     assert len(reports.metrics) == 2

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from amc.config import Config, with_overrides
 from amc.errors import UserError
-from analysis.records import Records, StudyRow
+from analysis.records import Records, Score, StudyRow
 from analysis.states import COMPLETE, FAILED, PRUNED, TRIAL, WAITING
 from tests.tuning import toy_trials
 from tests.tuning.test_engine import Forgetful
@@ -140,6 +140,18 @@ def test_complete_trials_of_something_else_are_told_as_stopped_early(
     # Its best is still where this search begins.
     assert found.start is not None
     assert found.start["weights.gan"] == 3.0
+
+
+def test_values_of_other_data_never_pass_for_this_studys(tmp_path: Path, base: Config) -> None:
+    """However much is known of what going further brings: those values were measured on other clips."""
+    other_study(tmp_path, base, preset="compact")
+    space = search_space(base)
+    found = past(find("other", "toy", tmp_path, None, Goal()), study_row(base), space, Goal())
+    own = [trial_row(base, number, state=COMPLETE, value=0.3, step=20, key=f"own-{number}") for number in range(4)]
+    curves = {**found.curves, **{trial.key: {10: Score((0.2,)), 20: Score((0.3,))} for trial in own}}
+    history = History(own, curves, found.trials)
+    told = [Tpe(space, 0).told(trial, history) for trial in found.trials]
+    assert TrialState.COMPLETE not in {trial.state for trial in told}
 
 
 def test_the_same_counts_as_complete(tmp_path: Path, base: Config) -> None:

@@ -51,6 +51,7 @@ def learn(job: Job, report: Report, directory: Path) -> Outcome:
             os.kill(os.getpid(), signal.SIGKILL)
         if step % every == 0 or step == job.budget:
             extra = {f"loss/{index}": index / step for index in range(int(settings.get("metrics", 2)))}
+            extra.pop(settings.get("lacks", {}).get(job.key), None)
             curve.append((step, {"val/accuracy": accuracy(job.params, step, job.budget), **extra}))
             _save(path, step, curve)
             go_on = report(*curve[-1])

@@ -16,11 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import ray
 from ray import tune
+from ray.exceptions import RayError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from amc.errors import UserError
+from analysis.database import first_line
 from tuning.engine import Engine
 from tuning.job import Job, Outcome
 from tuning.on_ray.actor import BEGAN, DIED, END, REPORT, TrialActor
@@ -28,6 +31,7 @@ from tuning.on_ray.node_files import NodeFile, home
 from tuning.resources import Resources
 
 _START_SECONDS = 30.0  # that the start of an actor is given
+_LOOK_SECONDS = 10.0  # between two looks at the nodes
 _PAUSE_SECONDS = 5.0  # that trials get to save where they are when the study is stopped
 
 
@@ -49,7 +53,7 @@ def run_on_ray(
         storage: an empty folder for what Tune writes and nobody reads.
         files: that nodes other than this one get a copy of.
     """
-    slots = Slots(engine, wanted.workers, modules, wanted.cpus, stopping)
+    slots = Slots(engine, wanted, modules, stopping)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(wanted.workers)  # else workers are started one after the other
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     logging.getLogger("ray.air").setLevel(logging.CRITICAL)
@@ -77,6 +81,8 @@ def run_on_ray(
     try:
         with contextlib.suppress(Interrupted):
             tuner.fit()
+    except (RayError, tune.TuneError) as error:
+        engine.trouble = engine.trouble or f"Ray ended under the study ({first_line(error)})"
     finally:
         # Where the record can't be written, the next driver finds them RUNNING and adopts them.
         with contextlib.suppress(UserError):
@@ -92,14 +98,14 @@ def _needed(wanted: Resources, *, alone: bool) -> tune.PlacementGroupFactory:
 class Slots:
     """Which of Tune's trials runs which job, shared by searcher and scheduler."""
 
-    def __init__(
-        self, engine: Engine, workers: int, modules: list[str], threads: int, stopping: Callable[[], bool]
-    ) -> None:
-        self.engine, self.workers, self.modules, self.threads = engine, workers, modules, threads
-        self.stopping = stopping
+    def __init__(self, engine: Engine, wanted: Resources, modules: list[str], stopping: Callable[[], bool]) -> None:
+        self.engine, self.modules, self.stopping = engine, modules, stopping
+        self.workers, self.threads, self.gpus = wanted.workers, wanted.cpus, wanted.gpus
         self.jobs: dict[str, Job] = {}  # by Tune's trial: those under way
         self.taken: set[str] = set()  # Tune's trials that have an actor or wait for one
         self.starting: dict[str, float] = {}  # those that have not been heard of yet, and since when
+        self.begun: set[str] = set()  # those whose job has a process of its own
+        self.next_look = time.monotonic() + _START_SECONDS
         self.until = math.inf  # when trials that were asked to pause are given up
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
@@ -119,7 +125,8 @@ class Slots:
             return None
         with self._troubled():
             trial = self.engine.next_trial()
-            if trial is None or (self.jobs and (trial.alone or any(job.alone for job in self.jobs.values()))):
+            # On a GPU Ray sees to it that the trial has a whole one; main memory it shares with all that run.
+            if trial is None or (not self.gpus and self.jobs and (trial.alone or self._one_is_alone())):
                 return None
             job = self.engine.next_job()
             if job is None:
@@ -127,8 +134,12 @@ class Slots:
             self.jobs[trial_id] = job
             self.taken.add(trial_id)
             self.starting[trial_id] = time.monotonic()
+            self.begun.discard(trial_id)
             return {"job": job.dumps(), "modules": self.modules, "threads": self.threads, "alone": job.alone}
         return None
+
+    def _one_is_alone(self) -> bool:
+        return any(job.alone for job in self.jobs.values())
 
     def heard(self, trial_id: str, message: str) -> bool:
         """Takes a message of `TrialActor`; returns whether Tune's trial goes on."""
@@ -137,6 +148,7 @@ class Slots:
         kind, content = json.loads(message)
         with self._troubled():
             if job is not None and kind == BEGAN:
+                self.begun.add(trial_id)
                 self.engine.began(job)
                 return True
             if job is not None and kind == REPORT:
@@ -149,14 +161,14 @@ class Slots:
                 if kind == END:
                     self.engine.finish(job, Outcome(**content))
                 else:
-                    self.engine.lost(job, **content)
+                    self.engine.lost(job, **content, began=trial_id in self.begun)
             # An actor that is let go is given to the next trial, or closed when there is none. Keep it until there is
             # one. And Tune gives it to a trial whose own actor is still starting, closing that one, so that trials
             # shorter than the start of an actor would run one at a time: keep it, too, until all have started. But not
             # for long: what does not start may be waiting for this very actor's room, when a node was lost.
-            since = time.monotonic() - _START_SECONDS
-            starting = any(at > since for at in self.starting.values())
-            return starting or not (self.engine.stocked() or self.engine.finished)
+            if self.starting:
+                return max(self.starting.values()) > time.monotonic() - _START_SECONDS
+            return not (self.engine.stocked() or self.engine.finished)
         return False
 
     def gone(self, trial_id: str) -> None:
@@ -167,13 +179,14 @@ class Slots:
         if job is None:
             return
         with self._troubled():
-            if self.engine.stopping:
+            if self.engine.stopping or self.engine.trouble:
                 self.engine.interrupt(job)
             else:
-                self.engine.lost(job, "the worker process died")
+                self.engine.lost(job, "the worker process died", began=trial_id in self.begun)
 
     def over(self) -> bool:
         """Whether the run shall end at once: it was interrupted, and its trials have saved where they are."""
+        self._look_at_nodes()
         if not (self.engine.trouble or self.stopping()):
             return False
         if not self.engine.stopping:
@@ -181,6 +194,14 @@ class Slots:
             with contextlib.suppress(OSError):
                 self.engine.pause()
         return self.jobs.keys() <= self.starting.keys() or time.monotonic() > self.until
+
+    def _look_at_nodes(self) -> None:
+        """Where nothing but trials that don't start is left, asks whether there is any node for them."""
+        now = time.monotonic()
+        if self.jobs and self.jobs.keys() <= self.starting.keys() and now > self.next_look:
+            self.next_look = now + _LOOK_SECONDS
+            if not any(node["Alive"] for node in ray.nodes()):  # type: ignore[no-untyped-call]
+                self.engine.trouble = self.engine.trouble or "no node of Ray's is left to run trials"
 
     @contextlib.contextmanager
     def _troubled(self) -> Iterator[None]:

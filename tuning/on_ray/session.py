@@ -94,6 +94,8 @@ def _start(wanted: Resources, devices: int, folder: Path) -> None:
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
+        # Its monitor would kill the actor, which is small, and leave the trial, which is not.
+        _system_config={"memory_monitor_refresh_ms": 0},
         _temp_dir=str(folder),
     )
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import sqlite3
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +15,8 @@ from amc.cache import cache_dir
 from amc.config import Config, from_dict
 from amc.errors import UserError
 from analysis.database import without_password
-from analysis.record_schema import database_url, sqlite_path
-from analysis.records import Records
+from analysis.records import TrialRow
+from analysis.snapshot import looked_at
 from analysis.states import TRIAL
 from tuning.agreement import agree
 from tuning.checkpoints import KEEP
@@ -64,25 +61,26 @@ def dry_run(study: Study) -> dict[str, Any]:
     Raises:
         UserError: the study could not be run either.
     """
-    with tempfile.TemporaryDirectory(prefix="amc-dry-run-") as folder:
-        with _known(study, Path(folder)) as known:
-            trials = [] if known is None else known.trials(study.row.name)
-            curves = {} if known is None else known.curves(study.row.name)
-            if known is not None and trials:
-                agree(known.study(study.row.name), study.row, allow=study.allow_changes)
-        base = from_dict(study.row.config)
-        work = Work(base)
-        left = workload(
-            study.sources,
-            trials,
-            curves,
-            base=base,
-            workers=study.resources.workers,
-            tested=bool(study.settings.get("score_test", False)),
-            work=work,
-        )
-        some = bool(left.loads) or forecast(left, _NOTHING, study.pruner, draws=1).runs > 0
-        source = (_recorded(study, work, Path(folder)) or _probed(study, base, left)) if some else _IDLE
+    name = study.row.name
+    trials: list[TrialRow] = []
+    curves: Mapping[str, Mapping[int, float]] = {}
+    with looked_at(study.record or study.folder / "record.db") as known:
+        if known is not None and any(row.name == name for row in known.studies()):
+            trials, curves = known.trials(name), known.curves(name)
+            agree(known.study(name), study.row, allow=study.allow_changes)
+    base = from_dict(study.row.config)
+    work = Work(base)
+    left = workload(
+        study.sources,
+        trials,
+        curves,
+        base=base,
+        workers=study.resources.workers,
+        tested=bool(study.settings.get("score_test", False)),
+        work=work,
+    )
+    some = bool(left.loads) or forecast(left, _NOTHING, study.pruner, draws=1).runs > 0
+    source = (_recorded(study, work) or _probed(study, base, left)) if some else _IDLE
     return _document(study, left, forecast(left, source.costs, study.pruner), source, ended=len(trials))
 
 
@@ -215,11 +213,13 @@ def _measured(found: Probe) -> str:
     )
 
 
-def _recorded(study: Study, work: Work, folder: Path) -> Source | None:
+def _recorded(study: Study, work: Work) -> Source | None:
     """Costs from studies of --out that this one can be compared with."""
     histories, places = [], []
-    for number, path in enumerate(sorted(study.runs.glob("*/record.db"))):
-        with contextlib.suppress(UserError), _copy(path, folder / f"{number}.db") as records:
+    for path in sorted(study.runs.glob("*/record.db")):
+        with contextlib.suppress(UserError), looked_at(path) as records:
+            if records is None:
+                continue
             for row in records.studies():
                 if comparable(row, study.row):
                     histories.append(History(row, records.trials(row.name), records.points(row.name)))
@@ -241,37 +241,3 @@ def _from_record(found: Recorded) -> str:
 
 def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-@contextlib.contextmanager
-def _known(study: Study, folder: Path) -> Iterator[Records | None]:
-    """The study's record; None where there is none, or it has no such study."""
-    address = database_url(study.record or study.folder / "record.db")
-    path = sqlite_path(address)
-    if path is not None and not path.is_file():
-        yield None
-        return
-    with Records(study.record or "") if path is None else _copy(path, folder / "own.db") as records:
-        yield records if any(row.name == study.row.name for row in records.studies()) else None
-
-
-@contextlib.contextmanager
-def _copy(path: Path, copy: Path) -> Iterator[Records]:
-    """A copy of a SQLite record, opened: reading itself would write, be it to bring an older schema up to date.
-
-    Raises:
-        UserError: it is no record.
-    """
-    try:
-        with (
-            contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as source,
-            contextlib.closing(sqlite3.connect(copy)) as target,
-        ):
-            source.backup(target)
-    except sqlite3.Error:  # such as a journal that its killed writer left, which a reader may not settle
-        shutil.copyfile(path, copy)
-        journal = path.with_name(f"{path.name}-journal")
-        if journal.is_file():
-            shutil.copyfile(journal, copy.with_name(f"{copy.name}-journal"))
-    with Records(copy) as records:
-        yield records

@@ -116,7 +116,7 @@ def _identity(run: Run, look: float) -> float:
     if look > _LOOK_SECONDS:
         return look
     measured = measure(cached_identity_classifier(run.config, run.data))
-    return _seconds(lambda: measured(run))
+    return _seconds(lambda: measured(run, lambda: None))
 
 
 def peak(job: Job, report: Report, directory: Path) -> Outcome:

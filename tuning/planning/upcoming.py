@@ -9,7 +9,7 @@ from typing import Any
 from amc.config import Config, from_dict
 from amc.describe import training_step_macs
 from analysis.records import TrialRow
-from analysis.states import COMPLETE, CONFIRM, OPEN, WAITING
+from analysis.states import COMPLETE, CONFIRM, OPEN, TRIAL, WAITING
 from tuning.planning.forecast import Load, Workload
 from tuning.sources import Confirming, Proposal, Source, best, of_role
 
@@ -91,7 +91,7 @@ def workload(
                 for n in range(missing)
                 for like in [pool[n % len(pool)]]
             ]
-    chosen = best(of_role(trials, "trial"))
+    chosen = best(of_role(trials, TRIAL))
     repeated = [row.parent for row in trials if row.role == CONFIRM and row.parent is not None]
     return Workload(
         loads=loads,

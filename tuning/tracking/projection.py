@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from analysis.database import without_password
 from analysis.records import Point, StudyRow, TrialRow
 from analysis.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
-from tuning.record import Projected, Record
+from tuning.projected import Projected
+from tuning.record import Record
 from tuning.tracking.results import log_results
 from tuning.tracking.store import experiment, open_store
 
@@ -87,7 +88,7 @@ class Projection:
         client = self._open()
         parent = self._parent(client)
         # States first: a trial that has ended by then has all its points.
-        standing = self.record.standing(self.study.name)
+        standing = self.record.stages(self.study.name)
         points = self._new_points()
         for key, trial in standing.items():
             known = self.known.get(key)

@@ -31,7 +31,7 @@ os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # standard output
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")
 os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")  # a model asks for what it needs, not for the folder's project
 
-_SQLITE = "sqlite:///"
+SQLITE = "sqlite:///"
 # Makes MLflow's pages open an experiment as one of trained models, with its runs and curves.
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 def default_store(runs: Path) -> str:
     """The store in DIR that all its studies share."""
-    return f"{_SQLITE}{runs.absolute() / 'mlflow.db'}"
+    return f"{SQLITE}{runs.absolute() / 'mlflow.db'}"
 
 
 def ui_command(target: str) -> str:
@@ -67,8 +67,8 @@ def open_store(target: str, runs: Path) -> MlflowClient:
 
     try:
         with _alone(target, runs):
-            if target.startswith(_SQLITE):
-                _make(Path(target.removeprefix(_SQLITE)), runs)
+            if target.startswith(SQLITE):
+                _make(Path(target.removeprefix(SQLITE)), runs)
             address = with_driver(target)
             client = MlflowClient(tracking_uri=address, registry_uri=address)
             if not target.startswith("http"):
@@ -93,9 +93,22 @@ def _make(database: Path, runs: Path) -> None:
     partial = database.with_name(f".{database.name}.partial")
     for left in (partial, partial.with_name(f"{partial.name}-journal")):
         left.unlink(missing_ok=True)
-    store = SqlAlchemyStore(f"{_SQLITE}{partial}", (runs / "artifacts").as_uri())  # type: ignore[no-untyped-call]
+    store = SqlAlchemyStore(f"{SQLITE}{partial}", (runs / "artifacts").as_uri())  # type: ignore[no-untyped-call]
     store.engine.dispose()
     os.replace(partial, database)
+
+
+def delete_run(client: MlflowClient, run_id: str) -> bool:
+    """Marks a run as deleted; False if it is not there any more."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.delete_run(run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+    return True
 
 
 def experiment(client: MlflowClient, name: str, target: str, runs: Path) -> str:
@@ -120,8 +133,8 @@ def experiment(client: MlflowClient, name: str, target: str, runs: Path) -> str:
 
 @contextlib.contextmanager
 def _alone(target: str, runs: Path) -> Iterator[None]:
-    if target.startswith(_SQLITE):
-        database = Path(target.removeprefix(_SQLITE))
+    if target.startswith(SQLITE):
+        database = Path(target.removeprefix(SQLITE))
         with exclusive(database.with_name(f".{database.name}.lock")):
             yield
     elif with_driver(target).startswith(DRIVER):

@@ -13,7 +13,14 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _FULL_WORDS = tuple(os.strerror(number) for number in _FULL)
 # Without torch at hand: its own class goes by name, and its CPU allocator raises a plain RuntimeError.
 _MEMORY_CLASSES = ("OutOfMemoryError", "AcceleratorError")
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+_MEMORY_WORDS = (
+    "out of memory",
+    "bad_alloc",
+    "alloc_failed",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+)
 
 
 def cause(error: BaseException) -> str:

@@ -128,7 +128,7 @@ class Reports:
     def __init__(self, job: Job, out: int, stop: StopSignals) -> None:
         self.out, self.stop = out, stop
         self.lines = Lines(IN)
-        self.asked = Asked(Path(job.halt), job.driver)
+        self.asked = Asked(Path(job.halt))
 
     def __call__(self, step: int, metrics: Mapping[str, float], /) -> bool:
         """See `Report`."""

@@ -102,7 +102,7 @@ class Worker:
                 self.busy = False
                 if self.outcome is None:
                     return self._death(message["exit"])
-        return Died(self._server_death()) if self.outcome is None else self.outcome
+        return self._server_death() if self.outcome is None else self.outcome
 
     def answer(self, go: bool) -> None:
         """Answers a report."""
@@ -145,11 +145,13 @@ class Worker:
             return Died("the machine ran out of memory: its kernel killed the trial's process", MEMORY)
         return Died(f"the trial's process was killed by {name}")
 
-    def _server_death(self) -> str:
+    def _server_death(self) -> Died:
         code = self.process.wait() if self.process is not None else 0
-        return (
-            "the trial server was killed" if code <= 0 else f"the trial server ended with code {code}; see {self.log}"
-        )
+        if code > 0:
+            return Died(f"the trial server ended with code {code}; see {self.log}")
+        if kernel_kills() > self.killed_before:
+            return Died("the machine ran out of memory: its kernel killed the trial server", MEMORY)
+        return Died("the trial server was killed")
 
     def _send(self, message: dict[str, object]) -> bool:
         assert self.process is not None

@@ -68,13 +68,13 @@ def driver_ends(driver: subprocess.Popen[bytes], seconds: float) -> None:
 
 @pytest.mark.timeout(7200)
 def test_a_search_whose_driver_is_killed_again_and_again(tmp_path: Path) -> None:
-    """Three kills of four while trials train; the rest at any moment: in start-up, or with half a transaction written.
+    """Four kills of five while trials train; the rest at any moment: in start-up, or with half a transaction written.
 
     Every third one takes the command's process group with it. Each time the same command is given again at once.
     """
     chance = random.Random(SEED)
     search, witness = Search(tmp_path, TRIALS, STEPS, EVERY), Witness()
-    moments = [("any", "writing")[index // 7 % 2] if index % 7 in (1, 4) else "training" for index in range(KILLS)]
+    moments = [{1: "any", 6: "writing"}.get(index % 10, "training") for index in range(KILLS)]
     in_training, start = 0, 20.0
     hit = set[tuple[str, int]]()  # attempts that were killed before: this driver's own are others
     for number, moment in enumerate(moments):

@@ -14,7 +14,8 @@ from amc.config import Config
 from amc.errors import UserError
 from analysis.records import ImportedRow
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.record import Projected, Record
+from tuning.projected import Projected
+from tuning.record import Record
 
 KEY, RUNNING_KEY = "trial-0000", "trial-0001"
 
