@@ -14,8 +14,9 @@ from amc.config import Config
 from amc.errors import UserError
 from analysis.records import ImportedRow
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.projected import Projected
+from tuning.projected import Projected, Projections
 from tuning.record import Record
+from tuning.record_access import Writable
 
 KEY, RUNNING_KEY = "trial-0000", "trial-0001"
 
@@ -86,8 +87,9 @@ def prepared(record: Record, base: Config) -> None:
 
 def writers() -> set[str]:
     """The methods of a record that write."""
-    reads = {"close", "driving", "standing", "targets", "projected"}
-    return {name for name, value in vars(Record).items() if callable(value) and not name.startswith("_")} - reads
+    reads = {"close", "driving", "stages", "targets", "projected"}
+    methods = {**vars(Writable), **vars(Projections), **vars(Record)}
+    return {name for name, value in methods.items() if callable(value) and not name.startswith("_")} - reads
 
 
 def test_no_method_is_left_out() -> None:
