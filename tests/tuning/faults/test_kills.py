@@ -20,7 +20,7 @@ from tests.tuning.killing import KEPT, PATIENCE, Look, Process, Search, Witness,
 KILLS = int(os.environ.get("AMC_TEST_KILLS", "20"))
 SEED = int(os.environ.get("AMC_TEST_SEED", "0"))
 TRIALS, EVERY = 12, 10
-STEPS = EVERY * max(3, KILLS * 3 // 4)  # enough to train until the last kill: each lets pass about four reports
+STEPS = EVERY * max(3, KILLS * 3 // 2)  # enough to train until the last kill: each lets pass up to four reports
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # MLflow's own
 
 
