@@ -35,22 +35,33 @@ def disk_is_bounded(search: Search, look: Look) -> None:
         assert len(attempts) <= 3, f"{key} was begun {look.trials[key].attempts} times: {attempts}"
 
 
+def begun(look: Look) -> set[tuple[str, int]]:
+    """The attempts that have a process, or had one when their driver was killed."""
+    return {(trial.key, trial.attempts) for trial in look.training}
+
+
 def until(
-    search: Search, driver: subprocess.Popen[bytes], moment: str, chance: random.Random, start: float
+    search: Search,
+    driver: subprocess.Popen[bytes],
+    moment: str,
+    chance: random.Random,
+    start: float,
+    left: set[tuple[str, int]],
 ) -> Look | None:
     """Waits for a moment to kill at; None if the command ended before it.
 
     Args:
+        left: attempts of killed drivers, which the record still has as running until they are adopted.
         start: seconds from the command's start to the first step of training, as far as is known.
     """
     if moment == "any":
         driver_ends(driver, chance.uniform(0, 1.2 * start))
         return search.look()
-    began = search.wait(driver, lambda look: bool(look.training))
+    began = search.wait(driver, lambda look: bool(begun(look) - left))
     if began is None:
         return None
     wanted, before = len(began.points) + chance.randrange(5), time.monotonic()
-    look = search.wait(driver, lambda look: len(look.points) >= wanted and bool(look.training))
+    look = search.wait(driver, lambda look: len(look.points) >= wanted and bool(begun(look) - left))
     reports = max(1, wanted - len(began.points))
     driver_ends(driver, chance.uniform(0, (time.monotonic() - before) / reports))
     if look is not None and moment == "writing" and not search.stop_in_a_transaction(driver):
@@ -80,7 +91,7 @@ def test_a_search_whose_driver_is_killed_again_and_again(tmp_path: Path) -> None
     for number, moment in enumerate(moments):
         began = time.monotonic()
         driver = search.start()
-        look = until(search, driver, moment, chance, start)
+        look = until(search, driver, moment, chance, start, hit)
         assert look is not None, f"the study ended after {number} kills: {search.printed()}"
         seconds = time.monotonic() - began
         if moment == "training":
