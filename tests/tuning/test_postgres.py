@@ -16,6 +16,7 @@ import pytest
 
 from amc.config import Config
 from amc.errors import UserError
+from analysis.database import without_password
 from analysis.records import Records
 from tests.tuning import test_record
 from tests.tuning.postgres import PASSWORD, Server, running
@@ -274,4 +275,4 @@ def test_managing_studies_on_a_server(
     assert "it is not running" in capsys.readouterr().out
     assert main(["delete", "toy", *place]) == 0
     assert main(["list", *place]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"no studies in {tmp_path}"
+    assert capsys.readouterr().out.splitlines()[-1] == f"no studies in {without_password(url)}"

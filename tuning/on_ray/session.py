@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import shutil
@@ -39,7 +40,7 @@ def session(wanted: Resources, *, devices: int, joined: bool) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            ray.shutdown()
+            _leave()
 
 
 def join(address: str) -> list[Node]:
@@ -98,6 +99,21 @@ def _start(wanted: Resources, devices: int, folder: Path) -> None:
         _system_config={"memory_monitor_refresh_ms": 0},
         _temp_dir=str(folder),
     )
+
+
+def _leave() -> None:
+    """Shuts Ray down; it ends the process where any thread lets go of one of its references in that moment.
+
+    Tune leaves circles of objects that hold such references, and the tracker's thread may collect them at any time.
+    """
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        ray.shutdown()
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @contextlib.contextmanager
