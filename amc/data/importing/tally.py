@@ -1,0 +1,35 @@
+"""What an import came to, class by class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass
+class Tally:
+    """Counts of what was written, by class."""
+
+    sources: Counter[str] = field(default_factory=Counter)
+    clips: Counter[str] = field(default_factory=Counter)
+    points: Counter[str] = field(default_factory=Counter)  # all frames of all clips
+    valid: Counter[str] = field(default_factory=Counter)  # those of them that are valid
+
+    def add(self, label: str, valid: NDArray[np.bool_]) -> None:
+        """One more clip was written; `valid` (T, k) as it was."""
+        self.clips[label] += 1
+        self.points[label] += valid.size
+        self.valid[label] += int(valid.sum())
+
+    def table(self, classes: Sequence[str], sources: str = "videos") -> list[str]:
+        """Lines of a summary: each class with its sources, clips and share of valid keypoints."""
+        width = max(12, *(len(name) for name in classes))
+        lines = [f"  {'class':<{width}}  {sources:>7}   clips  valid keypoints"]
+        for name in classes:
+            share = self.valid[name] / self.points[name] if self.points[name] else 0.0
+            lines.append(f"  {name:<{width}}  {self.sources[name]:7d}  {self.clips[name]:6d}  {share:14.1%}")
+        return lines
