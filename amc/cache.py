@@ -46,7 +46,7 @@ def creating(path: Path, *, wait: bool = False) -> Iterator[Path]:
         UserError: the folder cannot be written, or another process is making this file and `wait` is False.
     """
     path = Path(path).expanduser().absolute()
-    with _lock(path, wait=wait), _partial(path) as partial:
+    with locked(path, wait=wait), _partial(path) as partial:
         yield partial
 
 
@@ -64,7 +64,7 @@ def make_once(path: Path, make: Callable[[Path], None], *, usable: Callable[[Pat
     path = Path(path).expanduser().absolute()
     if path.exists() and usable(path):
         return path
-    with _lock(path, wait=True):
+    with locked(path, wait=True):
         # Another process may have made it while this one waited for the lock.
         if not (path.exists() and usable(path)):
             with _partial(path) as partial:
@@ -92,7 +92,15 @@ def _partial(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _lock(path: Path, *, wait: bool) -> Iterator[None]:
+def locked(path: Path, *, wait: bool) -> Iterator[None]:
+    """Keep other processes that use this path's lock out, by waiting for them or by giving up.
+
+    Args:
+        path: absolute; it need not exist.
+
+    Raises:
+        UserError: the cache folder cannot be written, or another process has the lock and `wait` is False.
+    """
     # Locks live in the cache folder and are never deleted: deleting a lock file that others wait on breaks it,
     # and a person's own folders should hold no lock files.
     key = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
