@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from amc.cache import cache_dir, make_once
 from amc.config import DATASETS, PRESETS
 from amc.data.clipfile import read_info
-from amc.data.procedural.natops import GENERATOR_VERSION, recipe, synthesize
+from amc.data.procedural import mug, natops
 from amc.errors import UserError
 from amc.progress import console
 
 STAND_IN_SEED = 0
+# Each module has GENERATOR_VERSION, recipe(...) and synthesize(path, ...).
+STAND_INS: Mapping[str, ModuleType] = {"natops": natops, "mug": mug}
 
 
 @dataclass(frozen=True)
@@ -57,27 +61,40 @@ def _given(path: Path, dataset: str | None) -> Source:
     return Source(path, info.origin, f"data: {path} ({info.name}, origin={info.origin})")
 
 
-def _stand_in(dataset: str, preset: str) -> Source:
+def stand_in_sizes(dataset: str, preset: str) -> dict[str, Any]:
+    """Clips, size, frames and classes of a data set's stand-in at a preset.
+
+    Raises:
+        UserError: an unknown preset.
+    """
     scale = PRESETS.get(preset)
     if scale is None:
         raise UserError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
-    if dataset != "natops":
-        raise UserError(f"there is no stand-in for {dataset!r}: give --data FILE.h5")
-    path = cache_dir() / "data" / f"{dataset}-{preset}-v{GENERATOR_VERSION}.h5"
+    own = DATASETS[dataset]
+    return {
+        "clips": own.clips if scale.clips is None else scale.clips,
+        "size": scale.size,
+        "frames": scale.frames,
+        "classes": None if scale.classes is None else min(scale.classes, own.spec.classes),
+    }
 
-    sizes: dict[str, Any] = {"clips": scale.clips, "size": scale.size, "frames": scale.frames, "classes": scale.classes}
-    wanted = recipe(**sizes, seed=STAND_IN_SEED)
+
+def _stand_in(dataset: str, preset: str) -> Source:
+    sizes = stand_in_sizes(dataset, preset)
+    maker = STAND_INS[dataset]
+    path = cache_dir() / "data" / f"{dataset}-{preset}-v{maker.GENERATOR_VERSION}.h5"
+    wanted = maker.recipe(**sizes, seed=STAND_IN_SEED)
 
     def usable(there: Path) -> bool:
         # The cache can be made again, so a damaged file there is no error; nor is one of other sizes.
         try:
-            return read_info(there).generator == wanted
+            return bool(read_info(there).generator == wanted)
         except UserError:
             return False
 
     def make(partial: Path) -> None:
         with console(f"making the {dataset} stand-in ({preset})", "clip") as progress:
-            synthesize(partial, **sizes, seed=STAND_IN_SEED, progress=progress)
+            maker.synthesize(partial, **sizes, seed=STAND_IN_SEED, progress=progress)
 
     make_once(path, make, usable=usable)
     return Source(path, "procedural", f"data: procedural stand-in for {dataset} (origin=procedural), {path}")

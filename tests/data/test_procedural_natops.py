@@ -27,10 +27,11 @@ from amc.data.procedural.kinematics import (
     angles_at,
     perform,
 )
-from amc.data.procedural.natops import recipe, synthesize
+from amc.data.procedural.natops import GENERATOR_VERSION, recipe, synthesize
 from amc.data.procedural.render import Scene, draw_clip
 from amc.data.procedural.subjects import Look, Subject, subject
 from amc.errors import UserError
+from tests.data.running import alive, children, needs_proc, wait_for
 
 STILL = np.zeros((8, 3))
 PLAIN = Variation(
@@ -285,6 +286,12 @@ def test_the_file(small_file: Path) -> None:
     assert (contents.keypoints[..., 3, 0] > contents.keypoints[..., 4, 0]).all()
 
 
+def test_the_clips_of_this_generator_version(small_file: Path) -> None:
+    """Whoever changes what is drawn has to raise GENERATOR_VERSION: files that are cached are told by it."""
+    known = {1: "a82d0724de3a93270172747abcf249eaa1d7dea50d495bedbcaa9bcd5f893ca9"}
+    assert check(small_file).info.fingerprint == known[GENERATOR_VERSION]
+
+
 def test_the_file_holds_the_clips(small_file: Path) -> None:
     clips = load_clips(small_file, size=16, frames=8)
     for i in (0, 31, 59):
@@ -314,6 +321,28 @@ def test_a_worker_that_dies_is_one_line(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(UserError, match="a rendering process ended with status 1"):
         synthesize(tmp_path / "a.h5", clips=40, size=16, frames=4, classes=3, workers=2)
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_proc
+def test_a_killed_parent_leaves_no_worker_and_no_file(tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path\n"
+        "from amc.data.procedural.natops import synthesize\n"
+        f"synthesize(Path({str(tmp_path / 'a.h5')!r}), clips=100_000, size=64, frames=32, classes=None, workers=2)\n"
+    )
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(root)})
+    partial = tmp_path / ".a.h5.partial"
+    try:
+        # Under way: frames are written as they come.
+        wait_for(lambda: partial.is_file() and partial.stat().st_size > 200_000)
+        workers = children(process.pid)
+    finally:
+        process.kill()
+        process.wait()
+    assert len(workers) == 2
+    wait_for(lambda: not any(alive(pid) for pid in workers))
+    assert not (tmp_path / "a.h5").exists()
 
 
 def test_a_script_without_a_main_guard_may_make_a_stand_in(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from amc import config
 from amc.data import source
 from amc.data.clipfile import check, read_info
+from amc.data.procedural import mug, natops
 from amc.data.procedural.natops import recipe, synthesize
 from amc.data.source import resolve
 from amc.errors import UserError
@@ -64,7 +65,7 @@ def test_the_stand_in_is_made_once(
 ) -> None:
     monkeypatch.setattr("amc.progress.WORTH_A_LINE", 0.0)
     made = resolve("natops", None, "smoke")
-    assert made.path == cache / "data" / f"natops-smoke-v{source.GENERATOR_VERSION}.h5"
+    assert made.path == cache / "data" / f"natops-smoke-v{natops.GENERATOR_VERSION}.h5"
     assert made.origin == "procedural"
     assert "procedural stand-in for natops (origin=procedural)" in made.announcement
     assert check(made.path, content=True).shape == (12, 8, 16, 16)
@@ -75,6 +76,13 @@ def test_the_stand_in_is_made_once(
     assert resolve("natops", None, "smoke") == made
     assert made.path.stat().st_mtime_ns == written
     assert capsys.readouterr().err == ""
+
+
+def test_both_data_sets_have_a_stand_in(cache: Path) -> None:
+    made = resolve("mug", None, "smoke")
+    assert made.path == cache / "data" / f"mug-smoke-v{mug.GENERATOR_VERSION}.h5"
+    assert made.origin == "procedural"
+    assert read_info(made.path).class_names == ("anger", "disgust", "fear")
 
 
 def test_a_damaged_or_outdated_stand_in_is_made_again(cache: Path) -> None:
@@ -92,7 +100,6 @@ def test_a_damaged_or_outdated_stand_in_is_made_again(cache: Path) -> None:
     ("arguments", "problem"),
     [
         ((None, None, "smoke"), "no data: give --dataset"),
-        (("mug", None, "smoke"), "no stand-in for 'mug': give --data FILE.h5"),
         (("ucf101", None, "smoke"), "unknown data set 'ucf101'"),
         (("natops", None, "tiny"), "unknown preset 'tiny'"),
     ],

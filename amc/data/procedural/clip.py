@@ -16,19 +16,10 @@ from numpy.typing import NDArray
 
 from amc.data.procedural.gestures import GESTURES
 from amc.data.procedural.kinematics import CROP, Variation, perform
-from amc.data.procedural.render import Scene, draw_clip
+from amc.data.procedural.made import Made
+from amc.data.procedural.render import Scene, draw_frames
 from amc.data.procedural.subjects import SUBJECTS, Subject, subject
 from amc.data.resize import area_resize, resize_points
-
-
-@dataclass(frozen=True)
-class Made:
-    """One clip: frames uint8 (T, size, size, 3), keypoints float32 (T, 9, 2), and what it is."""
-
-    frames: NDArray[np.uint8]
-    keypoints: NDArray[np.float32]
-    label: int
-    subject: int
 
 
 @dataclass(frozen=True)
@@ -80,13 +71,15 @@ def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, la
     who = _subject(number, seed)
     drawn = draw(index, seed)
     motion = perform(GESTURES[shown], who.build, drawn.variation, frames)
-    pictures = draw_clip(who, motion, drawn.scene)
+    pictures = draw_frames(who, motion, drawn.scene)
     points = motion.joints[..., :2].astype(np.float32)
     return Made(
-        frames=area_resize(pictures, (size, size)),
+        # One by one they stay in the processor's cache, which halves the time.
+        frames=np.stack([area_resize(picture, (size, size)) for picture in pictures]),
         keypoints=resize_points(points, (CROP, CROP), (size, size)),
         label=shown,
         subject=number,
+        source=index,
     )
 
 

@@ -7,7 +7,7 @@ up and left. `_ellipse`, `_polygon` and their like put the centre of a drawn sha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from amc.data.procedural.kinematics import CROP, Motion
 from amc.data.procedural.subjects import MARGIN, Colour, Look, Subject
 
 Point = tuple[float, float]
+Light = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Scene:
     """What differs between repetitions beside the motion, and is the same in all frames of a clip."""
 
     view: tuple[int, int]  # shift of the background in whole pixels, at most MARGIN either way
-    light: tuple[float, float, float]  # factor on red, green and blue
+    light: Light  # factor on red, green and blue
 
 
 def draw_clip(subject: Subject, motion: Motion, scene: Scene) -> NDArray[np.uint8]:
@@ -34,24 +35,60 @@ def draw_clip(subject: Subject, motion: Motion, scene: Scene) -> NDArray[np.uint
     Returns:
         uint8 (T, 180, 180, 3), RGB.
     """
-    lit = [np.clip(np.rint(np.arange(256) * f), 0, 255).astype(np.uint8) for f in scene.light]
+    return np.stack(list(draw_frames(subject, motion, scene)))
+
+
+def draw_frames(subject: Subject, motion: Motion, scene: Scene) -> Iterator[NDArray[np.uint8]]:
+    """As `draw_clip`, frame by frame."""
     x, y = MARGIN + scene.view[0], MARGIN + scene.view[1]
-    behind = subject.look.background[y : y + CROP, x : x + CROP]
-    behind = np.stack([table[behind[..., i]] for i, table in enumerate(lit)], axis=-1)
-    backdrop = Image.fromarray(behind)
-    paint = _Paint(subject.look, lit)
-    out = np.empty((len(motion.joints), CROP, CROP, 3), dtype=np.uint8)
-    for t in range(len(out)):
+    return draw_before(subject.look.background[y : y + CROP, x : x + CROP], subject, motion, scene.light)
+
+
+def draw_before(
+    background: NDArray[np.uint8],
+    subject: Subject,
+    motion: Motion,
+    light: Light,
+    *,
+    at: tuple[int, int] = (0, 0),
+) -> Iterator[NDArray[np.uint8]]:
+    """The body before any background, under a light that falls on both.
+
+    Args:
+        background: uint8 (H, W, 3); the legs leave it below where H - y is at most 210.
+        subject: who.
+        motion: T frames, in pixels of the crop.
+        light: factor on red, green and blue.
+        at: (x, y) of the crop's top-left pixel in the background.
+
+    Yields:
+        T times uint8 (H, W, 3), RGB, read-only.
+    """
+    backdrop = Image.fromarray(under(light, background))
+    paint = _Paint(subject.look, light)
+    place = np.array([*at, 0.0])
+    for joints, hands in zip(motion.joints + place, motion.hands + place, strict=True):
         picture = backdrop.copy()
-        _draw_body(ImageDraw.Draw(picture), paint, subject, motion.joints[t], motion.hands[t])
-        out[t] = np.asarray(picture)
-    return out
+        _draw_body(ImageDraw.Draw(picture), paint, subject, joints, hands, at[1] + CROP + 30.0)
+        yield np.asarray(picture)
+
+
+def under(light: Light, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture uint8 (H, W, 3) in that light."""
+    return np.stack([table[picture[..., i]] for i, table in enumerate(_tables(light))], axis=-1)
+
+
+def _tables(light: Light) -> list[NDArray[np.uint8]]:
+    """What becomes of each of the 256 values of red, green and blue."""
+    return [np.clip(np.rint(np.arange(256) * f), 0, 255).astype(np.uint8) for f in light]
 
 
 class _Paint:
     """The look's colours under a light; `dark` is the shade of edges."""
 
-    def __init__(self, look: Look, lit: list[NDArray[np.uint8]]) -> None:
+    def __init__(self, look: Look, scene_light: Light) -> None:
+        lit = _tables(scene_light)
+
         def light(colour: Colour, factor: float = 1.0) -> Colour:
             red, green, blue = (int(table[int(v * factor)]) for table, v in zip(lit, colour, strict=True))
             return red, green, blue
@@ -70,8 +107,9 @@ def _draw_body(
     subject: Subject,
     joints: NDArray[np.float64],
     hands: NDArray[np.float64],
+    feet: float,
 ) -> None:
-    _draw_trunk(draw, paint, subject, joints)
+    _draw_trunk(draw, paint, subject, joints, feet)
     _draw_head(draw, paint, subject, joints)
     # The nearer hand last. Both arms are before the trunk: no gesture leads behind the back.
     for i in sorted((0, 1), key=lambda side: float(joints[7 + side, 2])):
@@ -89,7 +127,9 @@ def _draw_head(draw: ImageDraw.ImageDraw, paint: _Paint, subject: Subject, joint
         _ellipse(draw, (x + side * 0.35 * radius, y + 0.15 * radius), 1.5, 1.5, paint.hair)
 
 
-def _draw_trunk(draw: ImageDraw.ImageDraw, paint: _Paint, subject: Subject, joints: NDArray[np.float64]) -> None:
+def _draw_trunk(
+    draw: ImageDraw.ImageDraw, paint: _Paint, subject: Subject, joints: NDArray[np.float64], feet: float
+) -> None:
     build = subject.build
     (_, chest), (x, navel), (left, y_left), (right, y_right) = (_point(joints[i]) for i in range(1, 5))
     hip = navel + 0.3 * build.trunk
@@ -97,7 +137,7 @@ def _draw_trunk(draw: ImageDraw.ImageDraw, paint: _Paint, subject: Subject, join
     waist = 0.82 * build.shoulder + 0.3 * thick
     for side in (-1, 1):
         # Legs leave the picture below.
-        foot = (x + side * 0.62 * waist, CROP + 30.0)
+        foot = (x + side * 0.62 * waist, feet)
         _capsule(draw, (x + side * 0.5 * waist, hip), foot, 0.5 * waist, 0.45 * waist, paint.trousers)
     outline = [
         (right - 0.6 * thick, y_right),

@@ -91,7 +91,7 @@ def subject(number: int, seed: int) -> Subject:
         sleeve=sleeve,
         trousers=_TROUSERS[random.integers(len(_TROUSERS))],
         stripe=bool(random.random() < 0.5),
-        background=_background(base, random),
+        background=wall(base, random, CROP + 2 * MARGIN, CROP + 2 * MARGIN),
     )
     return Subject(build, look)
 
@@ -100,16 +100,16 @@ def _distance(one: Colour, other: Colour | NDArray[np.float64]) -> float:
     return float(np.linalg.norm(np.subtract(one, other)))
 
 
-def _background(base: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.uint8]:
-    """A wall with a gradient and soft blotches, a floor below a line, and a few panel joints."""
-    extent = CROP + 2 * MARGIN
-    y, x = np.mgrid[0:extent, 0:extent] / extent
+def wall(base: NDArray[np.float64], random: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+    """A wall of a colour with a gradient and soft blotches, a floor below a line, and a few panel joints."""
+    y, x = np.mgrid[0:height, 0:width]
+    y, x = y / height, x / width
     slope = random.uniform(-30, 30, size=(2, 3))
     picture = base + (x[..., None] - 0.5) * slope[0] + (y[..., None] - 0.5) * slope[1]
     for _ in range(5):
         cx, cy = random.uniform(0, 1, size=2)
-        width = random.uniform(0.08, 0.25)
-        blotch = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * width**2))
+        spread = random.uniform(0.08, 0.25)
+        blotch = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * spread**2))
         picture += blotch[..., None] * random.uniform(-14, 14, size=3)
     for position in random.uniform(0.05, 0.95, size=random.integers(0, 4)):
         picture[np.abs(x - position) < 0.006] -= 18
