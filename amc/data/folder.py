@@ -1,14 +1,17 @@
 """`python -m amc.data prepare folder`: a folder of labelled videos becomes a clip file.
 
 The class of a video is the sub-folder it lies in. Each video is cut into windows of T frames, every `stride`-th
-frame, a new window every `window_step` frames; all windows of one video share its `source_clip`. Frames are cropped to
-the square in their middle and reduced by area averaging; keypoints move along, and stay valid where they leave the
-picture. Keypoints that were not found are filled in over time by `amc.data.gaps.fill_gaps`: gaps of at most
-`MAX_GAP` frames of the video count as valid, longer ones do not. A window in which no keypoint is ever valid is left
-out.
+frame, a new window every `window_step` frames; all windows of one video share its `source_clip`. A video of constant
+rate gives every frame that it holds; one whose frame times are uneven is sampled at its own average rate, and with
+`--fps` all are sampled at one (`amc.data.timing`). Frames are as `amc.data.video` shows them, cropped to the square in
+their middle and reduced by area averaging; keypoints move along, and stay valid where they leave the picture.
+Keypoints belong to the frames that the video holds, whatever is sampled of them. Those that were not found are filled
+in over these frames by `amc.data.gaps.fill_gaps`: gaps of at most `MAX_GAP` frames count as valid, longer ones do not.
+A window in which no keypoint is ever valid is left out.
 
 A video that cannot be used (unreadable, damaged, too short, too small, nobody found in it) is left out and named in
-the summary. The same videos and keypoints give the same file, whatever else lies about.
+the summary; so is one that crashes the decoder, which therefore runs in a process of its own. The same videos and
+keypoints give the same file, whatever else lies about and however many processes work.
 """
 
 from __future__ import annotations
@@ -16,58 +19,61 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amc.data.clipfile import ClipInfo, ClipWriter, read_info
 from amc.data.gaps import MAX_GAP, fill_gaps
+from amc.data.importing.isolated import Died, surviving
+from amc.data.importing.pool import cores, in_order
+from amc.data.importing.problems import Problems
+from amc.data.importing.tally import Tally
 from amc.data.keypoint_source import KeypointSource, keypoint_source
 from amc.data.keypoint_table import left_right_pairs, parse_names
 from amc.data.listing import SUBJECT_PATTERN, Listing, Video, list_videos
+from amc.data.timing import LONGEST_STILL
 from amc.data.video import DecodeError, Unreadable, VideoFacts, examine
-from amc.data.windows import Cutting, windows
+from amc.data.windows import Cutting, Window, windows
 from amc.errors import UserError
 from amc.progress import console
 
-IMPORTER_VERSION = 1
+IMPORTER_VERSION = 2
 FRAMES, SIZE, STRIDE = 32, 64, 1
-NAMED_IN_ERROR = 3  # problems that an error line names; the summary names all
+FASTEST = 1000  # frames a second that can be asked for
+MADE = "PROCEDURAL.txt"  # in the folder of videos that nobody filmed
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A video that can be cut: what it is, and which stored frame is shown at each instant, int64 (m,)."""
+
+    video: Video
+    facts: VideoFacts
+    shown: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Usable:
     """A video that will be cut: keypoints (n, k, 2) in pixels of its frames without NaN, and which are valid (n, k)."""
 
-    video: Video
-    facts: VideoFacts
+    examined: Examined
     points: NDArray[np.float64]
     valid: NDArray[np.bool_]
 
 
-@dataclass
-class Report:
-    """What was done and what was not."""
+class Unusable(NamedTuple):
+    """Why a video cannot be cut: a few words for the kind, and what is wrong with it."""
 
-    problems: list[str] = field(default_factory=list)  # one for each video that cannot be used, and for oddities
-    skipped: int = 0  # videos among them
-    clips: Counter[str] = field(default_factory=Counter)  # by class
-    points: Counter[str] = field(default_factory=Counter)  # by class, all frames of all clips
-    valid: Counter[str] = field(default_factory=Counter)  # those of them that are valid
-    empty_windows: int = 0
-
-    def skip(self, video: Video, reason: str) -> None:
-        """A video cannot be used."""
-        self.skipped += 1
-        self.problems.append(f"{video.name}: {reason}")
-
-    def sample(self) -> str:
-        """The first problems and the number of the others, for an error line."""
-        more = len(self.problems) - NAMED_IN_ERROR
-        return "; ".join([*self.problems[:NAMED_IN_ERROR], *([f"and {more} more"] if more > 0 else [])])
+    kind: str
+    reason: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--keypoint-names", metavar="a,b,…", help="names of the table's points, in place of its own")
     add("--frames", type=int, default=FRAMES, metavar="T", help="frames a clip (default: %(default)s)")
     add("--size", type=int, default=SIZE, metavar="PIXELS", help="height and width (default: %(default)s)")
+    add("--fps", metavar="F", help="sample all videos at F frames a second, such as 25 or 30000/1001")
     add("--stride", type=int, default=STRIDE, metavar="N", help="take every N-th frame (default: %(default)s)")
     add("--window-step", type=int, metavar="N", help="video frames between starts of windows (default: T x N / 2)")
     add(
@@ -90,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--strict", action="store_true", help="a video that cannot be used is an error")
     add("--name", metavar="NAME", help="of the data set (default: the folder's)")
+    add("--workers", type=int, metavar="N", help="processes (default: one a core); the file is the same")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -98,36 +106,50 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: arguments, videos or keypoints that make no data set; nothing is written then.
     """
-    cutting = _cutting(args)
+    cutting, rate = _cutting(args), _rate(args.fps)
     name = _name(args.name, args.source)
     names = parse_names(args.keypoint_names) if args.keypoint_names is not None else None
+    workers = cores() if args.workers is None else args.workers
     listing = list_videos(args.source, args.subject_pattern)
-    report = Report()
+    problems, tally = Problems(), Tally()
     with keypoint_source(args.keypoints, names) as source:
-        examined = _examine(listing, cutting, report)
-        _judge(args, [video for video, _ in examined], report)
-        usable = _complete(examined, source, listing, cutting, report)
-        classes = _judge(args, [each.video for each in usable], report)
+        examined = _examine(listing, cutting, rate, problems, workers)
+        _judge(args, (each.video for each in examined), problems)
+        usable = _complete(examined, source, listing, cutting, problems)
+        classes = _judge(args, (each.examined.video for each in usable), problems)
         info = ClipInfo(
             name=name,
-            origin="folder",
+            origin="procedural" if (args.source / MADE).is_file() else "folder",
             class_names=classes,
             keypoint_names=source.names,
             pairs=left_right_pairs(source.names),
-            generator=_generator(cutting, args.subject_pattern, source, listing),
+            generator=_generator(cutting, rate, args.subject_pattern, source, listing),
         )
-    _write(args.out, info, usable, cutting, report)
-    print(_summary(args.out, info, cutting, usable, listing, report))
+    empty = _write(args.out, info, usable, cutting, tally, workers)
+    print(_summary(args.out, info, cutting, usable, listing, problems, tally, empty))
     return 0
 
 
 def _cutting(args: argparse.Namespace) -> Cutting:
-    for argument, least in (("frames", 2), ("size", 1), ("stride", 1), ("window_step", 1)):
+    for argument, least in (("frames", 2), ("size", 1), ("stride", 1), ("window_step", 1), ("workers", 1)):
         value = getattr(args, argument)
         if value is not None and value < least:
             raise UserError(f"--{argument.replace('_', '-')} {value}: at least {least} is needed")
     half = max(1, args.frames * args.stride // 2)
     return Cutting(args.frames, args.size, args.stride, half if args.window_step is None else args.window_step)
+
+
+def _rate(text: str | None) -> Fraction | None:
+    if text is None:
+        return None
+    try:
+        # Digits, not whatever a Fraction can be made of: 1e999999999 would be computed.
+        rate = Fraction(text) if re.fullmatch(r"[0-9]{1,9}([./][0-9]{1,9})?", text) else Fraction(0)
+    except ZeroDivisionError:
+        rate = Fraction(0)
+    if not 0 < rate <= FASTEST:
+        raise UserError(f"--fps {text}: give frames a second, more than 0 and at most {FASTEST}, as 25 or 30000/1001")
+    return rate
 
 
 def _name(given: str | None, source: Path) -> str:
@@ -139,55 +161,84 @@ def _name(given: str | None, source: Path) -> str:
     return given
 
 
-def _examine(listing: Listing, cutting: Cutting, report: Report) -> list[tuple[Video, VideoFacts]]:
+def _examine(
+    listing: Listing, cutting: Cutting, rate: Fraction | None, problems: Problems, workers: int
+) -> list[Examined]:
     """Decodes every video once; returns those that can be cut."""
-    good = []
-    with console("reading videos", "video") as progress:
-        for i, video in enumerate(listing.videos, start=1):
-            facts = examine(video.path)
-            if isinstance(facts, Unreadable):
-                report.skip(video, facts.reason)
-            elif facts.frames < cutting.span:
-                report.skip(video, f"too short: {facts.frames} frames, needed are {cutting.span}")
-            elif min(facts.height, facts.width) < cutting.size:
-                report.skip(video, f"smaller than {cutting.size} px: {facts.width}x{facts.height}")
+    good: list[Examined] = []
+    videos = listing.videos
+    results = surviving(examine, [video.path for video in videos], workers)
+    with closing(results), console("reading videos", "video") as progress:
+        for i, (video, facts) in enumerate(zip(videos, results, strict=True), start=1):
+            shown = _sampled(facts, cutting, rate)
+            if isinstance(shown, Unusable):
+                problems.skip(shown.kind, video.name, shown.reason)
             else:
-                good.append((video, facts))
-            progress(i, len(listing.videos))
+                assert isinstance(facts, VideoFacts)
+                good.append(Examined(video, facts, shown))
+                _note(good[-1], rate, problems)
+            progress(i, len(videos))
     return good
 
 
-def _judge(args: argparse.Namespace, videos: list[Video], report: Report) -> tuple[str, ...]:
-    """The classes that have a usable video, where there are two at least and `--strict` has nothing to object to."""
-    if args.strict and report.problems:
-        raise UserError(f"{args.source}: {report.sample()} (without --strict they are left out)")
-    classes = tuple(sorted({video.label for video in videos}))
-    if len(classes) < 2:
-        held = f"only the class {classes[0]!r} has a usable video" if classes else "there is no usable video"
-        raise UserError(
-            f"{args.source}: {held}, and two classes are needed, each a sub-folder of videos"
-            + (f"; not usable: {report.sample()}" if report.problems else "")
+def _sampled(
+    facts: VideoFacts | Unreadable | Died, cutting: Cutting, rate: Fraction | None
+) -> NDArray[np.int64] | Unusable:
+    """The stored frames to take, one an instant; or why the video cannot be used."""
+    if isinstance(facts, Died):
+        return Unusable("crashing the decoder", "the decoder crashed on it, also when it was tried again")
+    if isinstance(facts, Unreadable):
+        return Unusable("unreadable", facts.reason)
+    if min(facts.height, facts.width) < cutting.size:
+        return Unusable("too small", f"smaller than {cutting.size} px: {facts.width}x{facts.height}")
+    timing, asked = facts.timing, ""
+    if timing.jump is not None:
+        reason = f"its time stamps jump by {timing.jump.seconds:.1f} seconds after frame {timing.jump.frame}"
+        return Unusable("without usable times", reason)
+    if rate is not None:
+        asked = f" at {float(rate):g} a second"
+        if timing.interval is None:
+            return Unusable("without usable times", "its frame rate is unknown, which --fps needs")
+        if (times := timing.interval * rate) > LONGEST_STILL:
+            return Unusable("without usable times", f"each of its frames would be shown {times:.0f} times{asked}")
+    shown = timing.shown(rate)
+    if len(shown) < cutting.span:
+        return Unusable("too short", f"too short: {len(shown)} frames{asked}, needed are {cutting.span}")
+    return shown
+
+
+def _note(each: Examined, rate: Fraction | None, problems: Problems) -> None:
+    """Names what is odd about a video that is used."""
+    video, timing = each.video, each.facts.timing
+    for oddity in each.facts.oddities:
+        problems.note("odd", video.name, oddity)
+    if timing.uneven and timing.interval is not None:
+        hidden = timing.frames - len(np.unique(each.shown))
+        problems.note(
+            "with uneven frame times",
+            video.name,
+            f"uneven frame times, sampled at {float(rate or 1 / timing.interval):.6g} frames a second; "
+            f"{hidden} of {timing.frames} frames are not shown",
         )
-    return classes
+
+
+def _judge(args: argparse.Namespace, videos: Iterable[Video], problems: Problems) -> tuple[str, ...]:
+    """The classes that have a usable video, where there are two at least and `--strict` has nothing to object to."""
+    labels = [video.label for video in videos]
+    return problems.judge(args.source, labels, strict=args.strict, what="video", hint="each a sub-folder of videos")
 
 
 def _complete(
-    examined: list[tuple[Video, VideoFacts]],
-    source: KeypointSource,
-    listing: Listing,
-    cutting: Cutting,
-    report: Report,
+    examined: list[Examined], source: KeypointSource, listing: Listing, cutting: Cutting, problems: Problems
 ) -> list[Usable]:
     """Finds the keypoints of all videos and fills their gaps."""
-    strangers = source.strangers([video.name for video in listing.videos])
-    if strangers:
-        report.problems.append(
-            f"the keypoint table has {len(strangers)} videos that are not there: {', '.join(strangers)}"
-        )
+    for stranger in source.strangers([video.name for video in listing.videos]):
+        problems.note("only in the keypoint table", stranger, "the keypoint table has it, and it is not there")
     usable: list[Usable] = []
-    total, before = sum(facts.frames for _, facts in examined), 0
+    total, before = sum(each.facts.frames for each in examined), 0
     with console("finding keypoints", "frame") as progress:
-        for video, facts in examined:
+        for each in examined:
+            video, facts = each.video, each.facts
 
             def tell(done: int, before: int = before, frames: int = facts.frames) -> None:
                 # The last frame is told below, also of videos that need no work.
@@ -198,27 +249,33 @@ def _complete(
             before += facts.frames
             progress(before, total)
             if rows is None:
-                report.skip(video, "no keypoints in it")
+                problems.skip("without keypoints", video.name, "no keypoints in it")
                 continue
             if rows.frame.size and rows.frame[-1] >= facts.frames:
-                report.problems.append(
-                    f"{video.name}: it has {facts.frames} frames, the keypoint table goes on to frame {rows.frame[-1]}"
+                problems.note(
+                    "shorter than its keypoints",
+                    video.name,
+                    f"it has {facts.frames} frames, the keypoint table goes on to frame {rows.frame[-1]}",
                 )
             centre = ((facts.width - 1) / 2, (facts.height - 1) / 2)
             points, valid = fill_gaps(rows.over(facts.frames), centre)
-            if any(valid[cutting.of(start)].any() for start in cutting.starts(facts.frames)):
-                usable.append(Usable(video, facts, points, valid))
+            seen = valid[each.shown]
+            if any(seen[cutting.of(start)].any() for start in cutting.starts(len(seen))):
+                usable.append(Usable(each, points, valid))
             else:
-                report.skip(video, "no keypoints in it")
+                problems.skip("without keypoints", video.name, "no keypoints in it")
     return usable
 
 
-def _generator(cutting: Cutting, pattern: str, source: KeypointSource, listing: Listing) -> dict[str, Any]:
+def _generator(
+    cutting: Cutting, rate: Fraction | None, pattern: str, source: KeypointSource, listing: Listing
+) -> dict[str, Any]:
     made: dict[str, Any] = {
         "tool": "amc.data.folder",
         "version": IMPORTER_VERSION,
         "arguments": {
             **asdict(cutting),
+            "fps": "the video's own, its average where frame times are uneven" if rate is None else str(rate),
             "subject_pattern": pattern,
             "keypoints": source.description,
             "max_gap": MAX_GAP,
@@ -227,59 +284,71 @@ def _generator(cutting: Cutting, pattern: str, source: KeypointSource, listing: 
     return made | ({"subjects": list(listing.subjects)} if listing.subjects else {})
 
 
-def _write(out: Path, info: ClipInfo, usable: list[Usable], cutting: Cutting, report: Report) -> None:
+def _windows(each: Usable, cutting: Cutting) -> Iterable[Window]:
+    facts = each.examined.facts
+    return windows(each.examined.video.path, facts, each.points, each.valid, cutting, each.examined.shown)
+
+
+def _all_windows(each: Usable, cutting: Cutting) -> list[Window]:
+    return list(_windows(each, cutting))
+
+
+def _write(out: Path, info: ClipInfo, usable: list[Usable], cutting: Cutting, tally: Tally, workers: int) -> int:
+    """Cuts all videos and writes their clips; returns how many windows had no valid keypoint."""
     size = (cutting.size, cutting.size)
+    # A single process hands on clip by clip; of several, each holds a video's.
+    cut = partial(_windows if workers == 1 else _all_windows, cutting=cutting)
+    made = in_order(cut, usable, workers)
+    empty = 0
     with (
         ClipWriter(out, info, frames=cutting.frames, size=size, keypoints=len(info.keypoint_names)) as writer,
+        closing(made),
         console(f"writing {out}", "video") as progress,
     ):
         for i, each in enumerate(usable, start=1):
-            video, label = each.video, each.video.label
+            video = each.examined.video
+            tally.sources[video.label] += 1
             try:
-                for window in windows(video.path, each.facts, each.points, each.valid, cutting):
+                for window in next(made):
                     if not window.valid.any():
-                        report.empty_windows += 1
+                        empty += 1
                         continue
-                    writer.add(
-                        window.frames,
-                        window.keypoints,
-                        window.valid,
-                        info.class_names.index(label),
-                        video.subject,
-                        video.source,
-                    )
-                    report.clips[label] += 1
-                    report.points[label] += window.valid.size
-                    report.valid[label] += int(window.valid.sum())
+                    label = info.class_names.index(video.label)
+                    writer.add(window.frames, window.keypoints, window.valid, label, video.subject, video.source)
+                    tally.add(video.label, window.valid)
             except DecodeError as error:
                 raise UserError(f"{video.path}: changed while it was read ({error}); run this again") from error
             progress(i, len(usable))
+    return empty
 
 
 def _summary(
-    out: Path, info: ClipInfo, cutting: Cutting, usable: list[Usable], listing: Listing, report: Report
+    out: Path,
+    info: ClipInfo,
+    cutting: Cutting,
+    usable: list[Usable],
+    listing: Listing,
+    problems: Problems,
+    tally: Tally,
+    empty: int,
 ) -> str:
-    videos = Counter(each.video.label for each in usable)
-    subjects = {each.video.subject for each in usable}
-    unknown = sum(each.video.subject < 0 for each in usable)
-    width = max(12, *(len(name) for name in info.class_names))
+    subjects = Counter(each.examined.video.subject for each in usable)
+    skipped = sum(problem.skipped for problem in problems.found)
     lines = [
         f"{out}: {info.name}, origin={info.origin}, fingerprint {read_info(out).fingerprint[:16]}",
-        f"  {report.clips.total()} clips of {cutting.frames} frames, {cutting.size}x{cutting.size} px, from "
-        f"{len(usable)} videos; {len(info.class_names)} classes, {len(subjects - {-1})} known subjects",
+        f"  {tally.clips.total()} clips of {cutting.frames} frames, {cutting.size}x{cutting.size} px, from "
+        f"{len(usable)} videos; {len(info.class_names)} classes, {len(subjects.keys() - {-1})} known subjects",
         f"  {len(info.keypoint_names)} keypoints from: {info.generator['arguments']['keypoints']}",
-        f"  {'class':<{width}}  videos   clips  valid keypoints",
+        *tally.table(info.class_names),
     ]
-    for name in info.class_names:
-        share = report.valid[name] / report.points[name] if report.points[name] else 0.0
-        lines.append(f"  {name:<{width}}  {videos[name]:6d}  {report.clips[name]:6d}  {share:14.1%}")
-    if unknown:
-        lines.append(f"  subject unknown in {unknown} videos: their names do not match --subject-pattern")
-    if report.empty_windows:
-        lines.append(f"  left out {report.empty_windows} windows without a single valid keypoint")
+    if info.origin == "procedural":
+        lines.append(f"  made, not filmed, as {MADE} in the folder says")
+    if subjects[-1]:
+        lines.append(f"  subject unknown in {subjects[-1]} videos: their names do not match --subject-pattern")
+    if empty:
+        lines.append(f"  left out {empty} windows without a single valid keypoint")
     if listing.others:
         lines.append(f"  ignored {listing.others} files that are no videos by their names")
-    if report.problems:
-        lines.append(f"  left out {report.skipped} videos; all problems:")
-        lines += [f"    {problem}" for problem in report.problems]
-    return "\n".join(lines)
+    if skipped:
+        lines.append(f"  left out {skipped} videos")
+    return "\n".join([*lines, *problems.lines()])

@@ -86,7 +86,7 @@ class _Estimator:
 
     @property
     def description(self) -> str:
-        return self.estimator.identity
+        return f"{self.estimator.identity}; confirmed by the mirror image"
 
     def strangers(self, known: Sequence[str]) -> list[str]:
         return []

@@ -6,11 +6,12 @@
     wave/anna_1.mp4,1,160.5,,120.5,60.25,,128,0.91
 
 A row is a frame. `video` is the path under the folder of videos, with forward slashes; `frame` counts from 0 in the
-order in which frames are shown; `x_i`, `y_i` are pixels of the frame as it is shown, the centre of the top-left pixel
-being (0, 0). A frame without a row has no valid point; where both cells of a point are empty, that point is not valid
-in that frame. `confidence` is optional and never judged: whoever writes the table leaves out what should not be used.
-Columns may stand in any order. Lines that start with `#` before the column names are comments; the one above names
-the points. A point `left_…` and a point `right_…` are a pair that a mirrored picture exchanges.
+order in which frames are shown, whatever their time stamps; `x_i`, `y_i` are pixels of the frame as it is shown (on
+square pixels, upright: `amc.data.video`), the centre of the top-left pixel being (0, 0). A frame without a row has no
+valid point; where both cells of a point are empty, that point is not valid in that frame. `confidence` is optional and
+never judged: whoever writes the table leaves out what should not be used. Columns may stand in any order. Lines that
+start with `#` before the column names are comments; the one above names the points. A point `left_…` and a point
+`right_…` are a pair that a mirrored picture exchanges.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TextIO
@@ -112,15 +113,23 @@ def write_table(path: Path, table: KeypointTable) -> None:
     Raises:
         ValueError: names or arrays that make no table (a caller's mistake).
     """
-    k = len(table.names)
-    if parse_names(",".join(table.names)) != table.names or any(re.search(r"[\r\n]", n) for n in table.names):
-        raise ValueError(f"keypoint names {table.names} cannot be written")
+    write_rows(path, table.names, sorted(table.videos.items()))
+
+
+def write_rows(path: Path, names: Sequence[str], videos: Iterable[tuple[str, VideoKeypoints]]) -> None:
+    """As `write_table`, video by video as they come, each of them once, in the memory of one.
+
+    Raises:
+        ValueError: names or arrays that make no table (a caller's mistake).
+    """
+    k = len(names)
+    if parse_names(",".join(names)) != tuple(names) or any(re.search(r"[\r\n]", n) for n in names):
+        raise ValueError(f"keypoint names {names} cannot be written")
     with path.open("w", encoding="utf-8", newline="") as stream:
-        stream.write(f"# keypoints: {','.join(table.names)}\n")
+        stream.write(f"# keypoints: {','.join(names)}\n")
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["video", "frame", *_columns("x", k), *_columns("y", k), "confidence"])
-        for video in sorted(table.videos):
-            rows = table.videos[video]
+        for video, rows in videos:
             if rows.points.shape != (len(rows.frame), k, 2):
                 raise ValueError(f"{video}: points {rows.points.shape} do not fit {len(rows.frame)} rows of {k} points")
             for frame, points, confidence in zip(rows.frame, rows.points, rows.confidence, strict=True):
@@ -137,7 +146,7 @@ def _cell(value: float) -> str:
 
 
 def _read(path: Path, stream: TextIO, names: tuple[str, ...] | None) -> KeypointTable:
-    header, skipped, found = _header(stream)
+    header, skipped, found = _header(path, stream)
     if not header:
         raise UserError(f"{path}: an empty keypoint table")
     k = _check_columns(path, header)
@@ -165,14 +174,17 @@ def _read(path: Path, stream: TextIO, names: tuple[str, ...] | None) -> Keypoint
     return KeypointTable(names, {video: _video(seen) for video, seen in rows.items()})
 
 
-def _header(stream: TextIO) -> tuple[list[str], int, tuple[str, ...] | None]:
+def _header(path: Path, stream: TextIO) -> tuple[list[str], int, tuple[str, ...] | None]:
     """Column names, the number of lines up to them, and the points' names if a comment has them."""
     names = None
     for line, text in enumerate(stream, start=1):
         comment = text.strip()
         if comment.startswith("#"):
             match = _NAMES_LINE.fullmatch(comment)
-            names = parse_names(match["names"]) if match else names
+            try:
+                names = parse_names(match["names"]) if match else names
+            except UserError as error:
+                raise UserError(f"{path}, line {line}: {error}") from error
         elif comment:
             return [cell.strip() for cell in next(csv.reader(io.StringIO(text)))], line, names
     return [], 0, names

@@ -100,8 +100,9 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _text(name: str) -> str:
-    # A name that is not in the file system's encoding still has to be printed and stored.
-    return os.fsencode(name).decode("utf-8", errors="replace")
+    # A name that is no text, or would break a line, still has to be printed and stored, and told from others.
+    text = os.fsencode(name).decode("utf-8", errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

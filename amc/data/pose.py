@@ -1,8 +1,9 @@
 """Keypoints of a video from a pose estimator that runs in an environment and a process of its own.
 
 The estimator is a worker program (`pose_worker.py` documents what is said between the two). This side decodes, so
-that frames have the same numbers everywhere, enlarges small frames, and keeps each video's result in the cache under
-the content of the video, as a keypoint table.
+that frames have the same numbers everywhere, enlarges small frames, shows each video twice, as it is and mirrored, to
+tell points that are seen from points that are guessed (`amc.data.pose_check`), and keeps each video's result in the
+cache under the content of the video, as a keypoint table.
 """
 
 from __future__ import annotations
@@ -23,7 +24,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from amc.cache import cache_dir, make_once
-from amc.data.keypoint_table import FARTHEST, KeypointTable, VideoKeypoints, read_table, write_table
+from amc.data.keypoint_table import (
+    FARTHEST,
+    KeypointTable,
+    VideoKeypoints,
+    left_right_pairs,
+    read_table,
+    write_table,
+)
+from amc.data.pose_check import LEAST_CONFIRMED, LEAST_VISIBILITY, TOLERANCE, agreed, unmirrored
 from amc.data.video import DecodeError, VideoFacts, read_frames
 from amc.errors import UserError
 
@@ -33,10 +42,9 @@ WORKER = Path(__file__).with_name("pose_worker.py")
 PROTOCOL = 1
 PATIENCE = 10.0  # seconds for a worker to end when its input has
 
-VERSION = 1  # of everything below that changes a result
+VERSION = 2  # of everything below that changes a result
 LEAST_SIDE = 256  # pixels: smaller frames are enlarged to it
 MARGIN = 4  # a border of a quarter of each side: detectors are weak on bodies that the frame cuts
-LEAST_VISIBILITY = 0.5  # below it a point is not valid
 
 _ROW = "video"  # what a cached table, which has one video, calls it
 
@@ -237,8 +245,8 @@ def estimate_video(
 ) -> VideoKeypoints:
     """Keypoints of a whole video, from the cache where it was done before.
 
-    A point whose visibility is below `LEAST_VISIBILITY` is not valid; frames with nobody in them have no row.
-    The row's confidence is the mean visibility of its points.
+    Which points are valid, `amc.data.pose_check.agreed` says; frames with nobody in them have no row. The row's
+    confidence is the mean visibility of its points.
 
     Args:
         estimator: a running one.
@@ -262,25 +270,26 @@ def estimate_video(
 def _estimate(
     estimator: PoseEstimator, path: Path, facts: VideoFacts, progress: Callable[[int], None] | None
 ) -> KeypointTable:
-    found: list[tuple[int, NDArray[np.float64]]] = []
-    count = 0
+    seen = np.full((2, facts.frames, len(estimator.names), 3), math.nan)  # as it is, mirrored
+    done = 0
     try:
-        for points in estimator.estimate(read_frames(path), facts):
-            if points is not None:
-                found.append((count, points))
-            count += 1
-            if progress is not None:
-                progress(count)
+        for look, rows in enumerate(seen):
+            frames = read_frames(path) if look == 0 else (frame[:, ::-1] for frame in read_frames(path))
+            for i, points in enumerate(estimator.estimate(frames, facts)):
+                rows[i] = math.nan if points is None else points
+                done += 1
+                if progress is not None and done % 2 == 0:
+                    progress(done // 2)
     except DecodeError as error:
         raise UserError(f"{path}: changed while it was read ({error}); run this again") from error
-    rows = np.stack([p for _, p in found]) if found else np.empty((0, len(estimator.names), 3))
     # A coordinate far outside every frame is a slip of the estimator's.
-    visible = (rows[..., 2] >= LEAST_VISIBILITY) & (np.abs(rows[..., :2]) <= FARTHEST).all(axis=-1)
-    points = np.where(visible[..., None], rows[..., :2], math.nan)
+    seen[~(np.abs(seen[..., :2]) <= FARTHEST).all(axis=(2, 3))] = math.nan
+    seen[1] = unmirrored(seen[1], facts.width, left_right_pairs(estimator.names))
+    valid = agreed(seen[0], seen[1])
+    visibility = np.stack([seen[0, ..., 2].mean(axis=1), seen[1, ..., 2].mean(axis=1)])
+    frame = np.flatnonzero(np.isfinite(visibility).any(axis=0))
     keypoints = VideoKeypoints(
-        frame=np.array([i for i, _ in found], dtype=np.int64),
-        points=points,
-        confidence=rows[..., 2].mean(axis=1),
+        frame=frame.astype(np.int64), points=valid[frame], confidence=np.nanmean(visibility[:, frame], axis=0)
     )
     return KeypointTable(estimator.names, {_ROW: keypoints})
 
@@ -299,7 +308,16 @@ def _cached(table: Path, estimator: PoseEstimator) -> VideoKeypoints | None:
 def _key(estimator: PoseEstimator, path: Path) -> str:
     with path.open("rb") as stream:
         content = hashlib.file_digest(stream, "sha256").hexdigest()
-    settings = [VERSION, LEAST_SIDE, MARGIN, LEAST_VISIBILITY, estimator.identity, list(estimator.names)]
+    settings = [
+        VERSION,
+        LEAST_SIDE,
+        MARGIN,
+        LEAST_CONFIRMED,
+        LEAST_VISIBILITY,
+        TOLERANCE,
+        estimator.identity,
+        list(estimator.names),
+    ]
     return hashlib.sha256(json.dumps([content, settings]).encode()).hexdigest()
 
 

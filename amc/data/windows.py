@@ -47,7 +47,12 @@ class Window:
 
 
 def windows(
-    path: Path, facts: VideoFacts, points: NDArray[np.float64], valid: NDArray[np.bool_], cutting: Cutting
+    path: Path,
+    facts: VideoFacts,
+    points: NDArray[np.float64],
+    valid: NDArray[np.bool_],
+    cutting: Cutting,
+    shown: NDArray[np.int64] | None = None,
 ) -> Iterator[Window]:
     """All windows of a video, in the memory of one.
 
@@ -56,9 +61,11 @@ def windows(
     Args:
         path: the video.
         facts: what `amc.data.video.examine` said about it; no side shorter than the size asked for.
-        points: (n, k, 2) as (x, y) in pixels of the video's frame, without NaN.
+        points: (n, k, 2) as (x, y) in pixels of the video's frame, without NaN; n is the number of stored frames.
         valid: (n, k).
-        cutting: how.
+        cutting: how; its frames are those of `shown`.
+        shown: (m,) the stored frame at each instant, from `amc.data.timing`, none less than the one before; None:
+            every stored frame once.
 
     Raises:
         DecodeError: the video is no longer what it was.
@@ -67,12 +74,19 @@ def windows(
     corner = np.array([square.left, square.top])
     size = (cutting.size, cutting.size)
     moved = resize_points((points - corner).astype(np.float32), (square.side, square.side), size)
-    starts = cutting.starts(facts.frames)
+    taken = np.arange(facts.frames) if shown is None else shown
+    starts = cutting.starts(len(taken))
     recent: deque[NDArray[np.uint8]] = deque(maxlen=cutting.span)
+    at = 0
     for i, frame in enumerate(read_frames(path)):
-        recent.append(area_resize(square.cut(frame), size))
-        start = i + 1 - cutting.span
-        if start in starts:
-            taken = cutting.of(start)
-            frames = np.stack(list(recent)[:: cutting.stride])
-            yield Window(frames, moved[taken], valid[taken])
+        if i not in taken[at : at + 1]:
+            continue
+        small = area_resize(square.cut(frame), size)
+        while at < len(taken) and taken[at] == i:
+            recent.append(small)
+            at += 1
+            start = at - cutting.span
+            if start in starts:
+                frames = np.stack(list(recent)[:: cutting.stride])
+                stored = taken[cutting.of(start)]
+                yield Window(frames, moved[stored], valid[stored])

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amc.data import pose
+from amc.data import folder, pose
 from amc.data.__main__ import main
 from amc.data.clipfile import Contents, check, open_clips
 from amc.data.keypoint_table import KeypointTable, VideoKeypoints, write_table
-from tests.data.made_videos import FAKE_WORKER, fake_interpreter, folder_of_videos, moving_square, write_video
+from tests.data.crashing import CRASHING, examine_or_crash
+from tests.data.made_videos import FAKE_WORKER, fake_interpreter, folder_of_videos, lossless, moving_square, write_video
 
 SHORT = ("--frames", "8", "--size", "16")
 
@@ -66,7 +67,7 @@ def test_the_whole_thing(tmp_path: Path, root: Path, capsys: pytest.CaptureFixtu
     assert info.class_names == ("jump", "wave")
     assert info.keypoint_names == ("middle", "left_hand", "right_hand")
     assert info.pairs == ((1, 2),)
-    assert info.generator["arguments"]["keypoints"] == "fake 1"
+    assert info.generator["arguments"]["keypoints"] == "fake 1; confirmed by the mirror image"
     # 24 frames, T = 8, half a window between starts: 5 windows a video, 6 videos.
     assert contents.shape == (30, 8, 16, 16)
     assert contents.label.tolist() == [0] * 15 + [1] * 15
@@ -191,7 +192,7 @@ def test_table_that_fits_only_in_part(tmp_path: Path, root: Path, capsys: pytest
         stream.write("wave/gone.avi,0,1,1,1,1,\n")
     assert _prepare(root, out, "--keypoints", str(table)) == 0
     said = capsys.readouterr().out
-    assert "the keypoint table has 1 videos that are not there: wave/gone.avi" in said
+    assert "wave/gone.avi: the keypoint table has it, and it is not there" in said
     assert "wave/performer_1.avi: no keypoints in it" in said
     assert "jump/performer_0.avi: it has 24 frames, the keypoint table goes on to frame 25" in said
     assert check(out).shape[0] == 25
@@ -243,6 +244,11 @@ def test_no_estimator(
         (("--keypoints", "none.csv"), "none.csv: cannot read"),
         (("--keypoint-names", "a,b"), "--keypoint-names goes with --keypoints"),
         (("--subject-pattern", "("), "no regular expression"),
+        (("--workers", "0"), "--workers 0: at least 1"),
+        (("--fps", "0"), "--fps 0: give frames a second"),
+        (("--fps", "1e9"), "--fps 1e9: give frames a second"),
+        (("--fps", "30/0"), "--fps 30/0: give frames a second"),
+        (("--fps", "1001"), "at most 1000"),
     ],
 )
 def test_wrong_arguments(
@@ -255,6 +261,107 @@ def test_name_of_a_folder_with_spaces(tmp_path: Path) -> None:
     root = folder_of_videos(tmp_path / "My videos (2)", performers=1)
     assert _prepare(root, tmp_path / "c.h5") == 0
     assert check(tmp_path / "c.h5").info.name == "My-videos-2"
+
+
+def test_any_number_of_workers_gives_the_same_file(tmp_path: Path, root: Path) -> None:
+    one, two = tmp_path / "1.h5", tmp_path / "2.h5"
+    table = _table(tmp_path / "t.csv", root)
+    assert _prepare(root, one, "--keypoints", str(table), "--workers", "1") == 0
+    assert _prepare(root, two, "--keypoints", str(table), "--workers", "2") == 0
+    assert one.read_bytes() == two.read_bytes()
+
+
+def _uneven(path: Path, rows: list[str]) -> list[int]:
+    """A video of 24 frames, numbered by their grey, in which frame 5 is held for 8 intervals and 6 to 13 are hasty; its
+    rows of a keypoint table with frame t at (t, 10); and the frames that a sampling at its average rate shows."""
+    numbered = np.zeros((24, 32, 32, 3), np.uint8) + (10 * np.arange(24, dtype=np.uint8))[:, None, None, None]
+    stamps = [*range(0, 240, 40), *range(520, 600, 10), *range(600, 1000, 40)]
+    lossless(path, numbered, stamps=stamps)
+    rows += [f"{path.parent.name}/{path.name},{t},{t},10" for t in range(24)]
+    middles = [(2 * k + 1) * (960 / 23) / 2 for k in range(24)]
+    return [max(t for t in range(24) if stamps[t] <= middle) for middle in middles]
+
+
+def test_uneven_frame_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[str] = []
+    root = tmp_path / "v"
+    shown = _uneven(root / "a" / "p1.mkv", rows)
+    assert _uneven(root / "b" / "p1.mkv", rows) == shown
+    assert len(set(shown)) < 20
+    table = tmp_path / "t.csv"
+    table.write_text("# keypoints: x\nvideo,frame,x_0,y_0\n" + "\n".join(rows))
+    out = tmp_path / "c.h5"
+    arguments = ["--keypoints", str(table), "--frames", "24", "--size", "32"]
+    assert _prepare(root, out, *arguments) == 0
+    with open_clips(out) as (contents, frames):
+        assert len(frames) == 2
+        assert (frames[0][:, 0, 0, 0] // 10).tolist() == shown
+        assert contents.keypoints[0, :, 0, 0].tolist() == shown
+    hidden = 24 - len(set(shown))
+    said = capsys.readouterr().out
+    assert f"a/p1.mkv: uneven frame times, sampled at 23.9583 frames a second; {hidden} of 24 frames are not s" in said
+    assert "2 with uneven frame times" in said
+    # With --fps by the same rule; 1.0017 seconds at 12 a second are 12 frames.
+    assert _prepare(root, out, *arguments, "--frames", "12", "--fps", "12") == 0
+    with open_clips(out) as (contents, frames):
+        assert contents.info.generator["arguments"]["fps"] == "12"
+        stamps = [*range(0, 240, 40), *range(520, 600, 10), *range(600, 1000, 40)]
+        middles = [(2 * k + 1) * 1000 / 24 for k in range(12)]
+        assert (frames[0][:, 0, 0, 0] // 10).tolist() == [sum(s <= m for s in stamps) - 1 for m in middles]
+
+
+def test_videos_of_other_rates_brought_to_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, out = tmp_path / "v", tmp_path / "c.h5"
+    write_video(root / "a" / "p1.avi", moving_square(24), rate=24)
+    write_video(root / "b" / "p1.avi", moving_square(12), rate=12)
+    assert _prepare(root, out, "--fps", "12", "--window-step", "99") == 0
+    assert check(out).label.tolist() == [0, 1]
+    with open_clips(out) as (_, frames):
+        # Every second frame of the one: the square is there twice as fast.
+        assert np.abs(frames[0][1:4].astype(int) - frames[1][3:8:2]).mean() < 6
+    assert "24 a second, needed" not in capsys.readouterr().out
+    assert "a/p1.avi: too short: 5 frames at 5 a second, needed are 8" in _refused(
+        capsys, root, tmp_path / "d.h5", "--fps", "5"
+    )
+
+
+def test_a_leap_in_time_is_a_named_skip(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lossless(root / "jump" / "leap.mkv", moving_square(10), stamps=[*range(0, 360, 40), 3_600_000])
+    assert _prepare(root, tmp_path / "c.h5") == 0
+    assert "jump/leap.mkv: its time stamps jump by 3599.7 seconds after frame 8" in capsys.readouterr().out
+    assert check(tmp_path / "c.h5").shape[0] == 30
+
+
+def test_a_folder_that_says_it_is_made(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "PROCEDURAL.txt").write_text("made")
+    assert _prepare(root, tmp_path / "c.h5") == 0
+    assert check(tmp_path / "c.h5").info.origin == "procedural"
+    assert "made, not filmed" in capsys.readouterr().out
+
+
+def test_a_video_that_crashes_the_decoder_is_a_named_skip(
+    tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "wave" / CRASHING).touch()
+    monkeypatch.setattr(folder, "examine", examine_or_crash)
+    assert _prepare(root, tmp_path / "c.h5") == 0
+    said = capsys.readouterr().out
+    assert "left out 1 videos" in said
+    assert "1 crashing the decoder" in said
+    assert f"wave/{CRASHING}: the decoder crashed on it" in said
+    assert check(tmp_path / "c.h5").shape[0] == 30
+
+
+def test_what_is_no_regular_file(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(root / "wave" / "pipe.mp4")
+    (root / "wave" / "gone.mp4").symlink_to(tmp_path / "nowhere")
+    (root / "wave" / "folder.mp4").mkdir()
+    (root / "loop").symlink_to(root)
+    assert _prepare(root, tmp_path / "c.h5") == 0
+    said = capsys.readouterr().out
+    assert "wave/pipe.mp4: not a regular file" in said
+    assert "wave/gone.mp4: cannot be decoded (No such file or directory)" in said
+    assert check(tmp_path / "c.h5").shape[0] == 30
 
 
 @pytest.mark.slow

@@ -74,7 +74,7 @@ def test_a_videos_keypoints(tmp_path: Path, video: Path) -> None:
     assert done == list(range(1, 9))
     assert rows.frame.tolist() == [0, 1, 3, 4, 5, 6, 7]  # nobody in frame 2
     np.testing.assert_allclose(rows.points[:, 0], [[31.5, 23.5]] * 7, atol=1e-9)
-    # Visibility is 1 - 0.1 i; below one half the point is not valid.
+    # Visibility is 1 - 0.13 i; below 0.3 not even a point that the mirror image confirms is valid.
     assert np.isnan(rows.points[:, 1, 0]).tolist() == [False] * 5 + [True] * 2
     np.testing.assert_allclose(rows.points[0, 1, 0], 31.5 + 511 / 6 * 64 / 341)
     np.testing.assert_allclose(rows.confidence[0], (1 + 1 + 0.9) / 3)

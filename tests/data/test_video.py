@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amc.data.video import DecodeError, Square, Unreadable, VideoFacts, centre_square, examine, read_frames
-from tests.data.made_videos import lossless, moving_square, write_video
+from tests.data.made_videos import lossless, moving_square, write_gif, write_video
 
 
 def test_lossless_video_comes_back_bit_for_bit(tmp_path: Path) -> None:
@@ -151,3 +152,107 @@ def test_centre_square() -> None:
     assert centre_square(65, 48) == Square(left=0, top=8, side=48)
     frame = np.arange(3 * 5 * 3, dtype=np.uint8).reshape(3, 5, 3)
     np.testing.assert_array_equal(centre_square(3, 5).cut(frame), frame[:, 1:4])
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "b.mkv"])
+@pytest.mark.parametrize(("aspect", "width"), [(Fraction(4, 3), 85), (Fraction(8, 9), 57), (Fraction(1), 64)])
+def test_pixels_that_are_not_square(tmp_path: Path, name: str, aspect: Fraction, width: int) -> None:
+    """The width is scaled, the height stays: 64 x 4/3 = 85.3 and 64 x 8/9 = 56.9."""
+    frames = np.zeros((6, 48, 64, 3), np.uint8)
+    frames[:, :, :32] = 255
+    path = write_video(tmp_path / name, frames, codec="libx264", aspect=aspect)
+    assert examine(path) == VideoFacts(frames=6, height=48, width=width)
+    shown = next(read_frames(path)).astype(float).mean(axis=(0, 2))
+    assert abs(shown.sum() / 255 - width / 2) < 1
+    assert (np.diff(shown) < 8).all()
+
+
+def test_pixel_aspect_comes_before_the_rotation(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "t.mp4", moving_square(4), codec="libx264", aspect=Fraction(4, 3))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 44
+    data[at : at + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    assert examine(path) == VideoFacts(frames=4, height=85, width=48)
+
+
+def test_absurd_pixel_aspect_is_ignored_and_named(tmp_path: Path) -> None:
+    facts = examine(write_video(tmp_path / "a.mkv", moving_square(4), codec="libx264", aspect=Fraction(10)))
+    assert facts == VideoFacts(frames=4, height=48, width=64)
+    assert isinstance(facts, VideoFacts)
+    assert facts.oddities == ("its pixels claim to be 10 times as wide as high: taken as square",)
+
+
+def test_interlaced_video_is_named(tmp_path: Path) -> None:
+    options = {"flags": "+ildct+ilme", "top": "1"}
+    facts = examine(write_video(tmp_path / "i.ts", moving_square(9), codec="mpeg2video", options=options))
+    assert facts == VideoFacts(frames=9, height=48, width=64)
+    assert isinstance(facts, VideoFacts)
+    assert facts.oddities == ("interlaced: its frames weave two moments",)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("a.mkv", "ffv1", "yuv444p10le"),
+        ("b.mkv", "ffv1", "yuv444p16le"),
+        ("c.mkv", "ffv1", "gbrp12le"),
+        ("d.mov", "png", "rgb48be"),
+        ("e.mkv", "libx265", "yuv420p10le"),
+        ("f.mov", "qtrle", "argb"),
+        ("g.webm", "libvpx-vp9", "yuva420p"),
+        ("h.mkv", "ffv1", "bgra"),
+        ("i.avi", "huffyuv", "yuv422p"),
+    ],
+)
+def test_depths_and_transparency(tmp_path: Path, name: str, codec: str, pixels: str) -> None:
+    try:
+        av.Codec(codec, "w")
+    except ValueError:
+        pytest.skip(f"this FFmpeg does not write {codec}")
+    frames = moving_square(5, height=46, width=66)
+    if "a" in pixels:
+        frames = np.concatenate([frames, np.full((*frames.shape[:3], 1), 200, np.uint8)], axis=3)
+    path = write_video(tmp_path / name, frames, codec=codec, pixels=pixels)
+    assert examine(path) == VideoFacts(frames=5, height=46, width=66)
+    read = np.stack(list(read_frames(path))).astype(int)
+    assert np.abs(read - frames[..., :3]).mean() < 6
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 33), (33, 2), (3, 5), (47, 63)])
+def test_sizes_that_nothing_divides(tmp_path: Path, height: int, width: int) -> None:
+    frames = np.random.default_rng(2).integers(0, 256, (3, height, width, 3), dtype=np.uint8)
+    path = lossless(tmp_path / "odd.mkv", frames)
+    np.testing.assert_array_equal(np.stack(list(read_frames(path))), frames)
+
+
+def test_gif_whose_pictures_last_unequally(tmp_path: Path) -> None:
+    hundredths = [0, 4, 8, 40, 44, 46, 48, 52]
+    facts = examine(write_gif(tmp_path / "a.gif", moving_square(8), hundredths=hundredths))
+    assert facts == VideoFacts(frames=8, height=48, width=64)
+    assert isinstance(facts, VideoFacts)
+    assert facts.timing.uneven
+    # 52/7 = 7.43 hundredths an interval; middles 3.7, 11.1, 18.6, 26, 33.4, 40.9, 48.3, 55.7.
+    assert facts.timing.shown().tolist() == [0, 2, 2, 2, 2, 3, 6, 7]
+
+
+def test_a_last_picture_that_is_held_is_not_cut_short(tmp_path: Path) -> None:
+    """The length of a picture stands in the block before it: a second and more for the last of ten."""
+    path = write_gif(tmp_path / "a.gif", moving_square(10))
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"\x21\xf9\x04")
+    data[at + 4 : at + 6] = (150).to_bytes(2, "little")
+    path.write_bytes(data)
+    facts = examine(path)
+    assert facts == VideoFacts(frames=10, height=48, width=64)
+    assert isinstance(facts, VideoFacts)
+    assert not facts.timing.uneven
+
+
+def test_frames_of_absurd_size_are_refused(tmp_path: Path) -> None:
+    path = lossless(tmp_path / "a.avi", moving_square(4))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"strf") + 8
+    data[at + 4 : at + 12] = struct.pack("<ii", 60_000, 60_000)
+    path.write_bytes(data)
+    assert isinstance(examine(path), Unreadable)
