@@ -91,7 +91,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
     wanted, devices = options.checked_resources(args)
     tracking, record = options.checked_tracking(args.tracking_uri), options.checked_record(args.record)
     found = best_of(args.out, record, args.from_study) if args.from_study else None
-    prepared = choose(args.dataset, args.data, preset)
+    prepared = choose(args.dataset, args.data, preset, args.split_rule)
     base = prepared.config if found is None else _checked(found, prepared.config, args.from_study)
     print(prepared.source.announcement, file=sys.stderr)
     classifier = motion_classifier(prepared.config, prepared.data, JUDGE)
@@ -175,7 +175,8 @@ def _checked(found: Config, mine: Config, study: str) -> Config:
     """The found configuration on this study's data and preset."""
     if (found.model, found.dataset, found.split) != (mine.model, mine.dataset, mine.split):
         raise UserError(
-            f"--from-study {study!r} searched {found.dataset.name} at preset {found.preset}: ask for the same"
+            f"--from-study {study!r} searched {found.dataset.name} at preset {found.preset}, "
+            f"split by {found.split.rule}: ask for the same"
         )
     return replace(found, switches=mine.switches)
 

@@ -185,11 +185,15 @@ class MachineConfig:
         _check_choices(self)
 
 
+SplitRule = Literal["subject", "random", "natops-lfdm", "natops-hcrf"]
+SPLIT_RULES: tuple[str, ...] = get_args(SplitRule)  # `amc.data.splits` says what each does
+
+
 @dataclass(frozen=True)
 class SplitConfig:
     """How clips are divided (R17, R18). The seed is its own, not the training seed."""
 
-    rule: Literal["subject", "random"] = "subject"
+    rule: SplitRule = "subject"
     seed: int = 0
     validation_share: float = 0.1  # R18: of training subjects or sources, those kept for validation
 
@@ -237,7 +241,7 @@ class Preset:
     size: int
     frames: int
     classes: int | None  # of the stand-in: the first so many; None: all
-    clips: int  # of the stand-in
+    clips: int | None  # of the stand-in; None: as many as the paper's data set has
     width: float
     classifier_width: float
     noise: float  # factor on p
@@ -253,7 +257,7 @@ PRESETS: Mapping[str, Preset] = {
         size=64,
         frames=32,
         classes=None,
-        clips=8_835,
+        clips=None,
         width=1.0,
         classifier_width=1.0,
         noise=1.0,
@@ -298,20 +302,26 @@ class DatasetDefaults:
     """A data set's sizes and its column of Table B."""
 
     spec: DatasetSpec
+    clips: int  # appendix B.1
     noise: int
     weights: LossWeights
+    long_clips: Literal["first", "even"] = "first"  # R22
 
 
 DATASETS: Mapping[str, DatasetDefaults] = {
     "natops": DatasetDefaults(
         DatasetSpec("natops", classes=24, keypoints=9),
+        clips=8_835,
         noise=128,
         weights=LossWeights(gan=1.0, rank=100.0, ce=0.03, mse=30.0, l1=3.0, gram=30.0),
     ),
     "mug": DatasetDefaults(
         DatasetSpec("mug", classes=6, keypoints=11),
+        clips=3_840,
         noise=96,
         weights=LossWeights(gan=3.0, rank=100.0, ce=0.3, mse=300.0, l1=0.1, gram=1.0),
+        # Its clips end 8 frames after the peak: the first half of one, at a preset of 16 frames, is a neutral face.
+        long_clips="even",
     ),
 }
 
@@ -364,7 +374,7 @@ def configure(dataset: str, preset: str = "paper", *, spec: DatasetSpec | None =
             classifier_width=scale.classifier_width,
         ),
         weights=defaults.weights,
-        readings=scale.readings,
+        readings=replace(scale.readings, long_clips=defaults.long_clips),
         optimizer=scale.optimizer,
         training=scale.training,
         machine=scale.machine,

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from amc.config import DATASETS, Config, configure, with_overrides
+from amc.config import DATASETS, SPLIT_RULES, Config, SplitConfig, configure, with_overrides
 from amc.errors import UserError
 
 _LISTED = 20  # keys in a message, at most
@@ -68,6 +68,10 @@ class Found:
                 f"give the study's clip file with --data FILE.h5, or --dataset {self.dataset} to take what is here"
             )
 
+    def without(self, name: str) -> Found:
+        """The same but for one setting, which the user gives."""
+        return replace(self, settings={key: value for key, value in self.settings.items() if key != name})
+
     def applied(self, config: Config) -> Config:
         """`config` with the trial's settings."""
         return with_overrides(config, self.settings)
@@ -121,13 +125,24 @@ def find(runs: Path, study: str, trial: str | None) -> Found:
         dataset=str(dataset.get("name", "")),
         origin=str(dataset.get("origin", "")),
         value=float(value) if isinstance(value, (int, float)) else None,
-        settings={**fixed, **params},
+        settings={**_split(dataset), **fixed, **params},
     )
     try:
         found.applied(configure("natops"))  # names and types are those of every preset
     except UserError as error:
         raise UserError(f"{found.trial} of study {study} cannot be taken over from {path}: {error}") from error
     return found
+
+
+def _split(dataset: Mapping[str, Any]) -> dict[str, str]:
+    """The rule that the study's data were divided by, where it is not the default, as a setting.
+
+    Under another rule the clips that a run is tested on might be those that its configuration was chosen by.
+    """
+    split = dataset.get("split")
+    rule = split.get("rule") if isinstance(split, Mapping) else None
+    # "source" is what the default falls back to.
+    return {"split.rule": rule} if rule in SPLIT_RULES and rule != SplitConfig.rule else {}
 
 
 def _summary_path(runs: Path, study: str) -> Path:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from amc.command import NO_SUCCESS, chosen_preset
-from amc.config import Config
+from amc.config import SPLIT_RULES, Config
 from amc.data.chosen import choose
 from amc.data.prepared import TrainingData, prepare
+from amc.data.splits import SPLIT_HELP
 from amc.errors import UserError
 from amc.from_study import Found, find
 from amc.out_folder import check_out_folder
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", help="natops or mug: the user's file, else the procedural stand-in")
     parser.add_argument("--data", type=Path, metavar="FILE.h5", help="a clip file")
     parser.add_argument("--preset", default="auto", help="auto (the default), paper, compact or smoke")
+    parser.add_argument("--split-rule", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches and noise (default: 0)")
     parser.add_argument("--steps", type=int, metavar="N", help="length of the run (default: the preset's)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for checkpoint, result and pictures")
@@ -110,11 +112,13 @@ def _configured(args: argparse.Namespace, found: Found | None) -> tuple[Config, 
     """The complete configuration, the data as it wants them; announces both."""
     implied = found is not None and args.dataset is None and args.data is None
     dataset = found.implied_dataset() if found and implied else args.dataset
-    chosen = choose(dataset, args.data, chosen_preset(args.preset))
+    chosen = choose(dataset, args.data, chosen_preset(args.preset), args.split_rule)
     config, data = chosen.config, chosen.data
     if found:
         if implied:
             found.check_origin(chosen.source.origin)
+        if args.split_rule is not None:
+            found = found.without("split.rule")
         print(found.announcement(config), file=sys.stderr)
         config = found.applied(config)
         if _data_settings(config) != _data_settings(chosen.config):

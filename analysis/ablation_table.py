@@ -113,8 +113,9 @@ def _caption(row: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
 def _sentence(caption: Mapping[str, Any]) -> str:
     text = (
         f"{caption['study']}: accuracy in % of the motion classifier on clips generated for {caption['split']['test']} "
-        f"test clips; {caption['dataset']}, origin={caption['origin']}, preset {caption['preset']}, "
-        f"{caption['seeds']} seeds; chance {caption['chance']:.1f}, real clips {caption['real_accuracy']:.1f}. "
+        f"test clips; {caption['dataset']}, origin={caption['origin']}, split by {caption['split']['rule']}, "
+        f"preset {caption['preset']}, {caption['seeds']} seeds; chance {caption['chance']:.1f}, "
+        f"real clips {caption['real_accuracy']:.1f}. "
         f"With {caption['seeds']} paired seeds no p can be below {caption['smallest_p']:.3g}."
     )
     if caption["runs"] < caption["runs_planned"]:
@@ -148,6 +149,7 @@ def _csv(content: Mapping[str, Any]) -> str:
     out = io.StringIO()
     names = [name for name in content["rows"][0] if name != "values"]
     shared = {name: content["caption"][name] for name in ("study", "dataset", "origin", "preset", "chance")}
+    shared["split_rule"] = content["caption"]["split"]["rule"]
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*names, "values", *shared])
     for row in content["rows"]:

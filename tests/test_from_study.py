@@ -71,6 +71,19 @@ def test_settings_and_nothing_else_are_applied_at_another_size(tmp_path: Path) -
     assert changed == {**PARAMS, "weights.gan": 9.5, "readings.gram": "channel"}
 
 
+def test_the_studys_split_is_taken_along(tmp_path: Path) -> None:
+    """Else the clips that a run is tested on might be those that its configuration was chosen by."""
+    data = {"name": "natops", "origin": "natops", "split": {"rule": "natops-lfdm", "seed": 0}}
+    found = find(_runs(tmp_path / "a", _content(dataset=data)), "s", None)
+    assert found.applied(natops("paper")).split.rule == "natops-lfdm"
+    assert "split.rule subject -> natops-lfdm" in found.announcement(natops("paper"))
+    # What the user says comes first; and "source" is what the default falls back to.
+    assert found.without("split.rule").applied(natops("paper")).split.rule == "subject"
+    for number, rule in enumerate(("subject", "source", "luck", 3)):
+        again = find(_runs(tmp_path / str(number), _content(dataset=data | {"split": {"rule": rule}})), "s", None)
+        assert again.applied(natops("paper")).split.rule == "subject"
+
+
 def test_the_announcement_is_one_line_that_says_what_changes(tmp_path: Path) -> None:
     line = find(_runs(tmp_path, _content()), "s", "3").announcement(natops("paper"))
     assert "\n" not in line

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from amc.config import Readings, RowWeights, natops, with_overrides
+from amc.config import SPLIT_RULES, Readings, RowWeights, natops, with_overrides
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -169,14 +169,15 @@ READINGS: Mapping[str, Reading] = {
         {"model.discarded_frames": (4, 5)},
     ),
     "R17": Reading(
-        "no subject is in two parts; a random split stratified by class is the alternative",
+        "no subject is in two parts; a random split stratified by class, and two published ones, are the alternatives",
         (
             "data/test_splits.py::test_no_source_and_no_subject_straddles",
             "data/test_splits.py::test_twenty_subjects_give_four_for_test_and_two_for_validation",
             "data/test_splits.py::test_the_paper_size_at_random",
+            "data/test_splits.py::test_published_subjects_are_where_they_are_published",
             "data/test_prepared.py::test_the_split_is_the_configurations",
         ),
-        {"split.rule": ("subject", "random")},
+        {"split.rule": SPLIT_RULES},
     ),
     "R18": Reading(
         "validation is what is nearest to a tenth of the training subjects, or of the training sources",

@@ -107,10 +107,14 @@ def prepared_study(args: argparse.Namespace) -> Study:
     preset = options.preset_of(args)
     wanted, devices = options.checked_resources(args)
     tracking, record = options.checked_tracking(args.tracking_uri), options.checked_record(args.record)
-    prepared = choose(args.dataset, args.data, preset)
+    prepared = choose(args.dataset, args.data, preset, args.split_rule)
     space = search_space(prepared.config, args.space)
     chosen = sampler(args.sampler, space, args.seed)
     base = space.base
+    if args.split_rule not in (None, base.split.rule):
+        raise UserError(
+            f"--split-rule {args.split_rule}: the space {args.space} fixes {base.split.rule}; drop one of them"
+        )
     if base != prepared.config:  # what a space file fixes may change the clips, their split and so their judge
         prepared = replace(prepared, config=base, data=prepare(base, prepared.source.path))
     name = args.study or options.default_study(base, "search")

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 
 from amc.command import chosen_preset
-from amc.config import Config
+from amc.config import SPLIT_RULES, Config
 from amc.data.chosen import Chosen
+from amc.data.splits import SPLIT_HELP
 from amc.errors import UserError
 from amc.evaluation.classifier import TrainedClassifier
 from amc.training.finished import JUDGE
@@ -55,6 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--dataset", metavar="NAME", help="natops or mug; without --data the procedural stand-in")
     data.add_argument("--data", type=Path, metavar="FILE.h5", help="a clip file")
     data.add_argument("--preset", default="auto", help="auto (default), paper, compact or smoke")
+    data.add_argument("--split-rule", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
     study = parser.add_argument_group("study")
     study.add_argument("--study", metavar="NAME", help="default: from data set and preset; the same name goes on")
     study.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="where studies are kept (runs)")
@@ -162,6 +164,7 @@ def described(prepared: Chosen, classifier: TrainedClassifier) -> dict[str, Any]
             "train": len(split.train),
             "validation": len(split.validation),
             "test": len(split.test),
+            **({"left_out": len(split.left_out)} if len(split.left_out) else {}),
         },
         "reduction": clips.reduction,
         "chance": classifier.chance,

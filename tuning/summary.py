@@ -115,6 +115,8 @@ def _held(interval: tuple[float, float]) -> tuple[float, float]:
 def _caption(row: StudyRow) -> str:
     data = row.dataset
     parts = [f"{row.name}: {data.get('name')}, origin={data.get('origin')}, preset {row.preset}"]
+    if "split" in data:
+        parts[0] += f", split by {data['split']['rule']}"
     if "chance" in data:
         titles = ", ".join(objective.title for objective in Goal.from_dict(row.goal).objectives)
         parts.append(f"{titles} in %, chance {100 * data['chance']:.1f}")

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from amc.command import Parser, chosen_preset, run
-from amc.config import PRESETS
-from amc.data.inspect import describe, inspect
+from amc.config import PRESETS, SPLIT_RULES
+from amc.data.inspect import inspect
+from amc.data.inspect_text import describe
 from amc.data.preview import preview
-from amc.data.procedural.natops import synthesize
+from amc.data.source import STAND_INS, stand_in_sizes
+from amc.data.splits import SPLIT_HELP
 from amc.errors import UserError
 from amc.progress import console
+
+IMPORTERS = {
+    "natops": ("amc.data.natops.importer", "NATOPS as it is distributed"),
+    "mug": ("amc.data.mug.importer", "MUG as it is distributed, with OpenFace's landmarks and action units"),
+    "folder": ("amc.data.folder", "a folder of videos, one sub-folder a class"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,8 +44,12 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     made = commands.add_parser("synthesize", help="make a procedural stand-in")
-    made.add_argument("dataset", choices=("natops", "mug"))
-    made.add_argument("--out", type=Path, required=True, metavar="FILE.h5")
+    made.add_argument("dataset", choices=tuple(STAND_INS))
+    place = made.add_mutually_exclusive_group(required=True)
+    place.add_argument("--out", type=Path, metavar="FILE.h5", help="the clip file to write")
+    place.add_argument(
+        "--as-distribution", type=Path, metavar="DIR", help="write files as the data set is distributed, for `prepare`"
+    )
     made.add_argument("--preset", default="auto", metavar="P", help=f"sizes: auto (the default), {', '.join(PRESETS)}")
     made.add_argument("--clips", type=int, metavar="N", help="number of clips (default: the preset's)")
     made.add_argument("--seed", type=int, default=0, metavar="S", help="of subjects and repetitions (default: 0)")
@@ -44,18 +58,18 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
 
     prepared = commands.add_parser("prepare", help="import real videos")
     kinds = prepared.add_subparsers(title="kinds", required=True, metavar="KIND")
-    folder = kinds.add_parser("folder", help="a folder of videos, one sub-folder a class")
-    if given[:2] == ["prepare", "folder"]:
-        # Its video reader is slow to load and only needed here.
-        from amc.data import folder as importer
-
-        importer.add_arguments(folder)
-        folder.set_defaults(run=importer.run)
+    for name, (module, text) in IMPORTERS.items():
+        kind = kinds.add_parser(name, help=text)
+        if given[:2] == ["prepare", name]:
+            # Its video reader is slow to load and only needed here.
+            importer = importlib.import_module(module)
+            importer.add_arguments(kind)
+            kind.set_defaults(run=importer.run)
 
     shown = commands.add_parser("inspect", help="counts, ranges, split and leak check of a clip file")
     shown.add_argument("file", type=Path, metavar="FILE.h5")
     shown.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    shown.add_argument("--split-rule", default="subject", choices=("subject", "random"))
+    shown.add_argument("--split-rule", default="subject", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
     shown.add_argument("--split-seed", type=int, default=0, metavar="S")
     shown.set_defaults(run=_inspect)
 
@@ -63,41 +77,63 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     pictures.add_argument("file", type=Path, metavar="FILE.h5")
     pictures.add_argument("--out", type=Path, required=True, metavar="DIR")
     pictures.add_argument("--json", action="store_true", help="the list of files as JSON on standard output")
+    pictures.add_argument("--no-skeleton", action="store_true", help="keypoints without lines between them")
+    pictures.add_argument("--velocities", action="store_true", help="lines to where each keypoint is 3 frames later")
     pictures.set_defaults(run=_preview)
     return parser
 
 
 def _synthesize(parsed: argparse.Namespace) -> int:
-    if parsed.dataset != "natops":
-        raise UserError(f"there is no stand-in for {parsed.dataset!r}; natops has one")
     if parsed.workers is not None and parsed.workers < 1:
         raise UserError(f"--workers {parsed.workers}: at least 1 is needed")
+    stand_in = STAND_INS[parsed.dataset]
     preset = chosen_preset(parsed.preset)
-    scale = PRESETS[preset]
-    clips = scale.clips if parsed.clips is None else parsed.clips
+    sizes = stand_in_sizes(parsed.dataset, preset)
+    sizes |= {} if parsed.clips is None else {"clips": parsed.clips}
+    if parsed.as_distribution is not None:
+        return _distribution(parsed, sizes)
     with console(f"making {parsed.out} ({parsed.dataset}, {preset})", "clip") as progress:
-        synthesize(
-            parsed.out,
-            clips=clips,
-            size=scale.size,
-            frames=scale.frames,
-            classes=scale.classes,
-            seed=parsed.seed,
-            progress=progress,
-            workers=parsed.workers,
+        stand_in.synthesize(parsed.out, **sizes, seed=parsed.seed, progress=progress, workers=parsed.workers)
+    print(
+        f"{parsed.out}: {sizes['clips']} clips, {sizes['size']}x{sizes['size']} pixels, {sizes['frames']} frames, "
+        "origin=procedural"
+    )
+    return 0
+
+
+def _distribution(parsed: argparse.Namespace, sizes: dict[str, Any]) -> int:
+    """Files in the data set's own layout; `--clips` counts what is recorded there before anything is augmented."""
+    writer = importlib.import_module(f"amc.data.procedural.{parsed.dataset}_distribution")
+    with console(f"making {parsed.as_distribution}", "clip") as progress:
+        print(
+            writer.write_distribution(
+                parsed.as_distribution,
+                clips=sizes["clips"],
+                classes=sizes["classes"],
+                seed=parsed.seed,
+                progress=progress,
+                workers=parsed.workers,
+            )
         )
-    print(f"{parsed.out}: {clips} clips, {scale.size}x{scale.size} pixels, {scale.frames} frames, origin=procedural")
     return 0
 
 
 def _inspect(parsed: argparse.Namespace) -> int:
-    report = inspect(parsed.file, rule=parsed.split_rule, seed=parsed.split_seed)
+    with console(f"reading {parsed.file}", "clip") as progress:
+        report = inspect(parsed.file, rule=parsed.split_rule, seed=parsed.split_seed, progress=progress)
     print(json.dumps(report, indent=2) if parsed.json else describe(report))
+    found = report["split"].get("leaks")
+    if found:
+        raise UserError(f"{parsed.file}: the split by {report['split']['rule']} leaks: {'; '.join(found)}")
     return 0
 
 
 def _preview(parsed: argparse.Namespace) -> int:
-    files = [str(path) for path in preview(parsed.file, parsed.out)]
+    with console(f"drawing {parsed.file}", "class") as progress:
+        paths = preview(
+            parsed.file, parsed.out, skeleton=not parsed.no_skeleton, velocities=parsed.velocities, progress=progress
+        )
+    files = [str(path) for path in paths]
     print(json.dumps({"files": files}, indent=2) if parsed.json else "\n".join(files))
     return 0
 

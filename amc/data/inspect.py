@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amc.data.clipfile import Contents, open_clips, verified
-from amc.data.splits import TEST_SHARE, Split, leaks, make_split
+from amc.data.duplicates import Digests
+from amc.data.splits import PARTS, leaks, make_split
 from amc.errors import UserError
+from amc.progress import Progress
 
 
-def inspect(path: Path, *, rule: Literal["subject", "random"] = "subject", seed: int = 0) -> dict[str, Any]:
+def inspect(path: Path, *, rule: str = "subject", seed: int = 0, progress: Progress | None = None) -> dict[str, Any]:
     """Everything `python -m amc.data inspect` shows, as plain values for JSON.
 
-    Reads every frame and checks the fingerprint. Shares are fractions; pixels run from 0 to 255, velocities are in
-    pixels a frame.
+    Reads every frame, a clip at a time, and checks the fingerprint. Shares are fractions; pixels run from 0 to 255,
+    velocities are in pixels a frame. `split` is {"error": why} where the rule can't divide the clips.
+
+    Args:
+        rule: the split's, one of `amc.config.SPLIT_RULES`.
+        seed: the split's.
+        progress: called with (clips read, N).
 
     Raises:
         UserError: a file that fails its checks.
     """
-    low, high, total, copies = 255, 0, 0, Counter[bytes]()
+    digests = Digests()
     with open_clips(path) as (contents, frames):
-        for clip in verified(path, contents, frames):
-            low, high = min(low, int(clip.min())), max(high, int(clip.max()))
-            total += int(clip.sum(dtype=np.int64))
-            copies[hashlib.blake2b(clip.tobytes(), digest_size=16).digest()] += 1
-    info = contents.info
-    count, time, height, width = contents.shape
+        count, time, height, width = contents.shape
+        low, high, total = np.full(count, 255), np.zeros(count, int), np.zeros(count, np.int64)
+        for i, clip in enumerate(verified(path, contents, frames)):
+            low[i], high[i], total[i] = clip.min(), clip.max(), clip.sum(dtype=np.int64)
+            digests.add(clip)
+            if progress is not None:
+                progress(i + 1, count)
+    info, label = contents.info, contents.label
+    mean = total / (time * height * width * 3)
     return {
         "file": str(path),
         "name": info.name,
@@ -43,84 +51,66 @@ def inspect(path: Path, *, rule: Literal["subject", "random"] = "subject", seed:
         "frames": time,
         "height": height,
         "width": width,
-        "classes": _counts(contents.label, info.class_names),
-        "subjects": {str(s): n for s, n in sorted(Counter(contents.subject.tolist()).items())},
+        "classes": _by_class(contents, label),
+        "subjects": _counted(contents.subject),
+        "classes_by_subject": {name: _counted(contents.subject[label == i]) for i, name in enumerate(info.class_names)},
         "sources": len(np.unique(contents.source_clip)),
-        "split": _split_report(contents, rule, seed),
+        "copies": _copies(contents.source_clip),
+        "split": _split_report(contents, digests, rule, seed),
         "keypoints": _keypoint_report(contents),
-        "pixels": {"low": low, "high": high, "mean": total / (count * time * height * width * 3)},
+        "pixels": {
+            "low": int(low.min()),
+            "high": int(high.max()),
+            "mean": float(mean.mean()),
+            "mean_by_class": {
+                name: float(mean[label == i].mean()) for i, name in enumerate(info.class_names) if (label == i).any()
+            },
+            "darkest_clip": float(mean.min()),
+            "brightest_clip": float(mean.max()),
+            "clips_of_one_colour": int((low == high).sum()),
+        },
         "velocity": _velocity_report(contents),
-        "duplicate_clips": sum(n - 1 for n in copies.values()),
+        "duplicate_clips": digests.repeated(),
     }
 
 
-def describe(report: Mapping[str, Any]) -> str:
-    """The report as text for a person."""
-    split, velocity, pixels = report["split"], report["velocity"], report["pixels"]
-    made = report["generator"]
-    lines = [
-        f"{report['file']}: {report['name']}, origin={report['origin']}",
-        f"  made by      {made.get('tool', '?')} {made.get('version', '?')}, {made.get('arguments', {})}",
-        f"  fingerprint  {report['fingerprint']} (content checked)",
-        f"  clips        {report['clips']} of {report['frames']} frames, {report['width']}x{report['height']} pixels, "
-        f"from {report['sources']} sources; {report['duplicate_clips']} duplicates",
-        f"  pixels       {pixels['low']} to {pixels['high']}, mean {pixels['mean']:.1f}",
-        f"  velocity     median {velocity['median']:.2f}, 99% {velocity['quantile_99']:.2f}, "
-        f"largest {velocity['largest']:.2f} pixels a frame",
-        "  classes",
-        *(f"    {name:<24} {n:6d}" for name, n in report["classes"].items()),
-        "  subjects (-1: unknown)",
-        "    " + ", ".join(f"{s}: {n}" for s, n in report["subjects"].items()),
-        "  keypoints (share valid)",
-        "    " + ", ".join(f"{name} {share:.3f}" for name, share in report["keypoints"]["valid"].items()),
-        f"    outside the frame: {report['keypoints']['outside']:.4f}",
-    ]
-    if "error" in split:
-        lines.append(f"  split        none: {split['error']}")
-    else:
-        parts = ", ".join(f"{name} {part['clips']}" for name, part in split["parts"].items())
-        lines.append(f"  split        by {split['rule']}, seed {split['seed']}: {parts}")
-        for name, part in split["parts"].items():
-            lines.append(f"    {name:<11} subjects {part['subjects']}")
-        kept = "source or subject" if split["rule"] == "subject" else "source"
-        lines.append("  leak check   " + ("; ".join(split["leaks"]) or f"passed: no {kept} is in two parts"))
-    return "\n".join(lines)
+def _by_class(contents: Contents, label: NDArray[np.int64]) -> dict[str, int]:
+    return {name: int((label == i).sum()) for i, name in enumerate(contents.info.class_names)}
 
 
-def _counts(label: NDArray[np.int64], names: tuple[str, ...]) -> dict[str, int]:
-    return {name: int((label == i).sum()) for i, name in enumerate(names)}
+def _counted(values: NDArray[np.int64]) -> dict[str, int]:
+    return {str(value): n for value, n in sorted(Counter(values.tolist()).items())}
 
 
-def _split_report(contents: Contents, rule: Literal["subject", "random"], seed: int) -> dict[str, Any]:
+def _copies(source: NDArray[np.int64]) -> dict[str, int]:
+    """How many sources there are with so many clips."""
+    _, copies = np.unique(source, return_counts=True)
+    return _counted(copies)
+
+
+def _split_report(contents: Contents, digests: Digests, rule: str, seed: int) -> dict[str, Any]:
+    subject, source = contents.subject, contents.source_clip
     try:
-        split = make_split(
-            contents.label,
-            contents.subject,
-            contents.source_clip,
-            rule=rule,
-            seed=seed,
-            test_share=TEST_SHARE.get(contents.info.name, TEST_SHARE["natops"]),
-        )
+        split = make_split(contents.label, subject, source, rule=rule, seed=seed, dataset=contents.info.name)
     except UserError as error:
         return {"error": str(error)}
     return {
         "rule": split.rule,
         "seed": split.seed,
-        "parts": {name: _part(contents, getattr(split, name)) for name in ("train", "validation", "test")},
-        "leaks": _leaks(contents, split),
+        "by_subject": split.by_subject,
+        "parts": {name: _part(contents, getattr(split, name)) for name in PARTS},
+        "left_out": _part(contents, split.left_out),
+        "leaks": leaks(split, subject, source) + digests.crossing(split),
     }
 
 
 def _part(contents: Contents, part: NDArray[np.int64]) -> dict[str, Any]:
     return {
         "clips": len(part),
+        "sources": len(np.unique(contents.source_clip[part])),
         "subjects": sorted(set(contents.subject[part].tolist())),
-        "classes": _counts(contents.label[part], contents.info.class_names),
+        "classes": _by_class(contents, contents.label[part]),
     }
-
-
-def _leaks(contents: Contents, split: Split) -> list[str]:
-    return leaks(split, contents.subject, contents.source_clip)
 
 
 def _keypoint_report(contents: Contents) -> dict[str, Any]:
@@ -130,19 +120,34 @@ def _keypoint_report(contents: Contents) -> dict[str, Any]:
     outside = (x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)
     of_class = {name: valid[contents.label == i] for i, name in enumerate(info.class_names)}
     return {
-        "valid": {name: float(valid[..., j].mean()) for j, name in enumerate(info.keypoint_names)},
+        "valid": _by_joint(info.keypoint_names, valid),
         "valid_by_class": {name: float(found.mean()) for name, found in of_class.items() if found.size},
+        "valid_by_class_and_keypoint": {
+            name: _by_joint(info.keypoint_names, found) for name, found in of_class.items() if found.size
+        },
+        "clips_without": int((~valid.any(axis=(1, 2))).sum()),
         "outside": float((outside & valid).mean()),
     }
 
 
-def _velocity_report(contents: Contents) -> dict[str, float]:
-    speed = np.linalg.norm(np.diff(contents.keypoints.astype(np.float64), axis=1), axis=-1)
-    known = speed[contents.keypoints_valid[:, 1:] & contents.keypoints_valid[:, :-1]]
-    if known.size == 0:
-        return {"median": 0.0, "quantile_99": 0.0, "largest": 0.0}
+def _by_joint(names: tuple[str, ...], valid: NDArray[np.bool_]) -> dict[str, float]:
+    return {name: float(valid[..., j].mean()) for j, name in enumerate(names)}
+
+
+def _velocity_report(contents: Contents) -> dict[str, Any]:
+    steps = np.diff(contents.keypoints, axis=1)
+    speed = np.hypot(steps[..., 0], steps[..., 1])
+    known = contents.keypoints_valid[:, 1:] & contents.keypoints_valid[:, :-1]
+    of_joint = {name: speed[..., j][known[..., j]] for j, name in enumerate(contents.info.keypoint_names)}
+    moving = speed[known]
     return {
-        "median": float(np.median(known)),
-        "quantile_99": float(np.quantile(known, 0.99)),
-        "largest": float(known.max()),
+        "median": _quantile(moving, 0.5),
+        "quantile_99": _quantile(moving, 0.99),
+        "largest": _quantile(moving, 1.0),
+        "quantile_99_by_keypoint": {name: _quantile(found, 0.99) for name, found in of_joint.items()},
+        "largest_by_keypoint": {name: _quantile(found, 1.0) for name, found in of_joint.items()},
     }
+
+
+def _quantile(values: NDArray[np.float32], share: float) -> float:
+    return float(np.quantile(values, share)) if values.size else 0.0

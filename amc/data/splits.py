@@ -2,20 +2,19 @@
 
 Who goes where follows from the identities of subjects and sources, never from positions in a file: reordering the
 clips, or adding repetitions of known subjects, moves nobody. Sources (all clips cut or copied from one video) are
-never divided; under the rule "subject" neither are subjects.
+never divided; under every rule but "random" neither are subjects.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from amc.config import SplitConfig
+from amc.config import SPLIT_RULES, SplitConfig
 from amc.errors import UserError
 
 # Appendix B.1: test clips of all clips.
@@ -23,14 +22,62 @@ TEST_SHARE: Mapping[str, float] = {"natops": 1_810 / 8_835, "mug": 472 / 3_840}
 
 
 @dataclass(frozen=True)
+class Published:
+    """A split that others used, by the numbers that their data set gives its subjects.
+
+    Attributes:
+        dataset: whose numbers they are.
+        validation: empty where none is published; then it is chosen of `train` as under "subject" (R18).
+        left_out: subjects that are in no part.
+    """
+
+    dataset: str
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+    validation: tuple[int, ...] = ()
+    left_out: tuple[int, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[int, ...]:
+        """All that the lists know, in order."""
+        return tuple(sorted((*self.train, *self.validation, *self.test, *self.left_out)))
+
+
+PUBLISHED: Mapping[str, Published] = {
+    # Of latent flow diffusion models (LFDM, Ni et al. 2023), which use 19 of the 20 subjects.
+    "natops-lfdm": Published(
+        "natops", train=(3, 4, 8, 9, 12, 13, 15, 17, 19, 20), test=(2, 5, 6, 7, 10, 11, 14, 16, 18), left_out=(1,)
+    ),
+    # Of the demonstration of hidden conditional random fields (HCRF).
+    "natops-hcrf": Published(
+        "natops", train=tuple(range(1, 11)), validation=tuple(range(11, 16)), test=tuple(range(16, 21))
+    ),
+}
+# Of the option `--split-rule` in every command that has it.
+SPLIT_HELP = f"who is for training, validation and test: {', '.join(SPLIT_RULES)} ({SplitConfig.rule})"
+PARTS = ("train", "validation", "test")  # their fields in `Split`
+_LEFT_OUT = 3  # where a clip goes that is in none of the parts 0, 1 and 2
+_NAMED = 5  # subjects in an error line
+
+
+@dataclass(frozen=True)
 class Split:
-    """Three disjoint parts that cover all clips: sorted int64 positions in the arrays they were made from."""
+    """Three disjoint parts: sorted int64 positions in the arrays they were made from.
+
+    With `left_out`, which is empty but where a published rule leaves subjects out, they cover all clips.
+    """
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
-    rule: str  # the rule that was applied: "subject", "random", or "source" (the fall-back)
+    rule: str  # the rule that was applied: one of `SPLIT_RULES`, or "source" (the fall-back of "subject")
     seed: int
+    left_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def by_subject(self) -> bool:
+        """Whether no subject is in two parts."""
+        return self.rule == "subject" or self.rule in PUBLISHED
 
 
 def make_split(
@@ -38,58 +85,64 @@ def make_split(
     subject: ArrayLike,
     source_clip: ArrayLike,
     *,
-    rule: Literal["subject", "random"] = "subject",
+    rule: str = "subject",
     seed: int,
-    test_share: float = TEST_SHARE["natops"],
+    dataset: str = "natops",
     validation_share: float = SplitConfig.validation_share,
 ) -> Split:
     """Divide N clips.
 
-    "subject": whole subjects; test gets the number of subjects nearest to `test_share` (4 of 20), validation the number
-    nearest to `validation_share` of the others, each at least one. It needs at least three subjects, all known, and a
-    training clip for every class; where that is not so, whole sources are divided as under "random" and the split's
-    rule says "source".
+    "subject": whole subjects; test gets the number of subjects nearest to the paper's share of clips (NATOPS: 4 of 20),
+    validation the number nearest to `validation_share` of the others, each at least one. It needs at least three
+    subjects, all known, and a training clip for every class; where that is not so, whole sources are divided as under
+    "random" and the split's rule says "source".
     "random": whole sources, stratified by class, in the same shares; a class of three sources or more is in every part.
+    The shares are of sources, so that how often each was copied moves none.
+    A name of `PUBLISHED`: those subjects; what is not there is no part of the split, and there is no fall-back.
 
     Args:
         label: int (N,), classes.
         subject: int (N,), -1 where unknown.
         source_clip: int (N,), the source of each clip.
-        rule: the rule asked for.
+        rule: the rule asked for, one of `amc.config.SPLIT_RULES`.
         seed: of the split, not of training.
-        test_share: of all clips; `TEST_SHARE` has the paper's.
+        dataset: its name; `TEST_SHARE` has the paper's share of test clips, NATOPS' for any other.
         validation_share: of the subjects or sources that are not tested (R18).
 
     Raises:
-        UserError: an unknown rule, too few sources for three parts, or a source with two classes or two subjects.
+        UserError: an unknown rule, too few sources for three parts, a source with two classes or two subjects, or
+            clips that a published rule is not of.
     """
     labels, subjects, sources = (np.asarray(a, dtype=np.int64) for a in (label, subject, source_clip))
-    if rule not in ("subject", "random"):
-        raise UserError(f"unknown split rule {rule!r}: choose subject or random")
+    share = TEST_SHARE.get(dataset, TEST_SHARE["natops"])
+    if rule not in SPLIT_RULES:
+        raise UserError(f"unknown split rule {rule!r}: choose {', '.join(SPLIT_RULES)}")
+    if rule in PUBLISHED:
+        return _published(rule, dataset, labels, subjects, seed, validation_share)
     if rule == "subject":
         people = sorted({int(s) for s in subjects})
         if len(people) >= 3 and people[0] >= 0:
-            part = _divide(people, seed, test_share, validation_share)
+            part = _divide(people, seed, share, validation_share)
             split = _split([part[s] for s in subjects.tolist()], rule="subject", seed=seed)
             if set(labels[split.train].tolist()) == set(labels.tolist()):
                 return split
-    part = _by_source(labels, subjects, sources, seed, test_share, validation_share)
+    part = _by_source(labels, subjects, sources, seed, share, validation_share)
     return _split([part[s] for s in sources.tolist()], rule="source" if rule == "subject" else "random", seed=seed)
 
 
 def leaks(split: Split, subject: ArrayLike, source_clip: ArrayLike) -> list[str]:
     """What is wrong with a split, one sentence each; empty for a sound one.
 
-    A sound split covers every clip once, has no empty part and no source in two parts, and under the rule "subject"
-    no subject in two parts.
+    A sound split has every clip in one part or left out, no empty part, no source in two parts, and under the rules
+    by subject no subject in two parts.
     """
     subjects, sources = np.asarray(subject), np.asarray(source_clip)
-    parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    parts = {name: getattr(split, name) for name in PARTS}
     found = [f"the {name} part is empty" for name, part in parts.items() if len(part) == 0]
-    if sorted(np.concatenate(list(parts.values())).tolist()) != list(range(len(sources))):
+    if sorted(np.concatenate([*parts.values(), split.left_out]).tolist()) != list(range(len(sources))):
         found.append("the parts do not hold every clip exactly once")
         return found
-    kinds = [("source", sources)] + ([("subject", subjects)] if split.rule == "subject" else [])
+    kinds = [("source", sources)] + ([("subject", subjects)] if split.by_subject else [])
     names = list(parts)
     for kind, values in kinds:
         members = {name: set(values[part].tolist()) for name, part in parts.items()}
@@ -139,11 +192,54 @@ def _by_source(
 
 def _divide(members: Sequence[int], seed: int, test_share: float, validation_share: float) -> dict[int, int]:
     """Part (0 train, 1 validation, 2 test) of each of at least three subjects."""
-    order = sorted(members, key=lambda member: _rank(seed, "subject", member))
+    order = _ranked(members, seed)
     test = min(max(1, round(len(order) * test_share)), len(order) - 2)
-    rest = len(order) - test
-    validation = min(max(1, round(rest * validation_share)), rest - 1)
+    validation = _validating(len(order) - test, validation_share)
     return {m: 2 if i < test else 1 if i < test + validation else 0 for i, m in enumerate(order)}
+
+
+def _published(
+    rule: str,
+    dataset: str,
+    label: NDArray[np.int64],
+    subject: NDArray[np.int64],
+    seed: int,
+    validation_share: float,
+) -> Split:
+    """The split of a row of `PUBLISHED`."""
+    lists = PUBLISHED[rule]
+    numbers = f"{lists.subjects[0]} to {lists.subjects[-1]}"
+    if dataset != lists.dataset:
+        raise UserError(
+            f"split rule {rule} is of {lists.dataset}'s subjects, and these clips are {dataset!r}: choose another"
+        )
+    strangers = sorted(set(subject.tolist()) - set(lists.subjects))
+    if strangers:
+        named = ", ".join(map(str, strangers[:_NAMED])) + (" ..." if len(strangers) > _NAMED else "")
+        raise UserError(
+            f"split rule {rule} is of subjects {numbers} as {lists.dataset.upper()} numbers them, and these clips have "
+            f"{named} (-1: unknown; the procedural stand-in's have other numbers): choose another --split-rule"
+        )
+    there = set(subject.tolist())
+    train = _ranked([s for s in lists.train if s in there], seed)
+    chosen = lists.validation or tuple(train[: _validating(len(train), validation_share)])
+    part = dict.fromkeys(lists.train, 0) | dict.fromkeys(chosen, 1) | dict.fromkeys(lists.test, 2)
+    split = _split([part.get(s, _LEFT_OUT) for s in subject.tolist()], rule=rule, seed=seed)
+    for name in PARTS:
+        if not len(getattr(split, name)):
+            raise UserError(f"split rule {rule}: no clip of its {name} subjects is there; choose another --split-rule")
+    if set(label[split.train].tolist()) != set(label.tolist()):
+        raise UserError(f"split rule {rule}: a class has no clip of its training subjects; choose another --split-rule")
+    return split
+
+
+def _ranked(subjects: Sequence[int], seed: int) -> list[int]:
+    return sorted(subjects, key=lambda member: _rank(seed, "subject", member))
+
+
+def _validating(subjects: int, share: float) -> int:
+    """How many of two subjects or more that are not tested are for validation; 0 of fewer."""
+    return min(max(1, round(subjects * share)), max(0, subjects - 1))
 
 
 def _apportion(total: float, sizes: Sequence[int], *, least: Sequence[int], most: Sequence[int]) -> list[int]:
@@ -167,5 +263,5 @@ def _rank(seed: int, kind: str, member: int) -> bytes:
 
 def _split(part: Sequence[int], *, rule: str, seed: int) -> Split:
     parts = np.asarray(part)
-    train, validation, test = (np.flatnonzero(parts == p).astype(np.int64) for p in range(3))
-    return Split(train=train, validation=validation, test=test, rule=rule, seed=seed)
+    train, validation, test, nowhere = (np.flatnonzero(parts == p).astype(np.int64) for p in (0, 1, 2, _LEFT_OUT))
+    return Split(train=train, validation=validation, test=test, rule=rule, seed=seed, left_out=nowhere)

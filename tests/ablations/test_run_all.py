@@ -25,13 +25,14 @@ def ablate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_two_arms_to_a_table_and_one_more_seed(tmp_path: Path) -> None:
     clips = write_toy_file(tmp_path / "squares.h5")
-    arguments = ["--data", str(clips), "--arms", "no_ym", "--json"]
+    arguments = ["--data", str(clips), "--arms", "no_ym", "--split-rule", "random", "--json"]
     first = ablate(tmp_path, *arguments, "--seeds", "1")
     assert first.returncode == 0, first.stderr
     rows = {row["arm"]: row for row in json.loads(first.stdout)["rows"]}
     assert rows.keys() == {"ours", "no_ym"}
     assert rows["no_ym"]["paper"] == 7.62
     assert rows["no_ym"]["ci95"] is None
+    assert json.loads(first.stdout)["caption"]["split"]["rule"] == "random"
     tables = tmp_path / "runs" / "squares-smoke-table4" / "tables"
     assert sorted(path.suffix for path in tables.iterdir()) == [".csv", ".json", ".md", ".tex"]
     more = ablate(tmp_path, *arguments, "--seeds", "2")

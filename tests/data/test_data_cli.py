@@ -79,13 +79,13 @@ def test_the_pictures(small_file: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / name) for name in names]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(names)
     with Image.open(tmp_path / "contact-sheet.png") as sheet:
-        # Eight frames of 16 pixels enlarged eightfold, three classes with a caption of 14 pixels.
-        assert sheet.size == (8 * 128, 3 * (128 + 14))
+        # Eight frames of 16 pixels enlarged eightfold, three classes; captions of 16 pixels: two at the top, one each.
+        assert sheet.size == (8 * 128, 2 * 16 + 3 * (128 + 16))
         colours = {colour for _, colour in sheet.convert("RGB").getcolors(2**24) or []}
     assert {(255, 60, 60), (80, 255, 80), (255, 255, 60)} <= colours
     with Image.open(tmp_path / "03-not-clear.gif") as animation:
         assert animation.n_frames == 8
-        assert animation.size == (3 * 128, 128 + 14)
+        assert animation.size == (3 * 128, 128 + 2 * 16)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,9 @@ def test_the_pictures(small_file: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["synthesize", "natops", "--out", "OUT.h5", "--preset", "smoke", "--clips", "0"], "0 clips"),
         (["synthesize", "natops", "--out", "OUT.h5", "--preset", "smoke", "--seed", "-1"], "seed -1"),
         (["synthesize", "natops", "--out", "OUT.h5", "--preset", "smoke", "--workers", "0"], "--workers 0"),
-        (["synthesize", "mug", "--out", "OUT.h5"], "no stand-in for 'mug'"),
+        (["synthesize", "faces", "--out", "OUT.h5"], "invalid choice: 'faces'"),
         (["synthesize", "natops", "--out", "taken/OUT.h5", "--preset", "smoke"], "cannot write"),
+        (["inspect", "none.h5", "--split-rule", "luck"], "invalid choice: 'luck'"),
         (["inspect", "none.h5"], "none.h5: no such file"),
         (["inspect", "taken"], "taken: not a readable HDF5 clip file"),
         (["preview", "none.h5", "--out", "pictures"], "none.h5: no such file"),

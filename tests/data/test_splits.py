@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from amc.data.splits import TEST_SHARE, Split, leaks, make_split
+from amc.config import SPLIT_RULES
+from amc.data.splits import PUBLISHED, TEST_SHARE, Split, leaks, make_split
 from amc.errors import UserError
 
 quick = settings(max_examples=150, deadline=None)
@@ -17,15 +19,19 @@ def parts(split: Split) -> dict[str, list[int]]:
     return {"train": split.train.tolist(), "validation": split.validation.tolist(), "test": split.test.tolist()}
 
 
+def people(split: Split, subject: np.ndarray) -> dict[str, list[int]]:
+    found = parts(split) | {"left out": split.left_out.tolist()}
+    return {name: sorted(set(subject[part].tolist())) for name, part in found.items()}
+
+
 @st.composite
 def data_sets(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Clips of sources of one class and subject each, in any order; subjects are unknown now and then."""
     sources = draw(st.integers(1, 40))
-    classes, people = draw(st.integers(1, 4)), draw(st.integers(1, 8))
+    classes, last = draw(st.integers(1, 4)), draw(st.integers(1, 20))
     numbers = draw(st.lists(st.integers(0, 1000), min_size=sources, max_size=sources, unique=True))
     of_source = [
-        (draw(st.integers(0, classes - 1)), draw(st.integers(-1 if draw(st.booleans()) else 0, people)))
-        for _ in numbers
+        (draw(st.integers(0, classes - 1)), draw(st.integers(draw(st.sampled_from([-1, 0, 1])), last))) for _ in numbers
     ]
     copies = draw(st.lists(st.integers(0, sources - 1), min_size=sources, max_size=3 * sources))
     rows = draw(st.permutations(copies))
@@ -41,13 +47,13 @@ def split_or_reject(data: tuple[np.ndarray, np.ndarray, np.ndarray], **how: Any)
         return make_split(*data, **how)
     except UserError as error:
         # Too small to be divided is the one thing that may be said of consistent data.
-        assert "cannot be divided" in str(error)  # noqa: PT017
+        assert re.search("cannot be divided|split rule natops-", str(error))  # noqa: PT017
         assume(False)
         raise
 
 
 @quick
-@given(data=data_sets(), rule=st.sampled_from(["subject", "random"]), seed=st.integers(0, 99))
+@given(data=data_sets(), rule=st.sampled_from(SPLIT_RULES), seed=st.integers(0, 99))
 def test_no_source_and_no_subject_straddles(data: Any, rule: Any, seed: int) -> None:
     split = split_or_reject(data, rule=rule, seed=seed)
     label, subject, source = data
@@ -55,11 +61,12 @@ def test_no_source_and_no_subject_straddles(data: Any, rule: Any, seed: int) -> 
     assert all(len(part) for part in parts(split).values())
     # A class that is only in validation or test could not be learnt.
     assert set(label[split.train]) == set(label)
-    assert split.rule in {"subject": ("subject", "source"), "random": ("random",)}[rule]
+    assert split.rule in (("subject", "source") if rule == "subject" else (rule,))
+    assert set(subject[split.left_out]) <= ({1} if rule == "natops-lfdm" else set())
 
 
 @quick
-@given(data=data_sets(), rule=st.sampled_from(["subject", "random"]), seed=st.integers(0, 99), order=st.randoms())
+@given(data=data_sets(), rule=st.sampled_from(SPLIT_RULES), seed=st.integers(0, 99), order=st.randoms())
 def test_order_in_the_file_does_not_matter(data: Any, rule: Any, seed: int, order: Any) -> None:
     split = split_or_reject(data, rule=rule, seed=seed)
     shuffle = list(range(len(data[0])))
@@ -121,10 +128,95 @@ def test_the_share_of_validation_is_a_setting(share: float, subjects: int, sourc
     assert [len(p) for p in parts(some).values()] == [7_025 - sources, sources, 1_810]
 
 
+def test_mugs_size_at_random() -> None:
+    """931 recordings, some copied five times, most four times: 3,840 clips, of which 472 are nearest by recordings."""
+    copies = np.where(np.arange(931) < 116, 5, 4)
+    np.random.default_rng(0).shuffle(copies)
+    source = np.repeat(np.arange(931), copies)
+    split = make_split(source % 6, np.full(3_840, -1), source, rule="random", seed=0, dataset="mug")
+    assert len(set(source[split.test].tolist())) == 114  # 931 x 472 / 3,840 = 114.4
+    assert abs(len(split.test) - 472) <= 5
+    assert leaks(split, np.full(3_840, -1), source) == []
+
+
+@quick
+@given(sizes=st.lists(st.integers(3, 60), min_size=1, max_size=8), seed=st.integers(0, 99))
+def test_random_parts_are_as_near_to_the_papers_as_classes_allow(sizes: list[int], seed: int) -> None:
+    label = np.repeat(np.arange(len(sizes)), sizes)
+    split = make_split(label, np.full(len(label), -1), np.arange(len(label)), rule="random", seed=seed)
+    share = TEST_SHARE["natops"]
+    # Nearest, where one of each class makes no more than that.
+    assert len(split.test) == max(round(len(label) * share), sum(max(1, int(n * share)) for n in sizes))
+    for c, n in enumerate(sizes):
+        assert abs(int((label[split.test] == c).sum()) - n * share) <= 1
+
+
+def test_more_copies_move_no_source() -> None:
+    source = np.arange(60)
+    once = make_split(source % 3, np.full(60, -1), source, rule="random", seed=1)
+    copied = np.repeat(source, 1 + source % 4)
+    more = make_split(copied % 3, np.full(len(copied), -1), copied, rule="random", seed=1)
+    for few, many in zip(parts(once).values(), parts(more).values(), strict=True):
+        assert set(source[few]) == set(copied[many])
+
+
+def test_the_published_lists() -> None:
+    for name, lists in PUBLISHED.items():
+        assert name in SPLIT_RULES
+        assert lists.subjects == tuple(range(1, 21))  # each of the twenty once
+    assert set(SPLIT_RULES) == {"subject", "random", *PUBLISHED}
+
+
+def test_published_subjects_are_where_they_are_published() -> None:
+    subject = np.tile(np.arange(1, 21), 3)
+    label, source = np.arange(60) // 20, np.arange(60)
+    lfdm = make_split(label, subject, source, rule="natops-lfdm", seed=0)
+    found = people(lfdm, subject)
+    assert len(found["validation"]) == 1  # a tenth of ten
+    assert sorted(found["train"] + found["validation"]) == [3, 4, 8, 9, 12, 13, 15, 17, 19, 20]
+    assert found["test"] == [2, 5, 6, 7, 10, 11, 14, 16, 18]
+    assert found["left out"] == [1]
+    assert leaks(lfdm, subject, source) == []
+    others = {
+        tuple(people(make_split(label, subject, source, rule="natops-lfdm", seed=s), subject)["validation"])
+        for s in range(9)
+    }
+    assert len(others) > 1  # which is the seed's choice
+    for seed in (0, 1):
+        hcrf = people(make_split(label, subject, source, rule="natops-hcrf", seed=seed), subject)
+        assert hcrf == {
+            "train": list(range(1, 11)),
+            "validation": list(range(11, 16)),
+            "test": list(range(16, 21)),
+            "left out": [],
+        }
+
+
+@pytest.mark.parametrize(
+    ("subject", "dataset", "problem"),
+    [
+        (range(20), "natops", r"natops-lfdm is of subjects 1 to 20 as NATOPS numbers them, and these clips have 0 "),
+        ([-1] * 20, "natops", r"these clips have -1 \(-1: unknown"),
+        (range(1, 41, 2), "natops", r"these clips have 21, 23, 25, 27, 29 \.\.\. "),
+        (range(1, 21), "mug", r"natops-lfdm is of natops's subjects, and these clips are 'mug'"),
+        ([3, 4, 8] * 6 + [9, 9], "natops", r"no clip of its test subjects is there"),
+        ([3, 2] * 10, "natops", r"no clip of its validation subjects is there"),
+    ],
+)
+def test_clips_that_a_published_rule_is_not_of(subject: Any, dataset: str, problem: str) -> None:
+    with pytest.raises(UserError, match=problem):
+        make_split([0] * 20, list(subject), range(20), rule="natops-lfdm", seed=0, dataset=dataset)
+
+
+def test_a_published_rule_has_no_fall_back() -> None:
+    with pytest.raises(UserError, match="natops-hcrf: a class has no clip of its training subjects"):
+        make_split([0, 0, 1], [1, 11, 16], range(3), rule="natops-hcrf", seed=0)
+
+
 def test_mug_by_its_own_share() -> None:
     # 472 of 3,840 is 6.4 of 52 subjects.
     subject = np.arange(52)
-    split = make_split(np.zeros(52, int), subject, subject, seed=0, test_share=TEST_SHARE["mug"])
+    split = make_split(np.zeros(52, int), subject, subject, seed=0, dataset="mug")
     assert [len(p) for p in parts(split).values()] == [41, 5, 6]
 
 
@@ -177,7 +269,7 @@ def test_what_cannot_be_divided_is_said(label: Any, subject: Any, source: Any, p
 
 def test_an_unknown_rule() -> None:
     with pytest.raises(UserError, match="unknown split rule 'luck'"):
-        make_split([0], [0], [0], rule="luck", seed=0)  # type: ignore[arg-type]
+        make_split([0], [0], [0], rule="luck", seed=0)
 
 
 def index(*values: int) -> np.ndarray:
@@ -193,6 +285,8 @@ def test_leaks_are_named() -> None:
         "source 10 is in both train and validation",
         "subject 0 is in both train and validation",
     ]
+    published = Split(index(0), index(1), index(3), "natops-lfdm", 0, left_out=index(2))
+    assert leaks(published, subject, [10, 13, 11, 12]) == ["subject 0 is in both train and validation"]
     by_source = Split(index(0), index(1, 2), index(3), "source", 0)
     assert leaks(by_source, subject, [10, 13, 11, 12]) == []
     assert leaks(Split(index(0, 1), index(2), index(), "source", 0), subject, source) == [

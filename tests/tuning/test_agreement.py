@@ -55,6 +55,20 @@ def test_the_same_again_changes_nothing(record: Record, base: Config, tmp_path: 
     assert settle(record, row(base, tmp_path), allow=True).settings == {"trials": 4}
 
 
+@pytest.mark.parametrize("allow", [False, True])
+def test_another_split_is_refused_whatever_is_allowed(
+    record: Record, base: Config, tmp_path: Path, allow: bool
+) -> None:
+    def divided(rule: str) -> StudyRow:
+        known = row(with_overrides(base, {"split.rule": rule}), tmp_path)
+        return replace(known, dataset={**known.dataset, "split": {"rule": rule, "seed": 0, "test": 8}})
+
+    settle(record, divided("subject"))
+    with pytest.raises(UserError) as refused:
+        settle(record, divided("random"), allow=allow)
+    assert "(data split.rule 'subject' there, 'random' here; base split.rule: subject → random)" in str(refused.value)
+
+
 def test_another_space_is_refused_with_the_difference_and_the_way_on(
     record: Record, base: Config, tmp_path: Path
 ) -> None:

@@ -45,6 +45,12 @@ BAD = {
     "a budget without unit": ([*SEARCH, "--time-budget", "30"], "--time-budget '30': give a number"),
     "no cluster": ([*SEARCH, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: nothing answers there"),
     "a space of splits": ([*SEARCH, "--space", "splits.toml"], "'split.seed' must be the same in all trials"),
+    "an unknown split": ([*SEARCH, "--split-rule", "luck"], "invalid choice: 'luck'"),
+    "a published split of the stand-in": ([*SEARCH, "--split-rule", "natops-hcrf"], "is of subjects 1 to 20 as NATOPS"),
+    "two splits": (
+        [*SEARCH, "--split-rule", "subject", "--space", "random.toml"],
+        "--split-rule subject: the space random.toml fixes random",
+    ),
     "a space of data sets": ([*SEARCH, "--space", "dataset.toml"], "'dataset.name' is no setting of a space"),
     "study's name": ([*SEARCH, "--study", "../up"], "--study '../up'"),
     "confirming seeds": ([*SEARCH, "--confirm-seeds", "-1"], "--confirm-seeds -1"),
@@ -71,6 +77,7 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
         file["temperature"] = [1.0, 2.0]
     (tmp_path / "splits.toml").write_text('[parameters."split.seed"]\nkind = "int"\nlow = 0\nhigh = 9\n')
     (tmp_path / "dataset.toml").write_text('[fixed]\n"dataset.name" = "mug"\n')
+    (tmp_path / "random.toml").write_text('[fixed]\n"split.rule" = "random"\n')
     before = sorted(tmp_path.rglob("*"))
     arguments, message = BAD[name]
     try:

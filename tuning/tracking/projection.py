@@ -247,6 +247,7 @@ def _common(study: StudyRow) -> dict[str, str]:
         "amc.dataset": str(study.dataset.get("name", "")),
         "amc.origin": str(study.dataset.get("origin", "")),
         "amc.fingerprint": str(study.dataset.get("fingerprint", "")),
+        "amc.split_rule": str(study.dataset.get("split", {}).get("rule", "")),
     }
 
 

@@ -1,0 +1,104 @@
+"""A frame of a clip enlarged, with its keypoints, the lines between them and their velocities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+Colour = tuple[int, int, int]
+MIDDLE, ONE_SIDE, OTHER_SIDE = (255, 60, 60), (80, 255, 80), (255, 255, 60)
+LINE, VELOCITY = (235, 235, 235), (60, 220, 255)
+COLOURS: tuple[Colour, ...] = (MIDDLE, ONE_SIDE, OTHER_SIDE, LINE, VELOCITY)
+
+# Joints and points of the face that a line joins, where a clip file has both.
+EDGES = (
+    ("head", "chest"),
+    ("chest", "navel"),
+    *(("chest", f"{side}_shoulder") for side in ("left", "right")),
+    *((f"{side}_shoulder", f"{side}_elbow") for side in ("left", "right")),
+    *((f"{side}_elbow", f"{side}_wrist") for side in ("left", "right")),
+    *((f"{side}_jaw", "chin") for side in ("left", "right")),
+    *((f"{side}_upper_eyelid", f"{side}_lower_eyelid") for side in ("left", "right")),
+    ("upper_lip", "lower_lip"),
+)
+_SHOWN = 128  # pixels that a frame is enlarged to, about
+_FINER = 2  # drawn so many times larger, which makes smooth lines
+_AHEAD = 3  # frames of movement that a velocity's line shows
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How the keypoints of a clip file are drawn.
+
+    Attributes:
+        colours: (k) of the points.
+        edges: pairs of indices that a line joins.
+        velocities: whether lines show where each point goes.
+    """
+
+    colours: tuple[Colour, ...]
+    edges: tuple[tuple[int, int], ...]
+    velocities: bool = False
+
+
+def marks(
+    names: Sequence[str], pairs: Sequence[tuple[int, int]], *, skeleton: bool = True, velocities: bool = False
+) -> Marks:
+    """Green and yellow for a left-right pair, red for the others; lines where both ends of a row of `EDGES` are."""
+    colours: list[Colour] = [MIDDLE] * len(names)
+    for one, other in pairs:
+        colours[one], colours[other] = ONE_SIDE, OTHER_SIDE
+    index = {name: i for i, name in enumerate(names)}
+    edges = tuple((index[a], index[b]) for a, b in EDGES if skeleton and a in index and b in index)
+    return Marks(tuple(colours), edges, velocities)
+
+
+def zoom(height: int, width: int) -> int:
+    """The whole factor by which frames of this size are enlarged."""
+    return max(1, round(_SHOWN / max(height, width)))
+
+
+def drawn(
+    clip: NDArray[np.uint8], points: NDArray[np.float32], valid: NDArray[np.bool_], style: Marks
+) -> list[Image.Image]:
+    """All frames of a clip, `zoom` times larger.
+
+    A point that was not found is a ring without lines.
+
+    Args:
+        clip: uint8 (T, H, W, 3).
+        points: (T, k, 2), pixels of the frame; (0, 0) is the centre of its first pixel.
+        valid: (T, k).
+        style: of k keypoints.
+    """
+    return [_frame(clip[t], points[t : t + 2], valid[t : t + 2], style) for t in range(len(clip))]
+
+
+def _frame(
+    frame: NDArray[np.uint8], points: NDArray[np.float32], valid: NDArray[np.bool_], style: Marks
+) -> Image.Image:
+    """One frame; `points` and `valid` are of it and, but for the last, of the next."""
+    height, width = frame.shape[:2]
+    scale = zoom(height, width) * _FINER
+    picture = Image.fromarray(frame).resize((width * scale, height * scale), Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(picture)
+    place = (points.astype(np.float64) + 0.5) * scale - 0.5
+    for a, b in style.edges:
+        if valid[0, a] and valid[0, b]:
+            pen.line([*place[0, a], *place[0, b]], fill=LINE, width=_FINER)
+    if style.velocities and len(place) == 2:
+        ends = place[0] + (place[1] - place[0]) * _AHEAD
+        for known in np.flatnonzero(valid.all(axis=0)):
+            pen.line([*place[0, known], *ends[known]], fill=VELOCITY, width=2 * _FINER)
+    radius = 2 * _FINER
+    for j, (x, y) in enumerate(place[0]):
+        box = (x - radius, y - radius, x + radius, y + radius)
+        if valid[0, j]:
+            pen.ellipse(box, fill=style.colours[j], outline=(0, 0, 0), width=_FINER // 2)
+        else:
+            pen.ellipse(box, outline=style.colours[j], width=_FINER)
+    return picture.reduce(_FINER)
