@@ -1,16 +1,19 @@
-"""Clips in memory at the size that a preset asks for (R22, area resize)."""
+"""Clips at the size that a preset asks for (R22, area resize); large ones share their frames with other processes."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.data.clipfile import ClipInfo, open_clips, verified
+from amc.data.clipfile import ClipInfo, Contents, open_clips, verified
 from amc.data.resize import area_resize, resize_points
+from amc.data.shared_frames import Wanted, shared, to_be_shared
 from amc.errors import UserError
 
 
@@ -18,7 +21,7 @@ from amc.errors import UserError
 class Clips:
     """N clips of T frames with k keypoints, aligned by index."""
 
-    frames: NDArray[np.uint8]  # (N, T, H, W, 3), RGB
+    frames: NDArray[np.uint8]  # (N, T, H, W, 3), RGB; read-only as `load_clips` gives them
     keypoints: NDArray[np.float32]  # (N, T, k, 2), pixels (x, y); (0, 0) is the top-left pixel's centre
     keypoints_valid: NDArray[np.bool_]  # (N, T, k)
     label: NDArray[np.int64]  # (N,)
@@ -32,7 +35,8 @@ def load_clips(path: Path, *, size: int, frames: int, rule: Literal["first", "ev
     """All clips of a file at `size` x `size` pixels and `frames` frames.
 
     Longer clips give their first frames or, under the rule "even", frames evenly spaced from the first to the last
-    (R22); larger ones are resized by area, keypoints with them.
+    (R22); larger ones are resized by area, keypoints with them. The content is compared with the file's fingerprint:
+    at each loading, or once when frames are laid out to be shared (`amc.data.shared_frames`).
 
     Raises:
         UserError: a file that fails its checks, clips that are smaller or shorter than asked for, or not square.
@@ -47,9 +51,20 @@ def load_clips(path: Path, *, size: int, frames: int, rule: Literal["first", "ev
                 f"{size}x{size} and {frames}; choose a smaller preset or import the videos again at that size"
             )
         pick = _which(time, frames, rule)
-        out = np.empty((count, frames, size, size, 3), dtype=np.uint8)
-        for i, clip in enumerate(verified(path, contents, stored)):
-            out[i] = area_resize(clip[pick], (size, size))
+
+        def reduced() -> Iterator[NDArray[np.uint8]]:
+            return (area_resize(clip[pick], (size, size)) for clip in verified(path, contents, stored))
+
+        shape = (count, frames, size, size, 3)
+        held = None
+        if to_be_shared(count * frames * size * size * 3):
+            cut = rule if time != frames else "all"
+            held = shared(Wanted(contents.info.fingerprint, cut, shape, _beside(contents)), reduced)
+        if held is None:
+            held = np.empty(shape, dtype=np.uint8)
+            for i, clip in enumerate(reduced()):
+                held[i] = clip
+            held.flags.writeable = False
     points = contents.keypoints[:, pick]
     if height != size:
         points = resize_points(points, (height, width), (size, size))
@@ -59,7 +74,7 @@ def load_clips(path: Path, *, size: int, frames: int, rule: Literal["first", "ev
     if height != size:
         notes.append(f"{width}x{height} to {size}x{size} pixels (area)")
     return Clips(
-        frames=out,
+        frames=held,
         keypoints=np.ascontiguousarray(points, dtype=np.float32),
         keypoints_valid=np.ascontiguousarray(contents.keypoints_valid[:, pick]),
         label=contents.label,
@@ -68,6 +83,22 @@ def load_clips(path: Path, *, size: int, frames: int, rule: Literal["first", "ev
         info=contents.info,
         reduction=", ".join(notes),
     )
+
+
+def _beside(contents: Contents) -> str:
+    """A digest of all that the fingerprint covers but the frames."""
+    info = contents.info
+    digest = hashlib.sha256(repr((info.class_names, info.keypoint_names, info.pairs, contents.shape)).encode())
+    arrays: tuple[NDArray[Any], ...] = (
+        contents.keypoints,
+        contents.keypoints_valid,
+        contents.label,
+        contents.subject,
+        contents.source_clip,
+    )
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _which(have: int, want: int, rule: str) -> NDArray[np.int64]:

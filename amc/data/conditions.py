@@ -55,12 +55,14 @@ class Batches:
         self.config, self.data = config, data
         self.device = device or torch.device("cpu")
         self._train = data.split.train
-        clips = data.clips
-        labels = clips.label[self._train]
-        self._other_class = {int(c): self._train[labels != c] for c in np.unique(labels)}
-        if len(self._other_class) < 2 and config.readings.mismatched_motion == "class":
+        labels, subjects, sources = (
+            column[self._train] for column in (data.clips.label, data.clips.subject, data.clips.source_clip)
+        )
+        self._by_class = _Groups(labels)
+        # Negative numbers are sources, so that one table serves both.
+        self._by_look = _Groups(np.where(subjects >= 0, subjects, -1 - sources))
+        if len(np.unique(labels)) < 2 and config.readings.mismatched_motion == "class":
             raise UserError("the training split has clips of one class alone: give data with at least two classes")
-        self._other_source: dict[int, NDArray[np.int64]] = {}
         self._epoch: tuple[int, NDArray[np.int64]] = (-1, self._train)
 
     def __call__(self, step: int) -> Batch:
@@ -103,25 +105,39 @@ class Batches:
         """A training clip of another class (R20)."""
         if self.config.readings.mismatched_motion == "any":
             return int(rng.choice(self._train))
-        return int(rng.choice(self._other_class[int(self.data.clips.label[clip])]))
+        return int(self._train[self._by_class.other(int(self.data.clips.label[clip]), rng)])
 
     def _mismatched_appearance(self, clip: int, rng: np.random.Generator) -> int:
         """A training clip of another source and, where subjects are known, of another subject (R20)."""
         if self.config.readings.mismatched_appearance == "any":
             return int(rng.choice(self._train))
-        return int(rng.choice(self._elsewhere(clip)))
+        subject, source = int(self.data.clips.subject[clip]), int(self.data.clips.source_clip[clip])
+        return int(self._train[self._by_look.other(subject if subject >= 0 else -1 - source, rng)])
 
-    def _elsewhere(self, clip: int) -> NDArray[np.int64]:
-        clips = self.data.clips
-        subject, source = int(clips.subject[clip]), int(clips.source_clip[clip])
-        # Negative keys are sources, so that one table serves both.
-        key = subject if subject >= 0 else -1 - source
-        if key not in self._other_source:
-            train = self._train
-            same = clips.subject[train] == subject if subject >= 0 else clips.source_clip[train] == source
-            # A training split with one subject alone has no other appearance than its own.
-            self._other_source[key] = train[~same] if not same.all() else train
-        return self._other_source[key]
+
+class _Groups:
+    """Members 0 ... n-1 in groups, to draw from all but one group: without a list of the others for every group."""
+
+    def __init__(self, group: NDArray[np.int64]) -> None:
+        self._count = len(group)
+        order = np.argsort(group, kind="stable")
+        names, starts = np.unique(group[order], return_index=True)
+        # For each group, how many members of others stand before its first, second, ... member.
+        self._before = {
+            int(name): places - np.arange(len(places))
+            for name, places in zip(names, np.split(order, starts[1:]), strict=True)
+        }
+
+    def other(self, group: int, rng: np.random.Generator) -> int:
+        """A member of another group, each as likely; where there is but one group, any member.
+
+        The same as `rng.choice` of the others in order, and it takes as much from `rng`.
+        """
+        before = self._before[group]
+        if len(before) == self._count:
+            return int(rng.integers(self._count))
+        drawn = int(rng.integers(self._count - len(before)))
+        return drawn + int(np.searchsorted(before, drawn, side="right"))
 
 
 def centre_count(config: Config) -> int:
@@ -159,7 +175,18 @@ def motion_condition(labels: Tensor, velocity: Tensor, classes: int) -> Tensor:
 
 def to_video(frames: NDArray[np.uint8], device: torch.device | None = None) -> Tensor:
     """uint8 (..., H, W, 3) to float32 (..., 3, H, W) in [-1, 1]; bytes travel to the device, not floats."""
-    return torch.from_numpy(frames).to(device or "cpu").movedim(-1, -3).float().div_(127.5).sub_(1)
+    if device is None or device.type == "cpu":
+        video = torch.empty(frames.shape, dtype=torch.float32)
+        # Part by part, so that each stays in the processor's cache, and on one thread: on a machine that is busy
+        # several wait for each other longer than the work takes.
+        for out, part in zip(video.numpy(), frames, strict=True):
+            np.divide(part, np.float32(127.5), out=out)
+            np.subtract(out, np.float32(1), out=out)
+        return video.movedim(-1, -3)
+    pixels = torch.from_numpy(frames if frames.flags.writeable else frames.copy())
+    if device.type == "cuda":  # from pinned memory, so that the processor needn't wait for the copy
+        pixels = pixels.pin_memory()
+    return pixels.to(device, non_blocking=True).movedim(-1, -3).float().div_(127.5).sub_(1)
 
 
 def to_frames(video: Tensor) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from amc.config import Config
 from amc.data.clips import Clips, load_clips
-from amc.data.splits import TEST_SHARE, Split, make_split
+from amc.data.splits import Split, make_split
 from amc.errors import UserError
 
 
@@ -48,14 +48,13 @@ def prepare(config: Config, path: Path) -> TrainingData:
             f"{path} has {found[0]} classes and {found[1]} keypoints, the configuration {wanted[0]} and {wanted[1]}: "
             "give the file it was made for"
         )
-    share = TEST_SHARE.get(config.dataset.name, TEST_SHARE["natops"])
     split = make_split(
         clips.label,
         clips.subject,
         clips.source_clip,
         rule=config.split.rule,
         seed=config.split.seed,
-        test_share=share,
+        dataset=config.dataset.name,
         validation_share=config.split.validation_share,
     )
     raw = velocities(clips.keypoints, clips.keypoints_valid)

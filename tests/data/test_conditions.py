@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 from amc.config import with_overrides
 from amc.data.conditions import (
     Batches,
+    _Groups,
     centre_count,
     motion_condition,
     test_conditions,
     to_frames,
     to_video,
 )
-from tests.toy import toy_clips, toy_config, toy_data
+from amc.data.prepared import prepare
+from amc.data.shared_frames import SETTING
+from tests.toy import toy_clips, toy_config, toy_data, write_toy_file
 
 
 def test_motion_condition_repeats_the_class_beside_each_velocity() -> None:
@@ -34,6 +38,63 @@ def test_frames_survive_the_way_to_floats_and_back() -> None:
     assert video.shape == (1, 3, 16, 16)
     assert (float(video.min()), float(video.max())) == (-1.0, 1.0)
     assert np.array_equal(to_frames(video), frames)
+
+
+def test_pixels_are_scaled_to_the_last_bit_as_pytorch_scales_them() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8, 3), dtype=np.uint8)
+    frames[0, 0] = np.arange(192).reshape(8, 8, 3)
+    frames[0, 1] = 255 - frames[0, 0]
+    expected = torch.from_numpy(frames).movedim(-1, -3).float().div_(127.5).sub_(1)
+    for shape in (frames, frames[0], frames[0, 0]):
+        assert to_video(shape).dtype == torch.float32
+    assert torch.equal(to_video(frames), expected)
+    assert to_video(frames).stride() == expected.stride()
+
+
+def test_frames_that_must_not_be_written_are_copied() -> None:
+    """Those of a mapped file; PyTorch would warn."""
+    frames = np.zeros((2, 4, 4, 3), np.uint8)
+    frames.flags.writeable = False
+    assert to_video(frames[1]).unique().tolist() == [-1.0]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_a_gpu_frames_are_the_same() -> None:
+    config, data = toy_config(), toy_data()
+    here, there = Batches(config, data)(3), Batches(config, data, torch.device("cuda"))(3)
+    for name in ("clip", "motion", "other_appearance", "other_motion", "noise", "centres"):
+        found = getattr(there, name)
+        assert found.device.type == "cuda"
+        torch.testing.assert_close(found.cpu(), getattr(here, name))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.integers(-3, 5), min_size=1, max_size=40), st.integers(0, 2**31), st.data())
+def test_a_member_of_another_group_is_drawn_as_from_a_list_of_them(
+    groups: list[int], seed: int, data: st.DataObject
+) -> None:
+    """The same draw, and as much taken from the generator: what a seed means must not change."""
+    group, own = np.array(groups), data.draw(st.sampled_from(groups))
+    others = np.flatnonzero(group != own)
+    if not len(others):
+        others = np.arange(len(group))
+    one, two = np.random.default_rng(seed), np.random.default_rng(seed)
+    found = _Groups(group)
+    assert [found.other(own, one) for _ in range(5)] == [int(two.choice(others)) for _ in range(5)]
+    assert one.integers(2**40) == two.integers(2**40)
+
+
+def test_batches_of_mapped_clips_are_those_of_clips_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMC_CACHE", str(tmp_path / "cache"))
+    file, config, made = write_toy_file(tmp_path / "toy.h5"), toy_config(), []
+    for place in ("memory", "mapped"):
+        monkeypatch.setenv(SETTING, place)
+        made.append(Batches(config, prepare(config, file)))
+    for step in range(20):
+        one, two = (batches(step) for batches in made)
+        for name in ("clip", "motion", "other_appearance", "other_motion", "noise", "centres"):
+            assert torch.equal(getattr(one, name), getattr(two, name)), name
+            assert getattr(one, name).stride() == getattr(two, name).stride()
 
 
 @settings(deadline=None, max_examples=25)
