@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import select
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -25,15 +27,39 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main: Callable[[], int]) -> int:
-    """Exit code of a command: its own, 2 after a `UserError` (one line on standard error), 130 after Ctrl-C."""
+    """Exit code of a command: its own, 2 after a `UserError` (one line on standard error), 130 after Ctrl-C.
+
+    A reader of standard output that goes away early, such as `head`, ends the command quietly with 1.
+    """
     try:
-        return main()
+        code = main()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        if not _unread():
+            raise
+        return 1
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_USE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _unread() -> bool:
+    """Whether nobody reads standard output any more; what is left to be written there goes nowhere then."""
+    try:
+        stream = sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False  # it is no file
+    poll = select.poll()
+    poll.register(stream, 0)
+    if not poll.poll(0):
+        return False
+    # Python flushes once more when it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    return True
 
 
 def chosen_preset(name: str) -> str:
