@@ -50,7 +50,7 @@ def _chatter(item: int) -> bytes:
 
 
 def _sleep(folder: str, item: int) -> int:
-    Path(folder, str(os.getpid())).touch()
+    Path(folder, f"{item}-{os.getpid()}").touch()
     time.sleep(600)
     return item
 
@@ -127,8 +127,9 @@ def test_closing_ends_workers_in_the_middle_of_an_item(tmp_path: Path) -> None:
     taking = threading.Thread(target=take, daemon=True)
     taking.start()
     _wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
-    pids = [int(path.name) for path in tmp_path.iterdir()]
-    os.kill(pids[0], signal.SIGKILL)  # so the thread ends with an error and closes the generator
+    pids = [int(path.name.partition("-")[2]) for path in sorted(tmp_path.iterdir())]
+    # The first item's, so the thread ends with an error and closes the generator.
+    os.kill(pids[0], signal.SIGKILL)
     taking.join(SOON)
     _wait_until(lambda: not any(map(_alive, pids)))
 
@@ -145,7 +146,7 @@ def test_nothing_is_left_of_a_process_that_is_stopped(tmp_path: Path, how: signa
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.PIPE)
     try:
         _wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
-        pids = [int(path.name) for path in tmp_path.iterdir()]
+        pids = [int(path.name.partition("-")[2]) for path in sorted(tmp_path.iterdir())]
         parent.send_signal(how)
         _, said = parent.communicate(timeout=SOON)
     finally:
