@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,7 +52,12 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
         "--as-distribution", type=Path, metavar="DIR", help="write files as the data set is distributed, for `prepare`"
     )
     made.add_argument("--preset", default="auto", metavar="P", help=f"sizes: auto (the default), {', '.join(PRESETS)}")
-    made.add_argument("--clips", type=int, metavar="N", help="number of clips (default: the preset's)")
+    made.add_argument(
+        "--clips",
+        type=int,
+        metavar="N",
+        help="number of clips (default: the preset's); in a distribution, of recordings",
+    )
     made.add_argument("--seed", type=int, default=0, metavar="S", help="of subjects and repetitions (default: 0)")
     made.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core); the file is the same")
     made.set_defaults(run=_synthesize)
@@ -104,11 +110,12 @@ def _synthesize(parsed: argparse.Namespace) -> int:
 def _distribution(parsed: argparse.Namespace, sizes: dict[str, Any]) -> int:
     """Files in the data set's own layout; `--clips` counts what is recorded there before anything is augmented."""
     writer = importlib.import_module(f"amc.data.procedural.{parsed.dataset}_distribution")
+    recorded = sizes["clips"] if parsed.clips is not None else math.ceil(sizes["clips"] / writer.CLIPS_A_RECORDING)
     with console(f"making {parsed.as_distribution}", "clip") as progress:
         print(
             writer.write_distribution(
                 parsed.as_distribution,
-                clips=sizes["clips"],
+                clips=recorded,
                 classes=sizes["classes"],
                 seed=parsed.seed,
                 progress=progress,

@@ -19,11 +19,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ from amc.data.importing.problems import Problems
 from amc.data.importing.tally import Tally
 from amc.data.keypoint_source import KeypointSource, keypoint_source
 from amc.data.keypoint_table import left_right_pairs, parse_names
-from amc.data.listing import SUBJECT_PATTERN, Listing, Video, list_videos
+from amc.data.listing import SUBJECT_PATTERN, Listing, Video, list_videos, numbered
 from amc.data.timing import LONGEST_STILL
 from amc.data.video import DecodeError, Unreadable, VideoFacts, examine
 from amc.data.windows import Cutting, Window, windows
@@ -47,6 +48,7 @@ from amc.progress import console
 
 IMPORTER_VERSION = 2
 FRAMES, SIZE, STRIDE = 32, 64, 1
+AT_ONCE = 128  # clips that a worker process cuts and hands on: 50 MB at 32 frames of 64 pixels
 FASTEST = 1000  # frames a second that can be asked for
 MADE = "PROCEDURAL.txt"  # in the folder of videos that nobody filmed
 
@@ -117,13 +119,19 @@ def run(args: argparse.Namespace) -> int:
         _judge(args, (each.video for each in examined), problems)
         usable = _complete(examined, source, listing, cutting, problems)
         classes = _judge(args, (each.examined.video for each in usable), problems)
+        # What was left out numbers nobody: the same videos make the same file, whatever else lies about.
+        videos, subjects = numbered([each.examined.video for each in usable])
+        usable = [
+            replace(each, examined=replace(each.examined, video=video))
+            for each, video in zip(usable, videos, strict=True)
+        ]
         info = ClipInfo(
             name=name,
             origin="procedural" if (args.source / MADE).is_file() else "folder",
             class_names=classes,
             keypoint_names=source.names,
             pairs=left_right_pairs(source.names),
-            generator=_generator(cutting, rate, args.subject_pattern, source, listing),
+            generator=_generator(cutting, rate, args.subject_pattern, source, subjects),
         )
     empty = _write(args.out, info, usable, cutting, tally, workers)
     print(_summary(args.out, info, cutting, usable, listing, problems, tally, empty))
@@ -268,7 +276,7 @@ def _complete(
 
 
 def _generator(
-    cutting: Cutting, rate: Fraction | None, pattern: str, source: KeypointSource, listing: Listing
+    cutting: Cutting, rate: Fraction | None, pattern: str, source: KeypointSource, subjects: tuple[str, ...]
 ) -> dict[str, Any]:
     made: dict[str, Any] = {
         "tool": "amc.data.folder",
@@ -281,7 +289,7 @@ def _generator(
             "max_gap": MAX_GAP,
         },
     }
-    return made | ({"subjects": list(listing.subjects)} if listing.subjects else {})
+    return made | ({"subjects": list(subjects)} if subjects else {})
 
 
 def _windows(each: Usable, cutting: Cutting) -> Iterable[Window]:
@@ -289,16 +297,32 @@ def _windows(each: Usable, cutting: Cutting) -> Iterable[Window]:
     return windows(each.examined.video.path, facts, each.points, each.valid, cutting, each.examined.shown)
 
 
-def _all_windows(each: Usable, cutting: Cutting) -> list[Window]:
-    return list(_windows(each, cutting))
+def _part(which: tuple[Usable, int], cutting: Cutting) -> list[Window]:
+    """The windows of a video from a number on, at most `AT_ONCE` (and, of the last part, the check of its length)."""
+    each, first = which
+    last = first + AT_ONCE >= len(cutting.starts(len(each.examined.shown)))
+    return list(islice(_windows(each, cutting), first, None if last else first + AT_ONCE))
+
+
+def _cut(usable: list[Usable], cutting: Cutting, workers: int) -> Generator[Iterable[Window], None, None]:
+    """The windows of each video; a single process hands on clip by clip, of several each holds a part of a video."""
+    if workers == 1:
+        yield from (_windows(each, cutting) for each in usable)
+        return
+    parts = [(each, AT_ONCE * part) for each in usable for part in range(_parts(each, cutting))]
+    with closing(in_order(partial(_part, cutting=cutting), parts, workers)) as made:
+        for each in usable:
+            yield chain.from_iterable(islice(made, _parts(each, cutting)))
+
+
+def _parts(each: Usable, cutting: Cutting) -> int:
+    return -(-len(cutting.starts(len(each.examined.shown))) // AT_ONCE)
 
 
 def _write(out: Path, info: ClipInfo, usable: list[Usable], cutting: Cutting, tally: Tally, workers: int) -> int:
     """Cuts all videos and writes their clips; returns how many windows had no valid keypoint."""
     size = (cutting.size, cutting.size)
-    # A single process hands on clip by clip; of several, each holds a video's.
-    cut = partial(_windows if workers == 1 else _all_windows, cutting=cutting)
-    made = in_order(cut, usable, workers)
+    made = _cut(usable, cutting, workers)
     empty = 0
     with (
         ClipWriter(out, info, frames=cutting.frames, size=size, keypoints=len(info.keypoint_names)) as writer,

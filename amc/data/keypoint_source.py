@@ -68,12 +68,12 @@ class _Table:
         return self.table.names
 
     def strangers(self, known: Sequence[str]) -> list[str]:
-        return sorted(set(self.table.videos).difference(known))
+        return sorted(set(self.table.videos).difference(name.strip() for name in known))
 
     def find(
         self, name: str, path: Path, facts: VideoFacts, progress: Callable[[int], None] | None = None
     ) -> VideoKeypoints | None:
-        return self.table.videos.get(name)
+        return self.table.videos.get(name.strip())  # a table's cells have no space around them
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,9 @@ VIDEO_SUFFIXES = frozenset(
 
 # A word for a person, or s or p alone, and then a number: performer_3.mp4, wave-Subject12.avi, g04s17.avi, p05.mov.
 SUBJECT_PATTERN = (
-    r"(?i)(?<![a-z])(?:subject|subj|sub|performer|person|participant|actor|signer|speaker|user|id|s|p)[ _-]?(\d+)"
+    r"(?i)(?:(?<![a-z])(?:subject|subj|sub|performer|person|participant|actor|signer|speaker|user|id)[ _-]?"
+    # Not in 720p_1 or 24s_2, which are heights and seconds, but in g04s17.
+    r"|(?<![a-z0-9])[sp][ _-]?|(?<=[0-9])[sp](?=[0-9]))(\d+)"
 )
 
 _LARGEST_NUMBER = 10**9  # a longer run of digits is a date or a code, not a number to keep
@@ -35,6 +38,7 @@ class Video:
         label: its class's name.
         source: its number among all listed videos.
         subject: who performs; -1 where unknown.
+        performer: what of the file's name says who performs; None where nothing does.
     """
 
     path: Path
@@ -42,6 +46,7 @@ class Video:
     label: str
     source: int
     subject: int = -1
+    performer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,10 +94,18 @@ def list_videos(source: Path, subject_pattern: str = SUBJECT_PATTERN) -> Listing
                 others += 1
                 continue
             label = _text(folder.name)
-            videos.append(Video(path, f"{label}/{_text(path.name)}", label, source=len(videos)))
-    numbers, subjects = _subjects([_subject(pattern, video) for video in videos])
-    numbered = tuple(replace(video, subject=n) for video, n in zip(videos, numbers, strict=True))
-    return Listing(numbered, subjects, others)
+            performer = _subject(pattern, path.name)
+            videos.append(Video(path, f"{label}/{_text(path.name)}", label, source=len(videos), performer=performer))
+    return Listing(*numbered(videos), others)
+
+
+def numbered(videos: Sequence[Video]) -> tuple[tuple[Video, ...], tuple[str, ...]]:
+    """Videos with their sources and subjects numbered among themselves, and the names of the subjects (`Listing`)."""
+    numbers, subjects = _subjects([video.performer for video in videos])
+    return tuple(
+        replace(video, source=source, subject=subject)
+        for source, (video, subject) in enumerate(zip(videos, numbers, strict=True))
+    ), subjects
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -117,8 +130,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return compiled
 
 
-def _subject(pattern: re.Pattern[str], video: Video) -> str | None:
-    match = pattern.search(video.path.name)
+def _subject(pattern: re.Pattern[str], name: str) -> str | None:
+    match = pattern.search(name)
     if match is None:
         return None
     found: str | None = match["subject"] if "subject" in pattern.groupindex else match[1]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.data.resize import area_resize, resize_points
-from amc.data.video import VideoFacts, centre_square, read_frames
+from amc.data.video import DecodeError, VideoFacts, centre_square, read_frames
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,11 @@ def windows(
     taken = np.arange(facts.frames) if shown is None else shown
     starts = cutting.starts(len(taken))
     recent: deque[NDArray[np.uint8]] = deque(maxlen=cutting.span)
-    at = 0
+    at = count = 0
     for i, frame in enumerate(read_frames(path)):
+        count = i + 1
+        if frame.shape[:2] != (facts.height, facts.width):
+            raise DecodeError("its frames have another size now")
         if i not in taken[at : at + 1]:
             continue
         small = area_resize(square.cut(frame), size)
@@ -90,3 +93,5 @@ def windows(
                 frames = np.stack(list(recent)[:: cutting.stride])
                 stored = taken[cutting.of(start)]
                 yield Window(frames, moved[stored], valid[stored])
+    if count != facts.frames:
+        raise DecodeError(f"it has {count} frames now, not {facts.frames}")

@@ -271,6 +271,24 @@ def test_any_number_of_workers_gives_the_same_file(tmp_path: Path, root: Path) -
     assert one.read_bytes() == two.read_bytes()
 
 
+def test_a_long_video_in_parts(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What workers hand on at a time changes nothing, and each window is there once."""
+    dense = ("--window-step", "1")
+    assert _prepare(root, tmp_path / "whole.h5", *dense, "--workers", "1") == 0
+    monkeypatch.setattr(folder, "AT_ONCE", 4)
+    # In this process, so that the parts are as small as asked for.
+    monkeypatch.setattr(folder, "in_order", lambda function, items, workers: (function(item) for item in items))
+    assert _prepare(root, tmp_path / "parts.h5", *dense, "--workers", "2") == 0
+    assert check(tmp_path / "whole.h5").info.fingerprint == check(tmp_path / "parts.h5").info.fingerprint
+
+
+def test_a_video_that_cannot_be_used_moves_no_other(tmp_path: Path, root: Path) -> None:
+    assert _prepare(root, tmp_path / "a.h5") == 0
+    (sorted(root.iterdir())[0] / "a_broken_anna.mp4").write_bytes(b"no video")
+    assert _prepare(root, tmp_path / "b.h5") == 0
+    assert check(tmp_path / "a.h5").info.fingerprint == check(tmp_path / "b.h5").info.fingerprint
+
+
 def _uneven(path: Path, rows: list[str]) -> list[int]:
     """A video of 24 frames, numbered by their grey, in which frame 5 is held for 8 intervals and 6 to 13 are hasty; its
     rows of a keypoint table with frame t at (t, 10); and the frames that a sampling at its average rate shows."""

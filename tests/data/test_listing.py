@@ -49,6 +49,8 @@ def test_classes_are_folders_in_order(tmp_path: Path) -> None:
         ("wave person 7.mp4", 7),
         ("g01s05.avi", 5),
         ("P9.mov", 9),
+        ("wave_720p_1.mp4", -1),
+        ("run-24s_2.mp4", -1),
         ("clips12.mp4", -1),
         ("wave.mp4", -1),
         ("anna.mp4", -1),

@@ -255,10 +255,13 @@ def test_a_disk_that_is_too_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("shutil.disk_usage", lambda path: _Usage())
     with pytest.raises(UserError, match=r"GB are needed and 0\.0 GB are free; give fewer --clips"):
         write_distribution(tmp_path / "a", clips=2, classes=2)
+    with pytest.raises(UserError, match="1000000000 clips are more than the disk"):
+        write_distribution(tmp_path / "a", clips=10**9, classes=2)
 
 
 class _Usage:
     free = 1000
+    total = 10**12
 
 
 def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:

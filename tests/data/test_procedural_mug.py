@@ -222,7 +222,8 @@ def test_where_the_peak_lies(frames: int, at: int) -> None:
         assert moments(made, 2, 32).tolist() == list(range(made.peak - 46, made.peak + 17, 2))
 
 
-@pytest.mark.parametrize("index", [0, 7, 300])
+# In 48 the jaw drops so far that the importer, which sees it, would give the face more room.
+@pytest.mark.parametrize("index", [0, 7, 48, 300])
 @pytest.mark.parametrize("frames", [4, 32])
 def test_the_first_frame_is_the_same_whatever_the_class(index: int, frames: int) -> None:
     made = [make_clip(index, size=64, frames=frames, classes=6, seed=1, label=label) for label in range(6)]
@@ -233,16 +234,15 @@ def test_the_first_frame_is_the_same_whatever_the_class(index: int, frames: int)
     assert len({clip.frames[peak_index(frames)].tobytes() for clip in made}) == 6
 
 
-def test_the_crop_does_not_depend_on_the_class_and_the_face_keeps_its_size() -> None:
+def test_the_face_keeps_its_size_within_the_crop() -> None:
     for index in range(0, 104, 2):
         who, made = subject(index % 52, 0), take(index)
-        views = [aligned(who, made, peak(label, made)) for label in range(6)]
-        assert len(set(views)) == 1
+        view = aligned(who, made)
         # Never made larger to hold the face.
         times = np.arange(made.length, dtype=np.float64)
         shown = peak(5, made)
         points = landmarks(who.shape, made, intensities(made, shown.intensity, times), shown.sides, times)
-        inside = views[0].move(points[:, :LANDMARKS], 64)
+        inside = view.move(points[:, :LANDMARKS], 64)
         assert inside.min() > 1.5
         assert inside.max() < 61.5
         centres = (inside[:, 42:48].mean(axis=1) - inside[:, 36:42].mean(axis=1))[:, 0]

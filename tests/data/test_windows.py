@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amc.data.resize import area_resize
-from amc.data.video import VideoFacts
+from amc.data.video import DecodeError, VideoFacts
 from amc.data.windows import Cutting, Window, windows
 from tests.data.made_videos import lossless
 
@@ -30,6 +30,13 @@ def test_frames_of_each_window(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         cut[1].keypoints[:, 0], [[(t - 1 + 0.5) / 2 - 0.5, (t + 0.5) / 2 - 0.5] for t in (4, 6, 8)]
     )
+
+
+@pytest.mark.parametrize("now", [(10, 4, 6), (12, 4, 6), (11, 6, 4), (11, 8, 8)])
+def test_a_video_that_is_no_longer_what_it_was(tmp_path: Path, now: tuple[int, int, int]) -> None:
+    path = lossless(tmp_path / "v.mkv", np.zeros((*now, 3), np.uint8))
+    with pytest.raises(DecodeError, match="now"):
+        _cut(path, (11, 4, 6), np.zeros((11, 1, 2)), Cutting(frames=3, size=2, stride=2, step=4))
 
 
 @pytest.mark.parametrize(("frames", "count"), [(7, 0), (8, 1), (9, 1), (12, 2), (16, 3)])

@@ -33,6 +33,7 @@ from amc.data.mug.alignment import Similarity
 from amc.data.mug.distribution import TOP
 from amc.data.mug.landmarks import LANDMARKS
 from amc.data.procedural.claim import claim
+from amc.data.procedural.face.clip import COPIES
 from amc.data.procedural.face.expressions import peak
 from amc.data.procedural.face.geometry import FRAME, PIXELS
 from amc.data.procedural.face.layers import layers
@@ -51,6 +52,7 @@ LENGTH = (50, 160)  # frames of a take
 _BEFORE, _AFTER = 30, 12  # frames at least before and after the peak
 _NEUTRAL_EVERY = 8  # takes of an expression to one without
 _QUALITY = 90  # of the JPEG files
+CLIPS_A_RECORDING = COPIES  # that `prepare mug` draws by default
 _FRAME_BYTES = 70_000  # of one such file, about
 _AT_ONCE = 8  # frames drawn at a time
 _TOLD = "These pictures are a procedural stand-in for MUG: drawn faces, nobody was photographed."
@@ -119,6 +121,9 @@ def write_distribution(
     if seed < 0:
         raise UserError(f"seed {seed}: it must not be negative")
     folder = Path(folder).expanduser().absolute()
+    # Before a plan is made that memory would not hold, and whatever is there already.
+    if LENGTH[0] * clips * _FRAME_BYTES > shutil.disk_usage(_existing(folder)).total:
+        raise UserError(f"{clips} clips are more than the disk of {folder} could hold: give fewer --clips")
     planned = plan(clips, count)
     lengths = [take_of(each, seed).length for each in planned]
     try:
@@ -244,6 +249,10 @@ def _recipe(*, clips: int, classes: int, seed: int) -> dict[str, Any]:
         "version": GENERATOR_VERSION,
         "arguments": {"clips": clips, "classes": classes, "seed": seed},
     }
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _room(folder: Path, lengths: list[int]) -> None:

@@ -42,6 +42,7 @@ from amc.progress import Progress
 
 KEYPOINTS = "keypoints.csv"
 SEGMENTATION = "segmentation.txt"
+CLIPS_A_RECORDING = 1  # that `prepare natops` makes
 SHORT = 32  # frames that a clip needs; fewer are dropped from the real data
 
 # MPEG-4's quantiser: 2 is the finest, about 4 kB a frame and 2 grey levels off in the mean.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from amc.data.mug.alignment import Similarity, alignment
 from amc.data.mug.landmarks import KEYPOINTS, LANDMARKS, mirrored
-from amc.data.procedural.face.expressions import Peak, peak
+from amc.data.procedural.face.expressions import peak
 from amc.data.procedural.face.geometry import PIXELS
 from amc.data.procedural.face.layers import layers
 from amc.data.procedural.face.performance import Take, draw_take, intensities, landmarks
@@ -82,7 +82,7 @@ def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, la
     take = draw_take(performance, seed, length=_LENGTH, before=BEFORE * 3, after=AFTER * 3 + 1)
     copy = cut(performance, again, seed)
     who, made = _subject(number, seed), peak(shown, take)
-    view = aligned(who, take, made)
+    view = aligned(who, take)
     times = moments(take, copy.stride, frames)
     intensity = intensities(take, made.intensity, times)
     points = landmarks(who.shape, take, intensity, made.sides, times, who.look.hairline)
@@ -98,9 +98,14 @@ def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, la
     return Made(video, found[:, list(KEYPOINTS)].astype(np.float32), shown, number, performance)
 
 
-def aligned(who: Subject, take: Take, shown: Peak) -> Similarity:
-    """The crop that the importer would choose for the whole performance."""
+def aligned(who: Subject, take: Take) -> Similarity:
+    """The crop of all that a performance could show: the importer's for the same head with a neutral face.
+
+    The importer itself looks at the expression, too, and gives a jaw that drops far a little more room: the size of
+    the face in a clip's first frame would then tell something of its class.
+    """
     times = np.arange(take.length, dtype=np.float64)
+    shown = peak(None, take)
     intensity = intensities(take, shown.intensity, times)
     points = landmarks(who.shape, take, intensity, shown.sides, times)[:, :LANDMARKS]
     return alignment(points, np.ones(len(points), dtype=np.bool_))
