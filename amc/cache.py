@@ -79,6 +79,9 @@ def _partial(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        if path.exists() and not path.is_file():
+            # A device or a pipe, which the renaming would put an ordinary file in the place of.
+            raise OSError(errno.EINVAL, "it is no ordinary file")
         partial.unlink(missing_ok=True)
         # Asked now, not after an hour's work.
         partial.touch()

@@ -129,3 +129,11 @@ def test_an_unusable_file_is_made_again(tmp_path: Path) -> None:
     make_once(path, lambda partial: partial.write_text("fresh") and None, usable=lambda p: p.read_text() == "fresh")
     assert path.read_text() == "fresh"
     make_once(path, lambda partial: pytest.fail("made twice"), usable=lambda p: p.read_text() == "fresh")
+
+
+def test_what_is_no_ordinary_file_is_left_as_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match="it is no ordinary file"), creating(pipe):
+        raise AssertionError("never asked for")
+    assert pipe.is_fifo()

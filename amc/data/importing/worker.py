@@ -62,7 +62,9 @@ def _answer(job: bytes) -> bytes:
     except Exception as error:
         error.add_note("in a worker process: " + traceback.format_exc())
         try:
-            return pickle.dumps((False, error))
+            answer = pickle.dumps((False, error))
+            pickle.loads(answer)  # some exceptions can be written and not read
+            return answer
         except Exception:
             return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
 

@@ -133,7 +133,9 @@ def read_distribution(source: Path, problems: Problems) -> Distribution:
         problems.note("kind of other files", ending, f"{len(found)} files not read: {_some(found)}")
     kept = _once(sorted(takes, key=lambda take: (take.name, len(take.place), take.place)), problems)
     numbered, subjects = _numbered(kept)
-    made = any((folder / MADE).is_file() for folder in {source, top, *([top.parent] if top.name == TOP else [])})
+    places = [source.resolve(), top.resolve()]
+    places += [place.parent for place in places if place.name.lower() == TOP]
+    made = any((place / MADE).is_file() for place in places)
     return Distribution(top, numbered, subjects, made)
 
 
@@ -221,21 +223,25 @@ def _once(takes: Sequence[Take], problems: Problems) -> list[Take]:
     content = lru_cache(maxsize=None)(_content)
     for take in takes:
         try:
-            alike = sizes[(take.person, *(path.stat().st_size for path in take.paths))]
+            alike = sizes[tuple(path.stat().st_size for path in take.paths)]
             # Frames that are all the same are a place-holder, and tell nothing apart.
             own = content(take) if alike else ()
             twins = [other for other in alike if len(set(own)) > 1 and content(other) == own]
-            twin = next((other for other in twins if other.label == take.label), twins[0] if twins else None)
+            alone = [other for other in twins if (other.person, other.label) == (take.person, take.label)]
+            twin = next(iter([*alone, *twins]), None)
         except OSError as error:
             problems.skip("unreadable takes", take.place, f"cannot be read: {error.strerror or error}")
             continue
         if twin is not None and twin.name == take.name:
             problems.skip("takes twice", take.place, f"a second copy of {twin.place}")
             continue
+        if twin is not None and not alone:
+            what = "emotion" if twin.person == take.person else "subject"
+            problems.skip(f"takes of another {what}", take.place, f"the same pictures as {twin.place}, another {what}")
+            continue
         if twin is not None:
-            same = twin.label == take.label
             problems.note("takes with the same pictures", take.place, f"the same pictures as {twin.place}")
-            take = replace(take, twin=(twin.twin or twin.name) if same else "")
+            take = replace(take, twin=twin.twin or twin.name)
         if take.name in names:
             take = replace(take, name=take.place)
         alike.append(take)

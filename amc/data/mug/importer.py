@@ -37,10 +37,11 @@ from amc.errors import UserError
 from amc.progress import console
 
 IMPORTER_VERSION = 1
+LARGEST = 2048  # pixels of a clip's side
 FRAMES, SIZE = 32, 64
 
 
-class _ClassLost(Exception):
+class _TakesLost(Exception):
     """A class has no clip left although it had a plan: the file has to be written again without it."""
 
     def __init__(self, left: tuple[str, ...], refused: set[str], problems: Problems) -> None:
@@ -120,9 +121,11 @@ def run(args: argparse.Namespace) -> int:
         info = _info(args, distribution, settings, classes, description, planned)
         try:
             counts, found = _write(args, info, planned, settings, workers, problems)
-        except _ClassLost as lost:
+        except _TakesLost as lost:
+            # Drawn and numbered anew: what is left out changes nothing of the others.
             classes, problems = lost.left, lost.problems
-            planned = [each for each in planned if each.plan.take.name not in lost.refused]
+            plans = [each for each in plans if each.take.name not in lost.refused]
+            planned = _draw(plans, settings, args)
             continue
         print(summary(args.out, info, settings, planned, counts, found))
         return 0
@@ -134,6 +137,8 @@ def _settings(args: argparse.Namespace) -> Settings:
         value = getattr(args, argument)
         if value is not None and value < smallest:
             raise UserError(f"--{argument} {value}: at least {smallest} is needed")
+    if args.size > LARGEST:
+        raise UserError(f"--size {args.size}: at most {LARGEST} pixels; faces have fewer than that")
     strides = STRIDES if args.stride is None else (args.stride,)
     if args.draws > 2 * len(strides) and args.clips is None and args.draws != DRAWS:
         raise UserError(
@@ -211,10 +216,11 @@ def _draw(plans: Sequence[Plan], settings: Settings, args: argparse.Namespace) -
         number: Mapping[str, int] = dict.fromkeys(choices, args.draws)
     else:
         number = shares({name: len(draws) for name, draws in choices.items()}, args.clips, args.seed)
-    places = {each.take.name: source for source, each in enumerate(plans)}
+    groups = [each.take.twin or each.take.name for each in plans]
+    sources = {group: source for source, group in enumerate(dict.fromkeys(groups))}
     return [
-        Planned(each, places.get(each.take.twin, source), order(name, choices[name], args.seed)[: number[name]])
-        for source, each in enumerate(plans)
+        Planned(each, sources[group], order(name, choices[name], args.seed)[: number[name]])
+        for each, group in zip(plans, groups, strict=True)
         if number[name := each.take.name]
     ]
 
@@ -266,7 +272,7 @@ def _write(
     """Writes the clips; returns counts and all problems, those from before included.
 
     Raises:
-        _ClassLost: a class has no clip.
+        _TakesLost: takes that turned out to be damaged, or a class without a clip.
     """
     counts, problems, refused = Counts(), Problems(list(before.found)), set()
     size = (settings.size, settings.size)
@@ -291,7 +297,7 @@ def _write(
                     counts.tally.add(take.label, clip.valid)
             progress(i, len(planned))
         left = problems.judge(args.source, counts.tally.clips, strict=args.strict)
-        if left != info.class_names:
-            lost = {each.plan.take.name for each in planned if each.plan.take.label not in left}
-            raise _ClassLost(left, refused | lost, problems)
+        lost = {each.plan.take.name for each in planned if each.plan.take.label not in left}
+        if refused | lost:
+            raise _TakesLost(left, refused | lost, problems)
     return counts, problems

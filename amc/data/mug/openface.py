@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from amc.cache import cache_dir, make_once
+from amc.data.importing.watched import CANNOT_RUN, run_watched
 from amc.data.mug.distribution import TABLE, Take, text, top_folder
 from amc.data.mug.openface_table import BadTable
 from amc.errors import UserError
@@ -30,7 +31,8 @@ def find_program(given: Path) -> Path:
     Raises:
         UserError: there is no such program.
     """
-    found = shutil.which(given)
+    # A file as it is named; `which` would look for a bare name on the PATH alone.
+    found = str(given) if given.is_file() and os.access(given, os.X_OK) else shutil.which(given)
     if found is None:
         raise UserError(f"--openface {given}: no such program, or it may not be run; give OpenFace's FeatureExtraction")
     return Path(found).absolute()
@@ -118,15 +120,15 @@ def _run(program: Path, take: Take, scratch: Path) -> bytes:
             shutil.copyfile(path, staged)
     command = [str(program), "-fdir", str(frames), "-out_dir", str(out), *OPTIONS]
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST, check=False, env=os.environ
-        )
+        done = run_watched(command, LONGEST)
     except subprocess.TimeoutExpired as error:
         raise BadTable(f"OpenFace was not done after {LONGEST} s") from error
     except OSError as error:
         raise BadTable(f"OpenFace cannot be run: {error.strerror or error}") from error
     if done.returncode:
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+        if done.returncode == CANNOT_RUN and said and said[-1].startswith("cannot be run"):
+            raise BadTable(f"OpenFace {said[-1]}")
         raise BadTable(f"OpenFace failed with code {done.returncode}{f': {said[-1][:200]}' if said else ''}")
     written = sorted(out.glob(f"*{TABLE}"))
     if len(written) != 1:

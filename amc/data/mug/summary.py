@@ -68,7 +68,7 @@ def summary(
             lines.append(f"  too short for stride {stride}: {short} takes give no clip at it")
     asked = arguments["clips"] or (arguments["draws"] or 0) * len(planned)
     if tally.clips.total() + counts.empty < asked:
-        lines.append(f"  {asked} clips were asked for: a take gives no clip twice")
+        lines.append(f"  {asked} clips were asked for: a take gives none twice, and one that is left out none at all")
     if counts.empty:
         lines.append(f"  left out {counts.empty} clips without a single valid keypoint")
     return "\n".join([*lines, *problems.lines()])

@@ -6,6 +6,7 @@ files are left out, also those that archives made on a Mac carry.
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import struct
@@ -32,7 +33,7 @@ _FOLDER = re.compile(r"gesture[ _-]?([0-9]{1,2})(?![0-9])", re.IGNORECASE)
 
 # What `zipfile` is known to raise on archives that are damaged, encrypted or of a kind it does not know.
 _ZIP_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, RuntimeError, NotImplementedError, EOFError),
     *(ValueError, OverflowError, MemoryError, KeyError, IndexError, struct.error),
 )
 

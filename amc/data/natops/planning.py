@@ -147,11 +147,13 @@ def plan(
     centre = ((facts.width - 1) / 2, (facts.height - 1) / 2)
     points, valid = fill_gaps(joints.over(facts.frames), centre)
     clips = []
+    sources = _sources(segments, cutting)
     for segment in segments:
         if segment.frames < cutting.span:
             dropped[GESTURES[film.gesture - 1].name] += 1
         elif _inside(segment, film, facts, cutting, problems):
-            clip = _clip(segment, film, facts, points, valid, cutting, problems)
+            source = sources[segment.repetition]
+            clip = _clip(segment, source, film, facts, points, valid, cutting, problems)
             clips += [clip] if clip is not None else []
     return FilmPlan(film, facts, tuple(clips)) if clips else None
 
@@ -167,8 +169,22 @@ def _inside(segment: Segment, film: Film, facts: VideoFacts, cutting: Cutting, p
     return False
 
 
+def _sources(segments: Sequence[Segment], cutting: Cutting) -> dict[int, int]:
+    """The source of each repetition: its own, or that of another whose clip has some of the same frames."""
+    sources: dict[int, int] = {}
+    source, last = 0, -1
+    for segment in sorted(segments, key=lambda each: (each.start, each.repetition)):
+        at = cutting.at(segment)
+        if at[0] > last:
+            source = source_clip(segment)
+        sources[segment.repetition] = source
+        last = max(last, int(at[-1]))
+    return sources
+
+
 def _clip(
     segment: Segment,
+    source: int,
     film: Film,
     facts: VideoFacts,
     points: NDArray[np.float64],
@@ -190,7 +206,7 @@ def _clip(
     crop = Crop.around(chest, crop_side(facts.height))
     moved = (points[at] - (crop.left, crop.top)).astype(np.float32)
     keypoints = resize_points(moved, (crop.side, crop.side), (cutting.size, cutting.size))
-    return ClipPlan(source_clip(segment), at, crop, keypoints, valid[at])
+    return ClipPlan(source, at, crop, keypoints, valid[at])
 
 
 def _where(film: Film, segment: Segment) -> str:

@@ -102,12 +102,11 @@ def test_copies(tmp_path: Path) -> None:
     _frames(tmp_path / "2" / "fear" / "take000")
     _frames(tmp_path / "3" / "fear" / "take000")
     _frames(tmp_path / "3" / "3" / "fear" / "take000")
-    for copy in ("fear/take000 - Copy", "fear/take001", "anger/take000"):
-        shutil.copytree(take, tmp_path / "1" / copy)
+    for copy in ("1/fear/take000 - Copy", "1/fear/take001", "1/happiness/take000", "4/fear/take009"):
+        shutil.copytree(take, tmp_path / copy)
     shutil.copytree(tmp_path / "2" / "fear", tmp_path / "2" / "2" / "fear")
     found, said = _listed(tmp_path)
     assert [(t.name, t.place, t.twin) for t in found.takes] == [
-        ("1/anger/take000", "1/anger/take000", ""),
         ("1/fear/take000", "1/fear/take000", ""),
         ("1/fear/take000 - Copy", "1/fear/take000 - Copy", "1/fear/take000"),
         ("1/fear/take001", "1/fear/take001", "1/fear/take000"),
@@ -116,11 +115,22 @@ def test_copies(tmp_path: Path) -> None:
         ("3/3/fear/take000", "3/3/fear/take000", ""),
     ]
     assert said == [
-        "note 1/fear/take000: the same pictures as 1/anger/take000",
         "note 1/fear/take000 - Copy: the same pictures as 1/fear/take000",
         "note 1/fear/take001: the same pictures as 1/fear/take000",
+        "skip 1/happiness/take000: the same pictures as 1/fear/take000, another emotion",
         "skip 2/2/fear/take000: a second copy of 2/fear/take000",
+        "skip 4/fear/take009: the same pictures as 1/fear/take000, another subject",
     ]
+
+
+def test_a_made_copy_is_known_from_inside_and_through_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = tmp_path / "m" / "subjects3"
+    _frames(top / "1" / "fear" / "take000")
+    (tmp_path / "m" / "PROCEDURAL.txt").touch()
+    (tmp_path / "link").symlink_to(top)
+    monkeypatch.chdir(top)
+    for source in (top, top.parent, tmp_path / "link", Path()):
+        assert _listed(source)[0].made, source
 
 
 def test_subjects_that_are_no_numbers(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_seed_and_draws(tmp_path: Path, made: Path, capsys: pytest.CaptureFixtur
     assert sorted(numbers.values()) == [2] * 5 + [3] * 4
     assert "asked" not in said
     said = _summary(capsys, made, tmp_path / "c.h5", "--clips", "500")
-    assert "500 clips were asked for: a take gives no clip twice" in said
+    assert "500 clips were asked for: a take gives none twice, and one that is left out none at all" in said
     assert check(tmp_path / "c.h5").shape[0] == 36
 
 
@@ -437,3 +437,29 @@ def test_any_damage_to_a_picture_is_named_or_harmless(tmp_path: Path, data: st.D
     assert frame.dtype == np.uint8
     assert frame.ndim == 3
     assert frame.shape[2] == 3
+
+
+def test_copies_share_a_source_also_where_the_first_of_them_is_refused(tmp_path: Path, top: Path) -> None:
+    for copy in ("take001", "take002"):
+        shutil.copytree(top / FIRST, (top / FIRST).with_name(copy))
+    (top / FIRST / "openface.csv").unlink()
+    assert _prepare(top, tmp_path / "mug.h5") == 0
+    contents = check(tmp_path / "mug.h5")
+    of_first = contents.source_clip[(contents.subject == 1) & (contents.label == 0)]
+    assert len(of_first) == 8
+    assert len(set(of_first.tolist())) == 1
+
+
+def test_a_damaged_take_changes_nothing_of_the_others(
+    tmp_path: Path, top: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, more in (("draws", ()), ("clips", ("--clips", "20"))):
+        without, beside = tmp_path / f"{name}.h5", tmp_path / f"{name}-beside.h5"
+        assert _prepare(top, without, *more) == 0
+        damaged = (top / FIRST).with_name("a_damaged")
+        shutil.copytree(top / FIRST, damaged)
+        for path in damaged.glob("*.jpg"):
+            path.write_bytes(path.read_bytes()[:600] + bytes(200))
+        assert "a_damaged" in _summary(capsys, top, beside, *more)
+        assert check(without).info.fingerprint == check(beside).info.fingerprint
+        shutil.rmtree(damaged)

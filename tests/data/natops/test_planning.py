@@ -159,3 +159,11 @@ def test_every_repetition_has_a_number_of_its_own(gesture: int) -> None:
     numbers = {source_clip(Segment(s, gesture, r, 1, 2)) for s in range(1, 100) for r in (1, 20, 999)}
     assert len(numbers) == 99 * 3
     assert not numbers & {source_clip(Segment(s, 12, r, 1, 2)) for s in range(1, 100) for r in (1, 20, 999)}
+
+
+def test_repetitions_whose_clips_share_frames_are_one_source() -> None:
+    """Clips of 8 frames: 1-8 and 8-15 share a frame; 16-23 none; the rest of a long segment is in no clip."""
+    made, _, _ = _plan(_points(), _segment(1, 30, 1), _segment(8, 15, 2), _segment(16, 23, 3))
+    assert made is not None
+    first, second, third = (clip.source for clip in made.clips)
+    assert first == second != third
