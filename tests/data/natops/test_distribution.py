@@ -23,8 +23,8 @@ def _put(root: Path, *names: str, content: bytes = b"video") -> None:
         path.write_bytes(content)
 
 
-def _zip(path: Path, *members: str, content: bytes = b"packed video " * 50) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+def _zip(path: Path, *members: str, content: bytes = b"packed video " * 50, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as packed:
         for member in members:
             packed.writestr(member, content)
     return path
@@ -174,10 +174,11 @@ def test_no_folder_and_no_segmentation(tmp_path: Path) -> None:
         read_distribution(tmp_path, Problems())
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_damaged_archive_is_named_or_gives_what_was_packed(tmp_path: Path, data: st.DataObject) -> None:
-    path = _zip(tmp_path / "gesture01.zip", "g01s01.avi", "g01s02.avi")
+    method = data.draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]))
+    path = _zip(tmp_path / "gesture01.zip", "g01s01.avi", "g01s02.avi", method=method)
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
