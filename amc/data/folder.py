@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from amc.data.clipfile import ClipInfo, ClipWriter, read_info
 from amc.data.gaps import MAX_GAP, fill_gaps
 from amc.data.importing.isolated import Died, surviving
+from amc.data.importing.origin import MADE
 from amc.data.importing.pool import cores, in_order
 from amc.data.importing.problems import Problems
 from amc.data.importing.tally import Tally
@@ -50,7 +51,6 @@ IMPORTER_VERSION = 2
 FRAMES, SIZE, STRIDE = 32, 64, 1
 AT_ONCE = 128  # clips that a worker process cuts and hands on: 50 MB at 32 frames of 64 pixels
 FASTEST = 1000  # frames a second that can be asked for
-MADE = "PROCEDURAL.txt"  # in the folder of videos that nobody filmed
 
 
 @dataclass(frozen=True)

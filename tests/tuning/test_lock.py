@@ -28,7 +28,7 @@ MOUNTS = r"""
 42 22 0:42 / /my\040data rw,relatime - fuse.sshfs me@there: rw,user_id=0
 43 42 8:2 / /my\040data/disk rw - xfs /dev/sdb1 rw
 44 22 0:44 / /scratch rw,flock - lustre mds@tcp:/scratch rw,flock
-45 22 0:45 / /work rw - lustre mds@tcp:/work rw,localflock
+45 22 0:45 / /lustre rw - lustre mds@tcp:/lustre rw,localflock
 """.strip()
 
 
@@ -134,13 +134,13 @@ def test_a_deleted_lock_file_is_nobodys_lock(tmp_path: Path, monkeypatch: pytest
     ("path", "found"),
     [
         ("/runs", ""),
-        ("/home/me/runs", ""),
+        ("/home/runs", ""),
         ("/homes", ""),
         ("/old/runs", "nfs at /old, nolock"),
         ("/my data/runs", "fuse.sshfs at /my data"),
         ("/my data/disk/runs", ""),
         ("/scratch/runs", ""),
-        ("/work/runs", "lustre at /work, localflock"),
+        ("/lustre/runs", "lustre at /lustre, localflock"),
     ],
 )
 def test_file_systems_whose_locks_hold_on_one_host_only(path: str, found: str) -> None:

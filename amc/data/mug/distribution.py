@@ -17,6 +17,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+from amc.data.importing.origin import MADE
 from amc.data.importing.problems import Problems
 from amc.errors import UserError
 
@@ -37,7 +38,6 @@ FOLDERS = {
     "neutral": "neutral",
 }
 
-MADE = "PROCEDURAL.txt"  # lies in the top folder of what the project itself made
 _NUMBERED = re.compile(r"(?:.*\D)?(\d{1,12})", re.DOTALL)
 _NAMED = 3  # names in one line of the summary
 

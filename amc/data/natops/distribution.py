@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from amc.data.importing.origin import MADE
 from amc.data.importing.problems import Problems
 from amc.data.listing import VIDEO_SUFFIXES
 from amc.data.natops.segmentation import GESTURES
 from amc.errors import UserError
 
 SEGMENTATION = "segmentation.txt"
-MADE = "PROCEDURAL.txt"  # says that nobody was recorded
 LARGEST = 8 * 2**30  # bytes that a video in an archive may unpack to; the real ones have a few megabytes
 _PART = 1 << 20  # bytes at a time
 

@@ -20,6 +20,7 @@ from urllib.parse import urljoin
 from urllib.request import OpenerDirector
 
 from amc.cache import locked
+from amc.data.importing.origin import MADE
 from amc.data.remote import Answer, Cut, Missing, PastEnd, ask, base_address, opener, sent
 from amc.errors import UserError
 from amc.progress import Progress
@@ -27,7 +28,6 @@ from amc.progress import Progress
 ARCHIVE = "http://groups.csail.mit.edu/mug/natops/archive/"
 # The small one first: whoever gives a wrong address need not wait for a large one.
 FILES = ("segmentation.txt", *(f"gesture{number:02d}.zip" for number in range(1, 25)))
-MADE = "PROCEDURAL.txt"  # a mirror of what this project made says so, and what is downloaded must, too
 
 _ATTEMPTS = 5  # that gain not one byte
 _CHUNK = 1 << 18  # bytes

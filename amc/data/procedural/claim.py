@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from amc.cache import creating
+from amc.data.importing.origin import MADE
 from amc.errors import UserError
-
-MADE = "PROCEDURAL.txt"
 
 
 def claim(folder: Path, dataset: str, told: str, recipe: Mapping[str, Any]) -> None:

@@ -26,9 +26,7 @@ from amc.errors import UserError
 _BLOCK = 8  # clips asked for at a time
 
 
-def made_by(
-    workers: int, clips: int, settings: Mapping[str, int], generator: str = "amc.data.procedural.clip"
-) -> Generator[Made, None, None]:
+def made_by(workers: int, clips: int, settings: Mapping[str, int], generator: str) -> Generator[Made, None, None]:
     """Clips 0, 1, ... as `make_clip(i, **settings)` makes them; memory holds a few blocks whatever their number.
 
     One worker is this process itself. Close the generator to end the others.
