@@ -273,6 +273,7 @@ class Engine:
             budget=trial.budget,
             directory=str(checkpoints.attempt_folder(folder / "checkpoints", trial.key, trial.attempts)),
             samples=str(folder / "samples" / trial.key),
+            generator=str(folder / "generators" / f"{trial.key}.safetensors"),
             log=str(folder / "logs" / f"{trial.key}.log"),
             settings=self.plan.settings,
             memory=None if trial.alone else self.plan.memory,

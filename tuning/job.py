@@ -30,6 +30,7 @@ class Job:
         params: dotted names that the search chose; `config` is complete and has them in it.
         directory: of this attempt's checkpoints.
         samples: where pictures are kept that outlive the checkpoints.
+        generator: where a run that is scored on the test split leaves its generator.
         settings: what the trainable needs besides the configuration, such as where the data are.
         memory: bytes that it may take; None is no limit.
         alone: it has its device to itself, since it ran out of memory beside others.
@@ -52,6 +53,7 @@ class Job:
     memory: int | None = None
     alone: bool = False
     halt: str = ""
+    generator: str = ""
 
     def dumps(self) -> str:
         """As one line of JSON."""

@@ -28,7 +28,7 @@ from analysis.record_schema import (
 from analysis.records import ImportedRow, StudyRow, TrialRow, dumps, metrics_from, ordered_dumps
 from analysis.states import ENDED, RUNNING, WAITING
 from tuning.projected import Projections
-from tuning.record_access import trial_row, update_trial
+from tuning.record_access import insert_if_new, trial_row, update_trial
 
 MAX_STALLS = 5  # attempts lost one after the other, none of which reported anything new: the trial has failed
 
@@ -49,9 +49,7 @@ class Record(Projections):
         values["uid"] = study.uid or uuid.uuid4().hex
         values["created"] = study.created or time.time()
         with self._write() as connection:
-            known = connection.execute(sa.select(study_table.c.name).where(study_table.c.name == study.name)).first()
-            if known is None:
-                connection.execute(sa.insert(study_table).values(values))
+            connection.execute(insert_if_new(connection, study_table).values(values))
         return self.study(study.name)
 
     @answered
@@ -115,8 +113,7 @@ class Record(Projections):
             values[name] = dumps(values[name])
         values["values"] = ordered_dumps(trial.values)
         with self._write() as connection:
-            if trial_row(connection, trial.study, trial.key) is None:
-                connection.execute(sa.insert(trial_table).values(values))
+            connection.execute(insert_if_new(connection, trial_table).values(values))
         return self.trial(trial.study, trial.key)
 
     def begin(self, study: str, key: str) -> TrialRow:

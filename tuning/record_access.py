@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from amc.errors import UserError
 from analysis.database import answered, first_line, without_password
@@ -106,3 +107,12 @@ def update_trial(connection: sa.Connection, study: str, key: str, **changes: Any
     """Writes columns of a trial."""
     table = trial_table
     connection.execute(sa.update(table).where(table.c.study == study, table.c.key == key).values(changes))
+
+
+def insert_if_new(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An insertion that leaves a row with the same primary key as it is, also one that another process adds meanwhile.
+
+    Looking first and inserting then is not enough on a server: both of two processes may find nothing there.
+    """
+    kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return kind(table).on_conflict_do_nothing(index_elements=list(table.primary_key))

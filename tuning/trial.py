@@ -21,7 +21,8 @@ from amc.evaluation.classifier import cached_classifier
 from amc.evaluation.identity import cached_identity_classifier, measure
 from amc.evaluation.standalone import save_velocities
 from amc.training.checkpoint import FILE, BrokenCheckpoint
-from amc.training.loop import score_test, train
+from amc.training.kept import save_generator
+from amc.training.loop import Run, score_test, train
 from analysis.states import CONFIRM
 from tuning.job import Job, Outcome, Report
 
@@ -66,9 +67,12 @@ def run(job: Job, report: Report, directory: Path) -> Outcome:
     if result.stopped:
         return Outcome()
     save_velocities(directory / standalone.FILE, data)  # with them the checkpoint can do without the data
-    tested = job.role == CONFIRM or job.settings.get("score_test", False)
-    scores = score_test(config, data, classifier, directory) if tested else {}
-    return Outcome(value=result.value, scores=scores)
+    if job.role != CONFIRM and not job.settings.get("score_test", False):
+        return Outcome(value=result.value)
+    ended = Run(config, data)
+    ended.load(directory / FILE)
+    save_generator(Path(job.generator), ended)
+    return Outcome(value=result.value, scores=score_test(ended, classifier))
 
 
 def _keep(made: Path, kept: Path) -> None:

@@ -269,13 +269,9 @@ def hits(
     return result
 
 
-def score_test(
-    config: Config, data: TrainingData, classifier: TrainedClassifier, directory: Path, *, seed: int = 1
-) -> dict[str, float]:
-    """Accuracy on the test split of the run that ended in `directory`. Nothing may be selected by it."""
-    run = Run(config, data)
-    run.load(directory / checkpoint.FILE)
-    right = hits(run.generator, config, data, classifier, data.split.test, seed)
+def score_test(run: Run, classifier: TrainedClassifier, *, seed: int = 1) -> dict[str, float]:
+    """Accuracy of a run that ended on the test split. Nothing may be selected by it."""
+    right = hits(run.generator, run.config, run.data, classifier, run.data.split.test, seed)
     return {"test/accuracy": float(right.mean()), "test/clips": float(len(right)), "test/correct": float(right.sum())}
 
 

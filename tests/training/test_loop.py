@@ -175,7 +175,7 @@ def test_the_score_of_a_checkpoint_does_not_depend_on_the_clips_beside_it(
     every = hits(run.generator, config, data, classifier, data.split.test, 0)
     alone = [hits(run.generator, config, data, classifier, data.split.test[i : i + 1], 0)[0] for i in range(len(every))]
     assert every.tolist() == alone
-    scored = score_test(config, data, classifier, tmp_path)
+    scored = score_test(run, classifier)
     assert scored["test/clips"] == len(data.split.test)
     assert scored["test/accuracy"] == pytest.approx(scored["test/correct"] / scored["test/clips"])
 
