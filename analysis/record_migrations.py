@@ -114,6 +114,29 @@ def _values_of_one_objective(connection: sa.Connection) -> None:
             connection.execute(sa.update(table).where(match).values({text: sa.bindparam("made")}), rows)
 
 
+# Version 3: score sheets, and which of them the tracker has copied.
+
+
+def _scored() -> sa.Column[object]:
+    return sa.Column("scored", sa.Float, nullable=False, server_default="0")
+
+
+def _sheet(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "sheet",
+        metadata,
+        sa.Column("study", sa.String(200), sa.ForeignKey("study.name", ondelete="CASCADE"), primary_key=True),
+        sa.Column("key", sa.String(100), primary_key=True),
+        sa.Column("scorer", sa.String(64), nullable=False),
+        sa.Column("created", sa.Float, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+    )
+
+
+def _nothing(_: sa.Connection) -> None:
+    """What was added begins empty."""
+
+
 MIGRATIONS = (
     Migration(
         version=2,
@@ -121,4 +144,5 @@ MIGRATIONS = (
         tables=_imported,
         fill=_values_of_one_objective,
     ),
+    Migration(version=3, columns={"projection": (_scored,)}, tables=_sheet, fill=_nothing),
 )

@@ -14,7 +14,7 @@ from amc.errors import UserError
 from analysis.database import MISSING_DRIVER, first_line, server_engine, with_driver, without_password
 from analysis.record_migrations import migrate
 
-SCHEMA_VERSION = 2  # a new one is a row of `analysis.record_migrations.MIGRATIONS`, and the tables below
+SCHEMA_VERSION = 3  # a new one is a row of `analysis.record_migrations.MIGRATIONS`, and the tables below
 WRITES = "amc_writes"  # execution option of a connection that is going to write
 
 VALUES = quoted_name("values", True)  # a word of SQL: not every database takes it as a name unquoted
@@ -100,6 +100,17 @@ projection_table = sa.Table(
     sa.Column("described", sa.Boolean, nullable=False, default=False),  # parameters are there
     sa.Column("pictured", sa.Boolean, nullable=False, default=False),  # sample clips are there
     sa.Column("status", sa.String(20), nullable=False, default=""),  # the last one written there
+    sa.Column("scored", sa.Float, nullable=False, default=0.0),  # when the sheet was made whose scores are there
+)
+
+sheet_table = sa.Table(
+    "sheet",  # what was measured on the test split: `analysis.sheets`
+    metadata,
+    sa.Column("study", sa.String(200), sa.ForeignKey("study.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.String(100), primary_key=True),  # the trial's, or one of the study's own references
+    sa.Column("scorer", sa.String(64), nullable=False),  # digest of all that decides what is measured and how
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),  # JSON
 )
 
 imported_table = sa.Table(

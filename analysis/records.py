@@ -25,10 +25,12 @@ from analysis.record_schema import (
     database_url,
     imported_table,
     point_table,
+    sheet_table,
     sqlite_path,
     study_table,
     trial_table,
 )
+from analysis.sheets import SheetRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -261,6 +263,14 @@ class Records:
         query = sa.select(table).where(table.c.study == study).order_by(table.c.source, table.c.number, table.c.key)
         with self.engine.connect() as connection:
             return [_imported(row) for row in connection.execute(query).mappings()]
+
+    @answered
+    def sheets(self, study: str) -> dict[str, SheetRow]:
+        """The score sheets of a study by key: of trials, and its own two references."""
+        query = sa.select(sheet_table).where(sheet_table.c.study == study).order_by(sheet_table.c.key)
+        with self.engine.connect() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return {row["key"]: SheetRow(**{**row, "content": json.loads(row["content"])}) for row in rows}
 
     def frame(self, study: str) -> pd.DataFrame:
         """A row a trial, a column a field; the dictionaries' entries as such as `params.NAME`."""

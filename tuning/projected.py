@@ -21,6 +21,7 @@ class Projected:
     described: bool = False
     pictured: bool = False
     status: str = ""
+    scored: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,12 @@ from analysis.record_schema import (
     imported_table,
     point_table,
     projection_table,
+    sheet_table,
     study_table,
     trial_table,
 )
 from analysis.records import ImportedRow, StudyRow, TrialRow, dumps, metrics_from, ordered_dumps
+from analysis.sheets import SheetRow
 from analysis.states import ENDED, RUNNING, WAITING
 from tuning.projected import Projections
 from tuning.record_access import insert_if_new, trial_row, update_trial
@@ -101,7 +103,7 @@ class Record(Projections):
     def delete_study(self, name: str) -> None:
         """Removes a study with all that belongs to it."""
         with self._write() as connection:
-            for table in (projection_table, point_table, trial_table, imported_table):
+            for table in (projection_table, sheet_table, point_table, trial_table, imported_table):
                 connection.execute(sa.delete(table).where(table.c.study == name))
             connection.execute(sa.delete(study_table).where(study_table.c.name == name))
 
@@ -200,6 +202,7 @@ class Record(Projections):
         *,
         value: float | None = None,
         scores: Mapping[str, float] | None = None,
+        sheet: SheetRow | None = None,
         reason: str = "",
     ) -> bool:
         """Ends a trial as COMPLETE, PRUNED or FAILED; False if this attempt no longer counts."""
@@ -222,7 +225,21 @@ class Record(Projections):
             if scores:
                 changes["scores"] = dumps(dict(scores))
             update_trial(connection, study, key, **changes)
+            if sheet is not None:
+                _put_sheet(connection, sheet)
         return True
+
+    @answered
+    def score(self, sheet: SheetRow, scores: Mapping[str, float] | None = None) -> None:
+        """Puts a sheet in the place of the one with its key.
+
+        Args:
+            scores: of the trial with that key, which take the place of its own; None for a study's reference.
+        """
+        with self._write() as connection:
+            _put_sheet(connection, sheet)
+            if scores is not None:
+                update_trial(connection, sheet.study, sheet.key, scores=dumps(dict(scores)))
 
     @answered
     def release(
@@ -267,6 +284,13 @@ class Record(Projections):
                 update_trial(connection, study, row["key"], **changes)
                 adopted.append(row["key"])
         return adopted
+
+
+def _put_sheet(connection: sa.Connection, sheet: SheetRow) -> None:
+    table = sheet_table
+    values = {**asdict(sheet), "content": dumps(sheet.content)}
+    connection.execute(sa.delete(table).where(table.c.study == sheet.study, table.c.key == sheet.key))
+    connection.execute(sa.insert(table).values(values))
 
 
 def _judged(

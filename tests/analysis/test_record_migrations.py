@@ -158,7 +158,7 @@ def test_one_that_cannot_be_written_says_what_to_do(tmp_path: Path, monkeypatch:
         raise sa.exc.OperationalError("ALTER", {}, sqlite3.OperationalError("attempt to write a readonly database"))
 
     monkeypatch.setattr("analysis.record_schema.migrate", refused)
-    with pytest.raises(UserError, match=r"is of schema 1 and must become 2 before .*readonly database.: open it once"):
+    with pytest.raises(UserError, match=r"is of schema 1 and must become 3 before .*readonly database.: open it once"):
         Records(path)
 
 
