@@ -1,5 +1,6 @@
 # Needs Python 3.11 to 3.13 and make, nothing else: every target makes .venv itself.
 #   make search              a hyperparameter search on the embedded data
+#   make ablations           the arms of Table 4 at smoke size, to a table and a report
 #   make test                the quick tests          make test-slow   the long ones
 #   make lint                format, lint, types      make pose        the pose estimator for `amc.data prepare folder`
 #   make PYTHON=python3.12   another interpreter      make search ARGS='--trials 4 --preset smoke'   more arguments

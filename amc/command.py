@@ -9,8 +9,6 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-import torch
-
 from amc.config import PRESETS
 from amc.errors import UserError
 from amc.stop_signals import INTERRUPTED
@@ -69,6 +67,8 @@ def chosen_preset(name: str) -> str:
         UserError: there is no such preset.
     """
     if name == "auto":
+        import torch  # seconds, which commands that only read a record need not wait for
+
         name, why = ("paper", "a CUDA device is there") if torch.cuda.is_available() else ("compact", "no CUDA device")
         print(f"preset auto: {name} ({why})", file=sys.stderr)
     if name not in PRESETS:

@@ -269,8 +269,24 @@ class Records:
         """The score sheets of a study by key: of trials, and its own two references."""
         query = sa.select(sheet_table).where(sheet_table.c.study == study).order_by(sheet_table.c.key)
         with self.engine.connect() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
-        return {row["key"]: SheetRow(**{**row, "content": json.loads(row["content"])}) for row in rows}
+            return {row["key"]: _sheet(row) for row in connection.execute(query).mappings()}
+
+    @answered
+    def sheet(self, study: str, key: str) -> SheetRow | None:
+        """The score sheet with this key; None if there is none."""
+        table = sheet_table
+        query = sa.select(table).where(table.c.study == study, table.c.key == key)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else _sheet(row)
+
+    @answered
+    def scored(self, study: str) -> dict[str, tuple[str, float]]:
+        """Scorer and time of making of each score sheet, by key; cheap, none of the sheets is read."""
+        table = sheet_table
+        query = sa.select(table.c.key, table.c.scorer, table.c.created).where(table.c.study == study)
+        with self.engine.connect() as connection:
+            return {key: (scorer, created) for key, scorer, created in connection.execute(query)}
 
     def frame(self, study: str) -> pd.DataFrame:
         """A row a trial, a column a field; the dictionaries' entries as such as `params.NAME`."""
@@ -338,6 +354,10 @@ def _trial(row: sa.RowMapping) -> TrialRow:
     values["params"], values["config"] = json.loads(values["params"]), json.loads(values["config"])
     values["scores"], values["values"] = metrics_from(values["scores"]), json.loads(values["values"])
     return TrialRow(**values)
+
+
+def _sheet(row: sa.RowMapping) -> SheetRow:
+    return SheetRow(**{**row, "content": json.loads(row["content"])})
 
 
 def _imported(row: sa.RowMapping) -> ImportedRow:

@@ -21,12 +21,12 @@ from ray.tune.search.optuna import OptunaSearch
 from ray.tune.search.variant_generator import generate_variants
 
 from amc.config import Config
+from analysis.ranking import best
 from analysis.records import Score, TrialRow
 from analysis.states import COMPLETE, PRUNED, RUNNING, TRIAL
 from benchmarks.fidelity_functions import Function, Vector
 from benchmarks.simulated_clock import Search
 from tuning.pruners import Pruner, pruner
-from tuning.ranking import best
 from tuning.samplers import History, Sampler, sampler
 from tuning.space import Parameter, Space
 

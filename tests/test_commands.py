@@ -104,9 +104,16 @@ def test_evaluate_scores_either_split(
     again = json.loads(capsys.readouterr().out)
     kept = json.loads((out / "result.json").read_text())
     assert again["accuracy"] == kept["validation_accuracy"]
-    assert again["second_classifier_accuracy"] == kept["second_classifier_accuracy"]
+    for name in ("second_classifier_accuracy", "copy_frame_accuracy", "real_accuracy", "chance"):
+        assert again[name] == kept[name]
+    scores = again["scores"]
+    assert scores["generated"]["accuracy"] == again["accuracy"]
+    assert scores["first_frame_repeated"]["motion_energy"] == 0 < scores["real"]["motion_energy"]
+    assert scores["real"]["frechet_distance"] < scores["generated"]["frechet_distance"]
     assert amc_main.main(["evaluate", str(out), "--split", "test"]) == 0
-    assert "48 test clips" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "48 test clips" in shown
+    assert all(text in shown for text in ("PSNR", "Frechet distance", "identity kept"))
 
 
 def test_generate_starts_with_the_image_and_shows_each_class(

@@ -84,10 +84,10 @@ def test_table_names_every_network(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_auto_says_which_preset_it_takes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert command.chosen_preset("auto") == "compact"
     assert "preset auto: compact" in capsys.readouterr().err
-    monkeypatch.setattr(command.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert command.chosen_preset("auto") == "paper"
 
 

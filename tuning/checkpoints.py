@@ -65,7 +65,7 @@ def kept(trials: Iterable[TrialRow], keep: int = KEEP) -> set[str]:
 
 
 def _place(trial: TrialRow) -> tuple[float, float, list[float], int]:
-    # The order of `tuning.ranking.best`, which needs a database.
+    # The order of `analysis.ranking.best`, which needs a database.
     others = [-(value or 0.0) for value in trial.values.values()]
     return trial.violation or 0.0, -(trial.value or 0.0), others, trial.number
 

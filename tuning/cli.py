@@ -17,7 +17,7 @@ from amc.evaluation.judges import place
 from amc.training.finished import JUDGE, identity_classifier
 from amc.training.finished import classifier as motion_classifier
 from analysis.records import Records, StudyRow
-from tuning import options
+from tuning import judging, options
 from tuning.constraints import constraint
 from tuning.goal import Goal
 from tuning.objectives import OBJECTIVES, objectives
@@ -26,8 +26,8 @@ from tuning.planning.fitting import largest
 from tuning.pruners import PRUNERS, pruner
 from tuning.samplers import SAMPLERS, sampler
 from tuning.search_space import search_space
-from tuning.sources import MOST_SEED, Confirming, Sampled, Source
-from tuning.study import Ending, Study, checked_name, run_study, sigterm_as_interrupt
+from tuning.sources import Confirming, Sampled, Source
+from tuning.study import Ending, Study, run_study, sigterm_as_interrupt
 from tuning.summary import confirmed, table
 from tuning.tracking.store import ui_command
 from tuning.warm_start import find, past
@@ -93,15 +93,10 @@ def prepared_study(args: argparse.Namespace) -> Study:
         raise UserError(f"--trials {args.trials}: give 1 or more")
     if args.confirm_seeds is not None and args.confirm_seeds < 0:
         raise UserError(f"--confirm-seeds {args.confirm_seeds}: give 0 or more")
-    if not 0 <= args.seed <= MOST_SEED:
-        raise UserError(f"--seed {args.seed}: give 0 or more, at most {MOST_SEED}")
+    options.check_study(args)
     for name, known in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
         if getattr(args, name) not in known:
             raise UserError(f"unknown {name} {getattr(args, name)!r}: choose {', '.join(known)}")
-    if args.study is not None:
-        checked_name(args.study)
-    if args.out.exists() and not args.out.is_dir():
-        raise UserError(f"--out {args.out} is no folder")
     until = options.checked_end(args)
     goal = Goal(objectives(args.objectives), tuple(constraint(text) for text in args.constraint))
     preset = options.preset_of(args)
@@ -122,10 +117,12 @@ def prepared_study(args: argparse.Namespace) -> Study:
     print(prepared.source.announcement, file=sys.stderr)
     identity = identity_classifier(prepared.config, prepared.data) if "appearance" in goal.measured else None
     classifier = motion_classifier(prepared.config, prepared.data, JUDGE)
-    wanted = options.fitted_resources(args, wanted, devices, largest(base, space.parameters), prepared)
     defaults = options.DEFAULTS[preset]
     trials = defaults.trials if args.trials is None else args.trials
     seeds = defaults.confirm_seeds if args.confirm_seeds is None else args.confirm_seeds
+    # Confirming runs are scored on the test split, by more judges than trials are selected by; a forecast needs none.
+    also = judging.others(prepared.config, prepared.data) if seeds and not args.dry_run else []
+    wanted = options.fitted_resources(args, wanted, devices, largest(base, space.parameters), prepared)
     row = StudyRow(
         name=name,
         uid="",
@@ -160,7 +157,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
         tracking=tracking,
         joined=args.address is not None,
         files=("data",),
-        cached=[place(judge.key) for judge in (classifier, identity) if judge is not None],
+        cached=[place(key) for key in dict.fromkeys(judge.key for judge in (classifier, identity, *also) if judge)],
         until=until,
         imported=imported,
         allow_changes=args.allow_space_change,

@@ -7,12 +7,14 @@ and says how it ended. All state is in the record, so an engine that is made aga
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from analysis.records import TrialRow
+from analysis.sheets import SheetRow
 from analysis.states import COMPLETE, FAILED, OPEN, PRUNED, TRIAL, WAITING
 from tuning import checkpoints
 from tuning.goal import Goal
@@ -228,6 +230,9 @@ class Engine:
 
     def _end(self, job: Job, state: str, outcome: Outcome) -> None:
         before = self.standing.rows[job.key]
+        sheet = None
+        if outcome.sheet is not None:
+            sheet = SheetRow(self.plan.study, job.key, outcome.scorer, time.time(), outcome.sheet)
         self.record.finish(
             self.plan.study,
             job.key,
@@ -235,6 +240,7 @@ class Engine:
             state,
             value=outcome.value,
             scores=outcome.scores,
+            sheet=sheet,
             reason=outcome.failure,
         )
         self._told_end(before)

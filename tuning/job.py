@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -75,6 +75,8 @@ class Outcome:
         failure: why it failed; empty if it did not.
         cause: of the failure, if it is not the trial's own (`tuning.workers.failures`).
         paused: it saved a checkpoint and goes on from there in its next attempt.
+        sheet: its score sheet (`analysis.sheets`), as JSON values; None where it was not scored on the test split.
+        scorer: which way of scoring the sheet is of.
     """
 
     value: float | None = None
@@ -82,6 +84,13 @@ class Outcome:
     failure: str = ""
     cause: str = ""
     paused: bool = False
+    sheet: Mapping[str, Any] | None = field(default=None, repr=False)  # the log needs none of it
+    scorer: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values; `Outcome(**…)` is the inverse."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return values | {"scores": dict(self.scores), "sheet": None if self.sheet is None else dict(self.sheet)}
 
 
 Trainable = Callable[[Job, Report, Path], Outcome]

@@ -30,6 +30,8 @@ from tuning.on_ray.nodes import on_nodes
 from tuning.on_ray.session import join
 from tuning.planning.fitting import Asked, fitted
 from tuning.resources import Resources, cores, resources
+from tuning.sources import MOST_SEED
+from tuning.study import checked_name
 
 _PACKAGES = {"amc": "amc-gan", **{name: name for name in ("torch", "ray", "optuna", "mlflow", "numpy")}}
 
@@ -71,6 +73,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     room.add_argument("--workers", type=int, metavar="N", help="trials at once (as many as cores and memory allow)")
     room.add_argument("--cpus-per-trial", type=int, metavar="N", help="CPU cores of a trial (1; an even share)")
     room.add_argument("--gpus-per-trial", type=float, metavar="F", help="GPUs of a trial (as small a share as it fits)")
+
+
+def check_study(args: argparse.Namespace) -> None:
+    """Refuses a seed, a name or a folder that no study can have.
+
+    Raises:
+        UserError: which one, and what to give.
+    """
+    if not 0 <= args.seed <= MOST_SEED:
+        raise UserError(f"--seed {args.seed}: give 0 or more, at most {MOST_SEED}")
+    if args.study is not None:
+        checked_name(args.study)
+    if args.out.exists() and not args.out.is_dir():
+        raise UserError(f"--out {args.out} is no folder")
 
 
 def checked_resources(args: argparse.Namespace) -> tuple[Resources, int]:

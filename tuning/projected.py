@@ -8,13 +8,17 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 
 from analysis.database import answered
-from analysis.record_schema import projection_table, trial_table
+from analysis.record_schema import projection_table, sheet_table, trial_table
 from tuning.record_access import Writable, update_trial
 
 
 @dataclass(frozen=True)
 class Projected:
-    """How far the tracker has copied a trial (or with key "" the study) to one store."""
+    """How far the tracker has copied a trial (or with key "" the study) to one store.
+
+    Attributes:
+        scored: when the sheet was made whose scores are there; 0 for none.
+    """
 
     run_id: str
     cursor: int = 0
@@ -26,10 +30,15 @@ class Projected:
 
 @dataclass(frozen=True)
 class Stage:
-    """What of a trial changes when it begins and ends."""
+    """What of a trial changes when it begins and ends, and when it is scored.
+
+    Attributes:
+        scored: when its score sheet was made; 0 without one.
+    """
 
     state: str
     started: bool
+    scored: float = 0.0
 
 
 class Projections(Writable):
@@ -69,8 +78,10 @@ class Projections(Writable):
     @answered
     def stages(self, study: str) -> dict[str, Stage]:
         """How each trial stands, by key, in the order of `trials`: for who asks often, none of the JSON is read."""
-        table = trial_table
-        columns = (table.c.key, table.c.state, table.c.started)
-        query = sa.select(*columns).where(table.c.study == study).order_by(table.c.role.desc(), table.c.number)
+        table, sheet = trial_table, sheet_table
+        scored = table.outerjoin(sheet, sa.and_(sheet.c.study == table.c.study, sheet.c.key == table.c.key))
+        columns = (table.c.key, table.c.state, table.c.started, sheet.c.created)
+        query = sa.select(*columns).select_from(scored).where(table.c.study == study)
         with self.engine.connect() as connection:
-            return {key: Stage(state, started is not None) for key, state, started in connection.execute(query)}
+            rows = connection.execute(query.order_by(table.c.role.desc(), table.c.number)).all()
+        return {key: Stage(state, started is not None, made or 0.0) for key, state, started, made in rows}

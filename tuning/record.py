@@ -30,7 +30,7 @@ from analysis.records import ImportedRow, StudyRow, TrialRow, dumps, metrics_fro
 from analysis.sheets import SheetRow
 from analysis.states import ENDED, RUNNING, WAITING
 from tuning.projected import Projections
-from tuning.record_access import insert_if_new, trial_row, update_trial
+from tuning.record_access import insert_if_new, put, trial_row, update_trial
 
 MAX_STALLS = 5  # attempts lost one after the other, none of which reported anything new: the trial has failed
 
@@ -237,9 +237,9 @@ class Record(Projections):
             scores: of the trial with that key, which take the place of its own; None for a study's reference.
         """
         with self._write() as connection:
-            _put_sheet(connection, sheet)
-            if scores is not None:
+            if scores is not None:  # the trial first, as `finish` does: neither shall wait for the other
                 update_trial(connection, sheet.study, sheet.key, scores=dumps(dict(scores)))
+            _put_sheet(connection, sheet)
 
     @answered
     def release(
@@ -287,10 +287,7 @@ class Record(Projections):
 
 
 def _put_sheet(connection: sa.Connection, sheet: SheetRow) -> None:
-    table = sheet_table
-    values = {**asdict(sheet), "content": dumps(sheet.content)}
-    connection.execute(sa.delete(table).where(table.c.study == sheet.study, table.c.key == sheet.key))
-    connection.execute(sa.insert(table).values(values))
+    connection.execute(put(connection, sheet_table, {**asdict(sheet), "content": dumps(sheet.content)}))
 
 
 def _judged(

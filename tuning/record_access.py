@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,5 +114,14 @@ def insert_if_new(connection: sa.Connection, table: sa.Table) -> postgresql.Inse
 
     Looking first and inserting then is not enough on a server: both of two processes may find nothing there.
     """
-    kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return kind(table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+    return _insert(connection, table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+
+
+def put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> postgresql.Insert | sqlite.Insert:
+    """An insertion of a whole row that takes the place of the one with its primary key, whoever adds that meanwhile."""
+    inserted = _insert(connection, table).values(dict(values))
+    return inserted.on_conflict_do_update(index_elements=list(table.primary_key), set_=dict(values))
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)

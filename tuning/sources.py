@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from amc.config import Config, from_dict
+from analysis.ranking import best as best
 from analysis.records import TrialRow
 from analysis.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
-from tuning.ranking import best as best
 from tuning.samplers import History, Sampler
 from tuning.samplers.base import seen
 from tuning.space import Space

@@ -27,6 +27,7 @@ from analysis.states import COMPLETE, OPEN
 from tuning.agreement import settle
 from tuning.engine import Engine, Plan
 from tuning.goal import Goal
+from tuning.hooks import Hook, failure
 from tuning.lock import driving
 from tuning.machine_facts import machine_facts
 from tuning.on_ray import node_files
@@ -46,6 +47,8 @@ DONE = 0  # exit code
 TAKEN = ("artifacts", "mlflow.db")  # in DIR, beside the studies' folders
 FLUSH_SECONDS = 60.0  # that a tracker which does not answer may hold up the end
 LAST_SECONDS = 9.0  # from the signal to the end of an interrupted study
+STOPPING = "stopping: the same command goes on where this one was"
+RESULTS_SECONDS = 30.0  # of a time budget that are kept for what a study makes of its trials
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Study:
         until: `time.monotonic()` at which it shall have ended for now; None is never.
         imported: what `tuning.warm_start` found; rows that are on record already are passed over.
         allow_changes: another space, base configuration or goal than the recorded one takes its place.
+        before: carried out under the study's lock before its first trial, such as scoring earlier runs again.
+        results: makes tables and the like in DIR/<study> when trials have ended or the time is used up.
     """
 
     row: StudyRow
@@ -81,6 +86,8 @@ class Study:
     until: float | None = None
     imported: Sequence[ImportedRow] = ()
     allow_changes: bool = False
+    before: Hook | None = None
+    results: Hook | None = None
 
     @property
     def folder(self) -> Path:
@@ -105,7 +112,8 @@ def run_study(study: Study) -> Ending:
     """Runs what is left of a study.
 
     Raises:
-        UserError: it is being run by another process, differs from the one on record, or its record can't be used.
+        UserError: it is being run by another process, differs from the one on record, its record can't be used, or
+            `before` says so.
     """
     made = _missing(study.folder)
     try:
@@ -115,6 +123,8 @@ def run_study(study: Study) -> Ending:
                 with record.driving(study.row.name):
                     row = settle(record, study.row, allow=study.allow_changes)
                     record.add_imported(study.imported)
+                    if study.before is not None:
+                        study.before(record, study.folder)
                     return _run(replace(study, row=row), record)
             finally:
                 record.close()
@@ -151,10 +161,14 @@ def _run(study: Study, record: Record) -> Ending:
     facts |= {f"version.{package}": version for package, version in study.row.versions.items()}
     projection = Projection(record, name, runs=study.runs, folder=study.folder, target=study.target, facts=facts)
     tracker = Tracker(projection, _say)
-    stop = Stop(study.until)
+    stop = Stop(_until(study))
     try:
         if not engine.finished:
             _run_trials(study, engine, stop, tracker)
+        if study.results is not None and not _hurried(engine, stop):
+            projection.results = _made(study.results, study, record)
+    except KeyboardInterrupt:  # its own signals are for trials: this came before or after them
+        stop.interrupted()
     finally:
         engine.halt.close()
         content = _close(study, engine, tracker, stop)
@@ -183,22 +197,46 @@ def _run_trials(study: Study, engine: Engine, stop: Stop, tracker: Tracker) -> N
                 engine.stopping = True
             else:
                 run_on_ray(engine, study.resources, [module], folder / "tune", stopping=stop, files=files)
-            tracker.finish(_status(engine))  # while Ray shuts down
+            if study.results is None or _hurried(engine, stop):
+                tracker.finish(_status(engine))  # while Ray shuts down
     finally:
         progress.close()
 
 
+def _until(study: Study) -> float | None:
+    """When trials shall have ended, of a budget that `results` has its share of."""
+    if study.until is None or study.results is None:
+        return study.until
+    return study.until - min(RESULTS_SECONDS, max(0.0, study.until - time.monotonic()) / 4)
+
+
+def _hurried(engine: Engine, stop: Stop) -> bool:
+    """Whether the study shall end at once."""
+    return stop.signals.came or bool(engine.trouble)
+
+
+def _made(results: Hook, study: Study, record: Record) -> bool:
+    """Whether there are results now, which the tracker may copy."""
+    why = failure(results, record, study.folder)
+    if why:
+        _say(
+            f"tables and figures could not be made ({why}): nothing of the record is lost, the same command tries again"
+        )
+    return not why
+
+
 def _close(study: Study, engine: Engine, tracker: Tracker, stop: Stop) -> Mapping[str, Any]:
     """Lets the tracker finish, and writes the summary; with a full disk, as much of it as there is room for."""
-    tracker.finish(_status(engine))
+    # Stopped between trials and results there is something left to do, though no trial.
+    tracker.finish("SCHEDULED" if stop.cut else _status(engine))
     if tracker.ident is None:  # it has not been started
         tracker.start()
     engine.tidy()
     path = study.folder / "summary.json"
     with suppress(OSError):
         write_summary(engine.record, study.row.name, path)
-    hurry = stop.signals.came or bool(engine.trouble)
-    if not tracker.wait(max(1.0, LAST_SECONDS - stop.waited()) if hurry else FLUSH_SECONDS):
+    patience = max(1.0, LAST_SECONDS - stop.waited()) if _hurried(engine, stop) else FLUSH_SECONDS
+    if not tracker.wait(patience):
         _say(f"MLflow at {without_password(study.target)} has not got everything: the same command brings the rest")
     try:
         return write_summary(engine.record, study.row.name, path)  # now with the ids of MLflow's runs
@@ -208,14 +246,19 @@ def _close(study: Study, engine: Engine, tracker: Tracker, stop: Stop) -> Mappin
 
 
 class Stop:
-    """Whether the study shall stop for now: a signal came, or its time is used up."""
+    """Whether the study shall stop for now: a signal came, or its time is used up.
+
+    Attributes:
+        since: `time.monotonic()` at which the answer became yes.
+        cut: the signal came before or after the trials.
+    """
 
     def __init__(self, until: float | None) -> None:
         self.until = until
         self.since: float | None = None
+        self.cut = False
         # A handler may come in the middle of another line: it writes past Python's buffers.
-        line = b"stopping: the same command goes on where this one was\n"
-        self.signals = StopSignals(lambda: self._came() and os.write(2, line))
+        self.signals = StopSignals(lambda: self._came() and os.write(2, f"{STOPPING}\n".encode()))
         self.installed = False
 
     def __call__(self) -> bool:
@@ -226,6 +269,11 @@ class Stop:
         if self.since is None and (self.signals.came or self.late()):
             self.since = time.monotonic()
         return self.since is not None
+
+    def interrupted(self) -> None:
+        """Takes a signal that was not for `signals`."""
+        self.cut = self.signals.came = self._came()
+        _say(STOPPING)
 
     def _came(self) -> bool:
         self.since = time.monotonic()

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.ranking import best, pareto, ranked
 from analysis.records import ImportedRow, Records, StudyRow, TrialRow
 from analysis.states import COMPLETE, TRIAL
 from analysis.statistics import Estimate, mean_interval
 from tuning.goal import Goal
 from tuning.objectives import ACCURACY, NAMES
-from tuning.ranking import best, pareto, ranked
 from tuning.sources import confirming, of_role
 
 ROWS = 20  # of the table on the screen

@@ -1,6 +1,6 @@
 """The trial itself: one training run of AMC-GAN, from its job's configuration; what a worker calls.
 
-Data and classifiers were prepared by the driver; here they are only loaded.
+Data and judges were prepared by the driver; here they are only loaded.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -19,12 +20,17 @@ from amc.data.prepared import prepare
 from amc.evaluation import standalone
 from amc.evaluation.classifier import cached_classifier
 from amc.evaluation.identity import cached_identity_classifier, measure
+from amc.evaluation.scoring import cached_judges, headline, score, show
 from amc.evaluation.standalone import save_velocities
 from amc.training.checkpoint import FILE, BrokenCheckpoint
 from amc.training.kept import save_generator
-from amc.training.loop import Run, score_test, train
+from amc.training.loop import Run, train
 from analysis.states import CONFIRM
 from tuning.job import Job, Outcome, Report
+
+
+class _Paused(Exception):
+    """The trial is wanted to stop for now, while it is scored."""
 
 
 def run(job: Job, report: Report, directory: Path) -> Outcome:
@@ -63,16 +69,32 @@ def run(job: Job, report: Report, directory: Path) -> Outcome:
         result = training()
     if result.paused:
         return Outcome(paused=True)
-    _keep(made, kept)
     if result.stopped:
+        _keep(made, kept)
         return Outcome()
     save_velocities(directory / standalone.FILE, data)  # with them the checkpoint can do without the data
     if job.role != CONFIRM and not job.settings.get("score_test", False):
+        _keep(made, kept)
         return Outcome(value=result.value)
     ended = Run(config, data)
     ended.load(directory / FILE)
     save_generator(Path(job.generator), ended)
-    return Outcome(value=result.value, scores=score_test(ended, classifier))
+    show(ended.generator, config, data, made)
+    _keep(made, kept)
+    try:
+        return _scored(job, ended, result.value, report.pausing)
+    except _Paused:
+        return Outcome(paused=True)
+
+
+def _scored(job: Job, ended: Run, value: float, pausing: Callable[[], bool]) -> Outcome:
+    def between() -> None:
+        if pausing():
+            raise _Paused
+
+    judges = cached_judges(ended.config, ended.data, job.settings)
+    sheet = score(ended.generator, ended.config, ended.data, judges, between=between)
+    return Outcome(value=value, scores=headline(sheet), sheet=sheet.to_dict(), scorer=judges.scorer())
 
 
 def _keep(made: Path, kept: Path) -> None:

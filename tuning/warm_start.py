@@ -15,10 +15,10 @@ from typing import Any
 
 from amc.config import from_dict
 from amc.errors import UserError
+from analysis import ranking
 from analysis.records import ImportedRow, Records, StudyRow, TrialRow
 from analysis.snapshot import looked_at
 from analysis.states import COMPLETE, ENDED, PRUNED, TRIAL
-from tuning import ranking
 from tuning.goal import Goal
 from tuning.space import Space
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from amc.evaluation.pictures import GAP, INK, LINE, PAPER, checked, enlarged, text_font, text_width, written
 
-_BETWEEN = 16  # pixels: before and after what belongs apart
+BETWEEN = 16  # pixels: before and after what belongs apart; analysis.figures.strips cuts along these sizes
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def figure(groups: Sequence[Sequence[Video]], path: Path, *, columns: int = 4) -
     heads = ["input", *(f"frame {index + 1}" for index in shown[1:])]  # counted from 1, as the paper does
     font = text_font()
     first = enlarged(videos[0].frames[0])
-    left = GAP + max(text_width(font, line) for video in videos for line in video.label) + _BETWEEN
+    left = GAP + max(text_width(font, line) for video in videos for line in video.label) + BETWEEN
     step = max(first.width, *(text_width(font, head) for head in heads)) + GAP
-    places = [left + step * column + (_BETWEEN if column else 0) for column in range(len(shown))]
+    places = [left + step * column + (BETWEEN if column else 0) for column in range(len(shown))]
     row = max(first.height, LINE * max(len(video.label) for video in videos)) + GAP
-    height = GAP + LINE + row * len(videos) + _BETWEEN * (len(groups) - 1)
+    height = GAP + LINE + row * len(videos) + BETWEEN * (len(groups) - 1)
     sheet = Image.new("RGB", (places[-1] + step, height), PAPER)
     draw = ImageDraw.Draw(sheet)
     for place, head in zip(places, heads, strict=True):
@@ -75,5 +75,5 @@ def figure(groups: Sequence[Sequence[Video]], path: Path, *, columns: int = 4) -
             for place, index in zip(places, shown, strict=True):
                 sheet.paste(enlarged(video.frames[index]), (place, y))
             y += row
-        y += _BETWEEN
+        y += BETWEEN
     written(path, lambda to: sheet.save(to, "PNG"))

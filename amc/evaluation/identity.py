@@ -137,7 +137,22 @@ def identity_kept(
     batch: int = 32,
     between: Callable[[], None] = lambda: None,
 ) -> float:
-    """Fraction of generated frames in which the classifier names the subject whose first frame was given.
+    """Fraction of generated frames in which the classifier names the subject whose first frame was given."""
+    return float(identity_by_clip(generator, config, data, classifier, seed=seed, batch=batch, between=between).mean())
+
+
+def identity_by_clip(
+    generator: nn.Module,
+    config: Config,
+    data: TrainingData,
+    classifier: IdentityClassifier,
+    *,
+    seed: int = SEED,
+    batch: int = 32,
+    device: torch.device | None = None,
+    between: Callable[[], None] = lambda: None,
+) -> NDArray[np.float64]:
+    """For each clip of `judged_clips`, the fraction of its generated frames that show its subject to the classifier.
 
     Each clip starts from the first frame of a held-out clip of the classifier's and moves with another clip's
     velocities, as at test time (R13). The first frames are not scored: the given one is real, and those after it have
@@ -151,8 +166,9 @@ def identity_kept(
     """
     chosen = judged_clips(data, classifier.subjects, seed)
     conditions = test_conditions(config, data, chosen, seed)
-    made = generate_clips(generator, config, data, conditions, batch=batch, between=between)
-    return float(hits(classifier, data, chosen, scored_frames(made, config)).mean())
+    made = generate_clips(generator, config, data, conditions, batch=batch, device=device, between=between)
+    result: NDArray[np.float64] = hits(classifier, data, chosen, scored_frames(made, config)).mean(1)
+    return result
 
 
 def judged_clips(data: TrainingData, subjects: Subjects, seed: int) -> NDArray[np.int64]:

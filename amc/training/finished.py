@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from amc.config import DATASETS, Config, from_dict
 from amc.data.prepared import TrainingData, prepare
@@ -59,24 +57,23 @@ def identity_classifier(config: Config, data: TrainingData) -> IdentityClassifie
         return cached_identity_classifier(config, data, progress=progress)
 
 
-def accuracies(
-    run: Run, judge: TrainedClassifier, second: TrainedClassifier, part: Literal["validation", "test"] = "validation"
-) -> dict[str, float]:
-    """Fractions of the clips of `part` whose class is recognised: generated, copied and real ones.
+def accuracies(run: Run, judge: TrainedClassifier, second: TrainedClassifier) -> dict[str, float]:
+    """Fractions of the validation clips whose class is recognised: generated, copied and real ones.
 
     Returns:
         `accuracy` and `second_classifier_accuracy` of generated clips; `copy_frame_accuracy` of clips that repeat
         their first frame, which a generator that moves nothing would score; `real_accuracy`; `chance`.
     """
     clips, length = run.data.clips, run.config.model.frames
-    chosen: NDArray[np.int64] = run.data.split.validation if part == "validation" else run.data.split.test
-    seed = VALIDATION_SEED if part == "validation" else TEST_SEED
+    chosen = run.data.split.validation
     still = np.repeat(clips.frames[chosen, :1], length, axis=1)
-    by_judge, by_second = (hits(run.generator, run.config, run.data, c, chosen, seed) for c in (judge, second))
+    by_judge, by_second = (
+        hits(run.generator, run.config, run.data, c, chosen, VALIDATION_SEED) for c in (judge, second)
+    )
     return {
         "accuracy": float(by_judge.mean()),
         "second_classifier_accuracy": float(by_second.mean()),
-        "real_accuracy": judge.validation_accuracy if part == "validation" else judge.test_accuracy,
+        "real_accuracy": judge.validation_accuracy,
         "copy_frame_accuracy": accuracy(predict(judge.network, still, length), clips.label[chosen]),
         "chance": judge.chance,
     }

@@ -269,12 +269,6 @@ def hits(
     return result
 
 
-def score_test(run: Run, classifier: TrainedClassifier, *, seed: int = 1) -> dict[str, float]:
-    """Accuracy of a run that ended on the test split. Nothing may be selected by it."""
-    right = hits(run.generator, run.config, run.data, classifier, run.data.split.test, seed)
-    return {"test/accuracy": float(right.mean()), "test/clips": float(len(right)), "test/correct": float(right.sum())}
-
-
 class Meter:
     """Means of losses between two looks, kept on the device; part of a checkpoint, since a run may stop in between."""
 

@@ -1,4 +1,4 @@
-"""The real command on a real file of tiny clips, interrupted by nothing, then asked for more seeds."""
+"""The real command on a real file of tiny clips: to tables, figures and report, and then asked for more seeds."""
 
 from __future__ import annotations
 
@@ -9,22 +9,39 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
 
+from ablations.cli import main
+from analysis.records import Records
+from analysis.sheets import REAL, STILL
 from tests.toy import write_toy_file
 from tuning.tracking.store import default_store, open_store
 
 SCRIPT = Path(__file__).resolve().parents[2] / "ablations" / "run_all.py"
+FORMS = ("md", "csv", "tex", "json")
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 
 
 def ablate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, str(SCRIPT), *arguments, "--preset", "smoke"]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1500)
+
+
+def tracked(folder: Path, study: str) -> tuple[MlflowClient, list[Run]]:
+    client = open_store(default_store(folder / "runs"), folder / "runs")
+    place = client.get_experiment_by_name(study)
+    assert place is not None
+    return client, list(client.search_runs([place.experiment_id]))
+
+
+def artifacts(client: MlflowClient, run: Run, path: str | None = None) -> set[str]:
+    return {entry.path for entry in client.list_artifacts(run.info.run_id, path)}
 
 
 def test_two_arms_to_a_table_and_one_more_seed(tmp_path: Path) -> None:
-    clips = write_toy_file(tmp_path / "squares.h5")
+    clips, name = write_toy_file(tmp_path / "squares.h5"), "squares-smoke-table4"
     arguments = ["--data", str(clips), "--arms", "no_ym", "--split-rule", "random", "--json"]
     first = ablate(tmp_path, *arguments, "--seeds", "1")
     assert first.returncode == 0, first.stderr
@@ -33,20 +50,44 @@ def test_two_arms_to_a_table_and_one_more_seed(tmp_path: Path) -> None:
     assert rows["no_ym"]["paper"] == 7.62
     assert rows["no_ym"]["ci95"] is None
     assert json.loads(first.stdout)["caption"]["split"]["rule"] == "random"
-    tables = tmp_path / "runs" / "squares-smoke-table4" / "tables"
-    assert sorted(path.suffix for path in tables.iterdir()) == [".csv", ".json", ".md", ".tex"]
+    folder = tmp_path / "runs" / name
+    with Records(folder / "record.db") as records:
+        before = records.sheets(name)
+    assert before.keys() == {"ours-seed-0", "no_ym-seed-0", REAL, STILL}
     more = ablate(tmp_path, *arguments, "--seeds", "2")
     assert more.returncode == 0, more.stderr
     content = json.loads(more.stdout)
     again = {row["arm"]: row for row in content["rows"]}
     assert again["ours"]["n_seeds"] == 2
     assert again["ours"]["values"].items() >= rows["ours"]["values"].items()  # no finished run ran again
-    assert json.loads((tables / "table4.json").read_text()) == content
-    client = open_store(default_store(tmp_path / "runs"), tmp_path / "runs")
-    place = client.get_experiment_by_name("squares-smoke-table4")
-    assert place is not None
-    runs = client.search_runs([place.experiment_id])
+    with Records(folder / "record.db") as records:
+        study, after = records.study(name), records.sheets(name)
+        trials = {trial.key: trial for trial in records.trials(name)}
+    assert study.settings["class_names"] == ["right", "down"]
+    assert after.keys() == {*before, "ours-seed-1", "no_ym-seed-1"}
+    assert {key: after[key] for key in before} == before  # none was scored again
+    assert len({row.scorer for row in after.values()}) == 1
+    for key, trial in trials.items():
+        sheet = after[key].sheet
+        right = sum(a == b for a, b in zip(sheet.label, sheet.predicted, strict=True))
+        assert trial.scores["test/correct"] == right
+        assert trial.scores["test/accuracy"] == right / len(sheet.label)
+    # What people look at, on disk and in the tracker.
+    assert json.loads((folder / "tables" / "table4.json").read_text()) == content
+    made = {path.name for path in (folder / "tables").iterdir()}
+    assert made >= {f"{table}.{form}" for table in ("table4", "metrics", "recall") for form in FORMS}
+    page = (folder / "report.html").read_text()
+    assert name in page
+    assert "data:image/gif;base64," in page
+    client, runs = tracked(tmp_path, name)
     assert sorted(run.data.tags["amc.role"] for run in runs) == ["study"] + ["trial"] * 4
+    (parent,) = (run for run in runs if run.data.tags["amc.role"] == "study")
+    assert artifacts(client, parent) >= {"tables", "figures", "report.html"}
+    assert artifacts(client, parent, "tables") == {f"tables/{file}" for file in made}
+    for run in runs:
+        if run is not parent:
+            assert run.data.metrics["test/psnr"] == trials[run.data.tags["amc.trial_key"]].scores["test/psnr"]
+            assert "sheet.json" in artifacts(client, run)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +97,31 @@ def test_two_arms_to_a_table_and_one_more_seed(tmp_path: Path) -> None:
         (["--seeds", "0"], "--seeds 0"),
         (["--from-study", "none"], "there is no"),
         (["--table", "5"], "--table"),
+        (["--lpips", "no.safetensors"], "no.safetensors"),
+        (["--fvd", "no.safetensors"], "no.safetensors"),
+        (["--seed", "-1"], "--seed -1"),
+        (["--study", "../there"], "--study '../there'"),
     ],
 )
-def test_wrong_use_is_one_line_and_leaves_nothing(tmp_path: Path, arguments: list[str], said: str) -> None:
-    ended = ablate(tmp_path, *arguments)
-    assert ended.returncode == 2
-    assert said in ended.stderr.strip().splitlines()[-1]
+def test_wrong_use_is_one_line_and_leaves_nothing(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        code: object = main([*arguments, "--preset", "smoke"])
+    except SystemExit as end:  # of the parser
+        code = end.code
+    assert code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_itself_ends_with_the_code_of_wrong_use(tmp_path: Path) -> None:
+    ended = ablate(tmp_path, "--arms", "no_such")
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ablations.arms import TABLE_4, Arm
-from ablations.cli import listed
+from ablations.study import listed
 from amc.config import natops
 from analysis.records import StudyRow, TrialRow
 from analysis.sheets import REAL, STILL, Sheet, SheetRow

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from analysis import record_migrations
 from analysis.record_migrations import MIGRATIONS
 from analysis.record_schema import SCHEMA_VERSION, connect, database_url, metadata
 from analysis.records import Records, Score, StudyRow, TrialRow
-from tests.analysis import version_1
+from analysis.sheets import SheetRow
+from tests.analysis import version_1, version_2
 from tests.analysis.version_1 import THIRD
 from tests.tuning.postgres import running
 from tuning.projected import Projected
@@ -83,6 +85,38 @@ def check(address: str, opened: Callable[[str], Records]) -> None:
         assert record.trial("old", "trial-0002").alone
 
 
+def check_second(address: str, opened: Callable[[str], Records]) -> None:
+    """The record at `address`, of version 2, comes out equal, and takes score sheets."""
+    values = {ACCURACY: THIRD, "val/appearance": 0.75}
+    with opened(address) as records:
+        goal = {"constraints": ["loss/gan <= 2"], "objectives": ["accuracy", "appearance"]}
+        assert records.studies() == [replace(STUDY, kind="table4", space={}, settings={"seeds": 1}, goal=goal)]
+        assert records.trials("old") == [
+            trial("ours-seed-0", "trial", 0, None, "COMPLETE", params={"arm": "ours"}, seed=3_000_000_000, step=20,
+                  value=THIRD, values=values, scores={"test/accuracy": 0.5, "test/clips": 8.0}, attempts=2, seconds=3.5,
+                  reason="lost", mlflow_run_id="run-1", started=2.0, ended=3.0, violation=0.125, alone=True),
+            trial("no_ya-seed-0", "trial", 1, None, "WAITING", params={"arm": "no_ya"}, seed=2, attempts=1,
+                  started=2.0),
+        ]  # fmt: skip
+        (point,) = records.points("old")
+        assert point.metrics == {"loss/gan": math.inf, ACCURACY: THIRD}
+        assert records.judged("old")["ours-seed-0"] == {20: Score((THIRD, 0.75), 0.125)}
+        (row,) = records.imported("old")
+        assert (row.source, row.number, row.curve) == ("older", 3, {10: {ACCURACY: 0.25}})
+        assert records.sheets("old") == records.scored("old") == {}
+    with Record(address) as record:
+        copied = Projected("run-1", 1, True, True, "FINISHED")
+        assert record.projected("old", "sqlite:///m") == {"ours-seed-0": copied}
+        sheet = SheetRow("old", "ours-seed-0", "scorer", THIRD, {"version": 1, "label": [1, 2]})
+        record.score(sheet, {"test/accuracy": 0.25})
+        assert record.sheets("old") == {"ours-seed-0": sheet}
+        assert record.trial("old", "ours-seed-0").scores == {"test/accuracy": 0.25}
+        record.project("old", "sqlite:///m", {"ours-seed-0": replace(copied, scored=THIRD)})
+        assert record.projected("old", "sqlite:///m")["ours-seed-0"].scored == THIRD
+        record.delete_study("old")
+        assert record.sheets("old") == {}
+
+
 def shape(address: str) -> dict[str, object]:
     engine = connect(database_url(address))
     look = sa.inspect(engine)
@@ -107,9 +141,22 @@ def test_a_record_of_version_1_comes_out_equal(opened: Callable[[str], Records],
     assert shape(path) == shape(str(tmp_path / "new.db"))
 
 
+@pytest.mark.parametrize("opened", [Record, Records])
+def test_a_record_of_version_2_comes_out_equal(opened: Callable[[str], Records], tmp_path: Path) -> None:
+    path = str(tmp_path / "record.db")
+    version_2.make(path)
+    check_second(path, opened)
+    Record(tmp_path / "new.db").close()
+    assert shape(path) == shape(str(tmp_path / "new.db"))
+
+
 @pytest.mark.slow
 def test_on_a_server_too() -> None:
     with running() as server:
+        for number, opened in enumerate((Record, Records)):
+            url = server.database(f"second{number}")
+            version_2.make(url)
+            check_second(url, opened)
         for number, opened in enumerate((Record, Records)):
             url = server.database(f"old{number}")
             version_1.make(url)

@@ -60,11 +60,16 @@ INSERT INTO projection VALUES ('old', 'sqlite:///m', 'trial-0000', 'run-1', 3, {
 
 def make(address: str) -> None:
     """Makes the record at an empty address."""
+    run(address, TABLES, ROWS)
+
+
+def run(address: str, tables: str, rows: str) -> None:
+    """Carries out statements, in the words of the database at this address."""
     url = database_url(address)
     words = {"serial": "INTEGER", "true": "1", "false": "0"}
     if url.get_backend_name() == "postgresql":
         words = {"serial": "SERIAL", "true": "true", "false": "false"}
-    text = TABLES.replace("{serial}", words["serial"]) + ";" + ROWS
+    text = tables.replace("{serial}", words["serial"]) + ";" + rows
     for name in ("true", "false"):
         text = text.replace(f"{{{name}}}", words[name])
     engine = connect(url)

@@ -15,7 +15,7 @@ from amc.data.prepared import TrainingData
 from amc.errors import UserError
 from amc.evaluation.classifier import TrainedClassifier, cached_classifier
 from amc.training import checkpoint
-from amc.training.loop import Diverged, Run, hits, score_test, train
+from amc.training.loop import Diverged, Run, hits, train
 from tests.toy import toy_config, toy_data
 
 
@@ -175,9 +175,6 @@ def test_the_score_of_a_checkpoint_does_not_depend_on_the_clips_beside_it(
     every = hits(run.generator, config, data, classifier, data.split.test, 0)
     alone = [hits(run.generator, config, data, classifier, data.split.test[i : i + 1], 0)[0] for i in range(len(every))]
     assert every.tolist() == alone
-    scored = score_test(run, classifier)
-    assert scored["test/clips"] == len(data.split.test)
-    assert scored["test/accuracy"] == pytest.approx(scored["test/correct"] / scored["test/clips"])
 
 
 def test_the_generator_learns_to_reconstruct(tmp_path: Path, data: TrainingData, classifier: TrainedClassifier) -> None:

@@ -72,7 +72,8 @@ class Search:
         folder.mkdir(parents=True, exist_ok=True)
         self.runs, self.log = runs or folder / "runs", folder / "output.log"
         self.target = target or default_store(self.runs)
-        self.folder = self.runs / STUDY
+        self.study = STUDY
+        self.folder = self.runs / self.study
         space = folder / "space.toml"
         space.write_text(f'[fixed]\n"training.steps" = {steps}\n"training.evaluate_every" = {every}\n')
         self.command = [sys.executable, str(ROOT / "tuning" / "run_search.py"), "--dataset", "natops"]
@@ -106,8 +107,8 @@ class Search:
         """The record as it is now; nothing where there is none yet."""
         try:
             with Records(self.folder / "record.db") as records:
-                trials = {trial.key: trial for trial in records.trials(STUDY)}
-                return Look(trials, tuple(records.points(STUDY)))
+                trials = {trial.key: trial for trial in records.trials(self.study)}
+                return Look(trials, tuple(records.points(self.study)))
         except UserError:
             return Look()
 
@@ -160,7 +161,7 @@ class Search:
     def tracked(self) -> list[Run]:
         """What MLflow has."""
         client = open_store(self.target, self.runs)
-        place = client.get_experiment_by_name(STUDY)
+        place = client.get_experiment_by_name(self.study)
         assert place is not None
         return [
             Run(

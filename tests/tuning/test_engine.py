@@ -10,6 +10,7 @@ import pytest
 
 from amc.config import Config
 from analysis.records import TrialRow
+from analysis.sheets import Sheet
 from analysis.states import COMPLETE, FAILED, PRUNED, WAITING
 from tests.tuning import toy_trials
 from tests.tuning.toy_rows import trial_row
@@ -246,3 +247,13 @@ def test_summary_and_table(record: Record, base: Config, tmp_path: Path) -> None
     assert confirmed(record, "toy").startswith(
         "trial-0000 again with 2 fresh seeds: test accuracy 100.0% (95% interval"
     )
+
+
+def test_what_a_run_was_scored_with_is_on_record(record: Record, base: Config, tmp_path: Path) -> None:
+    run_here(engine(record, base, tmp_path / "toy", trials=1, seeds=0, clips=7))
+    (row,) = record.sheets("toy").values()
+    assert (row.key, row.scorer) == ("trial-0000", "toy")
+    assert row.sheet == Sheet.from_dict(toy_trials.sheet(7))
+    ended = record.trial("toy", "trial-0000").ended
+    assert ended is not None
+    assert row.created <= ended

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from amc.config import Config
+from analysis.sheets import REAL, SheetRow
 from analysis.states import COMPLETE
-from tests.tuning.toy_rows import trial_row
+from tests.tuning.toy_rows import study_row, trial_row
 from tuning.lock import driving
 from tuning.manage import main
 from tuning.projected import Projected
@@ -44,6 +46,8 @@ def test_status(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_delete(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (out / "toy" / "generators").mkdir()
+    (out / "toy" / "generators" / "trial-0000.safetensors").write_bytes(b"a generator")
     with driving(out / "toy" / ".lock", "toy"):
         assert main(["delete", "toy", "--out", str(out)]) == 2
     assert "is being run by process" in capsys.readouterr().err
@@ -69,3 +73,25 @@ def test_a_study_can_be_deleted_when_its_store_is_gone(
     record.project("toy", f"sqlite:///{gone}", {"trial-0000": Projected("0123")})
     assert main(["delete", "toy", "--out", str(out)]) == 0, capsys.readouterr().err
     assert not gone.parent.exists()
+
+
+def test_sheets_are_deleted_with_their_study_alone(
+    tmp_path: Path, base: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a record that two studies share, and with tables made."""
+    shared = str(tmp_path / "shared.db")
+    sheet = SheetRow("toy", "trial-0000", "scorer", 1.0, {})
+    with Record(shared) as record:
+        for name in ("toy", "other"):
+            record.create_study(study_row(base, name))
+            record.add_trial(trial_row(base, study=name))
+            record.score(replace(sheet, study=name), {"test/accuracy": 0.5})
+            record.score(replace(sheet, study=name, key=REAL))
+    for part in ("generators", "tables"):
+        (tmp_path / "toy" / part).mkdir(parents=True)
+    assert main(["status", "toy", "--out", str(tmp_path), "--record", shared]) == 0
+    assert main(["delete", "toy", "--out", str(tmp_path), "--record", shared]) == 0, capsys.readouterr().err
+    assert not (tmp_path / "toy").exists()
+    with Record(shared) as record:
+        assert record.sheets("toy") == {}
+        assert set(record.sheets("other")) == {"trial-0000", REAL}

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,10 @@ from hypothesis import strategies as st
 
 from amc.config import Config, natops
 from amc.errors import UserError
+from analysis.sheets import REAL, Sheet, SheetRow
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.lock import driving
-from tuning.projected import Projected
+from tuning.projected import Projected, Stage
 from tuning.record import MAX_STALLS, Record
 
 KEY = "trial-0000"
@@ -197,3 +201,101 @@ def test_a_record_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     with Record(tmp_path / "record.db") as record:
         assert record.studies() == []
+
+
+def sheet(scorer: str = "one", created: float = 1.5, key: str = KEY) -> SheetRow:
+    made = Sheet((0, 1), (3, 4), (0, 0), clips={"psnr": (20.0, 21.0)}, numbers={"features": 2.0})
+    return SheetRow("toy", key, scorer, created, json.loads(json.dumps(made.to_dict())))
+
+
+def test_a_sheet_comes_with_the_end_of_the_attempt_that_counts(record: Record, base: Config) -> None:
+    record.add_trial(trial_row(base))
+    first = record.begin("toy", KEY).attempts
+    record.release("toy", KEY, first, "lost")
+    second = record.begin("toy", KEY).attempts
+    assert not record.finish("toy", KEY, first, "COMPLETE", sheet=sheet("stale"))
+    assert record.sheets("toy") == {}
+    assert record.finish("toy", KEY, second, "COMPLETE", scores={"test/accuracy": 0.5}, sheet=sheet())
+    assert record.finish("toy", KEY, second, "COMPLETE", sheet=sheet("again"))  # carried out twice: the first one stays
+    assert record.sheets("toy") == {KEY: sheet()}
+    assert record.sheet("toy", KEY) == sheet()
+    assert record.sheet("toy", "trial-0001") is None
+    assert record.scored("toy") == {KEY: ("one", 1.5)}
+    assert record.stages("toy")[KEY] == Stage("COMPLETE", started=False, scored=1.5)
+
+
+def test_scoring_again_takes_the_place_of_sheet_and_scores_and_of_nothing_else(record: Record, base: Config) -> None:
+    record.add_trial(trial_row(base))
+    record.add_trial(trial_row(base, 1))
+    record.finish(
+        "toy", KEY, record.begin("toy", KEY).attempts, "COMPLETE", value=0.5, scores={"old": 1.0}, sheet=sheet()
+    )
+    before = record.trial("toy", KEY)
+    record.score(sheet("two", 2.5), {"test/accuracy": 0.25})
+    record.score(sheet("two", 3.5, REAL))
+    assert record.sheets("toy") == {KEY: sheet("two", 2.5), REAL: sheet("two", 3.5, REAL)}
+    assert record.trial("toy", KEY) == replace(before, scores={"test/accuracy": 0.25})
+    assert record.trial("toy", "trial-0001").scores == {}
+    assert record.stages("toy")["trial-0001"].scored == 0.0
+    record.delete_study("toy")
+    assert record.sheets("toy") == {}
+
+
+def test_many_who_score_and_add_at_once_leave_one_of_each(record: Record, base: Config) -> None:
+    """Threads with connections of their own; the record of a study that two programs create, too."""
+    others = [Record(record.address.render_as_string(hide_password=False)) for _ in range(6)]
+    failures: list[BaseException] = []
+
+    def race(number: int, mine: Record) -> None:
+        try:
+            for turn in range(5):
+                mine.create_study(study_row(base, f"study-{turn}"))
+                mine.add_trial(trial_row(base, turn))
+                mine.score(sheet(f"by-{number}", float(turn), f"trial-{turn:04d}"), {"by": float(number)})
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=race, args=each) for each in enumerate(others)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for other in others:
+        other.close()
+    assert not failures
+    assert len({row.uid for row in record.studies()}) == 6  # with the fixture's own
+    assert [row.key for row in record.trials("toy")] == [f"trial-{turn:04d}" for turn in range(5)]
+    for row in record.trials("toy"):
+        # Sheet and scores are of one transaction.
+        assert record.sheets("toy")[row.key].scorer == f"by-{row.scores['by']:.0f}"
+
+
+def test_a_process_killed_while_it_scores_leaves_sheet_and_scores_of_one_piece(tmp_path: Path) -> None:
+    script = textwrap.dedent(f"""
+        import sys
+        sys.path[:0] = {sys.path!r}
+        from tests.tuning.toy_rows import study_row, trial_row
+        from amc.config import natops
+        from analysis.sheets import SheetRow
+        from tuning.record import Record
+        record = Record({str(tmp_path / "record.db")!r})
+        record.create_study(study_row(natops("smoke")))
+        record.add_trial(trial_row(natops("smoke")))
+        for number in range(100000):
+            content = {{"number": number, "filling": ["x" * 50] * 2000}}
+            record.score(SheetRow("toy", "trial-0000", "one", float(number), content), {{"number": float(number)}})
+            print(number, flush=True)
+    """)
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) == 7:
+            process.kill()
+            break
+    told = 7 + len(process.stdout.readlines())
+    process.wait()
+    process.stdout.close()
+    with Record(tmp_path / "record.db") as record:
+        number = record.trial("toy", KEY).scores["number"]
+        assert number in (told, told + 1)
+        assert record.sheets("toy")[KEY].content["number"] == number

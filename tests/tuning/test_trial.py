@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -11,11 +12,14 @@ import pytest
 
 from amc.config import TrainingConfig
 from amc.data.chosen import choose
+from amc.data.prepared import prepare
 from amc.evaluation.identity import Recipe, cached_identity_classifier
+from amc.evaluation.scoring import cached_judges, headline, score
 from amc.training.checkpoint import FILE
+from amc.training.kept import load_generator
 from tests.toy import write_toy_file
 from tuning import trial
-from tuning.job import Job
+from tuning.job import Job, Outcome
 
 
 class Reports:
@@ -87,4 +91,44 @@ def test_identity_is_measured_where_it_is_an_objective(
     assert len(reports.metrics) == 2
     asked = "appearance" in (objectives or [])
     assert all(("val/appearance" in metrics) == asked for metrics in reports.metrics)
+    assert outcome.value == reports.metrics[-1]["val/accuracy"]
+
+
+def listed_job(folder: Path) -> Job:
+    """One whose run is scored on the test split."""
+    job = toy_job(folder, score_test=True)
+    return replace(job, generator=str(folder / "generators" / "t.safetensors"))
+
+
+def test_a_listed_run_is_scored_from_what_it_leaves(tmp_path: Path) -> None:
+    job = listed_job(tmp_path)
+    outcome = trial.run(job, Reports(), tmp_path / "run")
+    assert outcome.sheet is not None
+    generator, config = load_generator(Path(job.generator))
+    data = prepare(config, Path(job.settings["data"]))
+    judges = cached_judges(config, data, job.settings)
+    assert outcome.scorer == judges.scorer()
+    sheet = score(generator, config, data, judges)
+    assert json.loads(json.dumps(outcome.sheet)) == json.loads(json.dumps(sheet.to_dict()))
+    assert outcome.scores == headline(sheet)
+    assert outcome.scores["test/clips"] == len(data.split.test)
+    pictures = {path.name for path in Path(job.samples).iterdir()}
+    assert pictures == {"strip.png", "clips.gif", "figure3.png", "row.gif"}
+    assert [path.name for path in Path(job.samples).parent.iterdir()] == ["t"]
+
+
+def test_a_run_that_pauses_while_it_is_scored_is_scored_in_its_next_attempt(tmp_path: Path) -> None:
+    job = listed_job(tmp_path)
+
+    class Pausing(Reports):
+        """Asks for a pause when all is trained and its pictures are made."""
+
+        def pausing(self) -> bool:
+            return Path(job.samples).exists()
+
+    assert trial.run(job, Pausing(), tmp_path / "run") == Outcome(paused=True)
+    assert Path(job.generator).exists()
+    reports = Reports()
+    outcome = trial.run(replace(job, attempt=3), reports, tmp_path / "run")
+    assert outcome.sheet is not None
     assert outcome.value == reports.metrics[-1]["val/accuracy"]

@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
+from amc.command import run
 from amc.config import natops, with_overrides
 from analysis.records import StudyRow
 from tuning.pruners import pruner
+from tuning.record import Record
 from tuning.resources import resources
 from tuning.samplers import sampler
 from tuning.search_space import search_space
 from tuning.sources import Confirming, Sampled
-from tuning.study import Study, run_study
+from tuning.study import Study, run_study, sigterm_as_interrupt
 
 
 def main(
@@ -51,9 +54,20 @@ def main(
         trainable="tests.tuning.toy_trials:learn",
         settings=settings,
         until=time.monotonic() + float(str(settings["seconds"])) if "seconds" in settings else None,
+        before=partial(mark, "before", float(str(settings["before"]))) if "before" in settings else None,
+        results=partial(mark, "tables", float(str(settings["results"]))) if "results" in settings else None,
     )
     return run_study(study).code
 
 
+def mark(name: str, seconds: float, record: Record, folder: Path) -> None:
+    """A hook: a file that is there when it begins, and one that is when it has ended, so many seconds later."""
+    (folder / name).mkdir(exist_ok=True)
+    (folder / name / "begun").write_text("")
+    time.sleep(seconds)
+    (folder / name / "trials").write_text(f"{len(record.trials(folder.name))}\n")
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3]), *sys.argv[4:]))
+    with sigterm_as_interrupt():
+        sys.exit(run(lambda: main(Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3]), *sys.argv[4:])))

@@ -68,7 +68,7 @@ class TrialActor(tune.Trainable):
             return _result(REPORT, step=message.step, metrics=message.metrics)
         if isinstance(message, Died):
             return _result(DIED, **asdict(message))
-        return _result(END, **asdict(message))
+        return _result(END, **message.to_dict())
 
     def cleanup(self) -> None:
         """Called by Tune when the actor goes: a pruned job may finish its pictures, an interrupted one may not."""

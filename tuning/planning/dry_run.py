@@ -11,11 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from amc.cache import cache_dir
 from amc.config import Config, from_dict
 from amc.errors import UserError
+from amc.evaluation.scoring import PASSES
+from amc.models.generator import Generator
 from analysis.database import without_password
-from analysis.records import TrialRow
+from analysis.records import Records, StudyRow, TrialRow
 from analysis.snapshot import looked_at
 from analysis.states import TRIAL
 from tuning.agreement import agree
@@ -35,6 +39,7 @@ PROGRAM, RAY, CLOSING = 4.0, 8.0, 4.0
 # Bytes: an empty record and an empty store of MLflow's, a report in the one, one of its metrics in the other.
 _RECORD, _TRACKING, _REPORT, _METRIC = 60_000, 900_000, 3_000, 350
 _METRICS = 37  # of a report
+_SHEET_CLIP, _HEADER = 90, 9_000  # bytes: a clip in a score sheet, what a generator's file has beside its weights
 _FEW = 5  # timed steps, of which the mean is uncertain
 
 
@@ -79,19 +84,23 @@ def dry_run(study: Study) -> dict[str, Any]:
         tested=bool(study.settings.get("score_test", False)),
         work=work,
     )
+    generator = generator_bytes(base)
     some = bool(left.loads) or forecast(left, _NOTHING, study.pruner, draws=1).runs > 0
     source = (_recorded(study, work) or _probed(study, base, left)) if some else _IDLE
-    return _document(study, left, forecast(left, source.costs, study.pruner), source, ended=len(trials))
+    return _document(study, left, forecast(left, source.costs, study.pruner), source, len(trials), generator)
 
 
 _NOTHING = Costs(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 _IDLE = Source("", _NOTHING, 0, 0, "nothing is left to run")
 
 
-def _document(study: Study, left: Workload, found: Forecast, source: Source, *, ended: int) -> dict[str, Any]:
+def _document(
+    study: Study, left: Workload, found: Forecast, source: Source, ended: int, generator: int
+) -> dict[str, Any]:
     trials = sum(load.role == TRIAL for load in left.loads)
     gpus, cpus = study.resources.gpus, study.resources.cpus
-    disk = _disk(study, found, source, ended)
+    scored = round(found.runs) - sum(not load.tested for load in left.loads)
+    disk = _disk(study, found, source, ended, scored, generator)
     return {
         "study": study.row.name,
         "trials": trials,
@@ -112,8 +121,15 @@ def _document(study: Study, left: Workload, found: Forecast, source: Source, *, 
     }
 
 
-def _disk(study: Study, found: Forecast, source: Source, ended: int) -> dict[str, int]:
+def _disk(study: Study, found: Forecast, source: Source, ended: int, scored: int, generator: int) -> dict[str, int]:
+    """Bytes by what they are for.
+
+    Args:
+        ended: trials on record.
+        scored: runs to come that leave a score sheet and a generator of `generator` bytes.
+    """
     runs = round(found.runs)
+    sheets = scored * study.row.dataset["split"]["test"] * _SHEET_CLIP
     kept = checkpoint_count(min(ended, KEEP), runs, study.resources.workers, KEEP)
     every = from_dict(study.row.config).training.evaluate_every
     reports = found.steps_range[1] // max(1, every) + runs
@@ -121,9 +137,24 @@ def _disk(study: Study, found: Forecast, source: Source, ended: int) -> dict[str
     return {
         "checkpoints": kept * (source.checkpoint + source.samples) if runs else 0,
         "samples": runs * source.samples * (2 if local else 1),
-        "record": reports * _REPORT + _RECORD if runs else 0,
-        "mlflow": reports * _METRICS * _METRIC + _TRACKING if runs and local else 0,
+        "generators": scored * generator,
+        "record": reports * _REPORT + _RECORD + sheets if runs else 0,
+        "mlflow": reports * _METRICS * _METRIC + _TRACKING + sheets if runs and local else 0,
     }
+
+
+def generator_bytes(config: Config) -> int:
+    """Size of the file in which a run of `config` that is scored leaves its generator."""
+    with torch.device("meta"):  # its shapes are enough
+        tensors = Generator(config).state_dict().values()
+    return _HEADER + sum(int(tensor.numel()) * int(tensor.element_size()) for tensor in tensors)
+
+
+def scoring(split: Mapping[str, Any]) -> float:
+    """What a score sheet takes, relative to a look at the validation split: `PASSES` over the test split's clips, and
+    one over the clips that identity is measured on, which are as many as a look's.
+    """
+    return float(1 + PASSES * split["test"] / max(1, split["validation"]))
 
 
 def places(study: Study) -> dict[str, str]:
@@ -134,6 +165,7 @@ def places(study: Study) -> dict[str, str]:
         "record": without_password(study.record) if study.record else str(folder / "record.db"),
         "checkpoints": str(folder / "checkpoints"),
         "samples": str(folder / "samples"),
+        "generators": str(folder / "generators"),
         "logs": str(folder / "logs"),
         "summary": str(folder / "summary.json"),
         "tracking": without_password(study.target),
@@ -199,7 +231,7 @@ def _probed(study: Study, base: Config, left: Workload) -> Source:
         look=look,
         start=found.load + found.warm,
         end=found.end,
-        score=found.look * split["test"] / max(1, split["validation"]),
+        score=found.look * scoring(split),
         launch=PROGRAM + RAY + found.imports + CLOSING,
     )
     return Source("probe", costs, found.checkpoint_bytes, found.sample_bytes, _measured(found))
@@ -222,16 +254,20 @@ def _recorded(study: Study, work: Work) -> Source | None:
                 continue
             for row in records.studies():
                 if comparable(row, study.row):
-                    histories.append(History(row, records.trials(row.name), records.points(row.name)))
+                    histories.append(_history(records, row))
                     places.append(path.parent)
-    split = study.row.dataset["split"]
-    found = recorded_costs(histories, work, launch=PROGRAM + CLOSING, score=split["test"] / max(1, split["validation"]))
+    found = recorded_costs(histories, work, launch=PROGRAM + CLOSING, score=scoring(study.row.dataset["split"]))
     checkpoints = [file.stat().st_size for place in places for file in place.glob("checkpoints/*/*/*.safetensors")]
     samples = [_size(each) for place in places for each in place.glob("samples/*") if each.is_dir()]
     if found is None or not checkpoints:
         return None
     pictures = round(statistics.fmean(samples)) if samples else 0
     return Source("record", found.costs, max(checkpoints), pictures, _from_record(found))
+
+
+def _history(records: Records, study: StudyRow) -> History:
+    made = {key: created for key, (_, created) in records.scored(study.name).items()}
+    return History(study, records.trials(study.name), records.points(study.name), made)
 
 
 def _from_record(found: Recorded) -> str:

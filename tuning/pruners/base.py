@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from analysis.ranking import places
 from analysis.records import Score
-from tuning.ranking import places
 
 Curves = Mapping[str, Mapping[int, Score]]
 """{trial key: {step: how it stood}} of all trials of a search, ended ones too."""
@@ -42,7 +42,7 @@ class Rungs:
     def prune(self, key: str, step: int, curves: Curves) -> bool:
         """Whether the report at `step` took the trial to a rung on which it is not good enough.
 
-        `tuning.ranking` says who is better. The first to reach a rung always goes on; so does whoever ties with the
+        `analysis.ranking` says who is better. The first to reach a rung always goes on; so does whoever ties with the
         last that may, since equal scores are common (accuracy over a few dozen clips) and no reason to prefer either.
         """
         curve = curves[key]

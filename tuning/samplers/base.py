@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from analysis import ranking
 from analysis.records import TrialRow
-from tuning import ranking
 from tuning.samplers.forecast import forecasts
 
 
@@ -36,7 +36,7 @@ class History:
 
     @cached_property
     def ranks(self) -> Mapping[str, int]:
-        """The place of each trial that was scored, by key; 0 is the best (`tuning.ranking`)."""
+        """The place of each trial that was scored, by key; 0 is the best (`analysis.ranking`)."""
         return {trial.key: place for place, trial in enumerate(ranking.ranked(self.known))}
 
     @cached_property

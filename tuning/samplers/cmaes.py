@@ -22,8 +22,9 @@ SIGMA = 0.2  # of the unit interval, at the start
 class CmaEs:
     """CMA-ES on the unit cube, from the data set's own configuration; it is trial 0.
 
-    A parameter that a trial was not asked lies at its starting value. Only ranks count (`tuning.ranking`), so there may
-    be several objectives and constraints, and trials that were stopped early take part, behind all that went further.
+    A parameter that a trial was not asked lies at its starting value. Only ranks count (`analysis.ranking`), so there
+    may be several objectives and constraints, and trials that were stopped early take part, behind all that went
+    further.
     """
 
     def __init__(self, space: Space, seed: int) -> None:

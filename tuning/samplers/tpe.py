@@ -3,7 +3,7 @@
 Optuna's own way to several objectives has no early stopping: `report` and `should_prune` raise there, and a PRUNED
 trial with step values makes its sampler raise too, so every trial that was stopped early would be lost to it. Here a
 search with several objectives is told to Optuna as one with a single value, a trial's place in the order of
-`tuning.ranking` (non-dominated sorting, then an epsilon-net): trials that were stopped early stay in it as what they
+`analysis.ranking` (non-dominated sorting, then an epsilon-net): trials that were stopped early stay in it as what they
 are, below all complete ones. What is lost is Optuna's hypervolume contribution as the tie-break within a front.
 """
 

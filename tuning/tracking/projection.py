@@ -8,6 +8,7 @@ points wait in the record.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.database import without_password
 from analysis.records import Point, StudyRow, TrialRow
+from analysis.sheets import SheetRow
 from analysis.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
 from tuning.projected import Projected
 from tuning.record import Record
-from tuning.tracking.results import log_results
+from tuning.tracking.results import log_files, log_results
 from tuning.tracking.store import experiment, open_store
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Projection:
         facts: about this driver's machine and program; they become tags `amc.NAME` of the runs that it makes.
 
     Attributes:
+        results: tables and the like in `folder` are whole, and go to the study's own run at its end.
         uploading: the best checkpoint is under way, which may take long.
         alive: `time.monotonic()` of the last sign of life from the store.
         problems: lines on what could not be copied for good, for the user.
@@ -67,6 +70,7 @@ class Projection:
         self.there: dict[str, str] | None = None  # ids of the runs that the store has, by key
         self.changed: set[str] = set()  # keys whose state is not noted yet
         self.seen = 0  # id up to which all points of the record are copied
+        self.results = False
         self.uploading, self.alive = False, time.monotonic()
         self.problems: list[str] = []
 
@@ -95,7 +99,8 @@ class Projection:
             # Made when the trial's process is up, so that a run's duration is the trial's.
             if known is None and not trial.started and trial.state not in ENDED and key not in points:
                 continue
-            if known is None or known.status != STATUS[trial.state] or key in points:
+            again = known is not None and known.scored != trial.scored
+            if known is None or known.status != STATUS[trial.state] or key in points or again:
                 self._trial(client, self.record.trial(self.study.name, key), points.get(key, []), parent.run_id)
             elif trial.state in ENDED and not known.pictured:  # a stopped trial's come after its end
                 self._pictures(client, key, known)
@@ -126,6 +131,8 @@ class Projection:
     def _close_parent(self, client: MlflowClient, parent: Projected, status: str) -> None:
         if status == "RUNNING" or status == "SCHEDULED":
             self._status(client, PARENT, parent, status, None)
+            if status == "SCHEDULED" and self.results:  # of a study half done
+                log_files(client, parent.run_id, folder=self.folder, seen=self._sign_of_life)
             return
         self._write_notes()  # the summary names the runs
         self.uploading = True
@@ -133,6 +140,8 @@ class Projection:
             self.problems += log_results(
                 client, self.record, self.study, parent.run_id, folder=self.folder, seen=self._sign_of_life
             )
+            if self.results:
+                log_files(client, parent.run_id, folder=self.folder, seen=self._sign_of_life)
         finally:
             self.uploading = False
         self._status(client, PARENT, parent, status, None)
@@ -153,8 +162,14 @@ class Projection:
         status = STATUS[trial.state]
         if trial.state not in ENDED:
             self._status(client, trial.key, state, status, None)
-        elif state.status != status:
-            _log_end(client, state.run_id, trial)
+            return
+        sheet = self.record.sheet(self.study.name, trial.key)
+        if state.status != status or (sheet is not None and state.scored != sheet.created):
+            _log_end(client, state.run_id, trial, sheet)
+            state = self._note(
+                trial.key, replace(state, scored=0.0 if sheet is None else sheet.created, pictured=False)
+            )
+        if state.status != status:
             state = self._pictures(client, trial.key, state)
             self._status(client, trial.key, state, status, _ms(trial.ended))
 
@@ -259,14 +274,20 @@ def _log_params(client: MlflowClient, run_id: str, params: Mapping[str, Any]) ->
         client.log_batch(run_id, params=rows[start : start + 100])
 
 
-def _log_end(client: MlflowClient, run_id: str, trial: TrialRow) -> None:
+def _log_end(client: MlflowClient, run_id: str, trial: TrialRow, sheet: SheetRow | None) -> None:
+    """What is known of a trial since its end: its scores, which are of the time at which it was scored last."""
     from mlflow.entities import Metric, RunTag
 
     ended = _ms(trial.ended)
-    scores = {**trial.scores, "trial/seconds": trial.seconds}
+    made = ended if sheet is None else max(ended, _ms(sheet.created))
+    if sheet is not None:
+        client.log_text(run_id, json.dumps(sheet.content), "sheet.json")
     client.log_batch(
         run_id,
-        metrics=[Metric(name, value, ended, trial.step) for name, value in scores.items()],
+        metrics=[
+            *(Metric(name, value, made, trial.step) for name, value in trial.scores.items()),
+            Metric("trial/seconds", trial.seconds, ended, trial.step),
+        ],
         tags=[
             RunTag("amc.attempts", str(trial.attempts)),
             *([RunTag("amc.reason", trial.reason[:5000])] if trial.reason else []),

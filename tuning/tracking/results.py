@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DIGEST = "amc.results"  # tag of the study's run: the results that it has
+FILES_DIGEST = "amc.files"  # likewise: what was made of them
+FILES = ("tables", "figures", "report.html")  # in DIR/<study>: folders and a file
 
 
 def log_results(
     client: MlflowClient, record: Record, study: StudyRow, run_id: str, *, folder: Path, seen: Callable[[], None]
 ) -> list[str]:
-    """Copies summary, table and best clips to the study's run `run_id`, and registers the best model of a search.
+    """Copies what was found to the study's run `run_id`, and registers the best model of a search.
 
     Nothing is sent of what is there already, so whoever is killed in the middle does it again.
 
@@ -46,6 +48,36 @@ def log_results(
         return [f"{chosen.key} is not registered as a model: {error}"]
     seen()
     return []
+
+
+def log_files(client: MlflowClient, run_id: str, *, folder: Path, seen: Callable[[], None]) -> None:
+    """Copies tables, figures and report in `folder` to the study's run, unless it has them as they are."""
+    from mlflow.entities import RunTag
+
+    digest = _digest(folder)
+    if digest is None:
+        return
+    there = client.get_run(run_id).data.tags.get(FILES_DIGEST)
+    seen()
+    if there == digest:
+        return
+    for path in (folder / name for name in FILES):
+        if path.is_dir():
+            client.log_artifacts(run_id, str(path), path.name)
+        elif path.is_file():
+            client.log_artifact(run_id, str(path))
+        seen()
+    client.log_batch(run_id, tags=[RunTag(FILES_DIGEST, digest)])  # last, since it says that the rest is there
+    seen()
+
+
+def _digest(folder: Path) -> str | None:
+    """Of all that `log_files` copies; None where there is nothing."""
+    paths = [path for name in FILES for path in (folder / name, *sorted((folder / name).rglob("*"))) if path.is_file()]
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.relative_to(folder)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest() if paths else None
 
 
 def _log_summary(

@@ -21,7 +21,6 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,7 @@ def child(job: Job, out: int) -> int:
         except OSError as error:  # the log itself
             outcome = Outcome(failure=f"{type(error).__name__}: {error}", cause=cause(error))
     log(f"ended: {outcome}")
-    send(out, {"end": {**asdict(outcome), "scores": dict(outcome.scores)}})
+    send(out, {"end": outcome.to_dict()})
     return 0
 
 

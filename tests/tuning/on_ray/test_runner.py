@@ -16,7 +16,9 @@ import pytest
 
 from amc.errors import UserError
 from analysis.records import Records, TrialRow
+from analysis.sheets import Sheet
 from analysis.states import COMPLETE, ENDED, RUNNING
+from tests.tuning import toy_trials
 from tuning.lock import driving
 from tuning.resources import cores, resources
 from tuning.tracking.store import default_store, open_store
@@ -85,7 +87,7 @@ def exactly_once(folder: Path, trials: int) -> dict[str, TrialRow]:
 
 def test_a_killed_driver_and_dying_workers(tmp_path: Path) -> None:
     """kill -9 of the driver with trials done and trials under way; besides, every first attempt dies at step 12."""
-    settings = {"pause": 0.06, "dies_at": 12, "deaths": 1}
+    settings = {"pause": 0.06, "dies_at": 12, "deaths": 1, "clips": 5_000}
     process = start(tmp_path, 6, **settings)
 
     def in_the_middle(trials: list[TrialRow]) -> bool:
@@ -111,6 +113,11 @@ def test_a_killed_driver_and_dying_workers(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "toy" / "summary.json").read_text())
     assert all(trial["mlflow_run_id"] for trial in summary["trials"])
     assert len(list((tmp_path / "toy" / "checkpoints").iterdir())) <= 3
+    with Records(tmp_path / "toy" / "record.db") as records:  # sheets of 100 kB, which came by way of Tune
+        sheets = {key: row.sheet for key, row in records.sheets("toy").items()}
+    assert sheets == {
+        key: Sheet.from_dict(toy_trials.sheet(5_000)) for key, row in rows.items() if row.state == COMPLETE
+    }
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])

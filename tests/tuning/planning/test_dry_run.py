@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 
 from ablations.cli import main as ablate
+from amc.config import from_dict
+from amc.data.prepared import prepare
+from amc.training.kept import save_generator
+from amc.training.loop import Run
 from analysis.records import StudyRow, TrialRow
 from tests.toy import write_toy_file
 from tuning.cli import _parser, main, prepared_study
@@ -60,6 +64,9 @@ def test_a_search_is_forecast_from_a_probe_and_nothing_of_it_is_there(
     assert found["source"]["kind"] == "probe"
     assert found["source"]["step"] > 0
     assert found["disk_bytes"] == sum(found["disk"].values()) > 1_000_000
+    # Of the confirming run alone.
+    study = prepared_study(_parser().parse_args(arguments(clips, out)))
+    assert found["disk"]["generators"] == dry_run.generator_bytes(from_dict(study.row.config))
     assert found["places"]["record"] == str(out / "squares-smoke-search" / "record.db")
     assert found["places"]["tracking"] == f"sqlite:///{out / 'mlflow.db'}"
     assert not out.exists()
@@ -76,6 +83,19 @@ def test_ablations_for_a_person(clips: Path, tmp_path: Path, capsys: pytest.Capt
     assert rows["figures from"].startswith("a probe just now, 1 at once: ")
     assert rows["study"] == str(out / "squares-smoke-table4")
     assert not out.exists()
+
+
+def test_a_generator_is_as_large_as_is_forecast(clips: Path, tmp_path: Path) -> None:
+    config = from_dict(prepared_study(_parser().parse_args(arguments(clips, tmp_path))).row.config)
+    run = Run(config, prepare(config, clips))
+    path = tmp_path / "generator.safetensors"
+    save_generator(path, run)
+    assert path.stat().st_size == pytest.approx(dry_run.generator_bytes(config), abs=5_000)
+
+
+def test_scoring_is_forecast_by_what_it_generates() -> None:
+    # Four draws of 60 test clips and one of as many as a look has, where a look has 30.
+    assert dry_run.scoring({"test": 60, "validation": 30}) == 9
 
 
 def written(study: Any, states: Mapping[int, tuple[str, int, float]]) -> None:

@@ -21,8 +21,8 @@ def points(key: str, times: list[float], step_seconds: float = 0.5) -> list[Poin
     return [Point(n, key, 10 * (n + 1), 1, round(1000 * at), metrics) for n, at in enumerate(times)]
 
 
-def history(base: Config, *trials: TrialRow, reports: list[Point]) -> History:
-    return History(replace(study_row(base), created=CREATED), trials, reports)
+def history(base: Config, *trials: TrialRow, reports: list[Point], scored: dict[str, float] | None = None) -> History:
+    return History(replace(study_row(base), created=CREATED), trials, reports, scored or {})
 
 
 def found(*histories: History, work: float = 1.0) -> Any:
@@ -45,11 +45,25 @@ def test_a_scored_run_tells_what_scoring_takes(base: Config) -> None:
     one = trial_row(base, 0, state="COMPLETE", attempts=1, started=1012.0, ended=1030.0)
     two = trial_row(base, 1, state="COMPLETE", attempts=1, started=1012.0, ended=1034.0, scores={"test/accuracy": 0.5})
     reports = points(one.key, [1021.5, 1028.0]) + points(two.key, [1021.5, 1028.0])
-    both = found(history(base, one, two, reports=reports))
+    sheet = {two.key: 1034.0}
+    both = found(history(base, one, two, reports=reports, scored=sheet))
     assert both.trials == 2
     assert (both.costs.end, both.costs.score) == (pytest.approx(2.0), pytest.approx(4.0))
-    alone = found(history(base, two, reports=points(two.key, [1021.5, 1028.0]))).costs
+    alone = found(history(base, two, reports=points(two.key, [1021.5, 1028.0]), scored=sheet)).costs
     assert (alone.end, alone.score) == (pytest.approx(6.0), 0.0)
+
+
+@pytest.mark.parametrize("scored", [None, {"trial-0000": 5_000.0}])
+def test_a_run_that_was_not_scored_at_its_end_does_not_tell(base: Config, scored: dict[str, float] | None) -> None:
+    """Before there were sheets, or scored again long after: what its end took was not a score sheet."""
+    one = trial_row(base, 0, state="COMPLETE", attempts=1, started=1012.0, ended=1031.0, scores={"test/accuracy": 0.5})
+    reports = points(one.key, [1021.5, 1028.0])
+    costs = found(history(base, one, reports=reports, scored=scored)).costs
+    assert (costs.end, costs.score) == (pytest.approx(3.0), pytest.approx(2.0 * 1.5))
+    two = trial_row(base, 1, state="COMPLETE", attempts=1, started=1012.0, ended=1038.0, scores={"test/accuracy": 0.5})
+    reports += points(two.key, [1021.5, 1028.0])
+    costs = found(history(base, one, two, reports=reports, scored={**(scored or {}), two.key: 1038.0})).costs
+    assert (costs.end, costs.score) == (pytest.approx(3.0), pytest.approx(7.0))
 
 
 def test_cheaper_configurations_count_as_such(base: Config) -> None:

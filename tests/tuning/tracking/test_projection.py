@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from amc.config import Config
+from analysis.sheets import Sheet, SheetRow
 from analysis.states import COMPLETE, FAILED, PRUNED
 from tests.tuning.toy_rows import trial_row
 from tuning.record import Record
@@ -110,6 +113,48 @@ def test_projecting_twice_is_projecting_once(filled: Record, client: Any, runs: 
     assert {key: run.to_dictionary() for key, run in after.items()} == {
         key: run.to_dictionary() for key, run in before.items()
     }
+
+
+def sheet(created: float, **numbers: float) -> SheetRow:
+    content = Sheet((0, 1), (0, 0), (0, 0), numbers=numbers).to_dict()
+    return SheetRow("toy", "trial-0000", "scorer", created, content)
+
+
+def test_a_run_that_is_scored_again_has_its_new_scores_and_its_sheet(
+    filled: Record, client: Any, runs: Path, tmp_path: Path
+) -> None:
+    project(filled, runs, tmp_path)
+    first = found(client, filled)["trial-0000"]
+    assert [file.path for file in client.list_artifacts(first.info.run_id)] == ["samples"]
+    made = time.time() + 60
+    filled.score(sheet(made, fvd=3.0), {"test/accuracy": 0.5, "test/psnr": 20.0})
+    for _ in range(2):  # the second time there is nothing left to copy
+        project(filled, runs, tmp_path)
+    run = found(client, filled)["trial-0000"]
+    assert (run.info.status, run.info.end_time) == ("FINISHED", first.info.end_time)
+    assert run.data.metrics["test/accuracy"] == 0.5
+    by_time = sorted(curve(client, run, "test/accuracy"), key=lambda row: row[2])
+    assert [row[:2] for row in by_time] == [(20, 0.75), (20, 0.5)]
+    assert by_time[1][2] == round(made * 1000)
+    assert len(curve(client, run, "test/psnr")) == len(curve(client, run, "trial/seconds")) == 1
+    artifact = Path(run.info.artifact_uri.removeprefix("file://")) / "sheet.json"
+    assert Sheet.from_dict(json.loads(artifact.read_text())).numbers == {"fvd": 3.0}
+    artifact.write_text("a mark")
+    project(filled, runs, tmp_path)
+    assert artifact.read_text() == "a mark"
+
+
+def test_a_tracker_that_died_after_it_copied_a_new_score(
+    filled: Record, client: Any, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(filled, runs, tmp_path)
+    filled.score(sheet(time.time() + 60), {"test/accuracy": 0.5})
+    with monkeypatch.context() as patch:
+        patch.setattr(filled, "project", lambda *_: None)  # nothing is noted
+        project(filled, runs, tmp_path)
+    project(filled, runs, tmp_path)
+    run = found(client, filled)["trial-0000"]
+    assert [value for _, value, _ in curve(client, run, "test/accuracy")] == [0.5, 0.75]
 
 
 def test_a_tracker_that_died_before_it_noted_anything(filled: Record, client: Any, runs: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.sheets import Sheet
 from tests.tuning import toy_trials
 from tuning.job import Job, Outcome
 from tuning.workers.worker import Began, Died, Reported, Worker
@@ -71,6 +72,19 @@ def test_a_job_travels_as_json(tmp_path: Path) -> None:
     made = job(tmp_path, dies_at=3)
     assert Job.loads(made.dumps()) == made
     assert "\n" not in made.dumps()
+
+
+def test_a_score_sheet_comes_whole_through_the_pipe(worker: Worker, tmp_path: Path) -> None:
+    """One of a few hundred kilobytes, which no pipe takes at once; the log has none of it."""
+    worker.start(job(tmp_path, clips=20_000))
+    _, end = follow(worker)
+    assert isinstance(end, Outcome)
+    assert end.sheet is not None
+    assert Sheet.from_dict(end.sheet) == Sheet.from_dict(toy_trials.sheet(20_000))
+    assert end.scorer == "toy"
+    assert len(json.dumps(end.to_dict())) > 400_000
+    assert Outcome(**json.loads(json.dumps(end.to_dict()))) == end
+    assert (tmp_path / "logs" / "trial-0000.log").stat().st_size < 1_000
 
 
 def test_a_stopped_job_may_finish_its_pictures(worker: Worker, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amc.config import natops
+from analysis.ranking import best, epsilon_net, fronts, ordered, pareto, places, ranked
 from analysis.records import Score
 from analysis.states import COMPLETE, PRUNED
 from tests.tuning.toy_rows import trial_row
 from tuning.pruners.base import Rungs, standing
-from tuning.ranking import best, epsilon_net, fronts, ordered, pareto, places, ranked
 
 BASE = natops("smoke")
 METRICS = ("val/accuracy", "val/appearance")

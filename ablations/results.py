@@ -1,0 +1,28 @@
+"""What a study leaves for people: tables, figures and the report, made from its record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analysis.records import Records
+from analysis.tables.study import load
+from analysis.tables.writing import write_all
+
+TABLES, FIGURES, REPORT = "tables", "figures", "report.html"  # in DIR/<study>
+
+
+def write_results(records: Records, study: str, folder: Path) -> None:
+    """Writes tables, figures and the report into DIR/<study>, which is `folder`; of a study half done they say so.
+
+    Raises:
+        UserError: the record does not answer, its sheets do not fit together, or the folder cannot be written.
+    """
+    from analysis.report import write_report  # with its drawing it takes seconds to import
+
+    for part in (folder / TABLES, folder / FIGURES):
+        for left in part.glob(".*"):  # half-written, by a command that was killed
+            left.unlink(missing_ok=True)
+    for left in folder.glob(f".{REPORT}.*"):
+        left.unlink(missing_ok=True)
+    write_all(load(records, study), folder / TABLES)
+    write_report(records, study, folder, folder)  # draws the figures, too

@@ -1,0 +1,159 @@
+"""The study of an ablation: every arm with every seed, its data and judges ready."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ablations.arms import Arm, check, chosen, configured, described
+from ablations.judging import Options, checked_options, places, prepared_judges
+from ablations.results import write_results
+from ablations.scoring import Scoring
+from amc.config import Config, from_dict
+from amc.data.chosen import Chosen, choose
+from amc.data.prepared import prepare
+from amc.errors import UserError
+from amc.evaluation.judges import place
+from amc.training.finished import JUDGE
+from amc.training.finished import classifier as motion_classifier
+from analysis.records import Records, StudyRow
+from analysis.snapshot import looked_at
+from analysis.states import TRIAL
+from tuning import options
+from tuning.pruners import pruner
+from tuning.sources import SEEDS, Listed, Proposal, best, of_role
+from tuning.study import Study
+
+KIND = "table4"
+
+
+def prepared_study(args: argparse.Namespace) -> Study:
+    """The study that the arguments ask for, its data and judges ready.
+
+    Raises:
+        UserError: what is wrong.
+    """
+    if args.seeds < 1:
+        raise UserError(f"--seeds {args.seeds}: give 1 or more")
+    options.check_study(args)
+    arms = chosen(args.arms)
+    asked = checked_options(args.lpips, args.fvd)
+    if args.dataset is None and args.data is None:
+        args.dataset = "natops"
+    until = options.checked_end(args)
+    preset = options.preset_of(args)
+    wanted, devices = options.checked_resources(args)
+    tracking, record = options.checked_tracking(args.tracking_uri), options.checked_record(args.record)
+    found = best_of(args.out, record, args.from_study) if args.from_study else None
+    prepared = choose(args.dataset, args.data, preset, args.split_rule)
+    if found is not None:  # it may scale velocities its own way
+        base = _checked(found, prepared.config, args.from_study)
+        prepared = replace(prepared, config=base, data=prepare(base, prepared.source.path))
+    base = prepared.config
+    check(arms, base, args.seeds)
+    asked.check(base)
+    print(prepared.source.announcement, file=sys.stderr)
+    classifier = motion_classifier(prepared.config, prepared.data, JUDGE)
+    wanted = options.fitted_resources(args, wanted, devices, base, prepared)
+    row = StudyRow(
+        name=args.study or options.default_study(base, KIND),
+        uid="",
+        kind=KIND,
+        preset=preset,
+        seed=args.seed,
+        dataset=options.described(prepared, classifier),
+        config=base.to_dict(),
+        space={},
+        settings={
+            "seeds": args.seeds,
+            "arms": [described(arm) for arm in arms],
+            "from_study": args.from_study,
+            "class_names": list(prepared.data.clips.info.class_names),
+            **asked.named,
+            **options.resource_settings(wanted),
+        },
+        versions=options.versions(),
+        created=0.0,
+    )
+    study = Study(
+        row=row,
+        sources=[Listed(listed(base, arms, args.seeds, args.seed))],
+        pruner=pruner("none", base.training.steps, base.training.evaluate_every),
+        runs=args.out,
+        resources=wanted,
+        devices=devices,
+        record=record,
+        tracking=tracking,
+        joined=args.address is not None,
+        files=("data", *asked.named),
+        cached=[place(classifier.key)],
+        until=until,
+        settings={
+            "data": str(prepared.source.path.absolute()),
+            "classifier_seed": JUDGE,
+            "score_test": True,
+            **asked.named,
+        },
+    )
+    # A forecast needs no judge but the one that trials report by, and scores nothing.
+    return study if args.dry_run else _judged(study, prepared, asked)
+
+
+def _judged(study: Study, prepared: Chosen, asked: Options) -> Study:
+    """The study with all that judges its runs at their end: what workers find in the cache, and the study's hooks."""
+    judges = prepared_judges(prepared.config, prepared.data, asked)
+    scoring = Scoring(study.row.name, prepared.config, prepared.data, judges, study.until)
+
+    def results(records: Records, folder: Path) -> None:
+        write_results(records, study.row.name, folder)
+
+    return replace(study, cached=places(judges), before=scoring, results=results)
+
+
+def listed(base: Config, arms: Sequence[Arm], seeds: int, seed: int) -> tuple[Proposal, ...]:
+    """Every arm with every seed. Seeds are paired: one training seed gives all arms the same clips and noise.
+
+    All arms of a seed come before the next seed, so that a study half done compares arms all the same.
+    """
+    rows = [(number, arm) for number in range(seeds) for arm in arms]
+    return tuple(
+        Proposal(
+            key=f"{arm.slug}-seed-{number}",
+            role=TRIAL,
+            number=place,
+            config=configured(base, arm, seed * SEEDS + number),
+            params={"arm": arm.slug, **arm.changes},
+        )
+        for place, (number, arm) in enumerate(rows)
+    )
+
+
+def best_of(runs: Path, record: str | None, study: str) -> Config:
+    """The configuration of a search's best trial, from the record that was named or the search's own.
+
+    Raises:
+        UserError: no such study, or no complete trial in it.
+    """
+    path = runs / study / "record.db"
+    for address in (path,) if record is None else (record, path):
+        with looked_at(address) as records:
+            if records is None or all(row.name != study for row in records.studies()):
+                continue
+            found = best(of_role(records.trials(study), TRIAL))
+            if found is None:
+                raise UserError(f"--from-study {study!r}: it has no complete trial yet")
+            return from_dict(found.config)
+    raise UserError(f"--from-study {study!r}: there is no {path}; give the name of a search in --out")
+
+
+def _checked(found: Config, mine: Config, study: str) -> Config:
+    """The found configuration on this study's data and preset."""
+    if (found.model, found.dataset, found.split) != (mine.model, mine.dataset, mine.split):
+        raise UserError(
+            f"--from-study {study!r} searched {found.dataset.name} at preset {found.preset}, "
+            f"split by {found.split.rule}: ask for the same"
+        )
+    return replace(found, switches=mine.switches)

@@ -1,0 +1,81 @@
+"""Figures of a study, drawn from its record alone: `draw_all` for arms by seeds, `draw_search` for a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from analysis.figures.accuracies import accuracies
+from analysis.figures.behaviour import behaviour
+from analysis.figures.budget import budget
+from analysis.figures.confusion import confusion
+from analysis.figures.curves import curves
+from analysis.figures.differences import differences
+from analysis.figures.drawing import Drawing, Figure, written
+from analysis.figures.frames import PSNR, SSIM, frames
+from analysis.figures.importance import importance
+from analysis.figures.judges import judges
+from analysis.figures.parallel import parallel
+from analysis.figures.recall import recall
+from analysis.figures.search_budget import search_budget
+from analysis.figures.searched import searched
+from analysis.figures.strips import strips
+from analysis.records import Records
+from analysis.tables.ablation import ablation_table
+from analysis.tables.metrics import metrics_table
+from analysis.tables.study import StudyScores
+
+__all__ = ["Figure", "draw_all", "draw_search"]
+
+
+def draw_all(scores: StudyScores, records: Records, samples: Path | None, folder: Path) -> list[Figure]:
+    """Draws every figure that a study of arms has the material for, and writes it as SVG and PNG.
+
+    Those of the search that the configuration came from follow, where the same record has it.
+
+    Args:
+        samples: folder with the runs' sample pictures, KEY/figure3.png; None or missing leaves their figure out.
+        folder: where to write; made when there is something to write.
+
+    Raises:
+        UserError: the folder can't be written.
+    """
+    table, metrics = ablation_table(scores), metrics_table(scores)
+    figures = _written(
+        (
+            lambda: accuracies(scores, table),
+            lambda: differences(scores, table),
+            lambda: curves(scores),
+            lambda: budget(scores, table),
+            lambda: confusion(scores),
+            lambda: recall(scores),
+            lambda: judges(scores),
+            lambda: behaviour(scores, metrics),
+            lambda: frames(scores, PSNR),
+            lambda: frames(scores, SSIM),
+            lambda: strips(scores, samples),
+        ),
+        folder,
+        scores.row.name,
+    )
+    source = scores.row.settings.get("from_study")
+    if source in {row.name for row in records.studies()}:
+        figures += draw_search(records, str(source), folder)
+    return figures
+
+
+def draw_search(records: Records, study: str, folder: Path) -> list[Figure]:
+    """Draws every figure that a search has the trials for, and writes it as SVG and PNG.
+
+    Raises:
+        UserError: there is no such study, or the folder can't be written.
+    """
+    search = searched(records, study)
+    return _written(
+        (lambda: search_budget(search), lambda: importance(search), lambda: parallel(search)), folder, study
+    )
+
+
+def _written(draws: Sequence[Callable[[], Drawing | None]], folder: Path, study: str) -> list[Figure]:
+    found = [written(draw, folder, f"{study} {number}") for number, draw in enumerate(draws)]
+    return [figure for figure in found if figure is not None]

@@ -1,0 +1,94 @@
+"""The commands that make a study again, from its row in the record."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from analysis.database import without_password
+from analysis.record_schema import sqlite_path
+from analysis.records import Records, StudyRow
+from analysis.report.page import Section
+
+OURS = "ours"
+
+
+def commands_section(records: Records, row: StudyRow) -> Section:
+    """How to run it again, and how to make the tables and this page again from the record."""
+    kept = _record(records)
+    again = " ".join(["python", _program(row), *map(shlex.quote, [*_data(row), *_asked(row), *kept])])
+    lines = [
+        again,
+        *(f"python -m analysis {what} --study {shlex.quote(row.name)}{_tail(kept)}" for what in ("tables", "report")),
+    ]
+    git = row.versions.get("git", "")
+    if git:
+        lines.insert(0, f"git checkout {shlex.quote(git.removesuffix('+'))}")
+    return Section(
+        "again",
+        "Doing it again",
+        lead=(
+            "The first run command starts the study, or goes on with it where it stands: finished trials stay. "
+            "Tables and report are made from the record alone.",
+        ),
+        commands=tuple(lines),
+        notes=tuple(_notes(row)),
+    )
+
+
+def _program(row: StudyRow) -> str:
+    return "ablations/run_all.py" if row.settings.get("arms") else "tuning/run_search.py"
+
+
+def _data(row: StudyRow) -> Iterator[str]:
+    data = row.dataset
+    made = data.get("origin") == "procedural"
+    yield from ("--dataset", str(data["name"])) if made else ("--data", "FILE.h5")
+    yield from ("--preset", row.preset)
+    if "split" in data:
+        yield from ("--split-rule", str(data["split"]["rule"]))
+
+
+def _asked(row: StudyRow) -> Iterator[str]:
+    settings = row.settings
+    arms = [str(arm["arm"]) for arm in settings.get("arms", ())]
+    if arms:
+        yield from ("--table", row.kind.removeprefix("table"))
+        yield from ("--arms", ",".join(arm for arm in arms if arm != OURS) or OURS)
+        yield from ("--seeds", str(settings["seeds"]))
+        if settings.get("from_study"):
+            yield from ("--from-study", str(settings["from_study"]))
+    else:
+        for option in ("trials", "confirm_seeds", "sampler", "pruner"):
+            if option in settings:
+                yield from (f"--{option.replace('_', '-')}", str(settings[option]))
+        yield from ("--objectives", ",".join(row.goal["objectives"]))
+        for constraint in row.goal["constraints"]:
+            yield from ("--constraint", str(constraint))
+        for source in settings.get("warm_start") or ():
+            yield from ("--warm-start", str(source))
+    yield from ("--seed", str(row.seed), "--study", row.name)
+    for option in ("workers", "cpus_per_trial", "gpus_per_trial"):
+        if settings.get(option):
+            yield from (f"--{option.replace('_', '-')}", f"{settings[option]:g}")
+
+
+def _record(records: Records) -> list[str]:
+    """--record for a database server; a study's own file needs no naming."""
+    return [] if sqlite_path(records.address) is not None else ["--record", without_password(records.address)]
+
+
+def _tail(words: list[str]) -> str:
+    return "".join(f" {shlex.quote(word)}" for word in words)
+
+
+def _notes(row: StudyRow) -> Iterator[str]:
+    data = row.dataset
+    if data.get("origin") == "procedural":
+        yield "Without --data the stand-in is made on first use; its fingerprint has to be the one given above."
+    else:
+        yield f"FILE.h5 is the clip file with the fingerprint {data['fingerprint']}."
+    if row.versions.get("git", "").endswith("+"):
+        yield "The source differed from that revision: files were changed and not committed when the study began."
+    if row.space:
+        yield "A search space of one's own is given with --space; the one searched stands with the settings."

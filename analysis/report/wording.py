@@ -1,0 +1,57 @@
+"""Numbers and lists as the page words them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+
+
+def number(value: float | None, form: str = ".1f") -> str:
+    """A number with a true minus sign; a dash where there is none."""
+    if value is None:
+        return NONE
+    text = format(value, form)
+    if float(text) == 0:
+        text = text.replace("-", "+" if form.startswith("+") else "")
+    return text.replace("-", MINUS)
+
+
+def span(interval: Sequence[float] | None, form: str = ".1f") -> str:
+    """An interval, such as "1.2 to 3.4"."""
+    return NONE if interval is None else f"{number(interval[0], form)} to {number(interval[1], form)}"
+
+
+def p_value(value: float | None) -> str:
+    """Such as "= 0.012" or "< 0.001"."""
+    if value is None:
+        return NONE
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def quoted(name: str) -> str:
+    """A name within a list of names: in quotes where it holds a comma itself."""
+    return f"\u201c{name}\u201d" if "," in name else name
+
+
+def listed(phrases: Sequence[str]) -> str:
+    """Such as "a, b and c"."""
+    if len(phrases) < 2:
+        return "".join(phrases)
+    return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
+
+
+def counted(count: int, singular: str, plural: str = "") -> str:
+    """Such as "1 seed" or "3 seeds"."""
+    return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+def clock(seconds: float) -> str:
+    """A duration, such as "42 s", "3 min 20 s" or "2 h 05 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,62 @@
+"""Writes a study's report as one HTML file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from amc.errors import UserError
+from analysis.records import Records
+from analysis.report.ablation import ablation_page
+from analysis.report.page import Page
+from analysis.report.search import search_page
+from analysis.tables.study import is_ablation
+
+TEMPLATES = Path(__file__).with_name("templates")
+NAME = "report.html"
+
+
+def write_report(records: Records, study: str, folder: Path, out: Path) -> Path:
+    """Writes `out`/report.html, and the figures that it shows as files beside it.
+
+    The same record and samples give the same bytes.
+
+    Args:
+        folder: of the study, for samples of its clips; may be missing.
+        out: the folder to write to; made where it is missing.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: there is no such study, or `out` can't be written.
+    """
+    make = ablation_page if is_ablation(records.study(study)) else search_page
+    page = make(records, study, folder, out)
+    path = out / NAME
+    partial = out / f".{NAME}.{os.getpid()}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_text(rendered(page), encoding="utf-8", newline="\n")
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write the report to {out}: {error.strerror}; give another --out") from error
+    return path
+
+
+def rendered(page: Page) -> str:
+    """The page as HTML; every text of the study is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return environment.get_template("page.html").render(page=page, style=style)

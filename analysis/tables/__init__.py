@@ -1,0 +1,1 @@
+"""Tables from a study's record alone: pure content first, then its written forms."""

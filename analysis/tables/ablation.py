@@ -1,0 +1,247 @@
+"""Table 4: an arm a row, the paper's figure beside ours, and its paired difference to Ours. In percent throughout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.statistics import cohens_h, hedges_g, holm
+from analysis.tables.caption import count, facts, sentence
+from analysis.tables.estimates import (
+    PERCENT,
+    POINTS,
+    Clips,
+    Estimated,
+    accuracies,
+    difference,
+    estimated,
+    listed,
+    second_accuracies,
+)
+from analysis.tables.formats import View, Written, number, p_value, span
+from analysis.tables.ranks import agreement
+from analysis.tables.speed import speed_of, target_of
+from analysis.tables.study import OURS, ArmScores, StudyScores
+
+ALPHA = 0.05
+
+
+def ablation_table(scores: StudyScores) -> dict[str, Any]:
+    """The content of `table4.json`.
+
+    A difference is over the seeds that both arms have finished, clip by clip; p is Holm-corrected over the arms
+    compared. Rows of arms that combine two others have the `interaction`, too: pair - first - second + Ours.
+    """
+    values = {arm.slug: accuracies(scores, arm) for arm in scores.arms}
+    target = target_of(scores)
+    ours = values.get(OURS, {})
+    found = [_difference(values[arm.slug], ours if arm.slug != OURS else {}) for arm in scores.arms]
+    rows = [_row(scores, arm, values, row, target) for arm, (row, _) in zip(scores.arms, found, strict=True)]
+    tested = [(row, apart) for row, (_, apart) in zip(rows, found, strict=True) if apart and apart.p is not None]
+    for (row, apart), p in zip(tested, holm([row["p"] for row, _ in tested]), strict=True):
+        row["p_holm"], row["detectable"] = p, apart.detectable(len(tested))
+    paper = {row["arm"]: row["paper"] for row in rows}
+    for row in rows:
+        row["paper_agrees"] = _agrees(row, paper.get(OURS))
+    caption = facts(scores)
+    caption["compared"] = len(tested)
+    caption["order"] = agreement(paper, {row["arm"]: row["mean"] for row in rows})
+    caption["target"] = target
+    caption["notes"] = _notes(scores, rows, caption)
+    return {"caption": caption, "rows": rows}
+
+
+def ablation_view(content: Mapping[str, Any]) -> View:
+    """The table for people."""
+    caption, rows = content["caption"], content["rows"]
+    what = "accuracy in % of the motion classifier on clips generated for the test split"
+    return View(
+        caption=sentence(caption, what),
+        head=_HEAD,
+        rows=tuple(_cells(row) for row in rows),
+        references=tuple(
+            (title, "-", number(caption[name]), *("-" for _ in _HEAD[3:]))
+            for title, name in _REFERENCES
+            if caption[name] is not None
+        ),
+        notes=tuple(caption["notes"]),
+    )
+
+
+def ablation_written(scores: StudyScores) -> Written:
+    """The table in all its forms."""
+    content = ablation_table(scores)
+    shared = ("study", "dataset", "origin", "preset", "fingerprint", "clips")
+    same = {name if name != "clips" else "test_clips": content["caption"][name] for name in shared}
+    same["split_rule"] = content["caption"]["split"]["rule"]
+    records = [{"kind": "arm", **row, **same} for row in content["rows"]]
+    records += [
+        {"kind": "reference", "arm": name, "title": title, "mean": content["caption"][name], **same}
+        for title, name in _REFERENCES
+        if content["caption"][name] is not None
+    ]
+    return Written(str(scores.row.kind), content, ablation_view(content), records)
+
+
+_REFERENCES = (
+    ("chance", "chance"),
+    ("first frame", "first_frame_accuracy"),
+    ("real clips", "real_accuracy"),
+)
+
+_HEAD = (
+    "arm",
+    "paper",
+    "mean, %",
+    "95% interval",
+    "seeds",
+    "minus Ours",
+    "its 95% interval",
+    "p (Holm)",
+    "exact p",
+    "second classifier",
+)
+
+
+def _row(
+    scores: StudyScores,
+    arm: ArmScores,
+    values: Mapping[str, Mapping[int, Clips]],
+    compared: Mapping[str, Any],
+    target: float | None,
+) -> dict[str, Any]:
+    mine = values[arm.slug]
+    level = estimated(mine, 100, PERCENT)
+    second = estimated(second_accuracies(scores, arm), 100, PERCENT)
+    row: dict[str, Any] = {"arm": arm.slug, "title": arm.title, "paper": arm.paper}
+    row |= {
+        "mean": None if level is None else level.mean,
+        "ci95": None if level is None else listed(level.interval),
+        "n_seeds": len(mine),
+        "clips": int(scores.row.dataset["split"]["test"]),
+    }
+    row |= compared
+    row["second_mean"] = None if second is None else second.mean
+    row["steps_to_target"] = speed_of(arm, target)
+    row["seconds"] = float(np.mean([run.cost for run in arm.complete])) if arm.complete else None
+    row["interaction"] = _interaction(arm, values)
+    row["values"] = {str(seed): 100 * float(one.mean()) for seed, one in sorted(mine.items())}
+    return row
+
+
+def _difference(mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> tuple[dict[str, Any], Estimated | None]:
+    names = ("difference", "difference_ci95", "p", "p_holm", "p_exact", "p_floor", "cohens_h", "hedges_g", "detectable")
+    row: dict[str, Any] = dict.fromkeys(names)
+    paired = difference(mine, ours)
+    found = estimated(paired, 100, POINTS)
+    if found is None:
+        return row, None
+    row |= {"difference": found.mean, "difference_ci95": listed(found.interval), "p": found.p}
+    row |= {"p_exact": found.p_exact, "p_floor": None if found.p_exact is None else 2 / 2**found.seeds}
+    first, second = (float(np.mean([values[seed].mean() for seed in paired])) for values in (mine, ours))
+    row["cohens_h"] = cohens_h(first, second)
+    if found.seeds > 1:
+        g = hedges_g([float(one.mean()) for one in paired.values()])
+        row["hedges_g"] = g if math.isfinite(g) else None
+    return row, found
+
+
+def _agrees(row: Mapping[str, Any], ours: float | None) -> bool | None:
+    """Whether the difference to Ours has the sign of the paper's; None where either is not known."""
+    if row["difference"] is None or row["paper"] is None or ours is None:
+        return None
+    return bool(np.sign(row["difference"]) == np.sign(row["paper"] - ours))
+
+
+def _interaction(arm: ArmScores, values: Mapping[str, Mapping[int, Clips]]) -> dict[str, Any] | None:
+    """How much more (or less) taking away both does than the two alone add up to."""
+    if len(arm.of) != 2 or any(slug not in values for slug in arm.of):
+        return None
+    first, second = (values[slug] for slug in arm.of)
+    apart, alone = difference(values[arm.slug], first), difference(second, values.get(OURS, {}))
+    found = estimated({seed: 1.0 * row for seed, row in difference(apart, alone).items()}, 100)
+    if found is None:
+        return None
+    return {
+        "of": list(arm.of),
+        "mean": found.mean,
+        "ci95": listed(found.interval),
+        "p": found.p,
+        "n_seeds": found.seeds,
+    }
+
+
+def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapping[str, Any]) -> list[str]:
+    seeds, compared = int(caption["seeds"]), int(caption["compared"])
+    notes = [_how(scores)]
+    if compared:
+        floor = float(caption["smallest_p"])
+        note = f"p is corrected by Holm over {count(compared, 'arm')}. The exact sign-flip test stands beside it: "
+        note += f"with {count(seeds, 'paired seed')} no exact p can be below {floor:.3g}"
+        if floor * compared > ALPHA:
+            note += f", so after correction over {count(compared, 'arm')} it could reject nothing"
+        notes.append(f"{note}.")
+    unclear = [row for row in rows if row["p_holm"] is not None and row["p_holm"] > ALPHA]
+    if unclear:
+        text = f"With {count(seeds, 'seed')} these cannot be told from Ours, which does not show them equal"
+        if any(row["detectable"] is not None for row in unclear):
+            text += " (in brackets: true differences that would, corrected, be missed more often than one time in five)"
+        notes.append(f"{text}: {'; '.join(map(_missed, unclear))}.")
+    order = caption["order"]
+    if order is not None:
+        notes.append(
+            f"The order of {order['arms']} arms agrees with the paper's by Kendall's tau {order['tau']:.2f}"
+            f" (p {p_value(order['p'])})."
+        )
+    titles = {row["arm"]: row["title"] for row in rows}
+    notes += [
+        f"{row['title']}: beyond the sum of {' and '.join(titles[arm] for arm in row['interaction']['of'])} by "
+        f"{row['interaction']['mean']:+.1f} points ({span(row['interaction']['ci95'])}, "
+        f"p {p_value(row['interaction']['p'])}, not corrected)."
+        for row in rows
+        if row["interaction"] is not None
+    ]
+    return notes
+
+
+def _missed(row: Mapping[str, Any]) -> str:
+    if row["detectable"] is None:
+        return str(row["title"])
+    return f"{row['title']} " + (
+        f"(below {row['detectable']:.1f} points)" if row["detectable"] < PERCENT[1] else "(of any size)"
+    )
+
+
+def _how(scores: StudyScores) -> str:
+    if max(len(arm.complete) for arm in scores.arms) < 2:
+        return "One seed gives no interval and no p: what another seed would give is not known."
+    if scores.clipwise:
+        return (
+            "Intervals treat seeds and test clips as crossed and hold for other seeds and other clips of these "
+            "subjects; other subjects may differ by more."
+        )
+    text = "Intervals are Student's t over seeds, p is that of the exact sign-flip test on seeds: "
+    if scores.unscored:
+        return text + (
+            f"{count(scores.unscored, 'complete run')} without scores clip by clip, which the command that made the "
+            "study adds without training."
+        )
+    return text + "this record has no scores clip by clip."
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        row["title"],
+        number(row["paper"], ".2f"),
+        number(row["mean"]),
+        span(row["ci95"]),
+        str(row["n_seeds"]),
+        number(row["difference"], "+.1f"),
+        span(row["difference_ci95"]),
+        p_value(row["p_holm"]),
+        p_value(row["p_exact"]),
+        number(row["second_mean"]),
+    )

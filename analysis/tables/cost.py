@@ -1,0 +1,74 @@
+"""What each arm took: seconds, attempts, and training steps to 90% of Ours' validation accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from analysis.tables.caption import facts, sentence
+from analysis.tables.formats import View, Written, number
+from analysis.tables.speed import speed_of, target_of
+from analysis.tables.study import StudyScores
+
+
+def cost_table(scores: StudyScores) -> dict[str, Any]:
+    """The content of `cost.json`: {"caption", "rows" (an arm each)}; `seconds` is a complete run's mean."""
+    target = target_of(scores)
+    rows = [
+        {
+            "arm": arm.slug,
+            "title": arm.title,
+            "n_seeds": len(arm.complete),
+            "steps": max((run.budget for run in arm.runs), default=None),
+            "seconds": float(np.mean([run.cost for run in arm.complete])) if arm.complete else None,
+            "total_seconds": arm.cost,
+            "attempts": sum(run.attempts for run in arm.runs),
+            "steps_to_target": speed_of(arm, target),
+        }
+        for arm in scores.arms
+    ]
+    return {
+        "caption": {**facts(scores), "target": target, "total_seconds": sum(arm.cost for arm in scores.arms)},
+        "rows": rows,
+    }
+
+
+def cost_written(scores: StudyScores) -> Written:
+    """The table in all its forms."""
+    content = cost_table(scores)
+    target = content["caption"]["target"]
+    view = View(
+        caption=sentence(content["caption"], "what each arm took"),
+        head=("arm", "runs", "steps a run", "seconds a run", "minutes in all", "attempts", "steps to target", "range"),
+        rows=tuple(
+            (
+                row["title"],
+                str(row["n_seeds"]),
+                "-" if row["steps"] is None else str(row["steps"]),
+                number(row["seconds"], ".0f"),
+                number(row["total_seconds"] / 60, ".1f"),
+                str(row["attempts"]),
+                *_reached(row["steps_to_target"]),
+            )
+            for row in content["rows"]
+        ),
+        notes=()
+        if target is None
+        else (
+            f"The target is {target:.1f}% validation accuracy, 90% of what Ours ends with; steps are the median over "
+            "seeds, linear between two looks, and a seed that never gets there counts as later than all others.",
+        ),
+    )
+    return Written("cost", content, view, content["rows"])
+
+
+def _reached(found: Mapping[str, Any] | None) -> tuple[str, str]:
+    if found is None:
+        return "-", "-"
+    if not found["reached"]:
+        return "never", f"0 of {found['of']} seeds"
+    seeds = "" if found["reached"] == found["of"] else f", {found['reached']} of {found['of']} seeds"
+    high = "later" if found["high"] is None else f"{found['high']:.0f}"
+    return "later" if found["median"] is None else f"{found['median']:.0f}", f"{found['low']:.0f} to {high}{seeds}"

@@ -1,0 +1,84 @@
+"""Whether the order of the arms hangs on the classifier: each arm's accuracy by the first and by the second."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.tables.caption import facts, sentence
+from analysis.tables.estimates import PERCENT, POINTS, accuracies, difference, estimated, listed, second_accuracies
+from analysis.tables.formats import View, Written, number, p_value, span
+from analysis.tables.ranks import agreement, swapped
+from analysis.tables.study import StudyScores
+
+PAIRS_SHOWN = 6
+
+
+def judges_table(scores: StudyScores) -> dict[str, Any]:
+    """The content of `judges.json`: {"caption", "rows" (an arm each)}; `difference` is the second minus the first."""
+    rows: list[dict[str, Any]] = []
+    for arm in scores.arms:
+        first, second = accuracies(scores, arm), second_accuracies(scores, arm)
+        by_first, by_second = estimated(first, 100, PERCENT), estimated(second, 100, PERCENT)
+        apart = estimated(difference(second, first), 100, POINTS)
+        rows.append(
+            {
+                "arm": arm.slug,
+                "title": arm.title,
+                "n_seeds": len(first),
+                "first": None if by_first is None else by_first.mean,
+                "first_ci95": None if by_first is None else listed(by_first.interval),
+                "second": None if by_second is None else by_second.mean,
+                "second_ci95": None if by_second is None else listed(by_second.interval),
+                "difference": None if apart is None else apart.mean,
+                "difference_ci95": None if apart is None else listed(apart.interval),
+            }
+        )
+    by: list[dict[str, float | None]] = [{row["arm"]: row[name] for row in rows} for name in ("first", "second")]
+    caption = facts(scores)
+    caption["order"] = agreement(by[0], by[1])
+    caption["swapped"] = [list(pair) for pair in swapped(by[0], by[1])]
+    return {"caption": caption, "rows": rows}
+
+
+def judges_written(scores: StudyScores) -> Written:
+    """The table in all its forms."""
+    content = judges_table(scores)
+    caption, rows = content["caption"], content["rows"]
+    references = []
+    if caption["real_second_accuracy"] is not None:
+        real, second = caption["real_accuracy"], caption["real_second_accuracy"]
+        references = [("real clips", "-", number(real), "-", number(second), "-", number(second - real, "+.1f"), "-")]
+    view = View(
+        caption=sentence(caption, "accuracy in % by two motion classifiers that were trained with different seeds"),
+        head=("arm", "seeds", "first", "95% interval", "second", "95% interval", "second - first", "its 95% interval"),
+        rows=tuple(
+            (
+                row["title"],
+                str(row["n_seeds"]),
+                number(row["first"]),
+                span(row["first_ci95"]),
+                number(row["second"]),
+                span(row["second_ci95"]),
+                number(row["difference"], "+.1f"),
+                span(row["difference_ci95"]),
+            )
+            for row in rows
+        ),
+        references=tuple(references),
+        notes=tuple(_notes(content)),
+    )
+    return Written("judges", content, view, rows)
+
+
+def _notes(content: dict[str, Any]) -> list[str]:
+    order, pairs = content["caption"]["order"], content["caption"]["swapped"]
+    if order is None:
+        return []
+    titles = {row["arm"]: row["title"] for row in content["rows"]}
+    text = f"The two order {order['arms']} arms alike by Kendall's tau {order['tau']:.2f} (p {p_value(order['p'])}); "
+    if not pairs:
+        return [f"{text}no two arms change places."]
+    arms = order["arms"]
+    said = "; ".join(f"{titles[a]} against {titles[b]}" for a, b in pairs[:PAIRS_SHOWN])
+    more = f"; and {len(pairs) - PAIRS_SHOWN} more in the JSON form" if len(pairs) > PAIRS_SHOWN else ""
+    return [f"{text}they disagree on {len(pairs)} of {arms * (arms - 1) // 2} pairs: {said}{more}."]

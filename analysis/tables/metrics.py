@@ -1,0 +1,178 @@
+"""What else was measured of each arm: picture quality, distances of features, identity, diversity, motion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.sheets import Sheet
+from analysis.tables.caption import facts, sentence
+from analysis.tables.estimates import Clips, Estimated, estimated, listed
+from analysis.tables.formats import View, Written, number
+from analysis.tables.study import ArmScores, StudyScores, correct
+
+HIGHER, LOWER, REAL_BEST = "higher", "lower", "as real clips"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column.
+
+    Attributes:
+        key: of the sheet: a value a clip, or one for all clips.
+        better: `HIGHER`, `LOWER` or `REAL_BEST` (neither end is good: what real clips have is).
+        scale: what the sheet's value is multiplied by.
+        digits: after the point.
+        bounds: that no mean is outside of, scaled.
+    """
+
+    key: str
+    title: str
+    better: str
+    scale: float = 1.0
+    digits: int = 1
+    bounds: tuple[float, float] = (0.0, math.inf)
+
+    @property
+    def head(self) -> str:
+        """The title with its direction."""
+        return self.title + {HIGHER: " ↑", LOWER: " ↓", REAL_BEST: ""}[self.better]
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("second", "second classifier, %", HIGHER, 100.0, 1, (0.0, 100.0)),
+    Metric("identity", "identity kept, %", HIGHER, 100.0, 1, (0.0, 100.0)),
+    Metric("psnr", "PSNR, dB", HIGHER, 1.0, 2, (-math.inf, math.inf)),
+    Metric("ssim", "SSIM", HIGHER, 1.0, 3, (-1.0, 1.0)),
+    Metric("lpips", "LPIPS", LOWER, 1.0, 3),
+    Metric("frechet_distance", "Fréchet distance of features", LOWER, 1.0, 2),
+    Metric("kernel_distance", "kernel distance of features", LOWER, 1.0, 3, (-math.inf, math.inf)),
+    Metric("fvd", "FVD", LOWER, 1.0, 1),
+    Metric("diversity_noise", "diversity over z, 1/1000", REAL_BEST, 1000.0, 2),
+    Metric("diversity_velocity", "diversity over velocities, 1/1000", REAL_BEST, 1000.0, 2),
+    Metric("motion_energy", "motion energy, 1/1000", REAL_BEST, 1000.0, 2),
+)
+
+
+def metrics_table(scores: StudyScores) -> dict[str, Any]:
+    """The content of `metrics.json`: {"caption", "metrics", "rows" (an arm each), "references"}."""
+    known = [metric for metric in METRICS if any(_of(scores, arm, metric) for arm in scores.arms)]
+    caption = facts(scores)
+    caption["features"] = _features(scores)
+    caption["notes"] = _notes(scores, caption, known)
+    references = [("real", "real clips", scores.real), ("still", "first frame", scores.still)]
+    return {
+        "caption": caption,
+        "metrics": [
+            {"key": one.key, "title": one.title, "better": one.better, "scale": one.scale, "digits": one.digits}
+            for one in known
+        ],
+        "rows": [
+            {
+                "arm": arm.slug,
+                "title": arm.title,
+                "n_seeds": len(arm.sheets),
+                "values": {
+                    metric.key: _entry(estimated(_of(scores, arm, metric), metric.scale, metric.bounds))
+                    for metric in known
+                },
+            }
+            for arm in scores.arms
+        ],
+        "references": [
+            {"key": key, "title": title, "values": {metric.key: _reference(sheet, metric) for metric in known}}
+            for key, title, sheet in references
+            if sheet is not None
+        ],
+    }
+
+
+def metrics_written(scores: StudyScores) -> Written:
+    """The table in all its forms."""
+    content = metrics_table(scores)
+    known = [metric for metric in METRICS if any(one["key"] == metric.key for one in content["metrics"])]
+    view = View(
+        caption=sentence(content["caption"], "other scores on the test split, mean over seeds (95% interval)"),
+        head=("arm", "seeds", *(metric.head for metric in known)),
+        rows=tuple(
+            (row["title"], str(row["n_seeds"]), *(_cell(row["values"][metric.key], metric) for metric in known))
+            for row in content["rows"]
+        ),
+        references=tuple(
+            (row["title"], "-", *(_cell(row["values"][metric.key], metric) for metric in known))
+            for row in content["references"]
+        ),
+        notes=tuple(content["caption"]["notes"]),
+    )
+    records = [
+        {"arm": row.get("arm", row.get("key")), "title": row["title"], "metric": key, **(entry or {})}
+        for row in (*content["rows"], *content["references"])
+        for key, entry in row["values"].items()
+    ]
+    return Written("metrics", content, view, records)
+
+
+def _of(scores: StudyScores, arm: ArmScores, metric: Metric) -> dict[int, Clips]:
+    """{seed: values} of one metric, of the seeds that have it."""
+    found = {seed: _values(sheet, metric) for seed, sheet in arm.sheets.items()}
+    return {seed: values for seed, values in found.items() if values is not None}
+
+
+def _values(sheet: Sheet, metric: Metric) -> Clips | None:
+    if metric.key == "second":
+        return correct(sheet, second=True) if sheet.predicted_second else None
+    if metric.key in sheet.clips:
+        return np.asarray(sheet.clips[metric.key], dtype=np.float64)
+    if metric.key in sheet.numbers:
+        return np.array([sheet.numbers[metric.key]])
+    return None
+
+
+def _reference(sheet: Sheet, metric: Metric) -> dict[str, Any] | None:
+    values = _values(sheet, metric)
+    if values is None or not np.isfinite(values).all() or not values.size:
+        return None
+    return {"mean": metric.scale * float(values.mean()), "ci95": None, "n_seeds": 1, "clips": int(values.size)}
+
+
+def _entry(found: Estimated | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {"mean": found.mean, "ci95": listed(found.interval), "n_seeds": found.seeds, "clips": found.clips}
+
+
+def _features(scores: StudyScores) -> int | None:
+    counts = {int(s.numbers["features"]) for arm in scores.arms for s in arm.sheets.values() if "features" in s.numbers}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _notes(scores: StudyScores, caption: Mapping[str, Any], known: list[Metric]) -> list[str]:
+    if not known:
+        return ["This record has no scores but the accuracy."]
+    keys, notes = {metric.key for metric in known}, []
+    if "psnr" in keys or "ssim" in keys:
+        notes.append("PSNR and SSIM are of clips generated with the test clip's true velocities.")
+    if "frechet_distance" in keys and caption["features"] is not None:
+        text = "The Fréchet and the kernel distance are on features of the motion classifier "
+        text += f"of {caption['features']} clips"
+        floor = None if scores.real is None else scores.real.numbers.get("frechet_distance")
+        if floor is not None:
+            text += f"; between real clips and real clips the Fréchet distance is {floor:.2f}"
+        notes.append(f"{text}. Neither is comparable with another classifier's, another N's or the literature's.")
+    if any(metric.better == REAL_BEST for metric in known):
+        notes.append(
+            "Diversity and motion energy are no better for being larger: motion energy should be as of real clips."
+        )
+    return notes
+
+
+def _cell(entry: Mapping[str, Any] | None, metric: Metric) -> str:
+    if entry is None:
+        return "-"
+    form = f".{metric.digits}f"
+    text = number(entry["mean"], form)
+    return text if entry["ci95"] is None else f"{text} ({entry['ci95'][0]:{form}} to {entry['ci95'][1]:{form}})"

@@ -1,0 +1,168 @@
+"""The trials of a search, the best first, and the runs that confirm the best with fresh seeds. In percent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analysis.ranking import pareto, ranked
+from analysis.records import Records, StudyRow, TrialRow
+from analysis.states import COMPLETE, CONFIRM, FAILED, PRUNED, TRIAL
+from analysis.statistics import mean_interval
+from analysis.tables.caption import SHORT, count, origin
+from analysis.tables.formats import View, Written, number, span
+from analysis.tables.study import ACCURACY
+
+PARAMETERS_SHOWN = 8  # columns of a page; all are in CSV and JSON
+
+
+def search_table(records: Records, study: str) -> dict[str, Any]:
+    """The content of `trials.json`: {"caption", "rows" (a trial each, the best first), "confirm"}."""
+    row, trials = records.study(study), records.trials(study)
+    searched = [trial for trial in trials if trial.role == TRIAL]
+    first = ranked(searched)
+    front = {trial.key for trial in pareto(searched)}
+    rest = [trial for trial in searched if trial not in first]
+    rows = [_row(trial, place, front) for place, trial in enumerate(first, start=1)]
+    rows += [_row(trial, None, front) for trial in rest]
+    confirm = _confirm([trial for trial in trials if trial.role == CONFIRM])
+    return {"caption": _facts(row, searched), "rows": rows, "confirm": confirm}
+
+
+def search_written(records: Records, study: str) -> Written:
+    """The table in all its forms."""
+    content = search_table(records, study)
+    caption, rows = content["caption"], content["rows"]
+    objectives = caption["objectives"]
+    parameters = _varied(rows)[:PARAMETERS_SHOWN]
+    view = View(
+        caption=_sentence(caption),
+        head=("trial", "rank", *(f"{name}, %" for name in objectives), "state", "steps", "seconds", *parameters),
+        rows=tuple(
+            (
+                row["key"],
+                "-" if row["rank"] is None else str(row["rank"]),
+                *(number(row["values"].get(name)) for name in objectives),
+                row["state"],
+                str(row["step"]),
+                number(row["seconds"], ".0f"),
+                *(_parameter(row["params"].get(name)) for name in parameters),
+            )
+            for row in rows
+        ),
+        notes=tuple(_notes(content, parameters)),
+    )
+    records_ = [
+        {name: value for name, value in row.items() if name not in ("params", "values")}
+        | {f"values.{name}": value for name, value in row["values"].items()}
+        | {f"params.{name}": value for name, value in row["params"].items()}
+        for row in rows
+    ]
+    return Written("trials", content, view, records_)
+
+
+def _facts(row: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
+    states = [trial.state for trial in trials]
+    real = row.dataset.get("real_accuracy", {})
+    return {
+        **origin(row),
+        "seed": row.seed,
+        "objectives": [_short(name) for name in row.goal["objectives"]],
+        "constraints": list(row.goal["constraints"]),
+        "chance": 100 * float(row.dataset["chance"]) if "chance" in row.dataset else None,
+        "real_accuracy": 100 * float(real["validation"]) if "validation" in real else None,
+        "trials": len(trials),
+        "trials_planned": row.settings.get("trials"),
+        **{name: states.count(state) for name, state in _STATES},
+    }
+
+
+_STATES = (("complete", COMPLETE), ("pruned", PRUNED), ("failed", FAILED))
+
+
+def _row(trial: TrialRow, rank: int | None, front: set[str]) -> dict[str, Any]:
+    values = trial.values or {"val/accuracy": trial.value}
+    return {
+        "rank": rank,
+        "key": trial.key,
+        "state": trial.state,
+        "values": {_short(name): None if value is None else 100 * value for name, value in values.items()},
+        "front": trial.key in front,
+        "keeps_constraints": None if trial.violation is None else not trial.violation,
+        "step": trial.step,
+        "budget": trial.budget,
+        "seconds": trial.seconds,
+        "attempts": trial.attempts,
+        "reason": trial.reason,
+        "params": dict(trial.params),
+    }
+
+
+def _confirm(runs: Sequence[TrialRow]) -> dict[str, Any] | None:
+    if not runs:
+        return None
+    values = {run.key: 100 * run.scores[ACCURACY] for run in runs if run.state == COMPLETE and ACCURACY in run.scores}
+    found = mean_interval(list(values.values())) if values else None
+    held = None
+    if found is not None and found.interval is not None:
+        held = [max(0.0, found.interval[0]), min(100.0, found.interval[1])]
+    return {
+        "of": sorted({run.parent for run in runs if run.parent}),
+        "mean": None if found is None else found.mean,
+        "ci95": held,
+        "n_seeds": len(values),
+        "runs": len(runs),
+        "values": values,
+    }
+
+
+def _sentence(caption: Mapping[str, Any]) -> str:
+    ended = sum(caption[name] for name, _ in _STATES)
+    planned = max(caption["trials_planned"] or 0, caption["trials"])
+    text = f"{caption['study']}: trials of a search, the best first; validation scores in %; {caption['dataset']}, "
+    text += f"origin={caption['origin']}, preset {caption['preset']}, seed {caption['seed']}"
+    if caption["split"] is not None:
+        text += f", split by {caption['split']['rule']}"
+    if caption["fingerprint"] is not None:
+        text += f"; data {caption['fingerprint'][:SHORT]}"
+    if caption["chance"] is not None:
+        text += f"; chance {caption['chance']:.1f}"
+    if caption["real_accuracy"] is not None:
+        text += f", real clips {caption['real_accuracy']:.1f}"
+    text += "; " + ", ".join(f"{caption[name]} {name}" for name, _ in _STATES) + "."
+    return text + (f" NOT FINISHED: {ended} of {count(planned, 'trial')}." if ended < planned else "")
+
+
+def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
+    confirm, notes = content["confirm"], []
+    if confirm is not None and confirm["mean"] is not None:
+        text = f"{', '.join(confirm['of'])} again with {count(confirm['n_seeds'], 'fresh seed')}: "
+        text += f"test accuracy {confirm['mean']:.1f}%"
+        span_ = span(confirm["ci95"])
+        notes.append(text + (f" (95% interval {span_})." if confirm["ci95"] else " (one seed gives no interval)."))
+    if confirm is not None and confirm["n_seeds"] < confirm["runs"]:
+        notes.append(f"Confirming runs NOT FINISHED: {confirm['n_seeds']} of {confirm['runs']}.")
+    if content["caption"]["constraints"]:
+        notes.append(f"Constraints: {', '.join(content['caption']['constraints'])}; trials that keep them come first.")
+    left = len(_varied(content["rows"])) - len(parameters)
+    if left > 0:
+        notes.append(f"{count(left, 'more parameter')} in the CSV and JSON forms.")
+    failed = [row for row in content["rows"] if row["state"] == FAILED]
+    notes += [f"{row['key']} FAILED: {row['reason'] or 'no reason known'}." for row in failed]
+    return notes
+
+
+def _varied(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the parameters that differ between trials."""
+    names = dict.fromkeys(name for row in rows for name in row["params"])
+    return [name for name in names if len({repr(row["params"].get(name)) for row in rows}) > 1]
+
+
+def _short(metric: str) -> str:
+    return metric.rpartition("/")[2]
+
+
+def _parameter(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "-"}[value]
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,265 @@
+"""What a study of arms by seeds has found so far: the one thing that tables, figures and report are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from amc.errors import UserError
+from analysis.records import Records, StudyRow, TrialRow
+from analysis.sheets import REAL, STILL, Sheet, SheetRow
+from analysis.states import COMPLETE, FAILED, TRIAL
+
+OURS = "ours"
+ACCURACY = "test/accuracy"
+CURVE = "val/accuracy"
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trial of an arm.
+
+    Attributes:
+        seed: pairs runs of different arms: the training seed without the shift of an arm that has seeds of its own.
+        accuracy: on the test split, 0 to 1; None until the run is complete.
+        sheet: clip by clip; None in records older than score sheets and until a run is scored.
+        curve: {training step: accuracy on the validation split}.
+        cost: seconds of training and scoring.
+    """
+
+    key: str
+    seed: int
+    state: str
+    accuracy: float | None
+    sheet: Sheet | None
+    curve: Mapping[int, float]
+    cost: float
+    attempts: int
+    reason: str
+    budget: int
+
+
+@dataclass(frozen=True)
+class ArmScores:
+    """An arm and its runs.
+
+    Attributes:
+        paper: accuracy in percent that the paper reports; None where it has no such row.
+        of: the two arms that this one combines; empty for most.
+        runs: all that the record has, by seed.
+    """
+
+    slug: str
+    title: str
+    paper: float | None
+    changes: Mapping[str, Any]
+    of: tuple[str, ...]
+    runs: tuple[Run, ...]
+
+    @cached_property
+    def complete(self) -> tuple[Run, ...]:
+        """The runs that have a test accuracy, by seed."""
+        return tuple(run for run in self.runs if run.accuracy is not None)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the complete runs, ascending."""
+        return tuple(run.seed for run in self.complete)
+
+    @cached_property
+    def sheets(self) -> dict[int, Sheet]:
+        """{seed: sheet} of the complete runs that have one."""
+        return {run.seed: run.sheet for run in self.complete if run.sheet is not None}
+
+    @cached_property
+    def accuracies(self) -> dict[int, float]:
+        """{seed: test accuracy, 0 to 1}."""
+        return {run.seed: run.accuracy for run in self.complete if run.accuracy is not None}
+
+    @cached_property
+    def curves(self) -> dict[int, Mapping[int, float]]:
+        """{seed: {step: validation accuracy}} of the complete runs."""
+        return {run.seed: run.curve for run in self.complete}
+
+    @cached_property
+    def correct(self) -> Bools:
+        """(S, C): whether the motion classifier sees the class that was asked for; rows as in `sheets`."""
+        return _rows([correct(sheet) for sheet in self.sheets.values()])
+
+    @cached_property
+    def correct_second(self) -> Bools:
+        """(S, C): the same of the second classifier; (0, 0) where there is none."""
+        return _rows([correct(sheet, second=True) for sheet in self.sheets.values() if sheet.predicted_second])
+
+    @property
+    def cost(self) -> float:
+        """Seconds that all runs took, complete or not."""
+        return sum(run.cost for run in self.runs)
+
+
+@dataclass(frozen=True)
+class StudyScores:
+    """A study of arms by seeds.
+
+    Attributes:
+        arms: in the table's order, those without runs among them.
+        real: scores of the test clips themselves; None where there are none.
+        still: scores of clips that repeat their first frame.
+        chance: accuracy of guessing, 0 to 1.
+        class_names: K, in the order of the labels.
+        clipwise: whether every complete run has its sheet, so that statistics may cross seeds and clips.
+        unscored: complete runs without a sheet of the newest scorer; 0 if the record has no sheets at all.
+        scorer: the newest scorer's digest; empty if there is none.
+    """
+
+    row: StudyRow
+    arms: tuple[ArmScores, ...]
+    real: Sheet | None
+    still: Sheet | None
+    chance: float
+    class_names: tuple[str, ...]
+    clipwise: bool
+    unscored: int = 0
+    scorer: str = ""
+
+    @property
+    def planned(self) -> int:
+        """Runs that were asked for."""
+        return len(self.arms) * int(self.row.settings["seeds"])
+
+    @property
+    def finished(self) -> int:
+        """Runs that are complete."""
+        return sum(len(arm.complete) for arm in self.arms)
+
+    @cached_property
+    def failed(self) -> tuple[Run, ...]:
+        """Runs that were given up."""
+        return tuple(run for arm in self.arms for run in arm.runs if run.state == FAILED)
+
+    @cached_property
+    def by_slug(self) -> dict[str, ArmScores]:
+        """The arms by name."""
+        return {arm.slug: arm for arm in self.arms}
+
+    @property
+    def ours(self) -> ArmScores | None:
+        """The arm that all are compared to."""
+        return self.by_slug.get(OURS)
+
+    @property
+    def real_accuracy(self) -> float:
+        """Of the motion classifier on the test clips themselves, 0 to 1."""
+        return float(self.row.dataset["real_accuracy"]["test"])
+
+    @property
+    def still_accuracy(self) -> float | None:
+        """Of the motion classifier on clips that repeat their first frame, 0 to 1; None where not measured."""
+        return None if self.still is None else float(correct(self.still).mean())
+
+
+def load(records: Records, study: str) -> StudyScores:
+    """What the record has of a study of arms by seeds.
+
+    Raises:
+        UserError: there is no such study, it is of another kind, or its runs were scored on different clips.
+    """
+    row, trials = records.study(study), records.trials(study, TRIAL)
+    if not is_ablation(row):
+        raise UserError(f"study {study!r} is a {row.kind}: it has no arms")
+    sheets, curves = records.sheets(study), records.curves(study, CURVE)
+    scorer = _newest(sheets)
+    current = {key: row.sheet for key, row in sheets.items() if row.scorer == scorer}
+    done = [trial for trial in trials if trial.state == COMPLETE]
+    unscored = sum(trial.key not in current for trial in done)
+    arms = tuple(_arm(arm, trials, current, curves) for arm in row.settings["arms"])
+    _check_clips(study, current)
+    return StudyScores(
+        row=row,
+        arms=arms,
+        real=current.get(REAL),
+        still=current.get(STILL),
+        chance=float(row.dataset["chance"]),
+        class_names=_class_names(row),
+        clipwise=bool(done) and unscored == 0,
+        unscored=unscored if sheets else 0,
+        scorer=scorer,
+    )
+
+
+def is_ablation(row: StudyRow) -> bool:
+    """Whether a study is one of arms by seeds."""
+    return bool(row.settings.get("arms"))
+
+
+def correct(sheet: Sheet, *, second: bool = False) -> Bools:
+    """(C,): whether the motion classifier, or the second one, sees the class that was asked for."""
+    predicted = sheet.predicted_second if second else sheet.predicted
+    right: Bools = np.equal(np.asarray(predicted), np.asarray(sheet.label))
+    return right
+
+
+def _arm(
+    arm: Mapping[str, Any],
+    trials: Sequence[TrialRow],
+    sheets: Mapping[str, Sheet],
+    curves: Mapping[str, Mapping[int, float]],
+) -> ArmScores:
+    shift = int(arm.get("seed_shift", 0))
+    mine = sorted((t for t in trials if t.params.get("arm") == arm["arm"]), key=lambda trial: trial.seed)
+    runs = tuple(
+        Run(
+            key=trial.key,
+            seed=trial.seed - shift,
+            state=trial.state,
+            accuracy=trial.scores.get(ACCURACY) if trial.state == COMPLETE else None,
+            sheet=sheets.get(trial.key),
+            curve=curves.get(trial.key, {}),
+            cost=trial.seconds,
+            attempts=trial.attempts,
+            reason=trial.reason,
+            budget=trial.budget,
+        )
+        for trial in mine
+    )
+    changes, of = arm.get("changes", {}), tuple(arm.get("of") or ())
+    return ArmScores(arm["arm"], arm["title"], arm["paper"], changes, of, runs)
+
+
+def _newest(sheets: Mapping[str, SheetRow]) -> str:
+    """The scorer that was used last."""
+    return max(sheets.values(), key=lambda row: row.created).scorer if sheets else ""
+
+
+def _check_clips(study: str, sheets: Mapping[str, Sheet]) -> None:
+    first: tuple[str, Sheet] | None = None
+    for key, sheet in sheets.items():
+        first = first or (key, sheet)
+        same = sheet.label == first[1].label and sheet.subject == first[1].subject
+        whole = len(sheet.predicted) == len(sheet.label) and len(sheet.predicted_second) in (0, len(sheet.label))
+        if not (same and whole):
+            raise UserError(
+                f"study {study!r}: {key} was scored on other clips than {first[0]}, the two cannot be compared; "
+                "run the command that made the study again, it scores again without training"
+            )
+
+
+def _class_names(row: StudyRow) -> tuple[str, ...]:
+    named = row.settings.get("class_names")
+    if named:
+        return tuple(map(str, named))
+    count = int(row.dataset.get("classes") or round(1 / float(row.dataset["chance"])))
+    return tuple(f"class {number}" for number in range(count))
+
+
+def _rows(rows: Sequence[Bools]) -> Bools:
+    stacked: Bools = np.stack(rows) if rows else np.zeros((0, 0), dtype=np.bool_)
+    return stacked

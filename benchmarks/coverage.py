@@ -1,0 +1,141 @@
+"""How often the intervals of `analysis.statistics` hold the truth, and how often arms are told apart, in simulation.
+
+`python benchmarks/coverage.py --json` prints the tables of docs/statistics.md: coverage of nominal 95% intervals for an
+arm's mean and for a paired difference, beside the same with Student's t over the seeds alone; false positives of a
+family of nine arms that do not differ, after Holm; how often one arm of the nine that is 10 points below is found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from analysis.statistics import holm
+from analysis.statistics.mean_squares import Table, ends, level, table
+from benchmarks.simulated_studies import Setting, seed_deviation, studies
+
+SEEDS = (3, 6, 10)
+SHARES = (0.6, 1 / 24, 0.95)
+LEVEL = 0.05
+# Seeds that hardly differ to seeds that differ much; clips alike to clips of which some are always right.
+SETTINGS = (
+    Setting("seeds alike, clips alike", 0.0, 0.0, 0.0, 180),
+    Setting("seeds near, clips differ much", 0.1, 1.5, 0.5, 180),
+    Setting("seeds differ, clips differ", 0.3, 1.0, 0.5, 180),
+    Setting("seeds differ, few clips", 0.3, 1.0, 0.5, 72),
+    Setting("seeds differ much, clips alike", 0.6, 0.0, 0.0, 300),
+    Setting("seeds differ very much, clips differ", 1.0, 0.5, 0.5, 180),
+)
+FAMILY_SEEDS, FAMILY, PLANTED = 8, 9, 0.1
+# For power: how far seeds spread is what counts.
+SPREADS = tuple(Setting("", seed, 1.0, 0.5, 180) for seed in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5))
+POWER_SEEDS = (3, 6, 8, 10)
+
+
+def coverage(setting: Setting, share: float, other: float, seeds: int, count: int, draw: Any) -> dict[str, float]:
+    """Of the mean of an arm and of its difference to one with share `other`; half widths in points."""
+    rows = [
+        (_held(table(lot[:, 0]), share), _held(_difference(lot), share - other))
+        for lot in studies(setting, (share, other), seeds, count, draw)
+    ]
+    mean, difference = (np.concatenate(part, axis=1) for part in zip(*rows, strict=True))
+    return {
+        "mean": float(mean[0].mean()),
+        "mean_half_width": 100 * float(mean[1].mean()),
+        "mean_seeds_alone": float(mean[2].mean()),
+        "difference": float(difference[0].mean()),
+        "difference_half_width": 100 * float(difference[1].mean()),
+        "difference_seeds_alone": float(difference[2].mean()),
+    }
+
+
+def found(setting: Setting, shares: Sequence[float], seeds: int, count: int, draw: Any) -> NDArray[np.bool_]:
+    """(count, arms - 1): whether an arm is called different to the first after Holm over all of them."""
+    lots = []
+    for lot in studies(setting, shares, seeds, count, draw):
+        answers = lot.astype(np.int8)
+        p = np.stack([level(table(answers[:, arm] - answers[:, 0]), 0.0) for arm in range(1, len(shares))], axis=1)
+        lots.append(np.array([holm(row) for row in p]) < LEVEL)
+    return np.concatenate(lots)
+
+
+def _difference(lot: NDArray[np.bool_]) -> Table:
+    answers = lot.astype(np.int8)
+    return table(answers[:, 0] - answers[:, 1])
+
+
+def _held(squares: Table, truth: float) -> NDArray[np.float64]:
+    low, high = ends(squares, LEVEL)
+    alone = stdtrit(squares.seeds - 1, 1 - LEVEL / 2) * np.sqrt(squares.seed / (squares.seeds * squares.clips))
+    held = (low <= truth) & (truth <= high)
+    return np.stack([held, (high - low) / 2, abs(squares.mean - truth) <= alone])
+
+
+def measured(count: int, seed: int) -> dict[str, Any]:
+    """All tables, of `count` simulated studies a row."""
+    draw = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    for setting in SETTINGS:
+        for share in SHARES:
+            about = {"setting": setting.name, "clips": setting.clips, "share": share}
+            about["seed_deviation_points"] = 100 * seed_deviation(share, setting)
+            rows += [{**about, "seeds": n, **coverage(setting, share, min(share, 0.6), n, count, draw)} for n in SEEDS]
+    families: list[dict[str, Any]] = []
+    for setting in SETTINGS:
+        for share in SHARES:
+            same = found(setting, (share,) * (FAMILY + 1), FAMILY_SEEDS, count, draw)
+            false = float(same.any(axis=1).mean())
+            families.append({"setting": setting.name, "share": share, "false_positive": false})
+    powers: list[dict[str, Any]] = []
+    for setting in SPREADS:
+        for share in (0.6, 0.95):
+            planted = (share, share - PLANTED, *(share,) * (FAMILY - 1))
+            rates = {n: float(found(setting, planted, n, count, draw)[:, 0].mean()) for n in POWER_SEEDS}
+            deviation = 100 * seed_deviation(share, setting)
+            powers.append({"share": share, "seed_deviation_points": deviation, "found": rates})
+    return {"studies": count, "seed": seed, "coverage": rows, "families": families, "power": powers}
+
+
+def markdown(content: dict[str, Any]) -> str:
+    """The tables of docs/statistics.md."""
+    lines = ["| setting | clips | share | SD of seeds | seeds | mean | t alone | difference | t alone |"]
+    lines += ["| --- |" + " ---: |" * 8]
+    for row in content["coverage"]:
+        cells = [row["setting"], row["clips"], f"{row['share']:.2f}", f"{row['seed_deviation_points']:.1f}"]
+        cells += [row["seeds"]]
+        cells += [f"{row[k]:.3f}" for k in ("mean", "mean_seeds_alone", "difference", "difference_seeds_alone")]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    lines += ["", "| setting | share | false positives |", "| --- | ---: | ---: |"]
+    for row in content["families"]:
+        lines.append(f"| {row['setting']} | {row['share']:.2f} | {row['false_positive']:.3f} |")
+    lines += ["", "| share | SD of seeds | " + " | ".join(f"{n} seeds" for n in POWER_SEEDS) + " |"]
+    lines += ["| ---: |" + " ---: |" * (1 + len(POWER_SEEDS))]
+    for row in content["power"]:
+        rates = " | ".join(f"{row['found'][n]:.3f}" for n in POWER_SEEDS)
+        lines.append(f"| {row['share']:.2f} | {row['seed_deviation_points']:.1f} | {rates} |")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--studies", type=int, default=2000, help="simulated studies a row (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the simulation")
+    parser.add_argument("--json", action="store_true", help="as JSON instead of Markdown")
+    args = parser.parse_args(argv)
+    content = measured(args.studies, args.seed)
+    print(json.dumps(content, indent=2) if args.json else markdown(content))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Figure 3 out of sample pictures as runs write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ablations.arms import TABLE_4
+from amc.evaluation.figure import Video, figure
+from analysis.figures.strips import ROWS, cell_side, cut, strips
+from analysis.records import Records
+from analysis.tables.study import StudyScores, load
+from tests.analysis.figures.texts import check_readable, laid_out
+from tests.analysis.made_study import write_study
+
+ARMS = tuple(arm for arm in TABLE_4 if arm.slug in ("ours", "no_da", "no_dm"))
+
+
+def write_figure3(path: Path, size: int, *, clips: int = 2) -> list[list[Video]]:
+    """A run's figure3.png: every frame is of one colour that tells clip, row and time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    groups = [
+        [
+            Video((f"row {row}", "a label of some length"), np.stack([frame(c, row, t, size) for t in range(8)]))
+            for row in range(len(ROWS))
+        ]
+        for c in range(clips)
+    ]  # fmt: skip
+    figure(groups, path)
+    return groups
+
+
+def frame(clip: int, row: int, time: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.full((size, size, 3), (50 * clip, 40 * row, 20 * time), dtype=np.uint8)
+
+
+def study(folder: Path) -> StudyScores:
+    write_study(folder / "record.db", arms=ARMS, seeds=2)
+    with Records(folder / "record.db") as records:
+        return load(records, "made-smoke-table4")
+
+
+@pytest.mark.parametrize("size", [32, 48, 64, 128, 160])
+def test_frames_are_cut_to_the_pixel(tmp_path: Path, size: int) -> None:
+    write_figure3(tmp_path / "figure3.png", size)
+    with Image.open(tmp_path / "figure3.png") as image:
+        cells = cut(np.asarray(image.convert("RGB")), cell_side(size))
+    assert cells is not None
+    for row in range(4):
+        for column, time in enumerate((0, 1, 3, 5, 7)):  # the input and the 2nd, 4th, 6th and 8th of 8
+            assert (cells[row, column] == (0, 40 * row, 20 * time)).all()
+
+
+def test_a_picture_of_another_layout_is_none() -> None:
+    assert cut(np.zeros((100, 2000, 3), dtype=np.uint8), 128) is None
+    assert cut(np.zeros((2000, 300, 3), dtype=np.uint8), 128) is None
+
+
+def test_three_arms_of_the_first_seed_side_by_side(tmp_path: Path) -> None:
+    scores = study(tmp_path)
+    size = int(scores.row.config["model"]["size"])
+    for slug in ("ours", "no_da", "no_dm"):
+        write_figure3(tmp_path / "samples" / f"{slug}-seed-1" / "figure3.png", size)
+    with laid_out(lambda: strips(scores, tmp_path / "samples")) as drawing:
+        check_readable(drawing)
+        assert sum(len(axes.images) for axes in drawing.canvas.axes) == 3 * 3 * len(ROWS)
+        assert "seed 1" in drawing.caption
+        assert "Ours, No Da, No Dm" in drawing.caption
+
+
+def test_without_samples_of_ours_there_is_no_figure(tmp_path: Path) -> None:
+    scores = study(tmp_path)
+    assert strips(scores, None) is None
+    assert strips(scores, tmp_path / "nowhere") is None
+    write_figure3(tmp_path / "samples" / "no_da-seed-0" / "figure3.png", 32)
+    assert strips(scores, tmp_path / "samples") is None
+
+
+def test_a_broken_picture_is_as_good_as_none(tmp_path: Path) -> None:
+    scores = study(tmp_path)
+    size = int(scores.row.config["model"]["size"])
+    write_figure3(tmp_path / "samples" / "ours-seed-0" / "figure3.png", size)
+    broken = tmp_path / "samples" / "no_da-seed-0" / "figure3.png"
+    broken.parent.mkdir()
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n but no more")
+    with laid_out(lambda: strips(scores, tmp_path / "samples")) as drawing:
+        assert sum(len(axes.images) for axes in drawing.canvas.axes) == 3 * len(ROWS)

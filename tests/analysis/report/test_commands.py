@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ablations.arms import TABLE_4
+from ablations.cli import _parser
+from analysis.records import Records
+from analysis.report.commands import commands_section
+from tests.analysis.made_study import write_study
+
+
+def commands(path: Path, study: str) -> tuple[str, ...]:
+    with Records(path) as records:
+        return commands_section(records, records.study(study)).commands
+
+
+def test_the_command_asks_for_the_same_study(tmp_path: Path) -> None:
+    write_study(tmp_path / "record.db", name="mine", arms=(TABLE_4[0], TABLE_4[2], TABLE_4[5]), seeds=2, seed=7)
+    checkout, run, tables, report = commands(tmp_path / "record.db", "mine")
+    assert checkout == "git checkout 0123456"
+    program, script, *words = shlex.split(run)
+    assert (program, script) == ("python", "ablations/run_all.py")
+    args = _parser().parse_args(words)
+    assert (args.dataset, args.preset, args.split_rule, args.data) == ("natops", "smoke", "subject", None)
+    assert (args.arms, args.seeds, args.seed, args.study, args.workers) == ("no_ym,no_da", 2, 7, "mine", 2)
+    assert tables == "python -m analysis tables --study mine"
+    assert report == "python -m analysis report --study mine"
+
+
+@pytest.mark.parametrize("name", ["$(touch x)", "a b", "it's", "; rm -r ."])
+def test_names_are_quoted_for_the_shell(tmp_path: Path, name: str) -> None:
+    write_study(tmp_path / "record.db", name=name, done=0)
+    for line in commands(tmp_path / "record.db", name)[1:]:
+        assert name in shlex.split(line)
+
+
+def test_other_data_are_named_by_their_fingerprint(tmp_path: Path) -> None:
+    write_study(tmp_path / "record.db", done=0)
+    with Records(tmp_path / "record.db") as records:
+        row = records.study("made-smoke-table4")
+        row = type(row)(**{**vars(row), "dataset": {**row.dataset, "origin": "natops"}})
+        section = commands_section(records, row)
+    assert "--data FILE.h5" in section.commands[1]
+    assert f"FILE.h5 is the clip file with the fingerprint {'ab' * 32}." in section.notes

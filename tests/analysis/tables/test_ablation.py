@@ -1,0 +1,175 @@
+"""Table 4 from records made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amc.errors import UserError
+from analysis.records import Records
+from analysis.statistics import crossed, holm
+from analysis.tables.ablation import ablation_table, ablation_written
+from analysis.tables.formats import markdown
+from analysis.tables.study import StudyScores, load
+from tests.analysis.made_study import write_study
+from tests.analysis.tables.hand_made import sheet, write_scores
+
+SCORES = {"ours": (0.9, 0.8, 0.85), "no_ym": (0.2, 0.1, 0.15), "no_lrank": (0.9, 0.8)}
+
+
+def loaded(address: Path, name: str = "s") -> StudyScores:
+    with Records(address) as records:
+        return load(records, name)
+
+
+@pytest.fixture
+def scalar(tmp_path: Path) -> StudyScores:
+    write_scores(tmp_path / "record.db", SCORES)
+    return loaded(tmp_path / "record.db")
+
+
+def test_without_sheets_student_over_seeds_and_the_exact_test_by_hand(scalar: StudyScores) -> None:
+    content = ablation_table(scalar)
+    rows = {row["arm"]: row for row in content["rows"]}
+    assert list(rows) == ["ours", "no_ym", "no_lrank"]
+    assert rows["ours"]["mean"] == pytest.approx(85.0)
+    # s = 5, t(0.975; 2) = 4.302653: 85 -+ 4.302653 * 5 / sqrt(3) = 72.579 to 97.421
+    assert rows["ours"]["ci95"] == pytest.approx([72.579, 97.421], abs=1e-3)
+    assert (rows["ours"]["difference"], rows["ours"]["p_holm"]) == (None, None)
+    assert rows["no_ym"]["difference"] == pytest.approx(-70.0)
+    assert rows["no_ym"]["difference_ci95"] == pytest.approx([-70.0, -70.0])
+    assert (rows["no_ym"]["p"], rows["no_ym"]["p_exact"], rows["no_ym"]["p_floor"]) == (0.25, 0.25, 0.25)
+    assert rows["no_ym"]["p_holm"] == 0.5
+    assert rows["no_ym"]["detectable"] is None
+    # Two seeds shared with Ours, no difference in either.
+    assert (rows["no_lrank"]["n_seeds"], rows["no_lrank"]["difference"], rows["no_lrank"]["p_holm"]) == (2, 0.0, 1.0)
+    assert rows["ours"]["values"] == {"0": pytest.approx(90.0), "1": pytest.approx(80.0), "2": pytest.approx(85.0)}
+    assert content["caption"]["statistics"] == "Student's t over seeds"
+    # The paper has No ym below Ours, as here, and No Lrank below Ours, which is level here.
+    assert [row["paper_agrees"] for row in content["rows"]] == [None, True, False]
+
+
+def test_the_caption_says_where_it_comes_from_and_that_it_is_not_finished(scalar: StudyScores) -> None:
+    text = markdown(ablation_written(scalar).view)
+    for said in (
+        "origin=procedural, split by random",
+        "preset compact, 3 seeds, 288 test clips; data ffffffffffff",
+        "chance 16.7",
+        "real clips 99.0",
+        "no exact p can be below 0.25, so after correction over 2 arms it could reject nothing",
+        "NOT FINISHED: 8 of 9 runs",
+        "no scores clip by clip",
+    ):
+        assert said in text
+
+
+CLIPS = {  # arm: the seeds' clips, 1 is right
+    "ours": ("11111110", "11111100"),
+    "no_ya": ("11110000", "11010000"),
+    "no_da": ("11111110", "11111100"),
+}
+
+
+def test_with_sheets_seeds_and_clips_are_crossed(tmp_path: Path) -> None:
+    sheets = {f"{arm}-seed-{seed}": sheet(r, second=r) for arm, rs in CLIPS.items() for seed, r in enumerate(rs)}
+    write_scores(
+        tmp_path / "r.db", {arm: tuple(r.count("1") / 8 for r in rs) for arm, rs in CLIPS.items()}, sheets=sheets
+    )
+    scores = loaded(tmp_path / "r.db")
+    content = ablation_table(scores)
+    ours, no_ya, no_da = content["rows"]
+    assert content["caption"]["statistics"] == "seeds and clips crossed"
+    assert (ours["mean"], no_ya["mean"], no_ya["difference"]) == (81.25, 43.75, -37.5)
+    apart = np.array(
+        [
+            [int(a) - int(b) for a, b in zip(*pair, strict=True)]
+            for pair in zip(CLIPS["no_ya"], CLIPS["ours"], strict=True)
+        ]
+    )
+    wanted = crossed(apart, scale=100)
+    assert wanted.interval is not None
+    assert wanted.p is not None
+    assert no_ya["difference_ci95"] == pytest.approx(list(wanted.interval))
+    assert [no_ya["p_holm"], no_da["p_holm"]] == pytest.approx(holm([wanted.p, no_da["p"]]))
+    # Cohen's h of 7/16 and 13/16; seeds' means differ by 3 and 3 clips of 8, which has no deviation.
+    assert no_ya["cohens_h"] == pytest.approx(2 * np.arcsin(np.sqrt(7 / 16)) - 2 * np.arcsin(np.sqrt(13 / 16)))
+    assert no_ya["hedges_g"] is None
+    assert (no_da["difference"], no_da["p_exact"]) == (0.0, 1.0)
+    assert no_ya["second_mean"] == 43.75
+    assert no_ya["detectable"] > 0
+
+
+def test_an_arm_with_seeds_of_its_own_is_paired_by_replicate(tmp_path: Path) -> None:
+    scores = {"ours": (0.9, 0.5), "ours_again": (0.8, 0.4)}
+    write_scores(tmp_path / "r.db", scores, arms={"ours_again": {"seed_shift": 1000}})
+    row = ablation_table(loaded(tmp_path / "r.db"))["rows"][1]
+    assert row["difference"] == pytest.approx(-10.0)
+    assert list(row["values"]) == ["0", "1"]
+
+
+def test_a_pair_of_arms_has_its_interaction(tmp_path: Path) -> None:
+    scores = {"ours": (0.9, 0.9), "no_da": (0.8, 0.7), "no_dm": (0.6, 0.6), "both": (0.2, 0.3)}
+    write_scores(tmp_path / "r.db", scores, arms={"both": {"of": ["no_da", "no_dm"]}})
+    content = ablation_table(loaded(tmp_path / "r.db"))
+    found = content["rows"][-1]["interaction"]
+    # Seed 0: 20 - 80 - 60 + 90 = -30, seed 1: 30 - 70 - 60 + 90 = -10.
+    assert (found["mean"], found["n_seeds"], found["of"]) == (pytest.approx(-20.0), 2, ["no_da", "no_dm"])
+    assert any("beyond the sum of No Da and No Dm by -20.0 points" in note for note in content["caption"]["notes"])
+    assert content["rows"][0]["interaction"] is None
+
+
+def test_failed_runs_are_named_and_not_counted(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8), "no_da": (0.7, None)})
+    written = ablation_written(loaded(tmp_path / "r.db"))
+    assert written.content["rows"][1]["n_seeds"] == 1
+    assert written.content["caption"]["failed"][0]["key"] == "no_da-seed-1"
+    assert "FAILED, not counted: no_da-seed-1: <the loss>" in written.view.caption
+    assert "NOT FINISHED: 3 of 4 runs" in written.view.caption
+
+
+def test_one_seed_has_no_interval_and_no_p(tmp_path: Path) -> None:
+    write_study(tmp_path / "r.db", name="one", seeds=1)
+    content = ablation_table(loaded(tmp_path / "r.db", "one"))
+    for row in content["rows"]:
+        assert (row["ci95"], row["difference_ci95"], row["p"], row["p_holm"], row["p_exact"]) == (None,) * 5
+    assert content["caption"]["notes"][0].startswith("One seed gives no interval")
+
+
+def test_half_done(tmp_path: Path) -> None:
+    write_study(tmp_path / "r.db", name="half", done=7)
+    written = ablation_written(loaded(tmp_path / "r.db", "half"))
+    assert "NOT FINISHED: 7 of 30 runs" in written.view.caption
+    assert [row["n_seeds"] for row in written.content["rows"]] == [1] * 7 + [0] * 3
+    assert written.view.rows[-1][2:5] == ("-", "-", "0")
+
+
+def test_nothing_done_yet(tmp_path: Path) -> None:
+    write_study(tmp_path / "r.db", name="new", done=0)
+    written = ablation_written(loaded(tmp_path / "r.db", "new"))
+    assert "NOT FINISHED: 0 of 30 runs" in written.view.caption
+    assert {row[2] for row in written.view.rows} == {"-"}
+
+
+def test_runs_scored_on_other_clips_are_refused(tmp_path: Path) -> None:
+    sheets = {"ours-seed-0": sheet("1100"), "no_da-seed-0": sheet("1100", label=(0, 0, 1, 1))}
+    write_scores(tmp_path / "r.db", {"ours": (0.5,), "no_da": (0.5,)}, sheets=sheets)
+    with pytest.raises(UserError, match="ours-seed-0 was scored on other clips than no_da-seed-0"):
+        loaded(tmp_path / "r.db")
+
+
+def test_runs_that_are_not_scored_again_yet_are_not_crossed(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.5,), "no_da": (0.5,)}, sheets={"ours-seed-0": sheet("1100")})
+    scores = loaded(tmp_path / "r.db")
+    assert (scores.clipwise, scores.unscored) == (False, 1)
+    text = markdown(ablation_written(scores).view)
+    assert "0.5" not in text
+    assert ablation_table(scores)["rows"][1]["mean"] == 50.0
+
+
+def test_more_seeds_than_can_be_counted_out(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8) * 11, "no_da": (0.7, 0.6) * 11})
+    row = ablation_table(loaded(tmp_path / "r.db"))["rows"][1]
+    assert (row["n_seeds"], row["difference"], row["p_exact"]) == (22, pytest.approx(-20.0), None)
+    assert row["p_holm"] is None

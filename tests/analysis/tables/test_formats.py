@@ -1,0 +1,110 @@
+"""Hostile names in every form, and files that are written whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amc.errors import UserError
+from analysis.records import Records
+from analysis.tables.formats import View, Written, csv_text, latex, markdown, p_value, tex, write
+from analysis.tables.study import load
+from analysis.tables.writing import tables_of
+
+HOSTILE = "a_b & 50% #1 ~^\\{} $x$ <b>|`\"' y\u2032 \u2212 \u2013 \u221a [x] \u00fc \u2191 Fr\u00e9chet \u4e2d"
+VIEW = View(
+    caption=HOSTILE,
+    head=("arm", f"{HOSTILE}", "[mm] *"),
+    rows=((HOSTILE, "1.0", "[1]"), ("[2mm]", "*", "-")),
+    references=((HOSTILE, "-", "-"),),
+    notes=(HOSTILE,),
+)
+
+
+@given(st.text())
+def test_what_latex_reads_is_escaped_whatever_the_text(text: str) -> None:
+    found = tex(text)
+    assert found.isascii()
+    assert "\n" not in found
+    for character in "&%#_$":
+        assert found.count(character) == found.count(f"\\{character}")
+    assert found.count("{") == found.count("}") or "\\{" in found or "\\}" in found
+
+
+@given(st.lists(st.text(min_size=1), min_size=2, max_size=2))
+def test_a_markdown_row_has_as_many_cells_as_were_given(cells: list[str]) -> None:
+    line = markdown(View("c", ("a", "b"), (tuple(cells),))).splitlines()[4]
+    assert line.replace("\\\\", "").replace("\\|", "").count("|") == 3
+
+
+@given(st.lists(st.text(), min_size=1, max_size=4))
+def test_csv_reads_back_as_written_but_for_formulas(values: list[str]) -> None:
+    rows = list(csv.reader(io.StringIO(csv_text([{"x": value, "y": 1} for value in values]), newline="")))
+    assert len(rows) == len(values) + 1
+    for row, value in zip(rows[1:], values, strict=True):
+        assert (
+            row[0].removeprefix("'").split()
+            == "".join(c if c.isprintable() else " " for c in value).removeprefix("'").split()
+        )
+        assert not row[0].startswith(("=", "+", "-", "@"))
+
+
+def test_csv_spreads_intervals_and_mappings_and_keeps_negative_numbers() -> None:
+    text = csv_text([{"a": -1.5, "ci95": None, "m": None}, {"a": 2, "ci95": [1, 3], "m": {"x": 4}}])
+    assert text == "a,ci95_low,ci95_high,m.x\n-1.5,,,\n2,1,3,4\n"
+
+
+def test_p_values_are_never_zero() -> None:
+    assert [p_value(p) for p in (None, 0.0, 0.0009, 0.05)] == ["-", "< 0.001", "< 0.001", "0.050"]
+
+
+def test_wide_tables_go_on_in_another() -> None:
+    wide = View("c", ("arm", *(f"column {n}" for n in range(30))), (("Ours", *("12.3 (10.0 to 14.5)",) * 30),))
+    text = latex(wide, "t")
+    assert text.count("\\begin{table}") == text.count("\\end{table}") > 1
+    assert text.count("12.3") == 30
+    assert text.count("\\label{tab:t}") == 1
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
+def test_every_table_compiles_in_a_minimal_article(tmp_path: Path, made_runs: Path) -> None:
+    with Records(made_runs / "made" / "record.db") as records:
+        tables = tables_of(load(records, "made"))
+    parts = [latex(table.view, table.name) for table in tables] + [latex(VIEW, HOSTILE)]
+    document = "\\documentclass{article}\n\\begin{document}\n" + "\n".join(parts) + "\\end{document}\n"
+    (tmp_path / "all.tex").write_text(document)
+    for _ in range(2):
+        done = subprocess.run(
+            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"],
+            cwd=tmp_path, capture_output=True, text=True, errors="replace",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:]
+    for warning in ("undefined", "Missing character", "too large"):
+        assert warning not in done.stdout
+    made = [line for line in done.stdout.splitlines() if line.startswith("Overfull \\hbox")]
+    assert len(made) <= 1, made  # that of the hostile names
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Written("t", {"a": 1}, VIEW, [{"a": 1}])
+    write(table, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["t.csv", "t.json", "t.md", "t.tex"]
+    assert json.loads((tmp_path / "out" / "t.json").read_text()) == {"a": 1}
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(UserError, match="No space left on device"):
+        write(table, tmp_path / "full")
+    assert list((tmp_path / "full").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="give another --out"):
+        write(Written("t", {}, VIEW, []), tmp_path / "file" / "tables")

@@ -1,0 +1,156 @@
+"""Recall, confusion, other scores, the second classifier, cost, and studies side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amc.errors import UserError
+from analysis.records import Records
+from analysis.tables.cost import cost_table
+from analysis.tables.join import joined
+from analysis.tables.judges import judges_table, judges_written
+from analysis.tables.metrics import metrics_table, metrics_written
+from analysis.tables.recall import confusion_table, recall_table
+from analysis.tables.study import StudyScores, load
+from tests.analysis.made_study import NAMES, RIGHT
+from tests.analysis.tables.hand_made import DATASET, sheet, write_scores
+
+
+def loaded(address: Path, name: str = "s") -> StudyScores:
+    with Records(address) as records:
+        return load(records, name)
+
+
+@pytest.fixture
+def two_seeds(tmp_path: Path) -> StudyScores:
+    """Of eight clips, class 0 and 1 in turn; Ours is right on 6 and 4, No Da on 4 and 6, the second has it reversed."""
+    marks = {
+        "ours-seed-0": "11111100",
+        "ours-seed-1": "10101010",
+        "no_da-seed-0": "01010101",
+        "no_da-seed-1": "11101110",
+    }
+    other = {
+        "ours-seed-0": "00000000",
+        "ours-seed-1": "10101010",
+        "no_da-seed-0": "11111111",
+        "no_da-seed-1": "11101110",
+    }
+    sheets = {
+        key: sheet(
+            mark,
+            second=other[key],
+            clips={
+                "psnr": (20.0, 22.0) * 4,
+                "identity": (0.5, 1.0, 0.0) if key.startswith("ours") else (1.0, 1.0, 1.0),
+            },
+            numbers={"frechet_distance": 2.0 + place, "features": 8.0},
+        )
+        for place, (key, mark) in enumerate(marks.items())
+    }
+    data = {**DATASET, "chance": 0.5, "split": {"rule": "subject", "test": 8}}
+    write_scores(tmp_path / "r.db", {"ours": (0.75, 0.5), "no_da": (0.5, 0.75)}, sheets=sheets, dataset=data)
+    return loaded(tmp_path / "r.db")
+
+
+def test_recall_and_confusion_by_hand(two_seeds: StudyScores) -> None:
+    ours, no_da = recall_table(two_seeds)["rows"]
+    # Class 0 is clips 1, 3, 5, 7: seed 0 has 3 of 4 right, seed 1 all; class 1: 3 of 4, then none.
+    assert (ours["recall"], ours["low"], ours["high"]) == ([87.5, 37.5], [75.0, 0.0], [100.0, 75.0])
+    assert no_da["recall"] == [50.0, 75.0]
+    counts = confusion_table(two_seeds)["rows"][0]
+    assert counts["counts"] == [[7, 1], [5, 3]]
+    assert counts["percent"] == [[87.5, 12.5], [62.5, 37.5]]
+
+
+def test_metrics_by_hand(two_seeds: StudyScores) -> None:
+    content = metrics_table(two_seeds)
+    assert [metric["key"] for metric in content["metrics"]] == ["second", "identity", "psnr", "frechet_distance"]
+    ours, no_da = (row["values"] for row in content["rows"])
+    assert ours["second"]["mean"] == 25.0
+    assert ours["psnr"]["mean"] == 21.0
+    assert (ours["identity"]["mean"], ours["identity"]["clips"]) == (50.0, 3)
+    assert no_da["identity"]["mean"] == 100.0
+    # 2 and 3: t(0.975; 1) = 12.7062, half of it each way, and no distance is below 0.
+    assert ours["frechet_distance"]["mean"] == 2.5
+    assert ours["frechet_distance"]["ci95"] == pytest.approx([0.0, 8.8531], abs=1e-4)
+    assert content["caption"]["features"] == 8
+
+
+def test_whether_the_order_hangs_on_the_classifier(made_runs: Path, two_seeds: StudyScores) -> None:
+    content = judges_table(two_seeds)
+    ours, no_da = content["rows"]
+    assert (ours["first"], ours["second"], ours["difference"]) == (62.5, 25.0, -37.5)
+    assert (no_da["first"], no_da["second"]) == (62.5, 87.5)
+    # Level by the first classifier: no order to disagree with; two arms have no tau worth the name.
+    assert (content["caption"]["order"], content["caption"]["swapped"]) == (None, [])
+    made = loaded(made_runs / "made" / "record.db", "made")
+    assert "no two arms change places" in judges_written(made).view.notes[0]
+
+
+def test_references_stand_below_the_arms(made_runs: Path) -> None:
+    scores = loaded(made_runs / "made" / "record.db", "made")
+    assert scores.class_names == NAMES
+    recall = recall_table(scores)["references"]
+    assert [row["key"] for row in recall] == ["real", "still"]
+    assert recall[1]["recall"] == [100.0, 0.0, 0.0]
+    written = metrics_written(scores)
+    assert [cells[0] for cells in written.view.references] == ["real clips", "first frame"]
+    assert any("between real clips and real clips the Fréchet distance is 0.80" in note for note in written.view.notes)
+    assert "Fréchet distance of features ↓" in written.view.head
+    assert "motion energy, 1/1000" in written.view.head
+
+
+def test_steps_to_ninety_percent_of_ours_by_hand(tmp_path: Path) -> None:
+    # Curves are half of the end at step 20, all of it at step 40. The target is 0.9 * (80 + 60) / 2 = 63.
+    write_scores(tmp_path / "r.db", {"ours": (0.8, 0.6), "no_da": (0.9, 0.7), "no_ym": (0.1, 0.2)})
+    content = cost_table(loaded(tmp_path / "r.db"))
+    assert content["caption"]["target"] == pytest.approx(63.0)
+    ours, no_da, no_ym = (row["steps_to_target"] for row in content["rows"])
+    # Seed 0 of Ours: from 40 to 80, 63 is at 20 + 20 * 23 / 40 = 31.5; seed 1 never: no median.
+    assert ours == {"median": None, "low": pytest.approx(31.5), "high": None, "reached": 1, "of": 2}
+    # 45 to 90: 20 + 20 * 18 / 45 = 28; 35 to 70: 20 + 20 * 28 / 35 = 36.
+    assert (no_da["median"], no_da["low"], no_da["high"]) == tuple(map(pytest.approx, (32.0, 28.0, 36.0)))
+    assert (no_ym["reached"], no_ym["low"]) == (0, None)
+
+
+def test_studies_side_by_side_have_the_arms_of_all(tmp_path: Path) -> None:
+    write_scores(tmp_path / "a.db", {"ours": (0.9, 0.8), "no_da": (0.7, 0.6)}, name="a")
+    write_scores(tmp_path / "b.db", {"ours": (0.9, 0.8), "gram_channel": (0.8, 0.8)}, name="b")
+    both = joined([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
+    assert [arm.slug for arm in both.arms] == ["ours", "no_da", "gram_channel"]
+    assert (both.finished, both.planned) == (6, 6)
+
+
+@pytest.mark.parametrize(
+    ("said", "change"),
+    [
+        ("origins differ", {"dataset": {**DATASET, "origin": "real"}}),
+        ("presets differ", {"preset": "smoke"}),
+        ("fingerprints differ", {"dataset": {**DATASET, "fingerprint": "0" * 64}}),
+        ("split rules differ", {"dataset": {**DATASET, "split": {"rule": "subject", "test": 288}}}),
+        ("base configurations differ", {"config": {"other": 1}}),
+    ],
+)
+def test_different_origins_or_presets_are_never_in_one_table(tmp_path: Path, said: str, change: dict[str, Any]) -> None:
+    write_scores(tmp_path / "a.db", {"ours": (0.9,)}, name="a")
+    write_scores(tmp_path / "b.db", {"ours": (0.9,)}, name="b", **change)
+    with pytest.raises(UserError, match=said) as raised:
+        joined([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
+    assert "\n" not in str(raised.value)
+
+
+def test_one_ours_cannot_have_two_scores(tmp_path: Path) -> None:
+    write_scores(tmp_path / "a.db", {"ours": (0.9,)}, name="a")
+    write_scores(tmp_path / "b.db", {"ours": (0.8,)}, name="b")
+    with pytest.raises(UserError, match="different scores"):
+        joined([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
+
+
+def test_every_arm_of_a_whole_study_has_every_metric(made_runs: Path) -> None:
+    content = metrics_table(loaded(made_runs / "made" / "record.db", "made"))
+    assert [row["arm"] for row in content["rows"]] == list(RIGHT)
+    assert all(entry is not None and entry["ci95"] for row in content["rows"] for entry in row["values"].values())

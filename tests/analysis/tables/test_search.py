@@ -1,0 +1,74 @@
+"""The trials of a search, ranked, and its confirming runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from amc.config import natops
+from analysis.records import Records, StudyRow, TrialRow
+from analysis.tables.formats import markdown
+from analysis.tables.search import search_table, search_written
+from tests.analysis.tables.hand_made import DATASET
+from tuning.record import Record
+
+VALUES = (0.4, 0.9, None, 0.6)  # the third one failed
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Path:
+    path = tmp_path / "record.db"
+    config = natops("smoke").to_dict()
+    with Record(path) as record:
+        row = StudyRow("s", "", "search", "compact", 5, DATASET, config, {}, {"trials": 5}, {"git": "0123"}, 0.0)
+        record.create_study(row)
+        for number, value in enumerate(VALUES):
+            _run(record, f"trial-{number}", "trial", number, None, value, {}, {"lr": 0.001 * number, "gram": "spatial"})
+        for number, test in enumerate((0.8, 0.9)):
+            scores = {"test/accuracy": test}
+            _run(record, f"confirm-{number}", "confirm", number, "trial-1", 0.9, scores, {"lr": 0.001})
+    return path
+
+
+def _run(
+    record: Record, key: str, role: str, number: int, parent: str | None, value: float | None,
+    scores: dict[str, float], params: dict[str, object],
+) -> None:  # fmt: skip
+    config = natops("smoke").to_dict()
+    record.add_trial(TrialRow("s", key, role, number, parent, "WAITING", params, config, number, 40))
+    record.begin("s", key)
+    if value is None:
+        record.finish("s", key, 1, "FAILED", reason="loss is not finite")
+        return
+    record.report("s", key, 1, 40, {"val/accuracy": value})
+    record.finish("s", key, 1, "COMPLETE", value=value, scores=scores)
+
+
+def test_trials_stand_in_their_order_with_what_they_were(address: Path) -> None:
+    with Records(address) as records:
+        content = search_table(records, "s")
+    assert [row["key"] for row in content["rows"]] == ["trial-1", "trial-3", "trial-0", "trial-2"]
+    assert [row["rank"] for row in content["rows"]] == [1, 2, 3, None]
+    best = content["rows"][0]
+    assert best["values"] == {"accuracy": pytest.approx(90.0)}
+    assert (best["params"]["lr"], best["front"], best["step"]) == (0.001, True, 40)
+    assert (content["caption"]["complete"], content["caption"]["failed"]) == (3, 1)
+
+
+def test_confirming_runs_with_their_interval_by_hand(address: Path) -> None:
+    with Records(address) as records:
+        confirm = search_table(records, "s")["confirm"]
+    assert (confirm["of"], confirm["n_seeds"], confirm["mean"]) == (["trial-1"], 2, pytest.approx(85.0))
+    # t(0.975; 1) = 12.7062 times 5 is 63.5 each way; an accuracy is at most 100.
+    assert confirm["ci95"] == pytest.approx([21.469, 100.0], abs=1e-3)
+
+
+def test_the_caption_says_origin_preset_and_that_it_is_not_finished(address: Path) -> None:
+    with Records(address) as records:
+        text = markdown(search_written(records, "s").view)
+    for said in ("origin=procedural", "preset compact", "NOT FINISHED: 4 of 5 trials", "test accuracy 85.0%",
+                 "trial-2 FAILED: loss is not finite"):  # fmt: skip
+        assert said in text
+    # A parameter that is the same in all trials has no column.
+    assert "gram" not in text
