@@ -99,14 +99,21 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Listed:
-    """Trials that are known beforehand, such as arms by seeds."""
+    """Trials that are known beforehand, such as arms by seeds.
+
+    A longer list may come later, with others in between: a trial is known by its key, and numbered as it is added.
+    """
 
     proposals: tuple[Proposal, ...]
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
         """See `Source`."""
         known = {trial.key for trial in trials}
-        return next((proposal for proposal in self.proposals if proposal.key not in known), None)
+        wanted = next((proposal for proposal in self.proposals if proposal.key not in known), None)
+        if wanted is None:
+            return None
+        numbers = [trial.number for trial in trials if trial.role == wanted.role]
+        return replace(wanted, number=max(numbers, default=-1) + 1)
 
     def planned(self, trials: Sequence[TrialRow]) -> int:
         """See `Source`."""
