@@ -63,9 +63,10 @@ def show(study: Study, ending: Ending, *, as_json: bool) -> None:
     print(markdown(ablation_view(content)), file=out)
     if ending.code == NO_SUCCESS:
         print("error: no run succeeded; the reasons are in DIR/STUDY/logs", file=sys.stderr)
+    older = "" if ending.results else " (of an earlier sitting: the same command makes it anew)"
     for name in (TABLES, FIGURES, REPORT):
         if (study.folder / name).exists():
-            print(f"{name.partition('.')[0]}: {study.folder / name}", file=out)
+            print(f"{name.partition('.')[0]}: {study.folder / name}{older}", file=out)
     print(f"look at all studies: {ui_command(study.target)}", file=out, flush=True)
     if as_json:
         print(json.dumps(content, indent=2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from amc.config import Config
@@ -22,9 +22,11 @@ class Options:
 
     Attributes:
         named: their absolute paths by the name of the job setting; those that were given alone.
+        digests: SHA-256 of the files by the same names.
     """
 
     named: dict[str, str]
+    digests: dict[str, str] = field(default_factory=dict)
 
     def check(self, config: Config) -> None:
         """Refuses what can't measure clips of `config`, before anything is trained for it.
@@ -42,12 +44,13 @@ def checked_options(lpips: Path | None, fvd: Path | None) -> Options:
     Raises:
         UserError: a file that is missing, broken, or of something else.
     """
+    digests: dict[str, str] = {}
     if lpips is not None:
-        load_lpips(lpips)
+        digests["lpips"] = load_lpips(lpips).digest
     if fvd is not None:
-        load_fvd(fvd)
+        digests["fvd"] = load_fvd(fvd).digest
     given = {"lpips": lpips, "fvd": fvd}
-    return Options({name: str(path.absolute()) for name, path in given.items() if path is not None})
+    return Options({name: str(path.absolute()) for name, path in given.items() if path is not None}, digests)
 
 
 def prepared_judges(config: Config, data: TrainingData, asked: Options) -> Judges:

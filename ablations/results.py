@@ -9,10 +9,14 @@ from analysis.tables.study import load
 from analysis.tables.writing import write_all
 
 TABLES, FIGURES, REPORT = "tables", "figures", "report.html"  # in DIR/<study>
+TABLE_NAMES = {"table4", "metrics", "recall", "confusion", "judges", "cost"}
+FORMS = ("json", "md", "csv", "tex")
 
 
 def write_results(records: Records, study: str, folder: Path) -> None:
     """Writes tables, figures and the report into DIR/<study>, which is `folder`; of a study half done they say so.
+
+    Tables of an earlier sitting that are no longer made are removed, as figures are by `analysis.figures`.
 
     Raises:
         UserError: the record does not answer, its sheets do not fit together, or the folder cannot be written.
@@ -24,5 +28,8 @@ def write_results(records: Records, study: str, folder: Path) -> None:
             left.unlink(missing_ok=True)
     for left in folder.glob(f".{REPORT}.*"):
         left.unlink(missing_ok=True)
-    write_all(load(records, study), folder / TABLES)
+    written = {table.name for table in write_all(load(records, study), folder / TABLES)}
+    for name in TABLE_NAMES - written:
+        for form in FORMS:
+            (folder / TABLES / f"{name}.{form}").unlink(missing_ok=True)
     write_report(records, study, folder, folder)  # draws the figures, too

@@ -20,6 +20,7 @@ from amc.evaluation.scoring.row import NAME as ROW
 from amc.models.generator import Generator
 from amc.progress import console
 from amc.training.kept import load_generator
+from analysis.pictures import readable
 from analysis.records import TrialRow
 from analysis.sheets import REAL, STILL, SheetRow
 from analysis.states import COMPLETE
@@ -28,7 +29,7 @@ from tuning.record import Record
 
 @dataclass(frozen=True)
 class Scoring:
-    """A study's `before` hook: when it returns, every sheet on record that can be current is.
+    """A study's `before` hook: when it returns, every sheet on record that can be current is, and pictures are whole.
 
     Attributes:
         config: of Ours; arms share its data and how they are read.
@@ -52,16 +53,33 @@ class Scoring:
         if not {REAL, STILL} <= current:
             for key, sheet in references(self.config, self.data, self.judges).items():
                 record.score(SheetRow(self.study, key, scorer, time.time(), sheet.to_dict()))
-        if not (samples / "real" / ROW).exists():
+        if not readable(samples / "real" / ROW):
             show_real(self.data, samples / "real")
         ended = [trial for trial in record.trials(self.study) if trial.state == COMPLETE]
+        self._shown(folder, [trial for trial in ended if trial.key in current])
         self._again(record, folder, [trial for trial in ended if trial.key not in current], scorer)
+
+    def _shown(self, folder: Path, trials: Sequence[TrialRow]) -> None:
+        """Makes moving clips again that a full disk or a kill left broken, where the run's generator is there."""
+        for trial in trials:
+            path = folder / "samples" / trial.key / ROW
+            if not path.exists() or readable(path) or self._late():
+                continue
+            try:
+                generator, config = kept(folder, trial)
+            except UserError as error:
+                print(f"{path} cannot be read, nor made again: {error}", file=sys.stderr)
+                continue
+            show(generator, config, self.data, path.parent)
+
+    def _late(self) -> bool:
+        return self.until is not None and time.monotonic() > self.until
 
     def _again(self, record: Record, folder: Path, trials: Sequence[TrialRow], scorer: str) -> None:
         kept_scores = []
         with console("scoring again", "run") as progress:
             for done, trial in enumerate(trials):
-                if self.until is not None and time.monotonic() > self.until:
+                if self._late():
                     return
                 progress(done, len(trials), trial.key)
                 try:
@@ -71,7 +89,7 @@ class Scoring:
                     continue
                 sheet = score(generator, config, self.data, self.judges)
                 # Pictures first: a run whose sheet is current is not looked at again.
-                if not (folder / "samples" / trial.key / ROW).exists():
+                if not readable(folder / "samples" / trial.key / ROW):
                     show(generator, config, self.data, folder / "samples" / trial.key)
                 record.score(SheetRow(self.study, trial.key, scorer, time.time(), sheet.to_dict()), headline(sheet))
             if trials:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ablations.arms import Arm, check, chosen, configured, described
 from ablations.judging import Options, checked_options, places, prepared_judges
+from ablations.on_record import joined
 from ablations.results import write_results
 from ablations.scoring import Scoring
 from amc.config import Config, from_dict
@@ -73,6 +74,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
             "from_study": args.from_study,
             "class_names": list(prepared.data.clips.info.class_names),
             **asked.named,
+            **({"digests": asked.digests} if asked.digests else {}),
             **options.resource_settings(wanted),
         },
         versions=options.versions(),
@@ -89,6 +91,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
         tracking=tracking,
         joined=args.address is not None,
         files=("data", *asked.named),
+        join=joined,
         cached=[place(classifier.key)],
         until=until,
         settings={

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.add_argument("--study", required=True, metavar="NAME")
     for command in (tables, report):
         command.add_argument("--runs", type=Path, default=RUNS, metavar="DIR", help=f"where studies are ({RUNS})")
-        command.add_argument("--out", type=Path, metavar="DIR", help="where to write (the study's own folder)")
+        command.add_argument("--out", type=Path, metavar="DIR", help="where to write (the folder of the one study)")
         command.add_argument("--record", metavar="URL", help="the database of the record (DIR/NAME/record.db)")
     tables.set_defaults(run=_tables)
     report.set_defaults(run=_report)
@@ -51,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tables(args: argparse.Namespace) -> int:
     names = list(dict.fromkeys(args.study))
+    if len(names) > 1 and args.out is None:
+        raise UserError("a table of several studies belongs in no study's own folder: give --out")
     folder = args.out or args.runs / names[0] / "tables"
     with _opened(args, names[0]) as records:
         if is_ablation(records.study(names[0])):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,24 +17,36 @@ SHOWN = 8  # differences in a message
 # What trials of one study must share to be one study's. Settings such as the number of workers may always change.
 _FIXED = ("kind", "preset", "seed")
 _FIXED_DATA = ("name", "origin", "fingerprint", "split")
+VERSIONS_LAST = "versions_last"  # in settings: those of the last command, where they are not those it was begun with
+
+Join = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+"""Makes the settings to be written of those on record and those asked for."""
 
 
-def settle(record: Record, wanted: StudyRow, *, allow: bool = False) -> StudyRow:
-    """Writes a study to the record, or finds it there; returns `wanted` with the changes that it had so far.
+def settle(record: Record, wanted: StudyRow, *, allow: bool = False, join: Join | None = None) -> StudyRow:
+    """Writes a study to the record, or finds it there; returns `wanted` with the settings that the record has now.
+
+    Beside what was asked for, these tell the changes that the study had so far, and the versions of the command that
+    worked on it last where they differ from those that it was begun with.
 
     Args:
         allow: another space, base configuration or goal takes the place of the recorded one, with a note of the
             difference; every report on record is judged by the new goal.
+        join: of settings on record and wanted ones, where the wanted do not simply take the others' place.
 
     Raises:
-        UserError: see `agree`.
+        UserError: see `agree` and `join`.
     """
     known = record.create_study(wanted)
     changed = agree(known, wanted, allow=allow)
     notes = list(known.settings.get("space_changes", ()))
     if changed:
         notes.append({"time": datetime.now(UTC).isoformat(timespec="seconds"), "difference": _shown(changed)})
-    settings = {**wanted.settings, "space_changes": notes} if notes else wanted.settings
+    settings = dict(wanted.settings if join is None else join(known.settings, wanted.settings))
+    if notes:
+        settings["space_changes"] = notes
+    if dict(known.versions) != dict(wanted.versions):
+        settings[VERSIONS_LAST] = dict(wanted.versions)
     if changed:
         goal = Goal.from_dict(wanted.goal)
         record.change_study(
@@ -46,6 +58,8 @@ def settle(record: Record, wanted: StudyRow, *, allow: bool = False) -> StudyRow
             goal=wanted.goal,
             settings=settings,
         )
+    else:
+        record.update_study(wanted.name, settings=settings)
     return replace(wanted, settings=settings)
 
 

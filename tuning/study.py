@@ -24,7 +24,7 @@ from amc.stop_signals import INTERRUPTED, STOPS, StopSignals
 from analysis.database import without_password
 from analysis.records import ImportedRow, StudyRow
 from analysis.states import COMPLETE, OPEN
-from tuning.agreement import settle
+from tuning.agreement import Join, settle
 from tuning.engine import Engine, Plan
 from tuning.goal import Goal
 from tuning.hooks import Hook, failure
@@ -68,6 +68,7 @@ class Study:
         allow_changes: another space, base configuration or goal than the recorded one takes its place.
         before: carried out under the study's lock before its first trial, such as scoring earlier runs again.
         results: makes tables and the like in DIR/<study> when trials have ended or the time is used up.
+        join: see `tuning.agreement.settle`.
     """
 
     row: StudyRow
@@ -88,6 +89,7 @@ class Study:
     allow_changes: bool = False
     before: Hook | None = None
     results: Hook | None = None
+    join: Join | None = None
 
     @property
     def folder(self) -> Path:
@@ -102,10 +104,17 @@ class Study:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a study ended: its exit code, and the content of its `summary.json`."""
+    """How a study ended.
+
+    Attributes:
+        code: exit code.
+        summary: content of its `summary.json`.
+        results: whether its tables and the like are of this sitting; False where there are none, or older ones.
+    """
 
     code: int
     summary: Mapping[str, Any]
+    results: bool = False
 
 
 def run_study(study: Study) -> Ending:
@@ -121,7 +130,7 @@ def run_study(study: Study) -> Ending:
             record = Record(study.record or study.folder / "record.db")
             try:
                 with record.driving(study.row.name):
-                    row = settle(record, study.row, allow=study.allow_changes)
+                    row = settle(record, study.row, allow=study.allow_changes, join=study.join)
                     record.add_imported(study.imported)
                     if study.before is not None:
                         study.before(record, study.folder)
@@ -144,7 +153,6 @@ def _missing(folder: Path) -> list[Path]:
 
 def _run(study: Study, record: Record) -> Ending:
     name = study.row.name
-    record.update_study(name, settings=study.row.settings)
     plan = Plan(
         name,
         study.sources,
@@ -178,10 +186,10 @@ def _run(study: Study, record: Record) -> Ending:
             "and run the same command again"
         )
     if stop.signals.came:
-        return Ending(INTERRUPTED, content)
+        return Ending(INTERRUPTED, content, projection.results)
     if stop.late() and not _ended(engine):
         _say("the time budget is used up: the same command goes on where this one was")
-    return Ending(DONE if _succeeded(engine) else NO_SUCCESS, content)
+    return Ending(DONE if _succeeded(engine) else NO_SUCCESS, content, projection.results)
 
 
 def _run_trials(study: Study, engine: Engine, stop: Stop, tracker: Tracker) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from amc.errors import UserError
 from analysis.figures.accuracies import accuracies
 from analysis.figures.behaviour import behaviour
 from analysis.figures.budget import budget
@@ -24,6 +25,12 @@ from analysis.records import Records
 from analysis.tables.ablation import ablation_table
 from analysis.tables.metrics import metrics_table
 from analysis.tables.study import StudyScores
+
+NAMES = (
+    "accuracies", "differences", "curves", "budget", "confusion", "recall", "judges", "behaviour", "psnr_by_frame",
+    "ssim_by_frame", "figure3", "search_budget", "importance", "parallel",
+)  # fmt: skip
+"""Of every figure that there is."""
 
 __all__ = ["Figure", "draw_all", "draw_search"]
 
@@ -60,8 +67,8 @@ def draw_all(scores: StudyScores, records: Records, samples: Path | None, folder
     )
     source = scores.row.settings.get("from_study")
     if source in {row.name for row in records.studies()}:
-        figures += draw_search(records, str(source), folder)
-    return figures
+        figures += _search(records, str(source), folder)
+    return _alone(figures, folder)
 
 
 def draw_search(records: Records, study: str, folder: Path) -> list[Figure]:
@@ -70,6 +77,10 @@ def draw_search(records: Records, study: str, folder: Path) -> list[Figure]:
     Raises:
         UserError: there is no such study, or the folder can't be written.
     """
+    return _alone(_search(records, study, folder), folder)
+
+
+def _search(records: Records, study: str, folder: Path) -> list[Figure]:
     search = searched(records, study)
     return _written(
         (lambda: search_budget(search), lambda: importance(search), lambda: parallel(search)), folder, study
@@ -79,3 +90,14 @@ def draw_search(records: Records, study: str, folder: Path) -> list[Figure]:
 def _written(draws: Sequence[Callable[[], Drawing | None]], folder: Path, study: str) -> list[Figure]:
     found = [written(draw, folder, f"{study} {number}") for number, draw in enumerate(draws)]
     return [figure for figure in found if figure is not None]
+
+
+def _alone(figures: list[Figure], folder: Path) -> list[Figure]:
+    """The figures; older ones in `folder` that were not drawn this time are removed."""
+    try:
+        for name in set(NAMES) - {figure.name for figure in figures}:
+            for suffix in ("svg", "png"):
+                (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write figures to {folder}: {error.strerror or error}") from error
+    return figures

@@ -49,7 +49,7 @@ def behaviour(scores: StudyScores, metrics: Mapping[str, Any]) -> Drawing | None
         if known[place]["title"].endswith("%"):
             axes.set_xlim(-3, 103)
         else:
-            axes.set_xlim(0, 1.06 * axes.dataLim.x1)
+            axes.set_xlim(0, 1.06 * axes.dataLim.x1 or 1)  # clips that all stand still have 0 throughout
     seen = {text: handle for axes in grid.flat for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(list(seen.values()), list(seen), loc="outside lower center", ncols=len(seen))
     return Drawing(

@@ -15,11 +15,13 @@ from amc.evaluation.pictures import GAP, LINE, SHOWN
 from analysis.figures.drawing import Drawing, canvas
 from analysis.figures.facts import data_facts
 from analysis.figures.style import WIDTH
+from analysis.pictures import BROKEN, readable
 from analysis.tables.study import OURS, StudyScores
 
 Cells = npt.NDArray[np.uint8]
 """(rows, columns, side, side, 3): the frames of the first clip in a run's figure3.png."""
 
+NAME = "figure3.png"  # in a run's samples
 ARMS = (OURS, "no_da", "no_dm")
 ROWS = ("real clip", "ya, ym\nboth matched", "ya', ym\nother subject", "ya, ym'\nother motion")
 COLUMNS = 5  # of a figure3.png: the first frame and four others
@@ -38,6 +40,12 @@ def strips(scores: StudyScores, samples: Path | None) -> Drawing | None:
         if OURS in found:
             return _drawn(scores, found, seed)
     return None
+
+
+def unreadable(scores: StudyScores, samples: Path) -> list[str]:
+    """KEY/figure3.png of the runs whose picture is there but cannot be read."""
+    keys = [run.key for slug in ARMS if slug in scores.by_slug for run in scores.by_slug[slug].runs]
+    return [f"{key}/{NAME}" for key in keys if (samples / key / NAME).is_file() and not readable(samples / key / NAME)]
 
 
 def cell_side(size: int) -> int:
@@ -69,7 +77,7 @@ def _of_seed(scores: StudyScores, samples: Path, seed: int, side: int) -> dict[s
     for slug in ARMS:
         arm = scores.by_slug.get(slug)
         for run in () if arm is None else arm.runs:
-            cells = _read(samples / run.key / "figure3.png", side) if run.seed == seed else None
+            cells = _read(samples / run.key / NAME, side) if run.seed == seed else None
             if cells is not None:
                 found[slug] = cells
     return found
@@ -79,7 +87,7 @@ def _read(path: Path, side: int) -> Cells | None:
     try:
         with Image.open(path) as image:
             return cut(np.asarray(image.convert("RGB"), dtype=np.uint8), side)
-    except OSError:  # not there, or not a picture
+    except BROKEN:  # not there, or not a picture
         return None
 
 

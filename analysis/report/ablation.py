@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from analysis.figures import Figure, draw_all
+from analysis.figures.strips import unreadable
 from analysis.records import Records
 from analysis.report.clips import clips_section
 from analysis.report.commands import commands_section
@@ -17,7 +18,7 @@ from analysis.report.limits import PROCEDURAL, limits_section
 from analysis.report.media import shown
 from analysis.report.page import Page, Picture, Section
 from analysis.report.provenance import provenance_section
-from analysis.report.wording import counted
+from analysis.report.wording import counted, listed
 from analysis.tables.ablation import ablation_table, ablation_view
 from analysis.tables.judges import judges_written
 from analysis.tables.metrics import metrics_written
@@ -37,7 +38,7 @@ def ablation_page(records: Records, study: str, folder: Path, out: Path) -> Page
     number = row.kind.removeprefix("table")
     sections = [
         Section("table", f"Table {number}", grids=(grid(ablation_view(content)),)),
-        *_figures(figures),
+        *_figures(figures, unreadable(scores, folder / "samples")),
         clips_section(scores, folder),
         *_metrics(scores),
         definitions_section(row, _measured(scores), clipwise=scores.clipwise),
@@ -65,8 +66,8 @@ def _banners(scores: StudyScores) -> Iterable[str]:
         yield f"{counted(len(scores.failed), 'run')} FAILED: see what it cost."
     if scores.unscored:
         yield (
-            f"{counted(scores.unscored, 'complete run')} without scores clip by clip: run the study's command again, "
-            "it scores without training. Until then intervals are over seeds alone."
+            f"{scores.unscored} of {counted(scores.finished, 'complete run')} not scored in the same way as the "
+            "others, and left out: run the study's command again, it scores without training."
         )
     if scores.row.dataset["origin"] == "procedural":
         yield PROCEDURAL
@@ -82,14 +83,16 @@ def _facts(scores: StudyScores) -> Iterable[tuple[str, str]]:
     yield "test clips", str(row.dataset["split"]["test"])
 
 
-def _figures(figures: Sequence[Figure]) -> Iterable[Section]:
+def _figures(figures: Sequence[Figure], unread: Sequence[str]) -> Iterable[Section]:
     """The figures, and apart from them the strips under matched and mismatched conditions."""
     drawn = [figure for figure in figures if not figure.name.startswith(STRIPS)]
     strips = [figure for figure in figures if figure.name.startswith(STRIPS)]
     note = () if drawn else ("There is nothing to draw yet.",)
     yield Section("figures", "Figures", pictures=pictures(drawn), notes=note)
-    missing = () if strips else ("The study's folder has no strips of Ours, No Da or No Dm.",)
-    yield Section("strips", "Matched and mismatched conditions", pictures=pictures(strips), notes=missing)
+    missing = [] if strips else ["The study's folder has no strips of Ours, No Da or No Dm."]
+    if unread:
+        missing.append(f"Not readable, and so as if they were not there: {listed(unread)} under samples/.")
+    yield Section("strips", "Matched and mismatched conditions", pictures=pictures(strips), notes=tuple(missing))
 
 
 def pictures(figures: Iterable[Figure]) -> tuple[Picture, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from analysis.report.media import BUDGET, data_uri, first_frame, moving
+from analysis.report.media import BUDGET, broken, data_uri, first_frame, moving
 from analysis.report.page import Picture, Section
 from analysis.report.wording import listed, quoted
 from analysis.tables.study import StudyScores
@@ -30,10 +30,11 @@ def clips_section(scores: StudyScores, folder: Path) -> Section:
         if path is None:
             absent.append(quoted(title))
             continue
-        spent += path.stat().st_size
-        if spent > BUDGET:
+        size = path.stat().st_size
+        if spent + size > BUDGET:
             cut.append(quoted(title))
             continue
+        spent += size
         still, (width, height) = first_frame(path)
         of = "test clips" if path.name == ROW else "validation clips, the real ones beside them"
         alt = f"Moving clips: {title}, {of}"
@@ -43,6 +44,7 @@ def clips_section(scores: StudyScores, folder: Path) -> Section:
         notes.append(f"No moving clips in the study's folder of: {listed(absent)}.")
     if cut:
         notes.append(f"Left out to keep this page small: {listed(cut)}; they are in the study's folder under samples/.")
+    notes += _unreadable(scores, folder)
     return Section("clips", "Moving clips", lead=(LEAD,) if shown else (), clips=tuple(shown), notes=tuple(notes))
 
 
@@ -52,6 +54,16 @@ def _wanted(scores: StudyScores, folder: Path) -> Iterator[tuple[str, str | None
     for arm in scores.arms:
         run = next((run for run in arm.complete if moving(folder / "samples" / run.key)), None)
         yield arm.title, None if run is None else run.key, "" if run is None else f"seed {run.seed}, "
+
+
+def _unreadable(scores: StudyScores, folder: Path) -> Iterator[str]:
+    keys = [REAL, *(run.key for arm in scores.arms for run in arm.complete)]
+    found = [f"{key}/{name}" for key in keys for name in broken(folder / "samples" / key)]
+    if found:
+        yield (
+            f"Not readable, and so as if they were not there: {listed(found)} under samples/; the study's command "
+            "makes moving clips again from the generators that it kept."
+        )
 
 
 def _classes(scores: StudyScores) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from analysis.database import without_password
 from analysis.record_schema import sqlite_path
 from analysis.records import Records, StudyRow
 from analysis.report.page import Section
+from analysis.report.provenance import versions_last
 
 OURS = "ours"
+WEIGHTS = {"lpips": "LPIPS", "fvd": "FVD"}  # files that scores may need, by their option
 
 
 def commands_section(records: Records, row: StudyRow) -> Section:
@@ -21,7 +24,7 @@ def commands_section(records: Records, row: StudyRow) -> Section:
         again,
         *(f"python -m analysis {what} --study {shlex.quote(row.name)}{_tail(kept)}" for what in ("tables", "report")),
     ]
-    git = row.versions.get("git", "")
+    git = versions_last(row).get("git", "")
     if git:
         lines.insert(0, f"git checkout {shlex.quote(git.removesuffix('+'))}")
     return Section(
@@ -58,6 +61,9 @@ def _asked(row: StudyRow) -> Iterator[str]:
         yield from ("--seeds", str(settings["seeds"]))
         if settings.get("from_study"):
             yield from ("--from-study", str(settings["from_study"]))
+        for option in WEIGHTS:
+            if settings.get(option):
+                yield from (f"--{option}", _name(settings[option]))
     else:
         for option in ("trials", "confirm_seeds", "sampler", "pruner"):
             if option in settings:
@@ -66,11 +72,16 @@ def _asked(row: StudyRow) -> Iterator[str]:
         for constraint in row.goal["constraints"]:
             yield from ("--constraint", str(constraint))
         for source in settings.get("warm_start") or ():
-            yield from ("--warm-start", str(source))
+            yield from ("--warm-start", _name(source))
     yield from ("--seed", str(row.seed), "--study", row.name)
     for option in ("workers", "cpus_per_trial", "gpus_per_trial"):
         if settings.get(option):
             yield from (f"--{option.replace('_', '-')}", f"{settings[option]:g}")
+
+
+def _name(path: object) -> str:
+    """A file without the folder that it was in; what is no absolute path stays."""
+    return PurePath(str(path)).name if PurePath(str(path)).is_absolute() else str(path)
 
 
 def _record(records: Records) -> list[str]:
@@ -88,7 +99,21 @@ def _notes(row: StudyRow) -> Iterator[str]:
         yield "Without --data the stand-in is made on first use; its fingerprint has to be the one given above."
     else:
         yield f"FILE.h5 is the clip file with the fingerprint {data['fingerprint']}."
-    if row.versions.get("git", "").endswith("+"):
-        yield "The source differed from that revision: files were changed and not committed when the study began."
+    for option, what in WEIGHTS.items():
+        if row.settings.get(option):
+            digest = row.settings.get("digests", {}).get(option)
+            file = f"{_name(row.settings[option])} is the file of {what}'s weights"
+            yield f"{file} with the SHA-256 {digest}." if digest else f"{file}; its digest is not on record."
+    first, last = row.versions.get("git", ""), versions_last(row).get("git", "")
+    if first != last:
+        yield (
+            f"The study was begun at revision {first.removesuffix('+') or 'unknown'}, which trained its first runs; it "
+            f"was scored and reported at {last.removesuffix('+') or 'unknown'}, the one checked out here."
+        )
+    if last.endswith("+"):
+        yield (
+            "The source differed from that revision: files were changed and not committed when the study was "
+            f"{'begun' if first == last else 'scored and reported'}."
+        )
     if row.space:
         yield "A search space of one's own is given with --space; the one searched stands with the settings."

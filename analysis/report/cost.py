@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from analysis.records import StudyRow, TrialRow
 from analysis.report.page import Grid, Section
-from analysis.report.wording import NONE, clock, counted, number
+from analysis.report.wording import NONE, clock, counted, number, without_folders
 from analysis.states import FAILED
 
 REASON = 300  # characters of a failure's reason that are shown
@@ -88,5 +88,5 @@ def _groups(trials: Sequence[TrialRow], titles: Mapping[str, str]) -> Grid:
 
 
 def _short(reason: str) -> str:
-    text = " ".join(reason.split())
+    text = without_folders(" ".join(reason.split()))
     return text if len(text) <= REASON else f"{text[:REASON]}\N{HORIZONTAL ELLIPSIS}"

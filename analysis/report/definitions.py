@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.records import StudyRow
 from analysis.report.page import Grid, Section
+from analysis.report.wording import listed, quoted
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition(
         "Fr\u00e9chet and kernel distance",
         "Between the motion classifier's features of generated and of real test clips; smaller is nearer. They are not "
-        "FVD, which uses another network, and depend on the number of clips, so the distance of real clips to real "
-        "clips at the same number stands beside them.",
+        "FVD, which uses another network, and depend on the number of clips, so the distance of as many real training "
+        "clips, where there are so many, to the test clips stands beside them: of other subjects where the split is by "
+        "subject.",
         ("frechet_distance", "kernel_distance"),
     ),
     Definition("FVD", "The Fr\u00e9chet distance on the features of the network that was given for it.", ("fvd",)),
@@ -94,9 +96,8 @@ CROSSED = Definition(
 )
 OVER_SEEDS = Definition(
     "Intervals and tests",
-    "This study has no scores clip by clip, so intervals are Student's t over seeds alone, and p is the exact "
-    "sign-flip test of paired seeds, corrected by Holm over all arms compared. They leave out what the choice of test "
-    "clips adds.",
+    "This study has no scores clip by clip, so intervals are Student's t over seeds alone, and p is that of the paired "
+    "t test, corrected by Holm over all arms compared. They leave out what the choice of test clips adds.",
 )
 
 READINGS: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -125,7 +126,9 @@ def definitions_section(row: StudyRow, measured: Collection[str], *, clipwise: b
     """
     terms = [(one.term, one.text) for one in DEFINITIONS if not one.keys or set(one.keys) & set(measured)]
     if clipwise is not None:
-        terms += [(one.term, one.text) for one in (SEEDS, CROSSED if clipwise else OVER_SEEDS)]
+        terms.append((SEEDS.term, SEEDS.text + _apart(row)))
+        statistics = CROSSED if clipwise else OVER_SEEDS
+        terms.append((statistics.term, statistics.text))
     found = [(name, _values(row.config, keys), text) for name, keys, text in READINGS]
     rows = tuple((name, text, value) for name, value, text in found if value)
     head = ("reading", "what the paper leaves open", "taken here")
@@ -133,6 +136,18 @@ def definitions_section(row: StudyRow, measured: Collection[str], *, clipwise: b
         (Grid(head, rows, "Readings of the paper that these numbers rest on.", frozenset({0, 1, 2})),) if rows else ()
     )
     return Section("definitions", "How each number came to be", grids=grids, terms=tuple(terms))
+
+
+def _apart(row: StudyRow) -> str:
+    """A sentence on arms that have seeds of their own; empty where none has."""
+    titles = [quoted(str(arm["title"])) for arm in row.settings.get("arms", ()) if arm.get("seed_shift")]
+    if not titles:
+        return ""
+    return (
+        f" Not so {listed(titles)}: {'it has' if len(titles) == 1 else 'they have'} seeds of "
+        f"{'its' if len(titles) == 1 else 'their'} own and share neither order nor noise with the other arms. The "
+        "first seed is held against the first of Ours, and so on, which pairs nothing but places in a list."
+    )
 
 
 def _values(config: Mapping[str, Any], keys: tuple[str, ...]) -> str:

@@ -33,7 +33,7 @@ def summarized(table: Mapping[str, Any], without_motion: Collection[str] = ()) -
     tested = [row for row in others if row["p_holm"] is not None and row["difference_ci95"] is not None]
     told = sorted(filter(_told, tested), key=lambda row: (-abs(row["difference"]), row["arm"]))
     open_ = [row for row in tested if row not in told]
-    answer = _answer(others, tested, told, open_, caption)
+    answer = _at_chance(ours, caption) + _answer(others, tested, told, open_)
     if told:
         parts.append(Finding("What matters, the largest effect first", _HOW, tuple(map(_effect, told))))
     if open_:
@@ -67,9 +67,19 @@ _OPEN = (
 )
 
 
-def _answer(
-    others: Sequence[Row], tested: Sequence[Row], told: Sequence[Row], open_: Sequence[Row], caption: Mapping[str, Any]
-) -> str:
+def _at_chance(ours: Row, caption: Mapping[str, Any]) -> str:
+    """What comes before all else where Ours has not been shown to do better than guessing."""
+    if ours["ci95"] is None or ours["ci95"][0] > caption["chance"]:
+        return ""
+    low, high = ours["ci95"]
+    how = "is not told from chance" if high >= caption["chance"] else "is below chance"
+    return (
+        f"Ours itself {how} at this size ({number(ours['mean'])}%, 95% interval {span([low, high])}; guessing reaches "
+        f"{number(caption['chance'])}%), so nothing about its parts can be learnt here. "
+    )
+
+
+def _answer(others: Sequence[Row], tested: Sequence[Row], told: Sequence[Row], open_: Sequence[Row]) -> str:
     if not others:
         return "Nothing can be compared yet: of the arms, only Ours has a complete run."
     if not tested:
@@ -104,7 +114,7 @@ def _of_arms(count: int, total: int) -> str:
 
 
 def _basis(tested: Sequence[Row]) -> str:
-    counts = sorted({row["n_seeds"] for row in tested})
+    counts = sorted({row["n_pairs"] for row in tested})
     return counted(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 
 

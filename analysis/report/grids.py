@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 
 from analysis.report.page import Grid
-from analysis.report.wording import MINUS, NONE
+from analysis.report.wording import MINUS, NONE, without_folders
 from analysis.tables.formats import View
 
 _NEGATIVE = re.compile(r"-(?=\d)")
 
 
 def grid(view: View, words: frozenset[int] = frozenset({0})) -> Grid:
-    """The same cells, with true minus signs and dashes; references are set apart."""
+    """The same cells, with true minus signs and dashes, and no folders; references are set apart."""
     rows = (*view.rows, *view.references)
     shown = tuple((row[0], *map(_typeset, row[1:])) for row in rows)
     aside = frozenset(range(len(view.rows), len(rows)))
-    return Grid(view.head, shown, view.caption, words, view.notes, aside)
+    return Grid(view.head, shown, view.caption, words, tuple(map(without_folders, view.notes)), aside)
 
 
 def parts(view: View, most: int, shared: int = 2) -> tuple[Grid, ...]:
@@ -46,7 +46,7 @@ def _cut(cells: tuple[str, ...], shared: int, start: int, most: int) -> tuple[st
 def _typeset(cell: str) -> str:
     if cell == "-":
         return NONE
-    return _NEGATIVE.sub(MINUS, cell) if _numeric(cell) else cell
+    return _NEGATIVE.sub(MINUS, cell) if _numeric(cell) else without_folders(cell)
 
 
 def _numeric(cell: str) -> bool:

@@ -9,9 +9,11 @@ from pathlib import Path
 from PIL import Image
 
 from amc.errors import UserError
+from analysis.pictures import readable
 from analysis.report.page import Picture
 
 KINDS = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}
+MOVING = ("row.gif", "clips.gif")  # in a run's samples, the better one first
 BUDGET = 4_500_000  # bytes of moving clips in a page; as text they take a third more
 
 
@@ -30,8 +32,17 @@ def shown(title: str, caption: str, alt: str, *paths: Path) -> Picture:
 
 
 def moving(folder: Path) -> Path | None:
-    """What a run left in its samples: a row of clips, or the larger grid of clips where there is none."""
-    return next((path for name in ("row.gif", "clips.gif") if (path := folder / name).is_file()), None)
+    """What a run left in its samples: a row of clips, or the larger grid of clips where there is none to be read."""
+    return next((path for path in _found(folder) if readable(path)), None)
+
+
+def broken(folder: Path) -> list[str]:
+    """Names of the moving clips that a run left, but that cannot be read."""
+    return [path.name for path in _found(folder) if not readable(path)]
+
+
+def _found(folder: Path) -> list[Path]:
+    return [path for name in MOVING if (path := folder / name).is_file()]
 
 
 def first_frame(path: Path) -> tuple[str, tuple[int, int]]:

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 
 from analysis.records import StudyRow
 from analysis.report.page import Grid, Section
-from analysis.report.wording import counted
+from analysis.report.wording import NONE, counted, without_folders
 
 
 def provenance_section(row: StudyRow) -> Section:
     """Data set and fingerprint, versions, and everything that was set."""
-    versions = tuple((name, version) for name, version in sorted(row.versions.items()) if name != "git")
-    grids = (
-        (Grid(("package", "version"), versions, "Versions that the study began with.", frozenset({0, 1})),)
-        if versions
-        else ()
-    )
+    grids = tuple(_versions(row))
     folded = [("Complete configuration of Ours, or of a search's beginning", _flat(row.config))]
     if row.space:
         folded.append(("Search space", json.dumps(row.space, indent=1, sort_keys=True)))
@@ -27,6 +23,26 @@ def provenance_section(row: StudyRow) -> Section:
     return Section(
         "provenance", "Data, versions and settings", grids=grids, terms=tuple(_terms(row)), folded=tuple(folded)
     )
+
+
+def versions_last(row: StudyRow) -> Mapping[str, str]:
+    """Of the command that worked on the study last: what was scored and reported is of these."""
+    return {str(name): str(version) for name, version in row.settings.get("versions_last", row.versions).items()}
+
+
+def _versions(row: StudyRow) -> Iterator[Grid]:
+    """One column where the study was made with one set of versions, else that of its begin and of its last command."""
+    first, last = row.versions, versions_last(row)
+    names = sorted({*first, *last} - {"git"})
+    if not names:
+        return
+    if all(first.get(name) == last.get(name) for name in names):
+        rows = tuple((name, first[name]) for name in names)
+        yield Grid(("package", "version"), rows, "Versions that the study was made with.", frozenset({0, 1}))
+        return
+    head = ("package", "begun with", "scored and reported with")
+    both = tuple((name, first.get(name, NONE), last.get(name, NONE)) for name in names)
+    yield Grid(head, both, "Versions that the study was made with.", frozenset({0, 1, 2}))
 
 
 def _terms(row: StudyRow) -> Iterator[tuple[str, str]]:
@@ -47,17 +63,35 @@ def _terms(row: StudyRow) -> Iterator[tuple[str, str]]:
     if row.settings.get("from_study"):
         yield "Base configuration", f"best trial of the search {row.settings['from_study']}"
     yield "Begun", datetime.fromtimestamp(row.created, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    git = row.versions.get("git")
-    yield (
-        "Source revision",
-        f"{git.removesuffix('+')}{', with changes not committed' if git.endswith('+') else ''}" if git else "unknown",
-    )
+    first, last = row.versions.get("git", ""), versions_last(row).get("git", "")
+    if first == last:
+        yield "Source revision", _revision(first)
+    else:
+        yield "Source revision at the study's begin", _revision(first)
+        yield "Source revision that went on with it last, scored and reported it", _revision(last)
+
+
+def _revision(git: str) -> str:
+    if not git:
+        return "unknown"
+    return f"{git.removesuffix('+')}{', with changes not committed' if git.endswith('+') else ''}"
 
 
 def _public(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings without the name of the machine, which is nobody's business."""
+    """Settings without the name of the machine and its folders, which are nobody's business."""
     machine = {name: value for name, value in settings.get("machine", {}).items() if name != "host"}
-    return {**settings, "machine": machine} if machine else dict(settings)
+    shown: dict[str, Any] = _portable({**settings, "machine": machine} if machine else dict(settings))
+    return shown
+
+
+def _portable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _portable(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_portable(inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    return PurePath(value).name if PurePath(value).is_absolute() else without_folders(value)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> str:

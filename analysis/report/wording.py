@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
+# Folders of an absolute path, in quotes (where it may hold blanks) or not; a URL's path is none.
+_FOLDERS = (
+    re.compile(r"""(?<=['"])(?:/|[A-Za-z]:\\)[^'"]*[/\\](?=[^'"/\\]+['"])"""),
+    re.compile(r"""(?:(?<![\w:/.~-])|(?<=file://)|(?<=sqlite:///))/(?:[^\s/'":,;<>]+/)+(?=[^\s/])"""),
+    re.compile(r"""(?<!\w)[A-Za-z]:\\(?:[^\s\\'":,;<>]+\\)+(?=[^\s\\])"""),
+)
 
 
 def number(value: float | None, form: str = ".1f") -> str:
@@ -45,6 +52,13 @@ def listed(phrases: Sequence[str]) -> str:
 def counted(count: int, singular: str, plural: str = "") -> str:
     """Such as "1 seed" or "3 seeds"."""
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+def without_folders(text: str) -> str:
+    """A text in which files are named without the folders that they are in here: those are nobody's business."""
+    for folders in _FOLDERS:
+        text = folders.sub("", text)
+    return text
 
 
 def clock(seconds: float) -> str:

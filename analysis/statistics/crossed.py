@@ -25,15 +25,22 @@ Values = NDArray[Any] | Sequence[Sequence[float]]
 
 @dataclass(frozen=True)
 class Spread:
-    """Variance components, not negative: of seeds, of clips, and of the rest (a seed's own noise on a clip)."""
+    """Variance components, not negative: of seeds, of clips, and of the rest (a seed's own noise on a clip).
+
+    Attributes:
+        least: below which the variance of a mean over C clips is not taken, times C^2: what right-or-wrong values allow
+            for where they hardly differ.
+    """
 
     seed: float
     clip: float
     rest: float
+    least: float = 0.0
 
     def of_mean(self, seeds: int, clips: int) -> float:
         """The variance of a mean over so many seeds and clips."""
-        return self.seed / seeds + self.clip / clips + self.rest / (seeds * clips)
+        found = self.seed / seeds + self.clip / clips + self.rest / (seeds * clips)
+        return max(found, self.least / clips**2)
 
     @property
     def intraclass(self) -> float:
@@ -103,11 +110,11 @@ def crossed(values: Values, confidence: float = 0.95, scale: float = 1.0) -> Cro
         mean=scale * float(squares.mean),
         interval=(low, high),
         p=float(level(squares, 0.0)),
-        error=scale * math.sqrt(max(spread.of_mean(seeds, clips), float(squares.least))),
+        error=scale * math.sqrt(spread.of_mean(seeds, clips)),
         seeds=seeds,
         clips=clips,
         seed_means=seed_means,
-        spread=Spread(scale**2 * spread.seed, scale**2 * spread.clip, scale**2 * spread.rest),
+        spread=Spread(*(scale**2 * part for part in (spread.seed, spread.clip, spread.rest, spread.least))),
         scale=scale,
         squares=squares,
     )
@@ -118,4 +125,5 @@ def spread_of(squares: Table) -> Spread:
     seed, clip, rest = float(squares.seed), float(squares.clip), float(squares.rest)
     if squares.clips == 1:
         return Spread(seed, 0.0, 0.0)
-    return Spread(max(0.0, seed - rest) / squares.clips, max(0.0, clip - rest) / squares.seeds, rest)
+    least = float(squares.least) * squares.clips**2
+    return Spread(max(0.0, seed - rest) / squares.clips, max(0.0, clip - rest) / squares.seeds, rest, least)

@@ -26,8 +26,10 @@ def power_of(difference: float, spread: Spread, seeds: int, clips: int, alpha: f
     reach = stdtrit(seeds - 1, alpha / 2) ** 2 * found
     if clips > 1:
         rest = stdtrit((seeds - 1) * (clips - 1), alpha / 2) ** 2 * spread.rest / (seeds * clips)
-        reach = np.maximum(reach, rest) + stdtrit(clips - 1, alpha / 2) ** 2 * many
-    half, error = np.sqrt(reach), math.sqrt(few + many)
+        quantile = stdtrit(clips - 1, alpha / 2) ** 2
+        # As in the interval: a table of right and wrong without spread does not show that there is none.
+        reach = np.maximum(np.maximum(reach, rest) + quantile * many, quantile * spread.least / clips**2)
+    half, error = np.sqrt(reach), math.sqrt(spread.of_mean(seeds, clips))
     if error == 0:
         return float(difference != 0)
     return float(np.mean(ndtr((difference - half) / error) + ndtr((-difference - half) / error)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,8 +32,9 @@ ALPHA = 0.05
 def ablation_table(scores: StudyScores) -> dict[str, Any]:
     """The content of `table4.json`.
 
-    A difference is over the seeds that both arms have finished, clip by clip; p is Holm-corrected over the arms
-    compared. Rows of arms that combine two others have the `interaction`, too: pair - first - second + Ours.
+    A difference is over the seeds that both arms have finished, clip by clip (`n_pairs` of them); p is Holm-corrected
+    over the arms compared. Rows of arms that combine two others have the `interaction`, too: pair - first -
+    second + Ours.
     """
     values = {arm.slug: accuracies(scores, arm) for arm in scores.arms}
     target = target_of(scores)
@@ -48,6 +49,8 @@ def ablation_table(scores: StudyScores) -> dict[str, Any]:
         row["paper_agrees"] = _agrees(row, paper.get(OURS))
     caption = facts(scores)
     caption["compared"] = len(tested)
+    pairs = max((row["n_pairs"] for row, _ in tested), default=0)
+    caption["smallest_p"] = 2 / 2**pairs if pairs else None  # that the exact test can reach with the pairs there are
     caption["order"] = agreement(paper, {row["arm"]: row["mean"] for row in rows})
     caption["target"] = target
     caption["notes"] = _notes(scores, rows, caption)
@@ -134,9 +137,9 @@ def _row(
 
 def _difference(mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> tuple[dict[str, Any], Estimated | None]:
     names = ("difference", "difference_ci95", "p", "p_holm", "p_exact", "p_floor", "cohens_h", "hedges_g", "detectable")
-    row: dict[str, Any] = dict.fromkeys(names)
     paired = difference(mine, ours)
-    found = estimated(paired, 100, POINTS)
+    row: dict[str, Any] = {"n_pairs": len(paired), **dict.fromkeys(names)}
+    found = estimated(paired, 100, POINTS, exact=True)
     if found is None:
         return row, None
     row |= {"difference": found.mean, "difference_ci95": listed(found.interval), "p": found.p}
@@ -175,21 +178,25 @@ def _interaction(arm: ArmScores, values: Mapping[str, Mapping[int, Clips]]) -> d
 
 
 def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapping[str, Any]) -> list[str]:
-    seeds, compared = int(caption["seeds"]), int(caption["compared"])
+    compared = int(caption["compared"])
     notes = [_how(scores)]
     if compared:
-        floor = float(caption["smallest_p"])
+        floor, pairs = float(caption["smallest_p"]), _pairs(row for row in rows if row["p"] is not None)
         note = f"p is corrected by Holm over {count(compared, 'arm')}. The exact sign-flip test stands beside it: "
-        note += f"with {count(seeds, 'paired seed')} no exact p can be below {floor:.3g}"
+        note += f"with {pairs} no exact p can be below {floor:.3g}"
         if floor * compared > ALPHA:
             note += f", so after correction over {count(compared, 'arm')} it could reject nothing"
         notes.append(f"{note}.")
     unclear = [row for row in rows if row["p_holm"] is not None and row["p_holm"] > ALPHA]
     if unclear:
-        text = f"With {count(seeds, 'seed')} these cannot be told from Ours, which does not show them equal"
+        text = f"With {_pairs(unclear)} these cannot be told from Ours, which does not show them equal"
         if any(row["detectable"] is not None for row in unclear):
             text += " (in brackets: true differences that would, corrected, be missed more often than one time in five)"
         notes.append(f"{text}: {'; '.join(map(_missed, unclear))}.")
+    fewer = [row for row in rows if row["n_pairs"] != row["n_seeds"] and row["arm"] != OURS]
+    if fewer:
+        said = "; ".join(f"{row['title']} {row['n_pairs']} of {row['n_seeds']}" for row in fewer)
+        notes.append(f"A difference is over the seeds that Ours has, too, which are not all of the arm's: {said}.")
     order = caption["order"]
     if order is not None:
         notes.append(
@@ -207,6 +214,13 @@ def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapp
     return notes
 
 
+def _pairs(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Such as "3 paired seeds" and "2 to 3 paired seeds"."""
+    counts = sorted({int(row["n_pairs"]) for row in rows})
+    most = count(counts[-1], "paired seed")
+    return most if len(counts) == 1 else f"{counts[0]} to {most}"
+
+
 def _missed(row: Mapping[str, Any]) -> str:
     if row["detectable"] is None:
         return str(row["title"])
@@ -216,20 +230,17 @@ def _missed(row: Mapping[str, Any]) -> str:
 
 
 def _how(scores: StudyScores) -> str:
-    if max(len(arm.complete) for arm in scores.arms) < 2:
+    if max(len(arm.accuracies) for arm in scores.arms) < 2:
         return "One seed gives no interval and no p: what another seed would give is not known."
     if scores.clipwise:
         return (
             "Intervals treat seeds and test clips as crossed and hold for other seeds and other clips of these "
             "subjects; other subjects may differ by more."
         )
-    text = "Intervals are Student's t over seeds, p is that of the exact sign-flip test on seeds: "
-    if scores.unscored:
-        return text + (
-            f"{count(scores.unscored, 'complete run')} without scores clip by clip, which the command that made the "
-            "study adds without training."
-        )
-    return text + "this record has no scores clip by clip."
+    return (
+        "Intervals are Student's t over seeds, p that of the paired t test: this record has no scores clip by clip, so "
+        "what other clips would give is not in them."
+    )
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -68,7 +68,18 @@ def sentence(caption: Mapping[str, Any], what: str) -> str:
     text += f", real clips {caption['real_accuracy']:.1f}."
     if caption["runs"] < caption["runs_planned"]:
         text += f" NOT FINISHED: {caption['runs']} of {caption['runs_planned']} runs."
+    if caption["unscored"]:
+        text += f" {unscored(caption)}"
     return text + failures(caption)
+
+
+def unscored(caption: Mapping[str, Any]) -> str:
+    """A sentence on the complete runs that are left out because they were not scored as the others were."""
+    left, runs = caption["unscored"], caption["runs"]
+    return (
+        f"{left} of {count(runs, 'run')} {'is' if left == 1 else 'are'} not scored in the same way as the others and "
+        "left out: run the same command again."
+    )
 
 
 def failures(caption: Mapping[str, Any]) -> str:

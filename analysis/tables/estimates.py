@@ -27,7 +27,8 @@ class Estimated:
     Attributes:
         interval: 95%; None for one seed.
         p: two-sided, of the mean being 0; None for one seed.
-        p_exact: of the sign-flip test on the seeds' means; None for more seeds than can be counted out.
+        p_exact: of the sign-flip test on the seeds' means; None for one seed, for more than can be counted out, and
+            where it was not asked for.
         clips: C; 1 where a seed has one value for all clips.
         spread: of seeds and clips; None for one seed or one clip.
     """
@@ -46,12 +47,16 @@ class Estimated:
 
 
 def estimated(
-    values: Mapping[int, Clips], scale: float = 1.0, bounds: tuple[float, float] = (-math.inf, math.inf)
+    values: Mapping[int, Clips],
+    scale: float = 1.0,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    *,
+    exact: bool = False,
 ) -> Estimated | None:
-    """The mean of {seed: (C,)} times `scale`, its interval held within `bounds`.
+    """The mean of {seed: (C,)} times `scale`, its interval held within `bounds`; `exact` asks for `p_exact`, too.
 
-    Seeds and clips are crossed. Where a seed has one value the interval is Student's over seeds and p the exact one.
-    None for no values, or some that are not finite.
+    Seeds and clips are crossed. Where a seed has one value the interval and p are Student's t over seeds. None for no
+    values, or some that are not finite.
     """
     if not values:
         return None
@@ -60,12 +65,12 @@ def estimated(
         return None
     seeds, clips = table.shape
     means = table.mean(axis=1).tolist()
-    exact = sign_flip_p(means) if 1 < seeds <= MOST_EXACT else None
+    p_exact = sign_flip_p(means) if exact and 1 < seeds <= MOST_EXACT else None
+    both = crossed(table, scale=scale)
     if seeds == 1 or clips == 1:
         over_seeds = mean_interval([scale * mean for mean in means])
-        return Estimated(over_seeds.mean, _held(over_seeds.interval, bounds), exact, exact, seeds, clips)
-    both = crossed(table, scale=scale)
-    return Estimated(both.mean, _held(both.interval, bounds), both.p, exact, seeds, clips, both.spread)
+        return Estimated(over_seeds.mean, _held(over_seeds.interval, bounds), both.p, p_exact, seeds, clips)
+    return Estimated(both.mean, _held(both.interval, bounds), both.p, p_exact, seeds, clips, both.spread)
 
 
 def difference(first: Mapping[int, Clips], second: Mapping[int, Clips]) -> dict[int, Clips]:
@@ -74,7 +79,7 @@ def difference(first: Mapping[int, Clips], second: Mapping[int, Clips]) -> dict[
 
 
 def accuracies(scores: StudyScores, arm: ArmScores) -> dict[int, Clips]:
-    """{seed: (C,) whether a clip is right} where every run of the study has its sheet, else {seed: (1,) fraction}."""
+    """{seed: (C,) whether a clip is right} by the study's scorer; {seed: (1,) fraction} where no run has a sheet."""
     if scores.clipwise:
         return {seed: correct(sheet) for seed, sheet in arm.sheets.items()}
     return {seed: np.array([accuracy]) for seed, accuracy in arm.accuracies.items()}

@@ -8,48 +8,75 @@ from typing import Any
 
 from amc.errors import UserError
 from analysis.records import StudyRow
-from analysis.tables.study import OURS, StudyScores
+from analysis.states import COMPLETE
+from analysis.tables.study import ArmScores, StudyScores
 
 ASIDE = ("seed", "switches")  # of a configuration: what arms and runs differ in
 
 
 def joined(studies: Sequence[StudyScores]) -> StudyScores:
-    """The first study with the arms that only the others have.
+    """The first study with the arms and seeds that only the others have; one without complete runs adds its arms alone.
 
     Raises:
-        UserError: they differ in data, origin, preset, split, configuration, seeds, or in how they were scored.
+        UserError: they differ in data, origin, preset, split, configuration, seeds, in how they were scored, or in what
+            an arm of one name is or has with the same seed.
     """
     first, *others = studies
     for other in others:
-        for what, mine, its in zip(_SHARED, _shared(first), _shared(other), strict=True):
-            if mine != its:
-                raise UserError(
-                    f"studies {first.row.name!r} and {other.row.name!r} cannot be in one table: "
-                    f"their {what} differ ({_brief(mine)}, {_brief(its)})"
-                )
-        both = first.by_slug.get(OURS), other.by_slug.get(OURS)
-        if (
-            both[0]
-            and both[1]
-            and any(accuracy != both[0].accuracies.get(seed, accuracy) for seed, accuracy in both[1].accuracies.items())
-        ):
-            raise UserError(
-                f"studies {first.row.name!r} and {other.row.name!r} cannot be in one table: "
-                "their runs of Ours with the same seed have different scores"
-            )
-        more = tuple(arm for arm in other.arms if arm.slug not in first.by_slug)
-        first = replace(
-            first,
-            arms=first.arms + more,
-            clipwise=first.clipwise and other.clipwise,
-            unscored=first.unscored + other.unscored,
-        )
+        first = _with(first, other)
     return first
+
+
+def _with(first: StudyScores, other: StudyScores) -> StudyScores:
+    names = f"studies {first.row.name!r} and {other.row.name!r} cannot be in one table: "
+    for what, mine, its in zip(_SHARED, _shared(first), _shared(other), strict=True):
+        if mine != its:
+            raise UserError(f"{names}their {what} differ ({_brief(mine)}, {_brief(its)})")
+    if first.finished and other.finished and first.scorer != other.scorer:
+        raise UserError(f"{names}their ways of scoring differ ({_brief(first.scorer)}, {_brief(other.scorer)})")
+    if _clips(first) and _clips(other) and _clips(first) != _clips(other):
+        raise UserError(f"{names}they were scored on different clips")
+    arms = []
+    for arm in first.arms:
+        again = other.by_slug.get(arm.slug)
+        if again is not None and arm.changes != again.changes:
+            raise UserError(f"{names}their arms {arm.slug!r} have different changes")
+        if again is not None and any(
+            arm.accuracies.get(seed, accuracy) != accuracy for seed, accuracy in again.accuracies.items()
+        ):
+            raise UserError(f"{names}their runs of {arm.title} with the same seed have different scores")
+        arms.append(arm if again is None else _both(arm, again))
+    arms += [arm for arm in other.arms if arm.slug not in first.by_slug]
+    known = first if first.scorer else other
+    return replace(
+        first,
+        arms=tuple(arms),
+        real=first.real or other.real,
+        still=first.still or other.still,
+        clipwise=known.clipwise,
+        scorer=known.scorer,
+        unscored=sum(run.accuracy is None for arm in arms for run in arm.complete) if known.scorer else 0,
+    )
+
+
+def _both(arm: ArmScores, again: ArmScores) -> ArmScores:
+    """An arm with the runs that another study has of seeds that it has not finished."""
+    runs = {run.seed: run for run in arm.runs}
+    runs |= {run.seed: run for run in again.runs if run.seed not in arm.seeds and run.state == COMPLETE}
+    ordered = tuple(runs[seed] for seed in sorted(runs))
+    complete = sum(run.state == COMPLETE for run in ordered)
+    return replace(arm, runs=ordered, planned=max(arm.planned, again.planned, complete))
+
+
+def _clips(scores: StudyScores) -> tuple[Any, ...]:
+    """Labels and subjects of the clips that a study was scored on; empty where that is not known."""
+    found = [*(sheet for arm in scores.arms for sheet in arm.sheets.values())][:1]
+    return tuple((sheet.label, sheet.subject) for sheet in found)
 
 
 _SHARED = (
     "data sets", "origins", "presets", "fingerprints", "split rules", "splits", "classifiers", "numbers of seeds",
-    "base configurations", "ways of scoring",
+    "base configurations",
 )  # fmt: skip
 
 
@@ -66,7 +93,6 @@ def _shared(scores: StudyScores) -> tuple[Any, ...]:
         data.get("classifier"),
         row.settings["seeds"],
         _base(row),
-        scores.scorer,
     )
 
 

@@ -161,7 +161,11 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], known: list[Metric])
         text += f"of {caption['features']} clips"
         floor = None if scores.real is None else scores.real.numbers.get("frechet_distance")
         if floor is not None:
-            text += f"; between real clips and real clips the Fréchet distance is {floor:.2f}"
+            split = scores.row.dataset.get("split", {})
+            others = ", of other subjects," if split.get("rule") == "subject" else ""
+            size = scores.real.numbers.get("features") if scores.real is not None else None
+            many = "" if size is None else f"as many ({size:.0f}) " if size == caption["features"] else f"{size:.0f} "
+            text += f"; {many}training clips{others} against the test clips have a Fréchet distance of {floor:.2f}"
         notes.append(f"{text}. Neither is comparable with another classifier's, another N's or the literature's.")
     if any(metric.better == REAL_BEST for metric in known):
         notes.append(

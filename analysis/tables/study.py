@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from analysis.sheets import REAL, STILL, Sheet, SheetRow
 from analysis.states import COMPLETE, FAILED, TRIAL
 
 OURS = "ours"
+PAPERS = "natops"  # the data set of the paper's Table 4
 ACCURACY = "test/accuracy"
 CURVE = "val/accuracy"
 
@@ -29,8 +31,9 @@ class Run:
 
     Attributes:
         seed: pairs runs of different arms: the training seed without the shift of an arm that has seeds of its own.
-        accuracy: on the test split, 0 to 1; None until the run is complete.
-        sheet: clip by clip; None in records older than score sheets and until a run is scored.
+        accuracy: on the test split, 0 to 1; None until the run is complete, and where it was not scored in the same
+            way as the others.
+        sheet: clip by clip, of the study's scorer; None in records older than score sheets and until a run is scored.
         curve: {training step: accuracy on the validation split}.
         cost: seconds of training and scoring.
     """
@@ -55,6 +58,7 @@ class ArmScores:
         paper: accuracy in percent that the paper reports; None where it has no such row.
         of: the two arms that this one combines; empty for most.
         runs: all that the record has, by seed.
+        planned: runs that were asked for, by the command that made the study last or by one before it.
     """
 
     slug: str
@@ -63,11 +67,12 @@ class ArmScores:
     changes: Mapping[str, Any]
     of: tuple[str, ...]
     runs: tuple[Run, ...]
+    planned: int
 
     @cached_property
     def complete(self) -> tuple[Run, ...]:
-        """The runs that have a test accuracy, by seed."""
-        return tuple(run for run in self.runs if run.accuracy is not None)
+        """The runs that are complete, scored or not, by seed."""
+        return tuple(run for run in self.runs if run.state == COMPLETE)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -111,13 +116,13 @@ class StudyScores:
 
     Attributes:
         arms: in the table's order, those without runs among them.
-        real: scores of the test clips themselves; None where there are none.
+        real: scores of the test clips themselves; None where there are none of the study's scorer.
         still: scores of clips that repeat their first frame.
         chance: accuracy of guessing, 0 to 1.
         class_names: K, in the order of the labels.
-        clipwise: whether every complete run has its sheet, so that statistics may cross seeds and clips.
-        unscored: complete runs without a sheet of the newest scorer; 0 if the record has no sheets at all.
-        scorer: the newest scorer's digest; empty if there is none.
+        clipwise: whether runs have sheets, so that statistics cross seeds and clips.
+        unscored: complete runs without a sheet of the study's scorer, which are left out; 0 if no run has a sheet.
+        scorer: digest of the one scorer that all figures are by; empty if no run has a sheet.
     """
 
     row: StudyRow
@@ -133,7 +138,7 @@ class StudyScores:
     @property
     def planned(self) -> int:
         """Runs that were asked for."""
-        return len(self.arms) * int(self.row.settings["seeds"])
+        return sum(arm.planned for arm in self.arms)
 
     @property
     def finished(self) -> int:
@@ -157,7 +162,9 @@ class StudyScores:
 
     @property
     def real_accuracy(self) -> float:
-        """Of the motion classifier on the test clips themselves, 0 to 1."""
+        """Of the motion classifier on the test clips themselves, 0 to 1; of the data set's facts without a sheet."""
+        if self.real is not None:
+            return float(correct(self.real).mean())
         return float(self.row.dataset["real_accuracy"]["test"])
 
     @property
@@ -169,6 +176,9 @@ class StudyScores:
 def load(records: Records, study: str) -> StudyScores:
     """What the record has of a study of arms by seeds.
 
+    Arms and seeds that have complete runs stay where a later command asked for fewer; `row.settings["seeds"]` is then
+    the most that an arm has. Where runs have sheets all figures are of one scorer's, that of the most runs.
+
     Raises:
         UserError: there is no such study, it is of another kind, or its runs were scored on different clips.
     """
@@ -176,21 +186,23 @@ def load(records: Records, study: str) -> StudyScores:
     if not is_ablation(row):
         raise UserError(f"study {study!r} is a {row.kind}: it has no arms")
     sheets, curves = records.sheets(study), records.curves(study, CURVE)
-    scorer = _newest(sheets)
-    current = {key: row.sheet for key, row in sheets.items() if row.scorer == scorer}
-    done = [trial for trial in trials if trial.state == COMPLETE]
-    unscored = sum(trial.key not in current for trial in done)
-    arms = tuple(_arm(arm, trials, current, curves) for arm in row.settings["arms"])
+    done = {trial.key for trial in trials if trial.state == COMPLETE}
+    scorer = _scorer([made for key, made in sheets.items() if key in done])
+    # Without runs that are scored the references are all there is.
+    common = scorer or _scorer([made for key, made in sheets.items() if key in (REAL, STILL)])
+    current = {key: made.sheet for key, made in sheets.items() if made.scorer == common}
+    arms = tuple(_arm(arm, row, trials, current, curves, bool(scorer)) for arm in _arms(row, trials))
     _check_clips(study, current)
+    most = max([int(row.settings["seeds"]), *(len(arm.complete) for arm in arms)])
     return StudyScores(
-        row=row,
+        row=replace(row, settings={**row.settings, "seeds": most}),
         arms=arms,
         real=current.get(REAL),
         still=current.get(STILL),
         chance=float(row.dataset["chance"]),
         class_names=_class_names(row),
-        clipwise=bool(done) and unscored == 0,
-        unscored=unscored if sheets else 0,
+        clipwise=bool(scorer),
+        unscored=len(done - current.keys()) if scorer else 0,
         scorer=scorer,
     )
 
@@ -207,20 +219,47 @@ def correct(sheet: Sheet, *, second: bool = False) -> Bools:
     return right
 
 
+def _arms(row: StudyRow, trials: Sequence[TrialRow]) -> list[Mapping[str, Any]]:
+    """The arms that the last command asked for, and after them those that have complete runs all the same.
+
+    Of the latter the record's trials tell the changes; how their seeds are paired with the others' is in their keys.
+    """
+    arms: list[Mapping[str, Any]] = list(row.settings["arms"])
+    asked = {arm["arm"] for arm in arms}
+    mine = {arm["arm"]: int(arm.get("seed_shift", 0)) for arm in arms}
+    seeds = {_replicate(t): t.seed - mine[t.params["arm"]] for t in trials if t.params.get("arm") in asked}
+    for trial in trials:
+        slug = trial.params.get("arm")
+        if trial.state == COMPLETE and slug is not None and slug not in asked:
+            asked.add(slug)
+            shift = trial.seed - seeds.get(_replicate(trial), trial.seed)
+            changes = {name: value for name, value in trial.params.items() if name != "arm"}
+            title = str(slug).replace("_", " ").capitalize()
+            arms.append({"arm": slug, "title": title, "paper": None, "changes": changes, "seed_shift": shift})
+    return arms
+
+
+def _replicate(trial: TrialRow) -> str:
+    """Such as "seed-0" of "no_da-seed-0"."""
+    return trial.key.removeprefix(f"{trial.params.get('arm')}-")
+
+
 def _arm(
     arm: Mapping[str, Any],
+    row: StudyRow,
     trials: Sequence[TrialRow],
     sheets: Mapping[str, Sheet],
     curves: Mapping[str, Mapping[int, float]],
+    by_sheet: bool,
 ) -> ArmScores:
-    shift = int(arm.get("seed_shift", 0))
-    mine = sorted((t for t in trials if t.params.get("arm") == arm["arm"]), key=lambda trial: trial.seed)
+    slug, shift = arm["arm"], int(arm.get("seed_shift", 0))
+    mine = sorted((t for t in trials if t.params.get("arm") == slug), key=lambda trial: trial.seed)
     runs = tuple(
         Run(
             key=trial.key,
             seed=trial.seed - shift,
             state=trial.state,
-            accuracy=trial.scores.get(ACCURACY) if trial.state == COMPLETE else None,
+            accuracy=_accuracy(trial, sheets.get(trial.key), by_sheet),
             sheet=sheets.get(trial.key),
             curve=curves.get(trial.key, {}),
             cost=trial.seconds,
@@ -230,13 +269,28 @@ def _arm(
         )
         for trial in mine
     )
+    last = any(one["arm"] == slug for one in row.settings["arms"])
+    asked = {f"{slug}-seed-{number}" for number in range(int(row.settings["seeds"]))} if last else set()
     changes, of = arm.get("changes", {}), tuple(arm.get("of") or ())
-    return ArmScores(arm["arm"], arm["title"], arm["paper"], changes, of, runs)
+    paper = arm["paper"] if row.dataset.get("name") == PAPERS else None
+    planned = len(asked | {run.key for run in runs if run.state == COMPLETE})
+    return ArmScores(slug, arm["title"], paper, changes, of, runs, planned)
 
 
-def _newest(sheets: Mapping[str, SheetRow]) -> str:
-    """The scorer that was used last."""
-    return max(sheets.values(), key=lambda row: row.created).scorer if sheets else ""
+def _accuracy(trial: TrialRow, sheet: Sheet | None, by_sheet: bool) -> float | None:
+    """Of a complete run: its sheet's where runs have sheets, so that no two ways of scoring are mixed."""
+    if trial.state != COMPLETE:
+        return None
+    if by_sheet:
+        return None if sheet is None else float(correct(sheet).mean())
+    return trial.scores.get(ACCURACY)
+
+
+def _scorer(sheets: Sequence[SheetRow]) -> str:
+    """The scorer of the most sheets, of several that one which was used last; empty without sheets."""
+    times = Counter(made.scorer for made in sheets)
+    used = {made.scorer: made.created for made in sorted(sheets, key=lambda made: made.created)}
+    return max(times, key=lambda scorer: (times[scorer], used[scorer]), default="")
 
 
 def _check_clips(study: str, sheets: Mapping[str, Sheet]) -> None:

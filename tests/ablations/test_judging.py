@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ def test_files_are_read_once_and_named_by_their_whole_path(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     lpips, fvd = written(Path("lpips.safetensors"), LpipsNetwork()), written(Path("i3d.safetensors"), I3D())
     assert checked_options(None, None).named == {}
+    assert checked_options(lpips, fvd).digests == {
+        "lpips": hashlib.sha256(lpips.read_bytes()).hexdigest(),
+        "fvd": hashlib.sha256(fvd.read_bytes()).hexdigest(),
+    }
     assert checked_options(lpips, fvd).named == {
         "lpips": str(tmp_path / "lpips.safetensors"),
         "fvd": str(tmp_path / "i3d.safetensors"),

@@ -47,7 +47,7 @@ def test_two_arms_to_a_table_and_one_more_seed(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     rows = {row["arm"]: row for row in json.loads(first.stdout)["rows"]}
     assert rows.keys() == {"ours", "no_ym"}
-    assert rows["no_ym"]["paper"] == 7.62
+    assert rows["no_ym"]["paper"] is None  # what the paper reports is of other data
     assert rows["no_ym"]["ci95"] is None
     assert json.loads(first.stdout)["caption"]["split"]["rule"] == "random"
     folder = tmp_path / "runs" / name
@@ -72,6 +72,13 @@ def test_two_arms_to_a_table_and_one_more_seed(tmp_path: Path) -> None:
         right = sum(a == b for a, b in zip(sheet.label, sheet.predicted, strict=True))
         assert trial.scores["test/correct"] == right
         assert trial.scores["test/accuracy"] == right / len(sheet.label)
+    # Fewer arms and seeds ask for nothing new, and take nothing from the table.
+    fewer = ablate(tmp_path, *arguments, "--arms", "ours", "--seeds", "1")
+    assert fewer.returncode == 0, fewer.stderr
+    assert json.loads(fewer.stdout) == content
+    with Records(folder / "record.db") as records:
+        assert {trial.key: trial for trial in records.trials(name)} == trials
+        assert records.study(name).settings["arms"] == study.settings["arms"]
     # What people look at, on disk and in the tracker.
     assert json.loads((folder / "tables" / "table4.json").read_text()) == content
     made = {path.name for path in (folder / "tables").iterdir()}

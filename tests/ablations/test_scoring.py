@@ -128,5 +128,18 @@ def test_an_interruption_loses_at_most_the_run_at_hand(made: Made, monkeypatch: 
     assert {key: after[key] for key in before} == before
 
 
+def test_moving_clips_that_cannot_be_read_are_made_again(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    first = made.scored()
+    paths = [made.folder / "samples" / key / "row.gif" for key in ("real", *(f"ours-seed-{seed}" for seed in SEEDS))]
+    whole = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:40])
+    made.generator(2).unlink()
+    assert made.scored() == first  # nothing is scored for it
+    assert [path.read_bytes() for path in paths[:-1]] == whole[:-1]
+    assert len(paths[-1].read_bytes()) == 40
+    assert "ours-seed-2/row.gif cannot be read, nor made again: there is no generator" in capsys.readouterr().err
+
+
 def test_a_time_budget_ends_it(made: Made) -> None:
     assert made.scored(until=0.0).keys() == {REAL, STILL}

@@ -90,6 +90,17 @@ def test_other_presets_are_never_in_one_table(tmp_path: Path, capsys: pytest.Cap
     assert not out.exists()
 
 
+def test_a_table_of_several_studies_is_no_study_s_own(
+    tmp_path: Path, made_runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(made_runs.rglob("*"))
+    assert main(["tables", "--study", "made", "--study", "other", "--runs", str(made_runs)]) == 2
+    assert capsys.readouterr().err == (
+        "error: a table of several studies belongs in no study's own folder: give --out\n"
+    )
+    assert sorted(made_runs.rglob("*")) == before
+
+
 @pytest.mark.parametrize("command", ["tables", "report"])
 @pytest.mark.parametrize(
     ("study", "out", "said"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +55,29 @@ def test_the_same_again_changes_nothing(record: Record, base: Config, tmp_path: 
     for _ in range(2):
         assert settle(record, row(base, tmp_path)).settings == {"trials": 4}
     assert settle(record, row(base, tmp_path), allow=True).settings == {"trials": 4}
+
+
+def test_the_versions_of_the_last_command_are_kept_beside_the_first(
+    record: Record, base: Config, tmp_path: Path
+) -> None:
+    first = row(base, tmp_path)
+    settle(record, first)
+    later = replace(first, versions={"toy": "2", "git": "89abcde"})
+    assert settle(record, later).settings == {"trials": 4, "versions_last": {"toy": "2", "git": "89abcde"}}
+    known = record.study("kept")
+    assert (known.versions, known.settings["versions_last"]) == ({"toy": "1"}, {"toy": "2", "git": "89abcde"})
+    settle(record, first)
+    assert record.study("kept").settings == {"trials": 4}
+
+
+def test_settings_are_joined_where_a_study_says_how(record: Record, base: Config, tmp_path: Path) -> None:
+    def most(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**wanted, "trials": max(known["trials"], wanted["trials"])}
+
+    wanted = row(base, tmp_path)
+    for trials, found in ((4, 4), (9, 9), (2, 9)):
+        assert settle(record, replace(wanted, settings={"trials": trials}), join=most).settings == {"trials": found}
+        assert record.study("kept").settings == {"trials": found}
 
 
 @pytest.mark.parametrize("allow", [False, True])

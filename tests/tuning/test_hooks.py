@@ -111,6 +111,13 @@ def test_results_reach_the_tracker_again_only_when_they_changed(study: Study) ->
     assert place.read_text() == "two, 1 trial\n"
 
 
+def test_the_end_tells_whether_results_are_of_this_sitting(study: Study) -> None:
+    assert not run_study(study).results
+    assert run_study(replace(study, results=write_table("one"))).results
+    assert not run_study(replace(study, results=raising(KeyboardInterrupt()))).results
+    assert not run_study(replace(study, results=raising(OSError(28, "No space left on device")))).results
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [

@@ -109,7 +109,7 @@ def test_accuracies_show_what_the_table_says(whole: StudyScores) -> None:
         assert rows_of(axes) == [arm.title for arm in TABLE_4]
         lines = {line.get_gid(): line for line in axes.lines if line.get_gid()}
         assert lines["chance"].get_xdata()[0] == pytest.approx(100 / 3)
-        assert lines["real"].get_xdata()[0] == pytest.approx(99)
+        assert lines["real"].get_xdata()[0] == pytest.approx(100 * 59 / 60)  # of the sheet of real clips
         assert lines["still"].get_xdata()[0] == pytest.approx(100 / 3)  # all taken for the first of 3 even classes
         for row in table["rows"]:
             seeds = lines[f"seeds-{row['arm']}"].get_xdata()
@@ -308,3 +308,18 @@ def test_before_the_first_run_nothing_is_drawn_and_nothing_made(tmp_path: Path) 
     with Records(tmp_path / "record.db") as records:
         assert draw_all(load(records, STUDY), records, tmp_path / "nowhere", tmp_path / "out") == []
     assert not (tmp_path / "out").exists()
+
+
+def test_measures_that_are_0_throughout_are_drawn(whole: StudyScores) -> None:
+    def still(sheet: Sheet) -> Sheet:
+        return replace(sheet, clips={**sheet.clips, "motion_energy": (0.0,) * len(sheet.label)})
+
+    arms = tuple(
+        replace(arm, runs=tuple(replace(run, sheet=still(run.sheet)) if run.sheet else run for run in arm.runs))
+        for arm in whole.arms
+    )
+    scores = replace(whole, arms=arms, real=None)
+    drawing = behaviour(scores, metrics_table(scores))
+    assert drawing is not None
+    (panel,) = [axes for axes in drawing.canvas.axes if "energy" in axes.get_xlabel()]
+    assert panel.get_xlim() == (0, 1)

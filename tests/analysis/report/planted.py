@@ -41,6 +41,7 @@ def row(
         "mean": mean,
         "ci95": None if mean is None else [mean - 5, mean + 5],
         "n_seeds": 0 if mean is None else 3,
+        "n_pairs": 0 if difference is None else 3,
         "difference": difference,
         "difference_ci95": None if difference is None else [difference - 5, difference + 5],
         "p": p,

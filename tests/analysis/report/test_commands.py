@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from ablations.arms import TABLE_4
 from ablations.cli import _parser
 from analysis.records import Records
 from analysis.report.commands import commands_section
+from analysis.report.page import Section
 from tests.analysis.made_study import write_study
 
 
@@ -35,6 +38,35 @@ def test_names_are_quoted_for_the_shell(tmp_path: Path, name: str) -> None:
     write_study(tmp_path / "record.db", name=name, done=0)
     for line in commands(tmp_path / "record.db", name)[1:]:
         assert name in shlex.split(line)
+
+
+def section_of(path: Path, **changes: Any) -> Section:
+    """Of a study whose settings or versions are changed."""
+    with Records(path) as records:
+        row = records.study("made-smoke-table4")
+        row = replace(row, settings={**row.settings, **changes.pop("settings", {})}, **changes)
+        return commands_section(records, row)
+
+
+def test_weights_are_asked_for_again_by_their_name_and_digest(tmp_path: Path) -> None:
+    write_study(tmp_path / "record.db", done=0)
+    given = {"lpips": "/home/me/weights/lpips v1.safetensors", "fvd": "/home/me/i3d.safetensors"}
+    section = section_of(tmp_path / "record.db", settings={**given, "digests": {"lpips": "ab" * 32}})
+    words = shlex.split(section.commands[1])[2:]
+    args = _parser().parse_args(words)
+    assert (args.lpips, args.fvd) == (Path("lpips v1.safetensors"), Path("i3d.safetensors"))
+    assert f"lpips v1.safetensors is the file of LPIPS's weights with the SHA-256 {'ab' * 32}." in section.notes
+    assert "i3d.safetensors is the file of FVD's weights; its digest is not on record." in section.notes
+    assert "/home" not in str(section)
+
+
+def test_the_revision_checked_out_is_the_one_that_scored(tmp_path: Path) -> None:
+    write_study(tmp_path / "record.db", done=0)
+    assert not [note for note in section_of(tmp_path / "record.db").notes if "revision" in note]
+    section = section_of(tmp_path / "record.db", settings={"versions_last": {"git": "89abcde+"}})
+    assert section.commands[0] == "git checkout 89abcde"
+    assert any("begun at revision 0123456" in note and "reported at 89abcde" in note for note in section.notes)
+    assert any("not committed when the study was scored and reported" in note for note in section.notes)
 
 
 def test_other_data_are_named_by_their_fingerprint(tmp_path: Path) -> None:

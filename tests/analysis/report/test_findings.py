@@ -34,6 +34,18 @@ def test_what_no_difference_could_have_shown_is_said() -> None:
     assert "detectable: none, of any size" in text
 
 
+def test_where_ours_is_at_chance_that_is_said_before_all_else() -> None:
+    at = summarized(table(row("ours", 91.12, 18.0), row("no_da", 85.97, 17.0, -1.0, 1.0)))
+    assert at.answer.startswith(
+        "Ours itself is not told from chance at this size (18.0%, 95% interval 13.0 to 23.0; guessing reaches 16.7%), "
+        "so nothing about its parts can be learnt here. No arm can be told from Ours"
+    )
+    below = summarized(table(row("ours", 91.12, 5.0), row("no_da", 85.97, 17.0, 12.0, 0.01)))
+    assert below.answer.startswith("Ours itself is below chance")
+    assert "itself" not in summarized(table(row("ours", 91.12, 21.8), row("no_da", 85.97, 17.0, -4.8, 1.0))).answer
+    assert "itself" not in summarized(table(row("ours", 91.12, 16.0, ci95=None))).answer
+
+
 def test_large_effects_are_named_the_largest_first() -> None:
     rows = (
         row("no_da", 85.97, 60.0, -20.0, 0.01),

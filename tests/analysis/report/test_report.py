@@ -13,8 +13,11 @@ from ablations.arms import TABLE_4
 from amc.errors import UserError
 from analysis.records import Records
 from analysis.report import write_report
+from analysis.report.definitions import definitions_section
+from analysis.report.provenance import provenance_section
 from tests.analysis.made_study import RIGHT, write_study
 from tests.analysis.report.planted import Reader, write_gif, write_search
+from tuning.record import Record
 
 STUDY = "made-smoke-table4"
 HOSTILE = '<script>alert("it\'s & out")</script>'
@@ -199,6 +202,83 @@ def test_large_clips_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.
     size = (tmp_path / "samples" / "ours-seed-0" / "clips.gif").stat().st_size
     monkeypatch.setattr("analysis.report.clips.BUDGET", size + 1)
     assert "Left out to keep this page small: No ya" in Reader(made(tmp_path, samples=tmp_path)).text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_clips_that_are_left_out_take_no_room_from_those_that_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(tmp_path / "record.db", arms=TABLE_4[:3])
+    for arm, side in zip(TABLE_4[:3], (16, 64, 16), strict=True):
+        write_gif(tmp_path / "samples" / f"{arm.slug}-seed-0" / "clips.gif", side=side)
+    size = (tmp_path / "samples" / "ours-seed-0" / "clips.gif").stat().st_size
+    monkeypatch.setattr("analysis.report.clips.BUDGET", 2 * size)
+    text = Reader(made(tmp_path, samples=tmp_path)).text
+    assert "Left out to keep this page small: No ya; they" in text
+    assert "No ym seed 0" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_pictures_that_cannot_be_read_count_as_absent_and_are_named(tmp_path: Path) -> None:
+    write_study(tmp_path / "record.db", arms=TABLE_4[:2])
+    for key in ("real", "ours-seed-0", "no_ya-seed-0"):
+        write_gif(tmp_path / "samples" / key / "row.gif", side=64)
+    write_gif(tmp_path / "samples" / "ours-seed-0" / "clips.gif")
+    for key in ("real", "ours-seed-0", "no_ya-seed-0"):
+        path = tmp_path / "samples" / key / "row.gif"
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if key == "real" else b"")
+    (tmp_path / "samples" / "ours-seed-1").mkdir()
+    (tmp_path / "samples" / "ours-seed-1" / "figure3.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    reader = Reader(made(tmp_path, samples=tmp_path))
+    assert len([image for image in reader.all("img") if image.get("class") == "moving"]) == 1
+    assert "Ours seed 0, validation clips" in reader.text  # the larger grid stands in
+    assert "No moving clips in the study's folder of: Real clips and No ya." in reader.text
+    names = "real/row.gif, ours-seed-0/row.gif and no_ya-seed-0/row.gif"
+    assert f"Not readable, and so as if they were not there: {names} under samples/" in reader.text
+    assert "Not readable, and so as if they were not there: ours-seed-1/figure3.png under" in reader.text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_was_begun_and_scored_by_different_versions_says_so(tmp_path: Path) -> None:
+    write_study(tmp_path / "record.db", done=4)
+    with Records(tmp_path / "record.db") as records:
+        row = records.study(STUDY)
+    section = provenance_section(row)
+    assert dict(section.terms)["Source revision"] == "0123456"
+    assert section.grids[0].head == ("package", "version")
+    later = {**row.versions, "git": "89abcde+", "torch": "2.14.0"}
+    section = provenance_section(replace(row, settings={**row.settings, "versions_last": later}))
+    terms = dict(section.terms)
+    assert terms["Source revision at the study's begin"] == "0123456"
+    last = "Source revision that went on with it last, scored and reported it"
+    assert terms[last] == "89abcde, with changes not committed"
+    assert ("torch", "2.13.0", "2.14.0") in section.grids[0].rows
+
+
+def test_no_folder_of_the_machine_is_on_the_page(tmp_path: Path) -> None:
+    write_search(tmp_path / "record.db", reason="cannot read /home/me/data/clips.h5: '/home/me/my data/x.bin' is gone")
+    with Record(tmp_path / "record.db") as record, record.driving("made-smoke-search"):
+        settings = record.study("made-smoke-search").settings
+        more = {"lpips": "/home/me/lpips.safetensors", "warm_start": ["/home/me/runs/first"]}
+        record.update_study("made-smoke-search", settings={**settings, **more})
+    page = made(tmp_path, "made-smoke-search")
+    assert "/home/" not in page
+    assert str(tmp_path) not in page
+    text = Reader(page).text
+    assert "cannot read clips.h5: 'x.bin' is gone" in text
+    assert "lpips.safetensors" in text
+    assert "--warm-start first" in text
+
+
+def test_arms_with_seeds_of_their_own_are_no_pairs(tmp_path: Path) -> None:
+    write_study(tmp_path / "record.db", done=0)
+    with Records(tmp_path / "record.db") as records:
+        row = records.study(STUDY)
+    assert "Not so" not in str(definitions_section(row, (), clipwise=True))
+    again = {"arm": "ours_again", "title": "Ours, other seeds", "seed_shift": 10_000}
+    row = replace(row, settings={**row.settings, "arms": [*row.settings["arms"], again]})
+    terms = dict(definitions_section(row, (), clipwise=True).terms)
+    assert "Not so \u201cOurs, other seeds\u201d: it has seeds of its own" in terms["Seeds"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.report.wording import clock, listed, number, p_value, quoted, span
+from analysis.report.wording import clock, listed, number, p_value, quoted, span, without_folders
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,19 @@ def test_p_values() -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no /home/me/a.h5 there", "no a.h5 there"),
+        ("[Errno 2]: '/home/me/my files/a b.h5'", "[Errno 2]: 'a b.h5'"),
+        ('in "C:\\Users\\me\\a.py", line 3', 'in "a.py", line 3'),
+        ("C:\\Users\\me\\a.py:3", "a.py:3"),
+        ("sqlite:////home/me/a.db, file:///home/me/b", "sqlite:///a.db, file://b"),
+        ("see https://host/a/b, 3/4/5 of a/b/c or </b>", "see https://host/a/b, 3/4/5 of a/b/c or </b>"),
+        ("1 / 2 / 3 and / alone", "1 / 2 / 3 and / alone"),
+    ],
+)
+def test_files_are_named_without_their_folders(text: str, shown: str) -> None:
+    assert without_folders(text) == shown

@@ -50,3 +50,9 @@ def test_holm_by_hand() -> None:
     assert holm([0.03, 0.01, 0.6, 0.02]) == pytest.approx([0.06, 0.04, 0.6, 0.06])
     assert holm([]) == []
     assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_twenty_pairs_are_counted_out() -> None:
+    # All of one size and sign: only the pattern and its opposite are as far. 19 against 1: 21 patterns each way.
+    assert sign_flip_p([1.0] * 20) == 2 / 2**20
+    assert sign_flip_p([1.0] * 19 + [-1.0]) == 2 * 21 / 2**20

@@ -51,3 +51,16 @@ def test_what_seeds_cannot_show_in_a_sentence() -> None:
     assert cannot_show([crossed([[1.0, 2.0]])]).startswith("With one seed")
     with pytest.raises(ValueError, match="no differences"):
         cannot_show([])
+
+
+def test_a_table_without_spread_still_cannot_show_everything() -> None:
+    # No clip of 180 differs: the interval is +- t(0.975; 179) / 180 = 1.096 points, and less is not found.
+    found = crossed(np.zeros((3, 180), dtype=np.int64), scale=100)
+    assert found.spread is not None
+    size = detectable(found.spread, 3, 180)
+    assert size is not None
+    assert size > 1.096
+    # The mean's standard error is 100 / 180 = 0.556 points, and four of five normal draws are above -0.8416.
+    assert size == pytest.approx(1.0963 + 0.8416 * 0.5556, abs=2e-3)
+    assert power_of(0.5, found.spread, 3, 180) < 0.2
+    assert "below 0.0" not in cannot_show([found])

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from amc.errors import UserError
+from analysis.record_schema import study_table
 from analysis.records import Records
+from analysis.sheets import REAL, STILL, SheetRow
 from analysis.statistics import crossed, holm
 from analysis.tables.ablation import ablation_table, ablation_written
 from analysis.tables.formats import markdown
 from analysis.tables.study import StudyScores, load
 from tests.analysis.made_study import write_study
-from tests.analysis.tables.hand_made import sheet, write_scores
+from tests.analysis.tables.hand_made import DATASET, sheet, write_scores
+from tuning.record import Record
 
 SCORES = {"ours": (0.9, 0.8, 0.85), "no_ym": (0.2, 0.1, 0.15), "no_lrank": (0.9, 0.8)}
 
@@ -40,8 +44,10 @@ def test_without_sheets_student_over_seeds_and_the_exact_test_by_hand(scalar: St
     assert (rows["ours"]["difference"], rows["ours"]["p_holm"]) == (None, None)
     assert rows["no_ym"]["difference"] == pytest.approx(-70.0)
     assert rows["no_ym"]["difference_ci95"] == pytest.approx([-70.0, -70.0])
-    assert (rows["no_ym"]["p"], rows["no_ym"]["p_exact"], rows["no_ym"]["p_floor"]) == (0.25, 0.25, 0.25)
-    assert rows["no_ym"]["p_holm"] == 0.5
+    # The same difference with every seed: Student's t has no spread to doubt it by, the exact test has.
+    assert (rows["no_ym"]["p_exact"], rows["no_ym"]["p_floor"]) == (0.25, 0.25)
+    assert rows["no_ym"]["p"] == pytest.approx(0.0, abs=1e-9)
+    assert rows["no_ym"]["p_holm"] == pytest.approx(0.0, abs=1e-9)
     assert rows["no_ym"]["detectable"] is None
     # Two seeds shared with Ours, no difference in either.
     assert (rows["no_lrank"]["n_seeds"], rows["no_lrank"]["difference"], rows["no_lrank"]["p_holm"]) == (2, 0.0, 1.0)
@@ -159,17 +165,93 @@ def test_runs_scored_on_other_clips_are_refused(tmp_path: Path) -> None:
         loaded(tmp_path / "r.db")
 
 
-def test_runs_that_are_not_scored_again_yet_are_not_crossed(tmp_path: Path) -> None:
-    write_scores(tmp_path / "r.db", {"ours": (0.5,), "no_da": (0.5,)}, sheets={"ours-seed-0": sheet("1100")})
+def test_p_of_a_record_without_sheets_is_that_of_its_interval(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.9, 0.9, 0.9), "no_da": (0.8, 0.7, 0.6)})
+    row = ablation_table(loaded(tmp_path / "r.db"))["rows"][1]
+    # -10, -20, -30: t = 20 / (10 / sqrt(3)) = 3.4641 with 2 degrees of freedom, p = 1 - t / sqrt(t^2 + 2) = 0.0742.
+    assert row["p"] == pytest.approx(0.07418, abs=1e-4)
+    assert row["difference_ci95"] == pytest.approx([-44.841, 4.841], abs=1e-3)
+    assert (row["p_exact"], row["n_pairs"]) == (0.25, 3)
+
+
+def scored_by(address: Path, scorer: str, created: float, **sheets: str) -> None:
+    with Record(address) as record, record.driving("s"):
+        for key, right in sheets.items():
+            record.score(SheetRow("s", key.replace("__", "-"), scorer, created, sheet(right).to_dict()))
+
+
+def test_one_scorer_for_the_whole_study_that_of_the_most_runs(tmp_path: Path) -> None:
+    arms = {"ours": (0.9, 0.9, 0.9), "no_da": (0.9, 0.9, 0.9), "no_ym": (0.9, None)}
+    sheets = {f"{arm}-seed-{seed}": sheet("1110") for arm in ("ours", "no_da") for seed in range(3)}
+    write_scores(tmp_path / "r.db", arms, sheets=sheets)
+    # Scored later in another way: one run, and both references. No figure may come from these.
+    scored_by(tmp_path / "r.db", "other", 2.0, no_da__seed__2="0000", **{REAL: "1100", STILL: "1000"})
     scores = loaded(tmp_path / "r.db")
-    assert (scores.clipwise, scores.unscored) == (False, 1)
-    text = markdown(ablation_written(scores).view)
-    assert "0.5" not in text
-    assert ablation_table(scores)["rows"][1]["mean"] == 50.0
+    assert (scores.scorer, scores.clipwise, scores.unscored) == ("made", True, 2)
+    assert (scores.real, scores.still, scores.real_accuracy) == (None, None, 0.99)
+    written = ablation_written(scores)
+    ours, no_da, no_ym = written.content["rows"]
+    assert (ours["mean"], no_da["mean"], no_ym["mean"]) == (75.0, 75.0, None)
+    assert (no_da["n_seeds"], no_da["n_pairs"]) == (2, 2)
+    assert written.content["caption"]["statistics"] == "seeds and clips crossed"
+    assert "2 of 7 runs are not scored in the same way as the others" in written.view.caption
+    assert any(note.startswith("p is corrected by Holm over 1 arm.") for note in written.view.notes)
+    assert any("with 2 paired seeds no exact p can be below 0.5" in note for note in written.view.notes)
+
+
+def test_of_as_many_sheets_the_newest_scorer_counts(tmp_path: Path) -> None:
+    sheets = {"ours-seed-0": sheet("1100"), "no_da-seed-0": sheet("1100")}
+    write_scores(tmp_path / "r.db", {"ours": (0.5,), "no_da": (0.5,)}, sheets=sheets)
+    scored_by(tmp_path / "r.db", "newer", 2.0, no_da__seed__0="1110", **{REAL: "1110"})
+    scores = loaded(tmp_path / "r.db")
+    assert (scores.scorer, scores.unscored, scores.real_accuracy) == ("newer", 1, 0.75)
+
+
+def test_arms_and_seeds_that_a_later_command_did_not_ask_for_stay(tmp_path: Path) -> None:
+    arms = {"ours": (0.9, 0.8), "no_da": (0.7, 0.6), "my_own": (0.5, 0.4), "never": (None,)}
+    write_scores(tmp_path / "r.db", arms, arms={"my_own": {"seed_shift": 1000}})
+    with Records(tmp_path / "r.db") as records:
+        whole = records.study("s")
+    fewer = {"seeds": 1, "arms": [arm for arm in whole.settings["arms"] if arm["arm"] == "ours"]}
+    with Record(tmp_path / "r.db") as record, record.engine.begin() as connection:
+        connection.execute(study_table.update().values(settings=json.dumps(fewer)))
+    scores = loaded(tmp_path / "r.db")
+    assert [(arm.slug, arm.title, arm.seeds) for arm in scores.arms] == [
+        ("ours", "Ours", (0, 1)),
+        ("no_da", "No da", (0, 1)),
+        ("my_own", "My own", (0, 1)),
+    ]
+    assert (scores.finished, scores.planned) == (6, 6)
+    content = ablation_table(scores)
+    assert (content["caption"]["seeds"], content["rows"][2]["difference"]) == (2, pytest.approx(-40.0))
+
+
+def test_the_papers_figures_stand_beside_its_data_set_alone(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.9,), "no_da": (0.7,)}, dataset={**DATASET, "name": "mug"})
+    rows = ablation_table(loaded(tmp_path / "r.db"))["rows"]
+    assert [(row["paper"], row["paper_agrees"]) for row in rows] == [(None, None)] * 2
+
+
+def test_an_arm_with_seeds_that_ours_has_not_is_said(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8), "no_da": (0.7, 0.5, 0.6)})
+    content = ablation_table(loaded(tmp_path / "r.db"))
+    assert (content["rows"][1]["n_seeds"], content["rows"][1]["n_pairs"]) == (3, 2)
+    assert any("not all of the arm's: No Da 2 of 3" in note for note in content["caption"]["notes"])
+    assert any("with 2 paired seeds no exact p can be below 0.5" in note for note in content["caption"]["notes"])
+    assert ablation_written(loaded(tmp_path / "r.db")).records[1]["n_pairs"] == 2
+
+
+def test_runs_that_are_not_scored_again_yet_are_left_out(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.9,), "no_da": (0.5,)}, sheets={"ours-seed-0": sheet("1100")})
+    scores = loaded(tmp_path / "r.db")
+    assert (scores.clipwise, scores.unscored, scores.finished) == (True, 1, 2)
+    written = ablation_written(scores)
+    assert [row["mean"] for row in written.content["rows"]] == [50.0, None]
+    assert "1 of 2 runs is not scored in the same way as the others and left out" in written.view.caption
 
 
 def test_more_seeds_than_can_be_counted_out(tmp_path: Path) -> None:
     write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8) * 11, "no_da": (0.7, 0.6) * 11})
     row = ablation_table(loaded(tmp_path / "r.db"))["rows"][1]
     assert (row["n_seeds"], row["difference"], row["p_exact"]) == (22, pytest.approx(-20.0), None)
-    assert row["p_holm"] is None
+    assert row["p_holm"] < 0.001

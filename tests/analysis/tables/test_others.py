@@ -99,7 +99,10 @@ def test_references_stand_below_the_arms(made_runs: Path) -> None:
     assert recall[1]["recall"] == [100.0, 0.0, 0.0]
     written = metrics_written(scores)
     assert [cells[0] for cells in written.view.references] == ["real clips", "first frame"]
-    assert any("between real clips and real clips the Fréchet distance is 0.80" in note for note in written.view.notes)
+    assert any(
+        "as many (60) training clips, of other subjects, against the test clips have a Fréchet distance of 0.80" in note
+        for note in written.view.notes
+    )
     assert "Fréchet distance of features ↓" in written.view.head
     assert "motion energy, 1/1000" in written.view.head
 
@@ -154,3 +157,29 @@ def test_every_arm_of_a_whole_study_has_every_metric(made_runs: Path) -> None:
     content = metrics_table(loaded(made_runs / "made" / "record.db", "made"))
     assert [row["arm"] for row in content["rows"]] == list(RIGHT)
     assert all(entry is not None and entry["ci95"] for row in content["rows"] for entry in row["values"].values())
+
+
+@pytest.mark.parametrize(
+    ("said", "scores", "more"),
+    [
+        ("arms 'no_da' have different changes", (0.7,), {"no_da": {"changes": {"switches.dm": False}}}),
+        ("runs of No Da with the same seed have different scores", (0.6,), {}),
+    ],
+)
+def test_arms_of_one_name_must_be_one(tmp_path: Path, said: str, scores: tuple[float], more: dict[str, Any]) -> None:
+    write_scores(tmp_path / "a.db", {"ours": (0.9,), "no_da": (0.7,)}, name="a")
+    write_scores(tmp_path / "b.db", {"ours": (0.9,), "no_da": scores}, name="b", arms=more)
+    with pytest.raises(UserError, match=said) as raised:
+        joined([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_study_without_a_finished_run_changes_nothing(tmp_path: Path, first: bool) -> None:
+    sheets = {f"{arm}-seed-0": sheet("1100") for arm in ("ours", "no_da")}
+    write_scores(tmp_path / "a.db", {"ours": (0.5,), "no_da": (0.5,)}, name="a", sheets=sheets)
+    write_scores(tmp_path / "b.db", {"ours": (None,)}, name="b")
+    found, empty = loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")
+    both = joined([empty, found] if first else [found, empty])
+    assert (both.clipwise, both.scorer, both.finished, both.unscored) == (True, "made", 2, 0)
+    assert both.arms[0].accuracies == {0: 0.5}

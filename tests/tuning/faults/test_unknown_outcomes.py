@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from amc.config import Config
 from amc.errors import UserError
 from analysis.records import ImportedRow
+from analysis.sheets import SheetRow
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.projected import Projected, Projections
 from tuning.record import Record
@@ -43,6 +44,9 @@ ACTIONS: dict[str, Callable[[Record, Config], Any]] = {
     "started": lambda record, base: record.started("toy", RUNNING_KEY, 1),
     "report": lambda record, base: record.report("toy", RUNNING_KEY, 1, 5, {"val/accuracy": 0.5}),
     "finish": lambda record, base: record.finish("toy", RUNNING_KEY, 1, "COMPLETE", value=0.5),
+    "score": lambda record, base: record.score(
+        SheetRow("toy", KEY, "scorer", 1.0, {"version": 1}), {"test/accuracy": 0.5}
+    ),
     "release": lambda record, base: record.release("toy", RUNNING_KEY, 1, "killed", stalled=True),
     "adopt": lambda record, base: adopt(record),
     "project": lambda record, base: record.project("toy", "http://there", {KEY: Projected("run", cursor=3)}),
@@ -54,6 +58,7 @@ def content(record: Record) -> Any:
     """Everything that is on record, but for clocks and random ids."""
     rows = [*record.studies(), *record.trials("toy"), *record.points("toy"), *record.imported("toy")]
     plain = [{name: value for name, value in asdict(row).items() if name not in VOLATILE} for row in rows]
+    plain += [asdict(row) for row in record.sheets("toy").values()]
     return plain, {target: record.projected("toy", target) for target in record.targets("toy")}
 
 

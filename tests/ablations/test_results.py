@@ -1,0 +1,65 @@
+"""Tables and figures in a study's folder: those of an earlier sitting that are no longer made do not stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ablations.arms import TABLE_4
+from ablations.cli import show
+from ablations.results import FORMS, TABLE_NAMES, write_results
+from analysis.figures import NAMES
+from analysis.records import Records
+from tests.analysis.made_study import write_study
+from tuning.study import Ending
+
+STUDY = "made-smoke-table4"
+
+
+def results(folder: Path) -> None:
+    with Records(folder / "record.db") as records:
+        write_results(records, STUDY, folder)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_what_is_no_longer_made_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    whole, bare = tmp_path / "whole", tmp_path / "bare"
+    write_study(whole / "record.db", arms=TABLE_4[:2], seeds=2)
+    write_study(bare / "record.db", arms=TABLE_4[:2], seeds=2, sheets=False)
+    results(whole)
+    tables, figures = names(whole / "tables"), names(whole / "figures")
+    assert tables == {f"{name}.{form}" for name in TABLE_NAMES for form in FORMS}
+    assert figures <= {f"{name}.{suffix}" for name in NAMES for suffix in ("svg", "png")}
+    for part, old in (("tables", tables), ("figures", figures)):
+        (bare / part).mkdir()
+        for name in (*old, "mine.md", "mine.svg"):
+            (bare / part / name).write_text("old")
+    results(bare)
+    made = names(bare / "tables")
+    assert {"table4.md", "mine.md"} <= made
+    assert not [name for name in made if name.startswith(("metrics", "recall", "confusion", "judges"))]
+    made = names(bare / "figures")
+    assert {"accuracies.svg", "mine.svg"} <= made
+    assert not [name for name in made if name.startswith(("confusion", "behaviour", "ssim"))]
+    assert (bare / "figures" / "accuracies.svg").read_text() != "old"
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_results_of_an_earlier_sitting_are_said_to_be_so(
+    tmp_path: Path, fresh: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_study(tmp_path / "record.db", arms=TABLE_4[:2], seeds=1)
+    (tmp_path / "tables").mkdir()
+    study: Any = SimpleNamespace(
+        record=None, folder=tmp_path, row=SimpleNamespace(name=STUDY), target=f"sqlite:///{tmp_path}/mlflow.db"
+    )
+    show(study, Ending(130, {}, fresh), as_json=False)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("tables: ")]
+    assert line.endswith("tables") == fresh
+    assert ("of an earlier sitting" in line) != fresh
