@@ -1,4 +1,4 @@
-"""I3D against its common PyTorch port, and what FVD takes of it."""
+"""I3D against a transcription of its common PyTorch port, and what FVD takes of it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from amc.models.i3d import I3D
 from amc.models.lpips import LpipsNetwork
 from tests.evaluation.made_weights import made_video, written
 
-# By the port (piergiaj/pytorch-i3d at b49fadf, `InceptionI3d().eval()`, logits averaged over time), `made_weights`, of
-# `made_video(3, 1, frames, 16)` in [-1, 1], resized by `F.interpolate` to 224 x 224: the first five logits, their mean
+# By a transcription of the port (piergiaj/pytorch-i3d at b49fadf, `InceptionI3d().eval()`, logits averaged over time)
+# with `made_weights`, of `made_video(3, 1, frames, 16)` in [-1, 1], resized by `F.interpolate` to 224 x 224: the first five logits, their mean
 # and standard deviation over the 400, and the largest.
 BY_THE_PORT = {
     9: ([646.07, 756.358, -216.67, 424.86, 103.13], 10.72021, 407.5657, 337),
