@@ -14,8 +14,8 @@ from amc.models.lpips import LpipsNetwork
 from tests.evaluation.made_weights import made_video, written
 
 # By a transcription of the port (piergiaj/pytorch-i3d at b49fadf, `InceptionI3d().eval()`, logits averaged over time)
-# with `made_weights`, of `made_video(3, 1, frames, 16)` in [-1, 1], resized by `F.interpolate` to 224 x 224: the first five logits, their mean
-# and standard deviation over the 400, and the largest.
+# with `made_weights`, of `made_video(3, 1, frames, 16)` in [-1, 1], resized by `F.interpolate` to 224 x 224: the first
+# five logits, their mean and standard deviation over the 400, and the largest.
 BY_THE_PORT = {
     9: ([646.07, 756.358, -216.67, 424.86, 103.13], 10.72021, 407.5657, 337),
     16: ([911.017, 959.876, -175.846, 507.509, 6.16445], 11.49928, 525.3489, 356),
