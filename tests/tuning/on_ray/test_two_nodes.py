@@ -26,9 +26,10 @@ def test_a_node_that_is_lost_costs_its_attempts_only(tmp_path: Path, monkeypatch
         driver = search.start()
         look = search.wait(driver, lambda look: len(look.training) == 2 and all(t.step for t in look.training))
         assert look is not None, search.printed()
-        # Data and classifier came through the object store: one copy for all trials of that node.
+        # Data and judges (two motion classifiers and the subjects', for the confirming run) came through the object
+        # store: one copy for all trials of that node.
         assert len(list((nodes.cache(1) / "nodes").glob("*.h5"))) == 1
-        assert len(list((nodes.cache(1) / "classifiers").glob("*.safetensors"))) == 1
+        assert len(list((nodes.cache(1) / "classifiers").glob("*.safetensors"))) == 3
         assert not nodes.cache(0).exists()  # the driver's own node reads them where they are
         nodes.kill(lost)
         assert search.end(driver) == 0, search.printed()
