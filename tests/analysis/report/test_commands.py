@@ -50,7 +50,7 @@ def section_of(path: Path, **changes: Any) -> Section:
 
 def test_weights_are_asked_for_again_by_their_name_and_digest(tmp_path: Path) -> None:
     write_study(tmp_path / "record.db", done=0)
-    given = {"lpips": "/home/me/weights/lpips v1.safetensors", "fvd": "/home/me/i3d.safetensors"}
+    given = {"lpips": "/srv/me/weights/lpips v1.safetensors", "fvd": "/srv/me/i3d.safetensors"}
     section = section_of(tmp_path / "record.db", settings={**given, "digests": {"lpips": "ab" * 32}})
     words = shlex.split(section.commands[1])[2:]
     args = _parser().parse_args(words)

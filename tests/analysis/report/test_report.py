@@ -256,13 +256,13 @@ def test_what_was_begun_and_scored_by_different_versions_says_so(tmp_path: Path)
 
 
 def test_no_folder_of_the_machine_is_on_the_page(tmp_path: Path) -> None:
-    write_search(tmp_path / "record.db", reason="cannot read /home/me/data/clips.h5: '/home/me/my data/x.bin' is gone")
+    write_search(tmp_path / "record.db", reason="cannot read /srv/me/data/clips.h5: '/srv/me/my data/x.bin' is gone")
     with Record(tmp_path / "record.db") as record, record.driving("made-smoke-search"):
         settings = record.study("made-smoke-search").settings
-        more = {"lpips": "/home/me/lpips.safetensors", "warm_start": ["/home/me/runs/first"]}
+        more = {"lpips": "/srv/me/lpips.safetensors", "warm_start": ["/srv/me/runs/first"]}
         record.update_study("made-smoke-search", settings={**settings, **more})
     page = made(tmp_path, "made-smoke-search")
-    assert "/home/" not in page
+    assert "/srv/me" not in page
     assert str(tmp_path) not in page
     text = Reader(page).text
     assert "cannot read clips.h5: 'x.bin' is gone" in text
