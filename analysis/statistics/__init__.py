@@ -14,13 +14,12 @@ from analysis.statistics.effects import cohens_h, hedges_g
 from analysis.statistics.means import Estimate, mean_interval
 from analysis.statistics.paired import Paired, paired, sign_flip_p, signed_rank_p
 from analysis.statistics.power import cannot_show, detectable, power_of
-from analysis.statistics.ranks import Agreement, Ordered, agreement, order
+from analysis.statistics.ranks import Agreement, agreement
 
 __all__ = [
     "Agreement",
     "Crossed",
     "Estimate",
-    "Ordered",
     "Paired",
     "Reached",
     "Spread",
@@ -32,7 +31,6 @@ __all__ = [
     "hedges_g",
     "holm",
     "mean_interval",
-    "order",
     "paired",
     "power_of",
     "reached",

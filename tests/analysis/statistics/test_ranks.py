@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from analysis.statistics import Agreement, Ordered, agreement, crossed, order
-
-PAPER = {"ours": 91.0, "a": 80.0, "b": 5.0, "c": 95.0, "mine": None}
+from analysis.statistics import Agreement, agreement
 
 
 def test_tau_by_hand() -> None:
@@ -26,18 +23,3 @@ def test_ties_as_scipy_has_them() -> None:
 def test_no_ranking_has_no_tau() -> None:
     assert agreement({"a": 1.0, "b": None}, {"a": 2.0, "b": 3.0}) is None
     assert agreement({"a": 1.0, "b": 2.0}, {"a": 2.0, "b": 2.0}) is None
-
-
-def test_order_of_arms() -> None:
-    clear = np.array([[-30.0, -31.0], [-29.0, -30.0], [-30.0, -29.0]])
-    unclear = np.array([[-30.0, 31.0], [29.0, -20.0], [30.0, -29.0]])
-    one = np.array([[1.0, 2.0]])
-    found = order(
-        PAPER, {"a": crossed(clear), "b": crossed(unclear), "c": crossed(one), "mine": crossed(clear)}, ours="ours"
-    )
-    assert found == {
-        "a": Ordered(paper=-11.0, found=pytest.approx(-29.833333), agrees=True, clear=True),
-        "b": Ordered(paper=-86.0, found=pytest.approx(11 / 6), agrees=False, clear=False),
-        "c": Ordered(paper=4.0, found=1.5, agrees=True, clear=None),
-    }
-    assert order({"a": 1.0}, {"a": crossed(clear)}, ours="ours") == {}
