@@ -9,7 +9,6 @@ from pathlib import Path
 from amc.config import Config
 from amc.data.prepared import TrainingData
 from amc.evaluation.fvd import check_length, load_fvd
-from amc.evaluation.judges import place
 from amc.evaluation.lpips import load_lpips
 from amc.evaluation.scoring import Judges, cached_judges, has_subjects
 from amc.training.finished import JUDGE
@@ -62,8 +61,3 @@ def prepared_judges(config: Config, data: TrainingData, asked: Options) -> Judge
     if not has_subjects(data):
         print("identity kept is not measured: too few training subjects to tell apart", file=sys.stderr)
     return cached_judges(config, data, {"classifier_seed": JUDGE, **asked.named})
-
-
-def places(judges: Judges) -> list[Path]:
-    """The classifiers' files in the cache, where workers find them."""
-    return [place(judge.key) for judge in (judges.motion, judges.second, judges.identity) if judge is not None]

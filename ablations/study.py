@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ablations.arms import Arm, check, chosen, configured, described
-from ablations.judging import Options, checked_options, places, prepared_judges
+from ablations.judging import Options, checked_options, prepared_judges
 from ablations.on_record import joined
 from ablations.results import write_results
 from ablations.scoring import Scoring
@@ -17,7 +17,7 @@ from amc.config import Config, from_dict
 from amc.data.chosen import Chosen, choose
 from amc.data.prepared import prepare
 from amc.errors import UserError
-from amc.evaluation.judges import place
+from amc.evaluation.judges import files
 from amc.training.finished import JUDGE
 from amc.training.finished import classifier as motion_classifier
 from analysis.records import Records, StudyRow
@@ -92,7 +92,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
         joined=args.address is not None,
         files=("data", *asked.named),
         join=joined,
-        cached=[place(classifier.key)],
+        cached=files(classifier),
         until=until,
         settings={
             "data": str(prepared.source.path.absolute()),
@@ -108,12 +108,13 @@ def prepared_study(args: argparse.Namespace) -> Study:
 def _judged(study: Study, prepared: Chosen, asked: Options) -> Study:
     """The study with all that judges its runs at their end: what workers find in the cache, and the study's hooks."""
     judges = prepared_judges(prepared.config, prepared.data, asked)
+    found = files(judges.motion, judges.second, judges.identity)
     scoring = Scoring(study.row.name, prepared.config, prepared.data, judges, study.until)
 
     def results(records: Records, folder: Path) -> None:
         write_results(records, study.row.name, folder)
 
-    return replace(study, cached=places(judges), before=scoring, results=results)
+    return replace(study, cached=found, before=scoring, results=results)
 
 
 def listed(base: Config, arms: Sequence[Arm], seeds: int, seed: int) -> tuple[Proposal, ...]:

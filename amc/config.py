@@ -13,10 +13,11 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from amc.errors import UserError
+from amc.nested import flattened, replaced
 
 
 def _check_choices(node: Any) -> None:
@@ -231,7 +232,7 @@ class Config:
 
     def flat(self) -> dict[str, Any]:
         """Dotted names to plain values, for a tracker or a difference."""
-        return dict(_flatten(self.to_dict()))
+        return dict(flattened(self.to_dict()))
 
 
 @dataclass(frozen=True)
@@ -389,7 +390,7 @@ def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
         UserError: an unknown name, or a value of another type than the field's (an int does for a float).
     """
     for name, value in overrides.items():
-        config = _override(config, name.split("."), value, name)
+        config = replaced(config, name, value)
     return config
 
 
@@ -403,47 +404,10 @@ def from_dict(values: Mapping[str, Any]) -> Config:
         config = Config(dataset=DatasetSpec(**values["dataset"]), preset=str(values["preset"]))
     except (KeyError, TypeError) as error:
         raise UserError(f"this is no configuration of a training run: {error}") from error
-    rest = {k: v for k, v in _flatten(dict(values)) if not k.startswith("dataset.") and k != "preset"}
+    rest = {k: v for k, v in flattened(dict(values)) if not k.startswith("dataset.") and k != "preset"}
     return with_overrides(config, rest)
 
 
 def dumps(config: Config) -> str:
     """The configuration as stable JSON text (sorted keys), for checkpoints and cache keys."""
     return json.dumps(config.to_dict(), sort_keys=True)
-
-
-def _override(node: Any, path: list[str], value: Any, full: str) -> Any:
-    known = {f.name for f in fields(node)}
-    head = path[0]
-    if head not in known:
-        raise UserError(
-            f"unknown setting {full!r}: no field {head!r} in {type(node).__name__} ({', '.join(sorted(known))})"
-        )
-    current = getattr(node, head)
-    if len(path) > 1:
-        if not is_dataclass(current):
-            raise UserError(f"unknown setting {full!r}: {head!r} has no fields")
-        return replace(node, **{head: _override(current, path[1:], value, full)})
-    return replace(node, **{head: _typed(current, value, full)})
-
-
-def _typed(current: Any, value: Any, name: str) -> Any:
-    if isinstance(current, bool) or isinstance(value, bool):
-        ok = isinstance(current, bool) and isinstance(value, bool)
-    elif isinstance(current, float) and isinstance(value, (int, float)):
-        value, ok = float(value), math.isfinite(value)
-    else:
-        ok = type(current) is type(value)
-    if not ok:
-        raise UserError(f"setting {name!r} is {current!r} by default; {value!r} does not fit its type")
-    return value
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            rows += _flatten(value, f"{prefix}{key}.")
-        else:
-            rows.append((f"{prefix}{key}", value))
-    return rows

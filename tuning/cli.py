@@ -13,7 +13,7 @@ from amc.command import Parser, run
 from amc.data.chosen import choose
 from amc.data.prepared import prepare
 from amc.errors import UserError
-from amc.evaluation.judges import place
+from amc.evaluation import judges
 from amc.training.finished import JUDGE, identity_classifier
 from amc.training.finished import classifier as motion_classifier
 from analysis.records import Records, StudyRow
@@ -157,7 +157,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
         tracking=tracking,
         joined=args.address is not None,
         files=("data",),
-        cached=[place(key) for key in dict.fromkeys(judge.key for judge in (classifier, identity, *also) if judge)],
+        cached=judges.files(classifier, identity, *also),
         until=until,
         imported=imported,
         allow_changes=args.allow_space_change,

@@ -5,7 +5,6 @@ FVD itself is the Fréchet distance between the Gaussians fitted to the features
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +14,14 @@ from numpy.typing import NDArray
 
 from amc.data.conditions import to_video
 from amc.errors import UserError
-from amc.evaluation.weights import given
+from amc.evaluation.weights import Given, given
 from amc.models.i3d import CLASSES, I3D, SHORTEST, SIZE
 
 BATCH = 4  # clips at once: frames are 224 x 224 here
 
 
-@dataclass(frozen=True)
-class Fvd:
-    """I3D trained on Kinetics-400.
-
-    Attributes:
-        network: in eval mode, its parameters frozen.
-        digest: SHA-256 of the weights' file.
-    """
-
-    network: I3D
-    digest: str
+class Fvd(Given[I3D]):
+    """I3D trained on Kinetics-400."""
 
     def features(self, video: NDArray[np.uint8], /) -> NDArray[np.float32]:
         """400 logits a clip, its frames resized bilinearly to 224 x 224.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -74,6 +74,18 @@ def kept(facts: Mapping[str, Any], train: Callable[[], tuple[nn.Module, Mapping[
 def place(key: str) -> Path:
     """The cache file of the judge with this key."""
     return cache_dir() / "classifiers" / f"{key}.safetensors"
+
+
+class Judge(Protocol):
+    """Anything that was kept under a key."""
+
+    @property
+    def key(self) -> str: ...
+
+
+def files(*judges: Judge | None) -> list[Path]:
+    """The cache files of those judges that are there, each once."""
+    return [place(key) for key in dict.fromkeys(judge.key for judge in judges if judge is not None)]
 
 
 def parts_digest(split: Split) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +9,15 @@ import torch
 from numpy.typing import NDArray
 
 from amc.data.conditions import to_video
-from amc.evaluation.weights import given
+from amc.evaluation.weights import Given, given
 from amc.models.lpips import LpipsNetwork, at_least
 
 SIZE = 64  # the authors fitted the heads on patches of 64 x 64; smaller frames are enlarged to it
 BATCH = 64  # pairs of frames at once
 
 
-@dataclass(frozen=True)
-class Lpips:
-    """LPIPS of version 0.1 on AlexNet.
-
-    Attributes:
-        network: in eval mode, its parameters frozen.
-        digest: SHA-256 of the weights' file.
-    """
-
-    network: LpipsNetwork
-    digest: str
+class Lpips(Given[LpipsNetwork]):
+    """LPIPS of version 0.1 on AlexNet."""
 
     def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8], /) -> NDArray[np.float64]:
         """The distance of each pair of clips, the mean over their frames: 0 for equal ones, larger for less alike.
