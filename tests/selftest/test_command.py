@@ -20,6 +20,7 @@ from amc.training import step as training_step
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_the_whole_selftest_by_the_real_command() -> None:
     """Every row but those of a CUDA device; a minute of one thread at most."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -120,7 +120,8 @@ def test_a_killed_driver_and_dying_workers(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_study_ends_soon_and_can_go_on(tmp_path: Path, number: signal.Signals) -> None:
     process = start(tmp_path, 4, pause=0.3)
     wait(process, tmp_path, lambda trials: any(trial.step for trial in trials))

@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from analysis.records import Records
 from tests.tuning import toy_leaks
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow
 def test_no_state_reaches_the_next_trial(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.tuning.toy_leaks", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
