@@ -12,8 +12,10 @@ from typing import Any
 
 from analysis.ranking import best, pareto, ranked
 from analysis.records import ImportedRow, Records, StudyRow, TrialRow
+from analysis.sheets import SheetRow
 from analysis.states import COMPLETE, TRIAL
-from analysis.statistics import Estimate, mean_interval
+from analysis.tables.confirming import confirmed as over_seeds
+from analysis.tables.estimates import Estimated, listed
 from tuning.goal import Goal
 from tuning.objectives import ACCURACY, NAMES
 from tuning.sources import confirming, of_role
@@ -41,7 +43,7 @@ def summary(records: Records, study: str) -> dict[str, Any]:
         "trials": [_trial(trial) for trial in searched],
         "best": None if chosen is None else _trial(chosen),
         "pareto": [trial.key for trial in pareto(searched)],
-        "confirm": None if chosen is None else _confirm(confirming(trials, chosen.key), chosen),
+        "confirm": None if chosen is None else _confirm(confirming(trials, chosen.key), chosen, records.sheets(study)),
         "versions": dict(row.versions),
     }
 
@@ -91,25 +93,20 @@ def confirmed(records: Records, study: str) -> str:
         return ""
     runs = confirming(trials, chosen.key)
     done = [run for run in runs if run.state == COMPLETE and TEST in run.scores]
-    if not done:
+    test = over_seeds(done, records.sheets(study))
+    if test is None:
         return ""
-    test = mean_interval([run.scores[TEST] for run in done])
     values = [run.value for run in done if run.value is not None]
     validation = f", validation {100 * math.fsum(values) / len(values):.1f}%" if values else ""
-    seeds = "1 fresh seed" if test.count == 1 else f"{test.count} fresh seeds"
+    seeds = "1 fresh seed" if test.seeds == 1 else f"{test.seeds} fresh seeds"
     return f"{chosen.key} again with {seeds}: test accuracy {100 * test.mean:.1f}% {_interval(test)}{validation}"
 
 
-def _interval(estimate: Estimate) -> str:
+def _interval(estimate: Estimated) -> str:
     if estimate.interval is None:
         return "(one seed gives no interval)"
-    low, high = _held(estimate.interval)
+    low, high = estimate.interval
     return f"(95% interval {100 * low:.1f} to {100 * high:.1f})"
-
-
-def _held(interval: tuple[float, float]) -> tuple[float, float]:
-    # An accuracy is no less than 0 and no more than 1, which the t interval does not know.
-    return max(0.0, interval[0]), min(1.0, interval[1])
 
 
 def _caption(row: StudyRow) -> str:
@@ -181,15 +178,14 @@ def _width(name: str) -> int:
     return max(8, len(name))
 
 
-def _confirm(runs: Sequence[TrialRow], chosen: TrialRow) -> dict[str, Any]:
-    done = [run for run in runs if run.state == COMPLETE and TEST in run.scores]
-    test = mean_interval([run.scores[TEST] for run in done]) if done else None
+def _confirm(runs: Sequence[TrialRow], chosen: TrialRow, sheets: Mapping[str, SheetRow]) -> dict[str, Any]:
+    test = over_seeds(runs, sheets)
     return {
         "of": chosen.key,
         "runs": [{**_trial(run), "scores": dict(run.scores)} for run in runs],
-        "n_seeds": len(done),
+        "n_seeds": 0 if test is None else test.seeds,
         "test_accuracy": None if test is None else test.mean,
-        "ci95": None if test is None or test.interval is None else list(_held(test.interval)),
+        "ci95": None if test is None else listed(test.interval),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis.figures.drawing import Drawing, canvas
-from analysis.figures.facts import how, plural, study_facts
+from analysis.figures.facts import how, plural, study_facts, unscored
 from analysis.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, WIDTH, arm_rows, grid_lines
 from analysis.tables.study import StudyScores
 
@@ -63,7 +63,8 @@ def accuracies(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
         f"{_shown(rows)}. Vertical lines: guessing, clips that repeat their first "
         "frame, and the real clips. Hollow diamonds are the paper's figures, measured on its own data. "
         + how(table)
-        + study_facts(scores),
+        + study_facts(scores)
+        + unscored(scores),
         "Dot plot of accuracy by arm. " + " ".join(_said(row) for row in rows),
         figure,
     )

@@ -58,7 +58,8 @@ def behaviour(scores: StudyScores, metrics: Mapping[str, Any]) -> Drawing | None
         "Identity kept: frames in which a subject classifier sees the subject whose first frame was given. Diversity: "
         "mean absolute pixel difference (range 0 to 1) of two clips of the same condition with other noise z, or with "
         "other drawn velocities. Motion energy: mean absolute difference of neighbouring frames. Means over seeds with "
-        "95% intervals where there are any, seeds as grey points; the line is the real test clips'. "
+        "95% intervals where there are any, seeds as grey points; the line is the real test clips' "
+        "(of identity: of real clips of the training subjects that it is measured on). "
         + study_facts(scores, arms)
         + without_sheets(scores),
         "Dot plots by arm. "

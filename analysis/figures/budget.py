@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.drawing import Drawing, canvas
-from analysis.figures.facts import labelled, study_facts
+from analysis.figures.facts import labelled, study_facts, unscored
 from analysis.figures.style import BLUE, GREY, WIDTH, Mark, arm_rows, grid_lines, marks
 from analysis.statistics import steps_to
 from analysis.tables.speed import SHARE
@@ -52,7 +52,8 @@ def budget(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
         )
         told = "; ".join(_told(arm, goal) for arm in arms)
         alt += f", and steps to {SHARE:.0%} of Ours' accuracy, seed by seed: {told}"
-    return Drawing("budget", "Budget and accuracy", caption + study_facts(scores, arms), f"{alt}.", figure)
+    caption += study_facts(scores, arms) + unscored(scores)
+    return Drawing("budget", "Budget and accuracy", caption, f"{alt}.", figure)
 
 
 def _costs(axes: Axes, arms: list[ArmScores], rows: Mapping[str, Any], looks: Mapping[str, Mark]) -> None:

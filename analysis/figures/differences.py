@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.figures.drawing import Drawing, canvas
-from analysis.figures.facts import how, study_facts
+from analysis.figures.facts import how, study_facts, unscored
 from analysis.figures.style import BLACK, BLUE, GREY, INK, WIDTH, arm_rows, grid_lines
 from analysis.tables.formats import p_value
 from analysis.tables.study import OURS, StudyScores
@@ -55,7 +55,7 @@ def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None
         "differences",
         "Differences to Ours",
         f"Mean paired difference of each arm's test accuracy to Ours. {_verdicts(rows)}Hollow diamonds are the paper's "
-        "differences, on its own data. " + how(table) + study_facts(scores),
+        "differences, on its own data. " + how(table) + study_facts(scores) + unscored(scores),
         "Dot plot of differences to Ours in percentage points. " + " ".join(_said(row) for row in rows),
         figure,
     )

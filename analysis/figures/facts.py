@@ -26,7 +26,9 @@ def study_facts(scores: StudyScores, arms: Sequence[ArmScores] | None = None, *,
         arms: those that the figure shows; None is all.
         split: whose clips the figure is about.
     """
-    counts = sorted({len(arm.complete) for arm in (scores.arms if arms is None else arms) if arm.complete})
+    among = scores.arms if arms is None else arms
+    shown = [len(arm.accuracies) if split == "test" else len(arm.complete) for arm in among]
+    counts = sorted({count for count in shown if count})
     if not counts:
         seeds = "no complete run yet"
     elif len(counts) == 1:
@@ -55,6 +57,11 @@ def without_sheets(scores: StudyScores) -> str:
     if not missing:
         return ""
     return f" Left out: {plural(missing, 'run')} without a score sheet."
+
+
+def unscored(scores: StudyScores) -> str:
+    """The same for a figure of accuracies, which has those of runs without a sheet only where no run has one."""
+    return without_sheets(scores) if scores.clipwise else ""
 
 
 def labelled(arm: ArmScores, planned: int, count: int | None = None) -> str:

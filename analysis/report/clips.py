@@ -25,7 +25,7 @@ def clips_section(scores: StudyScores, folder: Path) -> Section:
     absent: list[str] = []
     cut: list[str] = []
     spent = 0
-    for title, key, seed in _wanted(scores, folder):
+    for title, key, whose in _wanted(scores, folder):
         path = None if key is None else moving(folder / "samples" / key)
         if path is None:
             absent.append(quoted(title))
@@ -38,7 +38,7 @@ def clips_section(scores: StudyScores, folder: Path) -> Section:
         still, (width, height) = first_frame(path)
         of = "test clips" if path.name == ROW else "validation clips, the real ones beside them"
         alt = f"Moving clips: {title}, {of}"
-        shown.append(Picture(title, data_uri(path), alt, f"{seed}{of}", still, width, height))
+        shown.append(Picture(title, data_uri(path), alt, f"{whose}{of}", still, width, height))
     notes = [f"From left to right: {_classes(scores)}."] if any("test" in picture.caption for picture in shown) else []
     if absent:
         notes.append(f"No moving clips in the study's folder of: {listed(absent)}.")
@@ -49,11 +49,11 @@ def clips_section(scores: StudyScores, folder: Path) -> Section:
 
 
 def _wanted(scores: StudyScores, folder: Path) -> Iterator[tuple[str, str | None, str]]:
-    """Title, key of the samples, and which seed's they are."""
+    """Title, key of the samples, and whose they are in words."""
     yield "Real clips", REAL, ""
     for arm in scores.arms:
         run = next((run for run in arm.complete if moving(folder / "samples" / run.key)), None)
-        yield arm.title, None if run is None else run.key, "" if run is None else f"seed {run.seed}, "
+        yield arm.title, None if run is None else run.key, "" if run is None else f"{run.key}, "
 
 
 def _unreadable(scores: StudyScores, folder: Path) -> Iterator[str]:

@@ -11,6 +11,7 @@ from analysis.tables.ranks import agreement
 
 OURS = "ours"
 MOST = 100.0  # points that two accuracies can differ by
+EQUAL = 0.05  # points below which shares of classes are printed as one
 LEVEL = 0.05  # of the family of comparisons, after Holm
 Row = Mapping[str, Any]
 
@@ -33,7 +34,7 @@ def summarized(table: Mapping[str, Any], without_motion: Collection[str] = ()) -
     tested = [row for row in others if row["p_holm"] is not None and row["difference_ci95"] is not None]
     told = sorted(filter(_told, tested), key=lambda row: (-abs(row["difference"]), row["arm"]))
     open_ = [row for row in tested if row not in told]
-    answer = _at_chance(ours, caption) + _answer(others, tested, told, open_)
+    answer = _at_chance(ours, caption, told) + _answer(others, tested, told, open_)
     if told:
         parts.append(Finding("What matters, the largest effect first", _HOW, tuple(map(_effect, told))))
     if open_:
@@ -67,15 +68,16 @@ _OPEN = (
 )
 
 
-def _at_chance(ours: Row, caption: Mapping[str, Any]) -> str:
+def _at_chance(ours: Row, caption: Mapping[str, Any], told: Sequence[Row]) -> str:
     """What comes before all else where Ours has not been shown to do better than guessing."""
     if ours["ci95"] is None or ours["ci95"][0] > caption["chance"]:
         return ""
     low, high = ours["ci95"]
     how = "is not told from chance" if high >= caption["chance"] else "is below chance"
+    so = "no arm can be shown to lose anything by it" if told else "nothing about its parts can be learnt here"
     return (
         f"Ours itself {how} at this size ({number(ours['mean'])}%, 95% interval {span([low, high])}; guessing reaches "
-        f"{number(caption['chance'])}%), so nothing about its parts can be learnt here. "
+        f"{number(caption['chance'])}%), so {so}. "
     )
 
 
@@ -172,36 +174,36 @@ def _level(ours: Row, caption: Mapping[str, Any]) -> str:
 
 def _chance(rows: Sequence[Row], without_motion: Collection[str], caption: Mapping[str, Any]) -> list[Finding]:
     """Whether arms that are told no motion are at chance, and which others are."""
-    chance = caption["chance"]
+    least, most = caption["guessing"]
+    alike = most - least < EQUAL
+    reach = f"{number(caption['chance'])}%" if alike else f"{span([least, most])}%, by which class is guessed"
     sure = [row for row in rows if row["ci95"] is not None]
-    at = [row for row in sure if row["ci95"][0] <= chance <= row["ci95"][1]]
+    at = [row for row in sure if row["ci95"][0] <= most and least <= row["ci95"][1]]
     blind = [row for row in sure if row["arm"] in without_motion]
-    above = [row for row in blind if row["ci95"][0] > chance]
-    below = [row for row in blind if row["ci95"][1] < chance]
+    above = [row for row in blind if row["ci95"][0] > most]
+    below = [row for row in blind if row["ci95"][1] < least]
     fallen = [row for row in at if row in blind]
     sentences = []
     if fallen:
         sentences.append(
-            f"{_with_span(fallen)}: at chance ({number(chance)}%) within the interval, as an arm must be whose "
+            f"{_with_span(fallen)}: at chance ({reach}) within the interval, as an arm must be whose "
             "generator is not told the motion, where the first frame does not tell the class."
         )
     if above:
         sentences.append(
-            f"{_with_span(above)}: above chance ({number(chance)}%), though the generator is not told the motion. "
+            f"{_with_span(above)}: above chance ({reach}), though the generator is not told the motion. "
             "The first frame tells something of the class, or something leaks: look into it before anything else "
             "here is believed."
         )
     if below:
-        sentences.append(
-            f"{_with_span(below)}: below chance ({number(chance)}%), which guessing does not explain: look into it."
-        )
+        sentences.append(f"{_with_span(below)}: below chance ({reach}), which guessing does not explain: look into it.")
     others = [row for row in at if row not in blind]
     if others:
         sentences.append(f"Also not to be told from chance: {_with_span(others)}.")
     unsure = [row for row in rows if row["ci95"] is None and row["arm"] in without_motion]
     if unsure:
         means = listed([f"{quoted(row['title'])} ({number(row['mean'])})" for row in unsure])
-        sentences.append(f"{means}: one seed gives no interval to hold against chance ({number(chance)}%).")
+        sentences.append(f"{means}: one seed gives no interval to hold against chance ({reach}).")
     return [Finding("Chance", " ".join(sentences))] if sentences else []
 
 

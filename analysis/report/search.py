@@ -69,7 +69,8 @@ def summarized(content: Mapping[str, Any]) -> Summary:
     if again is None:
         answer += " No confirming run is complete, so how it does with other seeds and on test clips is not known."
     else:
-        interval = f"95% interval {span(again['ci95'])}" if again["ci95"] else "one seed, no interval"
+        how = "other seeds and other clips" if again["crossed"] else "other seeds alone"
+        interval = f"95% interval {span(again['ci95'])}, for {how}" if again["ci95"] else "one seed, no interval"
         answer += (
             f" Run again with {counted(again['n_seeds'], 'fresh seed')}, it reaches {number(again['mean'])}% on the "
             f"test clips ({interval})."

@@ -28,8 +28,8 @@ class Spread:
     """Variance components, not negative: of seeds, of clips, and of the rest (a seed's own noise on a clip).
 
     Attributes:
-        least: below which the variance of a mean over C clips is not taken, times C^2: what right-or-wrong values allow
-            for where they hardly differ.
+        least: below which the variance of a mean over C clips is not taken, times C^2: what values of a known range
+            allow for where they hardly differ.
     """
 
     seed: float
@@ -81,12 +81,13 @@ class Crossed:
         return None if self.squares is None else float(level(self.squares, value / self.scale))
 
 
-def crossed(values: Values, confidence: float = 0.95, scale: float = 1.0) -> Crossed:
+def crossed(values: Values, confidence: float = 0.95, scale: float = 1.0, extent: float = 0.0) -> Crossed:
     """The mean of `values` (S seeds, C clips), times `scale`, with an interval for other seeds and other clips.
 
     Booleans are right (True) or wrong: the interval then stays within 0 to 1 and is wide enough near either, where few
-    seeds show little spread. Integers are differences of such, other numbers are taken as they are. In percent:
-    scale = 100.
+    seeds show little spread. Integers are differences of such, other numbers are taken as they are; where they have a
+    range, `extent` is how far two of them can lie apart, before the scale: if they do not differ at all the interval
+    then has a width nevertheless. In percent: scale = 100.
 
     Raises:
         ValueError: no table of at least one seed and one clip, a value that is not finite, or a scale that is not
@@ -103,7 +104,7 @@ def crossed(values: Values, confidence: float = 0.95, scale: float = 1.0) -> Cro
     seed_means = tuple(scale * float(mean) for mean in array.mean(axis=1, dtype=np.float64))
     if seeds == 1:
         return Crossed(seed_means[0], None, None, None, 1, clips, seed_means, None, scale, None)
-    squares = table(array)
+    squares = table(array, extent)
     low, high = (scale * float(end) for end in ends(squares, 1 - confidence))
     spread = spread_of(squares)
     return Crossed(

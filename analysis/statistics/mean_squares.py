@@ -30,7 +30,7 @@ class Table:
     Attributes:
         mean: of all values.
         seed, clip, rest: mean squares; `rest` is 0 where C = 1.
-        least: the least variance of the mean that right-or-wrong values allow for, else 0.
+        least: the least variance of the mean that values of a known range allow for, else 0.
         share: the values are right or wrong, their mean a share from 0 to 1.
     """
 
@@ -44,13 +44,17 @@ class Table:
     share: bool
 
 
-def table(values: NDArray[Any]) -> Table:
+def table(values: NDArray[Any], extent: float = 0.0) -> Table:
     """The mean squares of values (..., S, C), S at least 2.
 
     Whole numbers are outcomes that count clips: booleans are right (True) or wrong, integers differences of such. If
     all are equal the table has no spread although another set of clips may: then, as if one more clip had differed
     (Agresti & Min, Biometrics 61, 2005), the variance of the mean is not taken below 1 / C^2; each value that does
     differ from the usual one makes that the less needed.
+
+    Args:
+        extent: how far two values can lie apart, for numbers that have a range, such as shares of frames: then the
+            same holds of them, with extent^2 / C^2. Whole numbers have 1.
     """
     share = values.dtype == np.bool_
     counts = share or np.issubdtype(values.dtype, np.integer)
@@ -66,9 +70,10 @@ def table(values: NDArray[Any]) -> Table:
     clip = seeds * (columns**2).sum(axis=-1) / (clips - 1)
     rest = ((y - rows[..., None] - columns[..., None, :]) ** 2).sum(axis=(-2, -1)) / ((seeds - 1) * (clips - 1))
     least = np.zeros_like(mean)
-    if counts:
-        usual = np.round(mean).astype(values.dtype)[..., None, None]
-        least = 1 / (clips**2 * (1.0 + (values != usual).sum(axis=(-2, -1))))
+    if counts or extent:
+        middle = np.round(mean).astype(values.dtype) if counts else np.median(values, axis=(-2, -1))
+        others = (values != middle[..., None, None]).sum(axis=(-2, -1))
+        least = (1.0 if counts else extent) ** 2 / (clips**2 * (1.0 + others))
     return Table(seeds, clips, mean, seed, clip, rest, least, share)
 
 
@@ -117,7 +122,9 @@ def _of_share(found: Table, reach: Floats) -> tuple[Floats, Floats]:
     inverse = reach**2 / (pseudo * (1 - pseudo))
     own = _wilson(found.mean, inverse)
     drawn = _wilson((found.mean * clips + 2) / (clips + 4), inverse)
-    return np.maximum(0.0, np.minimum(own[0], drawn[0])), np.minimum(1.0, np.maximum(own[1], drawn[1]))
+    # The mean is inside: where all clips are right, rounding may leave Wilson's end a hair below 1.
+    low = np.maximum(0.0, np.minimum(found.mean, np.minimum(own[0], drawn[0])))
+    return low, np.minimum(1.0, np.maximum(found.mean, np.maximum(own[1], drawn[1])))
 
 
 def _wilson(share: Floats, inverse: Floats) -> tuple[Floats, Floats]:

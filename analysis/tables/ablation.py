@@ -153,8 +153,8 @@ def _difference(mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> tuple[d
 
 
 def _agrees(row: Mapping[str, Any], ours: float | None) -> bool | None:
-    """Whether the difference to Ours has the sign of the paper's; None where either is not known."""
-    if row["difference"] is None or row["paper"] is None or ours is None:
+    """Whether the difference to Ours has the sign of the paper's; None where either is not known or there is none."""
+    if not row["difference"] or row["paper"] is None or ours is None:
         return None
     return bool(np.sign(row["difference"]) == np.sign(row["paper"] - ours))
 
@@ -165,7 +165,7 @@ def _interaction(arm: ArmScores, values: Mapping[str, Mapping[int, Clips]]) -> d
         return None
     first, second = (values[slug] for slug in arm.of)
     apart, alone = difference(values[arm.slug], first), difference(second, values.get(OURS, {}))
-    found = estimated({seed: 1.0 * row for seed, row in difference(apart, alone).items()}, 100)
+    found = estimated(difference(apart, alone), 100)
     if found is None:
         return None
     return {

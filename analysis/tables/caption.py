@@ -24,6 +24,7 @@ def facts(scores: StudyScores) -> dict[str, Any]:
         "seeds": seeds,
         "clips": int(row.dataset["split"]["test"]),
         "chance": 100 * scores.chance,
+        "guessing": [100 * share for share in scores.guessing],
         "real_accuracy": 100 * real,
         "real_second_accuracy": real_second,
         "first_frame_accuracy": None if still is None else 100 * still,
@@ -47,6 +48,7 @@ def origin(row: StudyRow) -> dict[str, Any]:
         "preset": row.preset,
         "split": data.get("split"),
         "git": row.versions.get("git"),
+        "git_last": row.settings.get("versions_last", row.versions).get("git"),
     }
 
 

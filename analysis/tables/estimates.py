@@ -55,6 +55,8 @@ def estimated(
 ) -> Estimated | None:
     """The mean of {seed: (C,)} times `scale`, its interval held within `bounds`; `exact` asks for `p_exact`, too.
 
+    `bounds` are what a value can be, scaled: equal values in a range do not show that none differs.
+
     Seeds and clips are crossed. Where a seed has one value the interval and p are Student's t over seeds. None for no
     values, or some that are not finite.
     """
@@ -66,7 +68,8 @@ def estimated(
     seeds, clips = table.shape
     means = table.mean(axis=1).tolist()
     p_exact = sign_flip_p(means) if exact and 1 < seeds <= MOST_EXACT else None
-    both = crossed(table, scale=scale)
+    extent = (bounds[1] - bounds[0]) / scale
+    both = crossed(table, scale=scale, extent=extent if math.isfinite(extent) else 0.0)
     if seeds == 1 or clips == 1:
         over_seeds = mean_interval([scale * mean for mean in means])
         return Estimated(over_seeds.mean, _held(over_seeds.interval, bounds), both.p, p_exact, seeds, clips)

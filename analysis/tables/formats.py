@@ -16,6 +16,7 @@ from typing import Any
 from amc.errors import UserError
 
 PAGE, GAP = 100, 2  # signs that a page of LaTeX's `article` is wide, in small print; those between two columns
+PAGE_ROWS = 40  # that fit on it below a long caption
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,12 @@ def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
 def latex(view: View, label: str) -> str:
     """A `table` for any document class, with no package but LaTeX's own.
 
-    Where there are more columns than a page is wide, the others follow in tables that continue it, beside the first
-    column again.
+    Where there are more columns than a page is wide, or more rows than it is long, the others follow in tables that
+    continue it, beside the first column again.
     """
-    blocks = _blocks(view)
+    blocks = [(columns, rows) for rows in _pages(view) for columns in _blocks(view)]
     lines = []
-    for part, columns in enumerate(blocks):
+    for part, (columns, rows) in enumerate(blocks):
         lines += [
             "\\begin{table}[htbp]",
             "\\centering\\scriptsize\\setlength{\\tabcolsep}{2pt}\\renewcommand{\\arraystretch}{1.15}",
@@ -136,7 +137,7 @@ def latex(view: View, label: str) -> str:
             if part == 0
             else "\\addtocounter{table}{-1}\\caption{Continued.}",
             "\\par\\vspace{4pt}",
-            *_tabular(view, columns),
+            *_tabular(view, columns, rows),
         ]
         if part == len(blocks) - 1:
             lines += [f"\\par\\smallskip\\raggedright {tex(note)}" for note in view.notes]
@@ -193,6 +194,11 @@ def _blocks(view: View) -> list[list[int]]:
     return blocks
 
 
+def _pages(view: View) -> list[slice]:
+    """Rows that fit on a page one below the other."""
+    return [slice(start, start + PAGE_ROWS) for start in range(0, len(view.rows), PAGE_ROWS)] or [slice(0)]
+
+
 def _head_width(title: str) -> int:
     return max(map(len, _halves(title)))
 
@@ -204,7 +210,9 @@ def _halves(title: str) -> tuple[str, ...]:
     return min(cuts, key=lambda lines: max(map(len, lines)), default=(title,))
 
 
-def _tabular(view: View, columns: Sequence[int]) -> list[str]:
+def _tabular(view: View, columns: Sequence[int], rows: slice) -> list[str]:
+    last = rows.stop >= len(view.rows)
+
     def row(cells: Sequence[str]) -> str:
         return " & ".join(_tex_cell(cells[column]) for column in columns) + " \\\\"
 
@@ -213,8 +221,8 @@ def _tabular(view: View, columns: Sequence[int]) -> list[str]:
         "\\hline",
         " & ".join(_tex_head(view.head[column]) for column in columns) + " \\\\",
         "\\hline",
-        *map(row, view.rows),
-        *(["\\hline", *map(row, view.references)] if view.references else []),
+        *map(row, view.rows[rows]),
+        *(["\\hline", *map(row, view.references)] if view.references and last else []),
         "\\hline",
         "\\end{tabular}",
     ]

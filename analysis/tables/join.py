@@ -17,6 +17,8 @@ ASIDE = ("seed", "switches")  # of a configuration: what arms and runs differ in
 def joined(studies: Sequence[StudyScores]) -> StudyScores:
     """The first study with the arms and seeds that only the others have; one without complete runs adds its arms alone.
 
+    Its name becomes those of all, such as "one + two".
+
     Raises:
         UserError: they differ in data, origin, preset, split, configuration, seeds, in how they were scored, or in what
             an arm of one name is or has with the same seed.
@@ -50,6 +52,7 @@ def _with(first: StudyScores, other: StudyScores) -> StudyScores:
     known = first if first.scorer else other
     return replace(
         first,
+        row=replace(first.row, name=f"{first.row.name} + {other.row.name}"),
         arms=tuple(arms),
         real=first.real or other.real,
         still=first.still or other.still,

@@ -156,6 +156,11 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], known: list[Metric])
     keys, notes = {metric.key for metric in known}, []
     if "psnr" in keys or "ssim" in keys:
         notes.append("PSNR and SSIM are of clips generated with the test clip's true velocities.")
+    if "identity" in keys:
+        notes.append(
+            f"Identity kept is of{_identity_clips(scores)} clips generated for subjects of the training split, from "
+            "frames that its classifier did not learn from; what stands for real clips is of the real ones."
+        )
     if "frechet_distance" in keys and caption["features"] is not None:
         text = "The Fréchet and the kernel distance are on features of the motion classifier "
         text += f"of {caption['features']} clips"
@@ -172,6 +177,11 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], known: list[Metric])
             "Diversity and motion energy are no better for being larger: motion energy should be as of real clips."
         )
     return notes
+
+
+def _identity_clips(scores: StudyScores) -> str:
+    counts = {len(s.clips["identity"]) for arm in scores.arms for s in arm.sheets.values() if "identity" in s.clips}
+    return f" {counts.pop()}" if len(counts) == 1 else ""
 
 
 def _cell(entry: Mapping[str, Any] | None, metric: Metric) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 
 from analysis.ranking import pareto, ranked
 from analysis.records import Records, StudyRow, TrialRow
+from analysis.sheets import SheetRow
 from analysis.states import COMPLETE, CONFIRM, FAILED, PRUNED, TRIAL
-from analysis.statistics import mean_interval
 from analysis.tables.caption import SHORT, count, origin
+from analysis.tables.confirming import confirmed
+from analysis.tables.estimates import listed
 from analysis.tables.formats import View, Written, number, span
 from analysis.tables.study import ACCURACY
 
@@ -25,7 +27,7 @@ def search_table(records: Records, study: str) -> dict[str, Any]:
     rest = [trial for trial in searched if trial not in first]
     rows = [_row(trial, place, front) for place, trial in enumerate(first, start=1)]
     rows += [_row(trial, None, front) for trial in rest]
-    confirm = _confirm([trial for trial in trials if trial.role == CONFIRM])
+    confirm = _confirm([trial for trial in trials if trial.role == CONFIRM], records.sheets(study))
     return {"caption": _facts(row, searched), "rows": rows, "confirm": confirm}
 
 
@@ -98,18 +100,16 @@ def _row(trial: TrialRow, rank: int | None, front: set[str]) -> dict[str, Any]:
     }
 
 
-def _confirm(runs: Sequence[TrialRow]) -> dict[str, Any] | None:
+def _confirm(runs: Sequence[TrialRow], sheets: Mapping[str, SheetRow]) -> dict[str, Any] | None:
     if not runs:
         return None
     values = {run.key: 100 * run.scores[ACCURACY] for run in runs if run.state == COMPLETE and ACCURACY in run.scores}
-    found = mean_interval(list(values.values())) if values else None
-    held = None
-    if found is not None and found.interval is not None:
-        held = [max(0.0, found.interval[0]), min(100.0, found.interval[1])]
+    found = confirmed(runs, sheets, 100.0)
     return {
         "of": sorted({run.parent for run in runs if run.parent}),
         "mean": None if found is None else found.mean,
-        "ci95": held,
+        "ci95": None if found is None else listed(found.interval),
+        "crossed": found is not None and found.clips > 1,
         "n_seeds": len(values),
         "runs": len(runs),
         "values": values,
@@ -138,8 +138,11 @@ def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
     if confirm is not None and confirm["mean"] is not None:
         text = f"{', '.join(confirm['of'])} again with {count(confirm['n_seeds'], 'fresh seed')}: "
         text += f"test accuracy {confirm['mean']:.1f}%"
-        span_ = span(confirm["ci95"])
-        notes.append(text + (f" (95% interval {span_})." if confirm["ci95"] else " (one seed gives no interval)."))
+        how = "seeds and clips crossed" if confirm["crossed"] else "Student's t over seeds alone"
+        sure = (
+            f" (95% interval {span(confirm['ci95'])}, {how})." if confirm["ci95"] else " (one seed gives no interval)."
+        )
+        notes.append(text + sure)
     if confirm is not None and confirm["n_seeds"] < confirm["runs"]:
         notes.append(f"Confirming runs NOT FINISHED: {confirm['n_seeds']} of {confirm['runs']}.")
     if content["caption"]["constraints"]:

@@ -168,6 +168,19 @@ class StudyScores:
         return float(self.row.dataset["real_accuracy"]["test"])
 
     @property
+    def guessing(self) -> tuple[float, float]:
+        """Least and most that a generator can reach that is not told the class, 0 to 1.
+
+        Whatever it shows, its accuracy is a mean of the classes' shares among the test clips; without a sheet chance
+        is all that is known.
+        """
+        known = self.real or next((sheet for arm in self.arms for sheet in arm.sheets.values()), None)
+        if known is None:
+            return self.chance, self.chance
+        shares = np.bincount(known.label, minlength=len(self.class_names)) / len(known.label)
+        return float(shares.min()), float(shares.max())
+
+    @property
     def still_accuracy(self) -> float | None:
         """Of the motion classifier on clips that repeat their first frame, 0 to 1; None where not measured."""
         return None if self.still is None else float(correct(self.still).mean())

@@ -323,3 +323,14 @@ def test_measures_that_are_0_throughout_are_drawn(whole: StudyScores) -> None:
     assert drawing is not None
     (panel,) = [axes for axes in drawing.canvas.axes if "energy" in axes.get_xlabel()]
     assert panel.get_xlim() == (0, 1)
+
+
+def test_runs_that_are_left_out_of_accuracies_are_said(whole: StudyScores) -> None:
+    ours = whole.arms[0]
+    run = replace(ours.runs[2], sheet=None, accuracy=None)
+    scores = replace(whole, arms=(replace(ours, runs=(*ours.runs[:2], run)), *whole.arms[1:]), unscored=1)
+    table = ablation_table(scores)
+    for drawing in (accuracies(scores, table), differences(scores, table), budget(scores, table)):
+        assert drawing is not None
+        assert "2 to 3 seeds an arm" in drawing.caption
+        assert "Left out: 1 run without a score sheet." in drawing.caption

@@ -19,6 +19,7 @@ CAPTION: Mapping[str, Any] = {
     "origin": "procedural",
     "preset": "compact",
     "chance": 16.7,
+    "guessing": [16.7, 16.7],
     "real_accuracy": 100.0,
     "first_frame_accuracy": 16.7,
     "order": {"tau": 0.6, "p": 0.02, "arms": 4},

@@ -40,6 +40,9 @@ def test_where_ours_is_at_chance_that_is_said_before_all_else() -> None:
         "Ours itself is not told from chance at this size (18.0%, 95% interval 13.0 to 23.0; guessing reaches 16.7%), "
         "so nothing about its parts can be learnt here. No arm can be told from Ours"
     )
+    better = summarized(table(row("ours", 91.12, 18.0), row("no_lrank", 90.83, 70.0, 52.0, 0.001)))
+    assert "so no arm can be shown to lose anything by it. 1 of the 1 arm compared" in better.answer
+    assert "higher: No Lrank." in better.answer
     below = summarized(table(row("ours", 91.12, 5.0), row("no_da", 85.97, 17.0, 12.0, 0.01)))
     assert below.answer.startswith("Ours itself is below chance")
     assert "itself" not in summarized(table(row("ours", 91.12, 21.8), row("no_da", 85.97, 17.0, -4.8, 1.0))).answer
@@ -84,6 +87,17 @@ def test_an_arm_that_is_told_no_motion_but_is_above_chance_is_a_warning() -> Non
     text = said(summarized(table(OURS, row("no_ym", 7.62, 40.0, -40.0, 0.001)), {"no_ym"}))
     assert "No Ym (40.0; 35.0 to 45.0): above chance (16.7%)" in text
     assert "something leaks" in text
+
+
+def test_classes_that_are_not_equally_frequent_widen_what_guessing_explains() -> None:
+    blind = row("no_ym", 7.62, 50.0, -40.0, 0.001)  # 45 to 55
+    explained = said(summarized(table(OURS, blind, chance=70.0, guessing=[30.0, 70.0]), {"no_ym"}))
+    assert "No Ym (50.0; 45.0 to 55.0): at chance (30.0 to 70.0%, by which class is guessed)" in explained
+    assert "look into it" not in explained
+    below = said(summarized(table(OURS, blind, chance=70.0, guessing=[60.0, 70.0]), {"no_ym"}))
+    assert "below chance (60.0 to 70.0%, by which class is guessed), which guessing does not explain" in below
+    above = said(summarized(table(OURS, blind, chance=70.0, guessing=[10.0, 40.0]), {"no_ym"}))
+    assert "something leaks" in above
 
 
 def test_an_arm_at_chance_that_is_told_the_motion_is_named_apart() -> None:

@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.stats import ttest_1samp
 
 from analysis.statistics import crossed
+from analysis.statistics.mean_squares import table
 
 Numbers = NDArray[np.float64]
 shapes = st.tuples(st.integers(2, 6), st.integers(1, 8))
@@ -122,6 +123,28 @@ def test_all_right_is_not_certain() -> None:
     low = (p + k / 2 - math.sqrt(k * p * (1 - p) + k * k / 4)) / (1 + k)
     assert found.interval == (pytest.approx(low, abs=1e-6), 1.0)
     assert 0.95 < low < 0.98
+
+
+@given(st.integers(2, 10), st.integers(2, 400), st.booleans())
+@example(3, 288, True)  # Wilson's end was a hair below 1
+@example(3, 288, False)
+def test_the_mean_is_inside_where_all_are_right_or_wrong(seeds: int, clips: int, right: bool) -> None:
+    found = crossed(np.full((seeds, clips), right), scale=100)
+    assert found.interval is not None
+    assert 0 <= found.interval[0] <= found.mean <= found.interval[1] <= 100
+    assert found.mean == (100 if right else 0)
+    assert found.interval[0] < found.interval[1]
+
+
+def test_shares_of_frames_without_spread_are_not_certain() -> None:
+    # As if one clip had been all wrong: the variance of the mean is 1 / 144^2 and t(0.975; 143) = 1.976692.
+    found = crossed(np.ones((3, 144)), scale=100, extent=1.0)
+    assert found.interval == pytest.approx((100 - 197.6692 / 144, 100 + 197.6692 / 144), abs=1e-4)
+    # One that does differ is known, and half of the doubt is gone.
+    values = np.ones((3, 144))
+    values[0, 0] = 0.9
+    assert table(values, 1.0).least == pytest.approx(1 / (2 * 144**2))
+    assert table(values).least == 0.0
 
 
 def test_no_answer_that_differs_is_not_certain_either() -> None:

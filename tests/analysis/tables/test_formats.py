@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -74,11 +75,23 @@ def test_wide_tables_go_on_in_another() -> None:
     assert text.count("\\label{tab:t}") == 1
 
 
+def test_long_tables_go_on_in_another() -> None:
+    rows = tuple((f"trial-{number}", f"{number}.5") for number in range(100))
+    text = latex(View("c", ("trial", "%"), rows, references=(("chance", "16.7"),), notes=("a note",)), "t")
+    parts = text.split("\\begin{table}")[1:]
+    assert [part.count("trial-") for part in parts] == [40, 40, 20]
+    assert [f"{number}.5" for number in range(100)] == re.findall(r"\d+\.5", text)
+    assert ["chance" in part and "a note" in part for part in parts] == [False, False, True]
+    assert text.count("\\label{tab:t}") == 1
+    assert "chance" in latex(View("c", ("trial", "%"), (), references=(("chance", "16.7"),)), "t")
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
 def test_every_table_compiles_in_a_minimal_article(tmp_path: Path, made_runs: Path) -> None:
     with Records(made_runs / "made" / "record.db") as records:
         tables = tables_of(load(records, "made"))
-    parts = [latex(table.view, table.name) for table in tables] + [latex(VIEW, HOSTILE)]
+    long = View(HOSTILE * 3, ("trial", "%"), (("trial-0", "1.5"),) * 95, notes=(HOSTILE * 3,))
+    parts = [latex(table.view, table.name) for table in tables] + [latex(VIEW, HOSTILE), latex(long, "long")]
     document = "\\documentclass{article}\n\\begin{document}\n" + "\n".join(parts) + "\\end{document}\n"
     (tmp_path / "all.tex").write_text(document)
     for _ in range(2):

@@ -9,7 +9,7 @@ import pytest
 
 from amc.errors import UserError
 from analysis.records import Records
-from analysis.tables.cost import cost_table
+from analysis.tables.cost import cost_table, cost_written
 from analysis.tables.join import joined
 from analysis.tables.judges import judges_table, judges_written
 from analysis.tables.metrics import metrics_table, metrics_written
@@ -120,12 +120,44 @@ def test_steps_to_ninety_percent_of_ours_by_hand(tmp_path: Path) -> None:
     assert (no_ym["reached"], no_ym["low"]) == (0, None)
 
 
+def test_a_target_that_guessing_reaches_is_none(tmp_path: Path) -> None:
+    # Ours ends at 0.18 on average; 0.9 of it is 0.162, below chance at 1 / 6.
+    write_scores(tmp_path / "r.db", {"ours": (0.2, 0.16), "no_da": (0.9, 0.7)})
+    written = cost_written(loaded(tmp_path / "r.db"))
+    assert written.content["caption"]["target"] is None
+    assert [row["steps_to_target"] for row in written.content["rows"]] == [None, None]
+    assert written.view.notes == (
+        "No steps to a target: 90% of the validation accuracy that Ours ends with (18.0%) is no more than guessing "
+        "reaches (16.7%).",
+    )
+
+
+def test_identity_is_said_to_be_of_other_clips_and_is_never_certain(tmp_path: Path) -> None:
+    sheets = {f"ours-seed-{seed}": sheet("1100", clips={"identity": (1.0, 1.0, 1.0)}) for seed in range(2)}
+    write_scores(tmp_path / "r.db", {"ours": (0.5, 0.5)}, sheets=sheets)
+    content = metrics_table(loaded(tmp_path / "r.db"))
+    (note,) = content["caption"]["notes"]
+    assert note.startswith("Identity kept is of 3 clips generated for subjects of the training split")
+    # t(0.975; 2) = 4.302653 over 3 clips is more than the whole range.
+    assert content["rows"][0]["values"]["identity"]["ci95"] == [0.0, 100.0]
+
+
+def test_guessing_reaches_from_the_rarest_to_the_commonest_class(tmp_path: Path) -> None:
+    sheets = {"ours-seed-0": sheet("11111", label=(0, 0, 0, 1, 1))}
+    two = {**DATASET, "chance": 0.5, "classes": 2}
+    write_scores(tmp_path / "r.db", {"ours": (1.0,)}, sheets=sheets, dataset=two)
+    assert loaded(tmp_path / "r.db").guessing == (0.4, 0.6)
+    write_scores(tmp_path / "q.db", {"ours": (1.0,)}, dataset=two)
+    assert loaded(tmp_path / "q.db").guessing == (0.5, 0.5)
+
+
 def test_studies_side_by_side_have_the_arms_of_all(tmp_path: Path) -> None:
     write_scores(tmp_path / "a.db", {"ours": (0.9, 0.8), "no_da": (0.7, 0.6)}, name="a")
     write_scores(tmp_path / "b.db", {"ours": (0.9, 0.8), "gram_channel": (0.8, 0.8)}, name="b")
     both = joined([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
     assert [arm.slug for arm in both.arms] == ["ours", "no_da", "gram_channel"]
     assert (both.finished, both.planned) == (6, 6)
+    assert cost_written(both).view.caption.startswith("a + b: what each arm took")
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from amc.config import natops
 from analysis.records import Records, StudyRow, TrialRow
+from analysis.sheets import SheetRow
+from analysis.statistics import crossed, mean_interval
 from analysis.tables.formats import markdown
 from analysis.tables.search import search_table, search_written
-from tests.analysis.tables.hand_made import DATASET
+from tests.analysis.tables.hand_made import DATASET, sheet
 from tuning.record import Record
 
 VALUES = (0.4, 0.9, None, 0.6)  # the third one failed
@@ -33,7 +36,7 @@ def address(tmp_path: Path) -> Path:
 
 def _run(
     record: Record, key: str, role: str, number: int, parent: str | None, value: float | None,
-    scores: dict[str, float], params: dict[str, object],
+    scores: dict[str, float], params: dict[str, object], sheet: SheetRow | None = None,
 ) -> None:  # fmt: skip
     config = natops("smoke").to_dict()
     record.add_trial(TrialRow("s", key, role, number, parent, "WAITING", params, config, number, 40))
@@ -42,7 +45,7 @@ def _run(
         record.finish("s", key, 1, "FAILED", reason="loss is not finite")
         return
     record.report("s", key, 1, 40, {"val/accuracy": value})
-    record.finish("s", key, 1, "COMPLETE", value=value, scores=scores)
+    record.finish("s", key, 1, "COMPLETE", value=value, scores=scores, sheet=sheet)
 
 
 def test_trials_stand_in_their_order_with_what_they_were(address: Path) -> None:
@@ -62,6 +65,32 @@ def test_confirming_runs_with_their_interval_by_hand(address: Path) -> None:
     assert (confirm["of"], confirm["n_seeds"], confirm["mean"]) == (["trial-1"], 2, pytest.approx(85.0))
     # t(0.975; 1) = 12.7062 times 5 is 63.5 each way; an accuracy is at most 100.
     assert confirm["ci95"] == pytest.approx([21.469, 100.0], abs=1e-3)
+
+
+def test_confirming_runs_with_sheets_cross_seeds_and_clips(tmp_path: Path) -> None:
+    marks = ("1" * 30 + "0" * 10, "1" * 36 + "0" * 4)
+    right = np.array([[mark == "1" for mark in row] for row in marks])
+    for name, scorers in (("same", ("x", "x")), ("other", ("x", "y")), ("one", ("x", ""))):
+        with Record(tmp_path / f"{name}.db") as record:
+            config = natops("smoke").to_dict()
+            row = StudyRow("s", "", "search", "compact", 5, DATASET, config, {}, {"trials": 1}, {}, 0.0)
+            record.create_study(row)
+            _run(record, "trial-0", "trial", 0, None, 0.9, {}, {})
+            for number, scorer in enumerate(scorers):
+                scores = {"test/accuracy": float(right[number].mean())}
+                made = (
+                    SheetRow("s", f"confirm-{number}", scorer, 1.0, sheet(marks[number]).to_dict()) if scorer else None
+                )
+                _run(record, f"confirm-{number}", "confirm", number, "trial-0", 0.9, scores, {}, made)
+        with Records(tmp_path / f"{name}.db") as records:
+            confirm = search_table(records, "s")["confirm"]
+            (note,) = (note for note in search_written(records, "s").view.notes if "fresh" in note)
+        assert confirm["mean"] == pytest.approx(82.5)
+        assert confirm["crossed"] == (name == "same")
+        expected = crossed(right, scale=100).interval if name == "same" else mean_interval([75.0, 90.0]).interval
+        assert expected is not None
+        assert confirm["ci95"] == pytest.approx([max(0.0, expected[0]), min(100.0, expected[1])])
+        assert ("seeds and clips crossed" in note, "over seeds alone" in note) == (name == "same", name != "same")
 
 
 def test_the_caption_says_origin_preset_and_that_it_is_not_finished(address: Path) -> None:
