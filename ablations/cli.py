@@ -50,8 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     ablation.add_argument("--seeds", type=int, default=SEEDS_DEFAULT, metavar="N", help=f"an arm ({SEEDS_DEFAULT})")
     ablation.add_argument("--from-study", metavar="NAME", help="begin from the best configuration of a search in --out")
-    ablation.add_argument("--lpips", type=Path, metavar="FILE", help="its weights, .safetensors: scores by LPIPS, too")
-    ablation.add_argument("--fvd", type=Path, metavar="FILE", help="weights of I3D, .safetensors: scores by FVD, too")
+    ablation.add_argument(
+        "--lpips", type=Path, metavar="FILE", help="its weights, .safetensors: scores by it, too (or none)"
+    )
+    ablation.add_argument(
+        "--fvd", type=Path, metavar="FILE", help="weights of I3D, .safetensors: scores by it, too (or none)"
+    )
     return parser
 
 
@@ -62,7 +66,7 @@ def show(study: Study, ending: Ending, *, as_json: bool) -> None:
         content = ablation_table(load(records, study.row.name))
     print(markdown(ablation_view(content)), file=out)
     if ending.code == NO_SUCCESS:
-        print("error: no run succeeded; the reasons are in DIR/STUDY/logs", file=sys.stderr)
+        print(f"error: no run succeeded; the reasons are in {study.folder / 'logs'}", file=sys.stderr)
     older = "" if ending.results else " (of an earlier sitting: the same command makes it anew)"
     for name in (TABLES, FIGURES, REPORT):
         if (study.folder / name).exists():

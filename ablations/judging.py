@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from amc.config import Config
 from amc.data.prepared import TrainingData
+from amc.errors import UserError
 from amc.evaluation.fvd import check_length, load_fvd
 from amc.evaluation.lpips import load_lpips
 from amc.evaluation.scoring import Judges, cached_judges, has_subjects
 from amc.training.finished import JUDGE
 from tuning.judging import others
+
+NONE = Path("none")
+_LOAD: Mapping[str, Callable[[Path], str]] = {
+    "lpips": lambda path: load_lpips(path).digest,
+    "fvd": lambda path: load_fvd(path).digest,
+}
 
 
 @dataclass(frozen=True)
@@ -44,12 +53,34 @@ def checked_options(lpips: Path | None, fvd: Path | None) -> Options:
         UserError: a file that is missing, broken, or of something else.
     """
     digests: dict[str, str] = {}
-    if lpips is not None:
-        digests["lpips"] = load_lpips(lpips).digest
-    if fvd is not None:
-        digests["fvd"] = load_fvd(fvd).digest
-    given = {"lpips": lpips, "fvd": fvd}
+    given = {name: path for name, path in (("lpips", lpips), ("fvd", fvd)) if path not in (None, NONE)}
+    for name, path in given.items():
+        digests[name] = _LOAD[name](path)
     return Options({name: str(path.absolute()) for name, path in given.items() if path is not None}, digests)
+
+
+def with_recorded(asked: Options, dropped: Collection[str], known: Mapping[str, Any]) -> Options:
+    """What is asked for, and what the study on record was scored with: without it all runs would lose these scores.
+
+    Args:
+        dropped: names that the user does not want any more.
+        known: the study's settings.
+
+    Raises:
+        UserError: a file that the study was scored with is gone, or another one by now.
+    """
+    named, digests = dict(asked.named), dict(asked.digests)
+    for name in _LOAD.keys() & known.keys() - asked.named.keys() - set(dropped):
+        path = Path(known[name])
+        again = f"the study was scored with --{name} {path}: give it again, or --{name} none"
+        try:
+            digest = _LOAD[name](path)
+        except UserError as error:
+            raise UserError(f"{error}; {again}") from error
+        if digest != known.get("digests", {}).get(name, digest):
+            raise UserError(f"{path} is another file by now; {again}")
+        named[name], digests[name] = str(path), digest
+    return Options(named, digests)
 
 
 def prepared_judges(config: Config, data: TrainingData, asked: Options) -> Judges:

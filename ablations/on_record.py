@@ -1,15 +1,28 @@
-"""Joins the arms and seeds that a command asks for with those that its study already has on record."""
+"""The study that a command goes on with: joins the arms and seeds it asks for with those that are on record."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ablations.arms import MORE, TABLE_4
 from amc.errors import UserError
+from analysis.records import StudyRow
+from analysis.snapshot import looked_at
 
 ORDER = {arm.slug: place for place, arm in enumerate([*TABLE_4, *MORE])}
 _SAME = {"changes": {}, "seed_shift": 0, "of": []}  # what makes an arm's runs, with what is meant where it is not said
+
+
+def study_on_record(address: str | Path, study: str) -> StudyRow | None:
+    """What the record at `address` says of a study; None where it has none of that name.
+
+    Raises:
+        UserError: it is no record, or can't be read.
+    """
+    with looked_at(address) as records:
+        return None if records is None else next((row for row in records.studies() if row.name == study), None)
 
 
 def joined(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

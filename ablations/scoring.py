@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import torch
 
 from amc.config import Config, from_dict
 from amc.data.prepared import TrainingData
@@ -49,15 +52,30 @@ class Scoring:
             UserError: the record does not answer, or cannot be written.
         """
         scorer, samples = self.judges.scorer(), folder / "samples"
-        current = {key for key, (by, _) in record.scored(self.study).items() if by == scorer}
-        if not {REAL, STILL} <= current:
-            for key, sheet in references(self.config, self.data, self.judges).items():
-                record.score(SheetRow(self.study, key, scorer, time.time(), sheet.to_dict()))
+        scored = record.scored(self.study)
+        current = {key for key, (by, _) in scored.items() if by == scorer}
         if not readable(samples / "real" / ROW):
-            show_real(self.data, samples / "real")
+            _drawn(samples / "real", lambda: show_real(self.data, samples / "real"))
         ended = [trial for trial in record.trials(self.study) if trial.state == COMPLETE]
         self._shown(folder, [trial for trial in ended if trial.key in current])
-        self._again(record, folder, [trial for trial in ended if trial.key not in current], scorer)
+        self._again(record, folder, ended, scorer)
+        self._refer(record, ended, scorer, 0)
+
+    def _refer(self, record: Record, ended: Sequence[TrialRow], scorer: str, coming: int) -> None:
+        """Scores real and still clips, once as many runs are scored this way (`coming` of them next) as otherwise.
+
+        A table is by the scorer of the most runs: until then it needs the references that it has.
+        """
+        scored = record.scored(self.study)
+        runs = [scored[trial.key][0] == scorer for trial in ended if trial.key in scored]
+        done = all(key in scored and scored[key][0] == scorer for key in (REAL, STILL))
+        if done or sum(runs) + coming < len(runs) - sum(runs) or self._late():
+            return
+        with console("scoring real clips", "pass") as progress:
+            progress(0, 1)
+            for key, sheet in references(self.config, self.data, self.judges).items():
+                record.score(SheetRow(self.study, key, scorer, time.time(), sheet.to_dict()))
+            progress(1, 1)
 
     def _shown(self, folder: Path, trials: Sequence[TrialRow]) -> None:
         """Makes moving clips again that a full disk or a kill left broken, where the run's generator is there."""
@@ -70,12 +88,14 @@ class Scoring:
             except UserError as error:
                 print(f"{path} cannot be read, nor made again: {error}", file=sys.stderr)
                 continue
-            show(generator, config, self.data, path.parent)
+            _drawn(path.parent, partial(show, generator, config, self.data, path.parent))
 
     def _late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
 
-    def _again(self, record: Record, folder: Path, trials: Sequence[TrialRow], scorer: str) -> None:
+    def _again(self, record: Record, folder: Path, ended: Sequence[TrialRow], scorer: str) -> None:
+        scored = record.scored(self.study)
+        trials = [trial for trial in ended if trial.key not in scored or scored[trial.key][0] != scorer]
         kept_scores = []
         with console("scoring again", "run") as progress:
             for done, trial in enumerate(trials):
@@ -89,13 +109,23 @@ class Scoring:
                     continue
                 sheet = score(generator, config, self.data, self.judges)
                 # Pictures first: a run whose sheet is current is not looked at again.
-                if not readable(folder / "samples" / trial.key / ROW):
-                    show(generator, config, self.data, folder / "samples" / trial.key)
+                samples = folder / "samples" / trial.key
+                if not readable(samples / ROW):
+                    _drawn(samples, partial(show, generator, config, self.data, samples))
+                self._refer(record, ended, scorer, 1)
                 record.score(SheetRow(self.study, trial.key, scorer, time.time(), sheet.to_dict()), headline(sheet))
             if trials:
                 progress(len(trials), len(trials))
         if kept_scores:
             print(f"{len(kept_scores)} of {len(trials)} runs keep their old scores: {kept_scores[0]}", file=sys.stderr)
+
+
+def _drawn(folder: Path, draw: Callable[[], None]) -> None:
+    """Pictures are not worth a study's end."""
+    try:
+        draw()
+    except OSError as error:
+        print(f"{folder} cannot be written ({error.strerror}): its moving clips are missing", file=sys.stderr)
 
 
 def kept(folder: Path, trial: TrialRow) -> tuple[Generator, Config]:
@@ -107,7 +137,7 @@ def kept(folder: Path, trial: TrialRow) -> tuple[Generator, Config]:
     path = folder / "generators" / f"{trial.key}.safetensors"
     if not path.is_file():
         raise UserError(f"there is no generator {path}")
-    generator, config = load_generator(path)
+    generator, config = load_generator(path, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     if config != from_dict(trial.config):
         raise UserError(f"{path} is the generator of another run")
     return generator, config

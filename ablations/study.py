@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ablations.arms import Arm, check, chosen, configured, described
-from ablations.judging import Options, checked_options, prepared_judges
-from ablations.on_record import joined
+from ablations.judging import NONE, Options, checked_options, prepared_judges, with_recorded
+from ablations.on_record import joined, study_on_record
 from ablations.results import write_results
 from ablations.scoring import Scoring
-from amc.config import Config, from_dict
+from ablations.starting import start
+from amc.config import Config
 from amc.data.chosen import Chosen, choose
 from amc.data.prepared import prepare
 from amc.errors import UserError
@@ -21,11 +22,10 @@ from amc.evaluation.judges import files
 from amc.training.finished import JUDGE
 from amc.training.finished import classifier as motion_classifier
 from analysis.records import Records, StudyRow
-from analysis.snapshot import looked_at
 from analysis.states import TRIAL
 from tuning import options
 from tuning.pruners import pruner
-from tuning.sources import SEEDS, Listed, Proposal, best, of_role
+from tuning.sources import SEEDS, Listed, Proposal
 from tuning.study import Study
 
 KIND = "table4"
@@ -48,11 +48,14 @@ def prepared_study(args: argparse.Namespace) -> Study:
     preset = options.preset_of(args)
     wanted, devices = options.checked_resources(args)
     tracking, record = options.checked_tracking(args.tracking_uri), options.checked_record(args.record)
-    found = best_of(args.out, record, args.from_study) if args.from_study else None
     prepared = choose(args.dataset, args.data, preset, args.split_rule)
-    if found is not None:  # it may scale velocities its own way
-        base = _checked(found, prepared.config, args.from_study)
-        prepared = replace(prepared, config=base, data=prepare(base, prepared.source.path))
+    name = args.study or options.default_study(prepared.config, KIND)
+    known = study_on_record(record or args.out / name / "record.db", name)
+    if known is not None:
+        asked = with_recorded(asked, [name for name in ("lpips", "fvd") if getattr(args, name) == NONE], known.settings)
+    began = start(args.out, record, args.from_study, prepared.config, known) if args.from_study else None
+    if began is not None:  # it may scale velocities its own way
+        prepared = replace(prepared, config=began.config, data=prepare(began.config, prepared.source.path))
     base = prepared.config
     check(arms, base, args.seeds)
     asked.check(base)
@@ -60,7 +63,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
     classifier = motion_classifier(prepared.config, prepared.data, JUDGE)
     wanted = options.fitted_resources(args, wanted, devices, base, prepared)
     row = StudyRow(
-        name=args.study or options.default_study(base, KIND),
+        name=name,
         uid="",
         kind=KIND,
         preset=preset,
@@ -72,6 +75,7 @@ def prepared_study(args: argparse.Namespace) -> Study:
             "seeds": args.seeds,
             "arms": [described(arm) for arm in arms],
             "from_study": args.from_study,
+            **({} if began is None else began.settings()),
             "class_names": list(prepared.data.clips.info.class_names),
             **asked.named,
             **({"digests": asked.digests} if asked.digests else {}),
@@ -133,31 +137,3 @@ def listed(base: Config, arms: Sequence[Arm], seeds: int, seed: int) -> tuple[Pr
         )
         for place, (number, arm) in enumerate(rows)
     )
-
-
-def best_of(runs: Path, record: str | None, study: str) -> Config:
-    """The configuration of a search's best trial, from the record that was named or the search's own.
-
-    Raises:
-        UserError: no such study, or no complete trial in it.
-    """
-    path = runs / study / "record.db"
-    for address in (path,) if record is None else (record, path):
-        with looked_at(address) as records:
-            if records is None or all(row.name != study for row in records.studies()):
-                continue
-            found = best(of_role(records.trials(study), TRIAL))
-            if found is None:
-                raise UserError(f"--from-study {study!r}: it has no complete trial yet")
-            return from_dict(found.config)
-    raise UserError(f"--from-study {study!r}: there is no {path}; give the name of a search in --out")
-
-
-def _checked(found: Config, mine: Config, study: str) -> Config:
-    """The found configuration on this study's data and preset."""
-    if (found.model, found.dataset, found.split) != (mine.model, mine.dataset, mine.split):
-        raise UserError(
-            f"--from-study {study!r} searched {found.dataset.name} at preset {found.preset}, "
-            f"split by {found.split.rule}: ask for the same"
-        )
-    return replace(found, switches=mine.switches)

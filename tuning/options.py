@@ -65,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--seed", type=int, default=0, help="of the whole study (0)")
     study.add_argument("--record", metavar="URL", help="SQLAlchemy address of the record (DIR/STUDY/record.db)")
     study.add_argument("--tracking-uri", metavar="URI", help="MLflow's address (sqlite file DIR/mlflow.db)")
-    study.add_argument("--json", action="store_true", help="print the summary as JSON, all else to standard error")
+    study.add_argument("--json", action="store_true", help="print the result as JSON, all else to standard error")
     study.add_argument("--time-budget", metavar="TIME", help="such as 30m or 2h: then it stops, and can go on later")
     study.add_argument("--dry-run", action="store_true", help="say what it would take and where it goes; start nothing")
     room = parser.add_argument_group("resources")

@@ -67,7 +67,7 @@ class Progress(Watcher):
     def _bar(self) -> tqdm[Any]:
         # Steps come in lumps, a report at a time, so each is drawn. What was done before says nothing of the speed.
         return tqdm(
-            desc="search",
+            desc="study",
             unit=" steps",
             total=self._total(),
             initial=self.spent_before,

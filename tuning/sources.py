@@ -117,7 +117,8 @@ class Listed:
 
     def planned(self, trials: Sequence[TrialRow]) -> int:
         """See `Source`."""
-        return len({proposal.key for proposal in self.proposals})
+        mine = {trial.key for trial in trials if trial.role == TRIAL}
+        return len(mine | {proposal.key for proposal in self.proposals})
 
 
 @dataclass(frozen=True)

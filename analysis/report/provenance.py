@@ -10,7 +10,7 @@ from typing import Any
 
 from analysis.records import StudyRow
 from analysis.report.page import Grid, Section
-from analysis.report.wording import NONE, counted, without_folders
+from analysis.report.wording import NONE, counted, listed, without_folders
 
 
 def provenance_section(row: StudyRow) -> Section:
@@ -61,7 +61,10 @@ def _terms(row: StudyRow) -> Iterator[tuple[str, str]]:
     yield "Preset", row.preset
     yield "Seed of the study", str(row.seed)
     if row.settings.get("from_study"):
-        yield "Base configuration", f"best trial of the search {row.settings['from_study']}"
+        began = row.settings.get("from_trial") or "the best trial"
+        restored = row.settings.get("restored")
+        put_back = f", with {listed(restored)} as in Ours, which that trial had otherwise" if restored else ""
+        yield "Base configuration", f"{began} of the search {row.settings['from_study']}{put_back}"
     yield "Begun", datetime.fromtimestamp(row.created, UTC).strftime("%Y-%m-%d %H:%M UTC")
     first, last = row.versions.get("git", ""), versions_last(row).get("git", "")
     if first == last:

@@ -154,8 +154,11 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], known: list[Metric])
     if not known:
         return ["This record has no scores but the accuracy."]
     keys, notes = {metric.key for metric in known}, []
-    if "psnr" in keys or "ssim" in keys:
-        notes.append("PSNR and SSIM are of clips generated with the test clip's true velocities.")
+    true = [name for key, name in (("psnr", "PSNR"), ("ssim", "SSIM"), ("lpips", "LPIPS")) if key in keys]
+    if true:
+        said = " and ".join([", ".join(true[:-1]), true[-1]] if len(true) > 1 else true)
+        verb = "are" if len(true) > 1 else "is"
+        notes.append(f"{said} {verb} of clips generated with the test clip's true velocities.")
     if "identity" in keys:
         notes.append(
             f"Identity kept is of{_identity_clips(scores)} clips generated for subjects of the training split, from "

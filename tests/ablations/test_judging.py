@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ablations.judging import Options, checked_options
+from ablations.judging import NONE, Options, checked_options, with_recorded
 from amc.config import natops
 from amc.errors import UserError
 from amc.models.i3d import I3D
@@ -31,6 +31,22 @@ def test_files_are_read_once_and_named_by_their_whole_path(tmp_path: Path, monke
         checked_options(None, lpips)
     with pytest.raises(UserError, match=r"--lpips none\.safetensors: there is no such file"):
         checked_options(Path("none.safetensors"), None)
+
+
+def test_a_study_goes_on_with_what_it_was_scored_with(tmp_path: Path) -> None:
+    path = written(tmp_path / "lpips.safetensors", LpipsNetwork())
+    asked = checked_options(path, None)
+    known = {**asked.named, "digests": asked.digests, "seeds": 3}
+    nothing = checked_options(None, None)
+    assert with_recorded(nothing, [], known) == asked
+    assert with_recorded(asked, [], {"seeds": 3}) == asked
+    assert checked_options(NONE, None) == nothing == with_recorded(nothing, ["lpips"], known)
+    written(path, LpipsNetwork(), seed=1)
+    with pytest.raises(UserError, match=r"is another file by now; the study was scored with --lpips .*none"):
+        with_recorded(nothing, [], known)
+    path.unlink()
+    with pytest.raises(UserError, match=r"there is no such file.*give it again, or --lpips none"):
+        with_recorded(nothing, [], known)
 
 
 def test_clips_that_are_too_short_for_fvd() -> None:

@@ -112,6 +112,56 @@ def test_one_more_seed_one_more_arm_and_then_fewer(tmp_path: Path) -> None:
     assert sorted(run.data.tags["amc.role"] for run in runs) == ["study"] + ["trial"] * 6
 
 
+@pytest.mark.slow
+def test_an_ablation_of_what_a_search_found_goes_on_from_there(tmp_path: Path) -> None:
+    clips = write_toy_file(tmp_path / "squares.h5")
+    space = tmp_path / "space.toml"
+    space.write_text('only = true\n[parameters."weights.l1"]\nkind = "float"\nlow = 1.0\nhigh = 9.0\n')
+    script = SCRIPT.parents[1] / "tuning" / "run_search.py"
+
+    def search(trials: int) -> dict[str, dict[str, float]]:
+        command = [sys.executable, str(script), "--data", str(clips), "--preset", "smoke", "--split-rule", "random"]
+        command += [
+            "--trials",
+            str(trials),
+            "--confirm-seeds",
+            "0",
+            "--space",
+            str(space),
+            "--study",
+            "found",
+            "--json",
+        ]
+        ended = subprocess.run(
+            [*command, "--pruner", "none"], cwd=tmp_path, capture_output=True, text=True, timeout=900
+        )
+        assert ended.returncode == 0, ended.stderr
+        best: dict[str, dict[str, float]] = json.loads(ended.stdout)["best"]
+        return best
+
+    best = search(2)
+    command = ("--data", str(clips), "--split-rule", "random", "--arms", "no_ym", "--seeds", "1", "--from-study")
+    ended = ablate(tmp_path, *command, "found")
+    assert ended.returncode == 0, ended.stderr
+    folder = tmp_path / "runs" / "squares-smoke-table4"
+
+    def begun() -> tuple[float, object, dict[str, int]]:
+        with Records(folder / "record.db") as records:
+            row = records.study("squares-smoke-table4")
+            weights = {trial.config["weights"]["l1"] for trial in records.trials(row.name)}
+            attempts = {trial.key: trial.attempts for trial in records.trials(row.name)}
+        assert weights == {row.config["weights"]["l1"]}
+        return row.config["weights"]["l1"], row.settings["from_trial"], attempts
+
+    assert begun() == (best["params"]["weights.l1"], best["key"], {"ours-seed-0": 1, "no_ym-seed-0": 1})
+    assert f"{best['key']} of the search found" in (folder / "report.html").read_text()
+    again = search(4)
+    ended = ablate(tmp_path, *command, "found")
+    assert ended.returncode == 0, ended.stderr
+    assert ("goes on from the configuration that it began with" in ended.stderr) == (again["key"] != best["key"])
+    assert begun() == (best["params"]["weights.l1"], best["key"], {"ours-seed-0": 1, "no_ym-seed-0": 1})
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

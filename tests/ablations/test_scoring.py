@@ -142,4 +142,48 @@ def test_moving_clips_that_cannot_be_read_are_made_again(made: Made, capsys: pyt
 
 
 def test_a_time_budget_ends_it(made: Made) -> None:
-    assert made.scored(until=0.0).keys() == {REAL, STILL}
+    assert made.scored(until=0.0).keys() == set()
+
+
+def test_references_change_with_the_scorer_of_the_most_runs(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = made.scored(), replace(made.judges, second=judge(2))
+    old, new = made.judges.scorer(), other.scorer()
+    real, count = scoring.score, 0
+
+    def interrupted(*arguments: Any, **more: Any) -> Sheet:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise KeyboardInterrupt
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(scoring, "score", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.scored(other)
+    scorers = {key: by for key, (by, _) in made.record.scored("toy").items()}
+    assert scorers == {**dict.fromkeys(first, old), "ours-seed-0": new}
+    count = 0
+    with pytest.raises(KeyboardInterrupt):
+        made.scored(other)
+    scorers = {key: by for key, (by, _) in made.record.scored("toy").items()}
+    assert scorers == {**dict.fromkeys(first, new), "ours-seed-2": old}
+
+
+def test_runs_without_generators_keep_the_references_that_they_were_scored_with(made: Made) -> None:
+    first = made.scored()
+    for seed in (0, 1):
+        made.generator(seed).unlink()
+    other = replace(made.judges, second=judge(2))
+    again = made.scored(other)
+    assert {key for key in again if again[key] != first[key]} == {"ours-seed-2"}
+
+
+def test_a_place_where_no_picture_can_be_written_ends_nothing(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    (made.folder / "samples").mkdir()
+    (made.folder / "samples" / "real").write_text("a file")
+    (made.folder / "samples" / "ours-seed-1").write_text("a file")
+    assert len(made.scored()) == 5
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "samples/real cannot be written (File exists): its moving clips are missing" in lines[0]
+    assert "samples/ours-seed-1 cannot be written" in lines[1]

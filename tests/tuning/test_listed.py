@@ -25,6 +25,9 @@ def test_arms_and_seeds_that_are_added_later_find_a_place(tmp_path: Path) -> Non
                 trial = TrialRow("s", p.key, p.role, p.number, None, "WAITING", p.params, config, p.config.seed, 40)
                 assert record.add_trial(trial).key == p.key
             assert len(record.trials("s")) == before + added
+            # A shorter list plans no fewer than there are.
+            assert source.planned(record.trials("s")) == len(record.trials("s"))
+            assert Listed(()).planned(record.trials("s")) == len(record.trials("s"))
         trials = record.trials("s")
     assert [trial.number for trial in trials] == list(range(22))
     assert len({trial.key for trial in trials}) == 22

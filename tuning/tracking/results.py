@@ -101,7 +101,8 @@ def _log_summary(
     client.log_text(run_id, table(record, study.name) + "\n", "table.txt")
     seen()
     metrics, tags = [], [RunTag(DIGEST, digest)]
-    if chosen is not None and chosen.value is not None:
+    # The best of all arms would mean nothing.
+    if chosen is not None and chosen.value is not None and study.kind == "search":
         samples = folder / "samples" / chosen.key
         if samples.is_dir():
             client.log_artifacts(run_id, str(samples), "best")
