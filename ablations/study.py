@@ -52,7 +52,8 @@ def prepared_study(args: argparse.Namespace) -> Study:
     name = args.study or options.default_study(prepared.config, KIND)
     known = study_on_record(record or args.out / name / "record.db", name)
     if known is not None:
-        asked = with_recorded(asked, [name for name in ("lpips", "fvd") if getattr(args, name) == NONE], known.settings)
+        dropped = [option for option in ("lpips", "fvd") if getattr(args, option) == NONE]
+        asked = with_recorded(asked, dropped, known.settings)
     began = start(args.out, record, args.from_study, prepared.config, known) if args.from_study else None
     if began is not None:  # it may scale velocities its own way
         prepared = replace(prepared, config=began.config, data=prepare(began.config, prepared.source.path))
