@@ -23,6 +23,7 @@ def once(lines: list[str]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_search_without_a_terminal_prints_little(tmp_path: Path) -> None:
     search = Search(tmp_path, TRIALS, 20, 10)
     assert search.end(search.start()) == 0, search.printed()

@@ -85,6 +85,7 @@ def exactly_once(folder: Path, trials: int) -> dict[str, TrialRow]:
     return {row.key: row for row in rows}
 
 
+@pytest.mark.slow
 def test_a_killed_driver_and_dying_workers(tmp_path: Path) -> None:
     """kill -9 of the driver with trials done and trials under way; besides, every first attempt dies at step 12."""
     settings = {"pause": 0.06, "dies_at": 12, "deaths": 1, "clips": 5_000}
