@@ -10,7 +10,7 @@ from analysis.database import without_password
 from analysis.record_schema import sqlite_path
 from analysis.records import Records, StudyRow
 from analysis.report.page import Section
-from analysis.report.provenance import versions_last
+from analysis.tables.caption import versions_last
 
 OURS = "ours"
 WEIGHTS = {"lpips": "LPIPS", "fvd": "FVD"}  # files that scores may need, by their option

@@ -11,6 +11,7 @@ from typing import Any
 from analysis.records import StudyRow
 from analysis.report.page import Grid, Section
 from analysis.report.wording import NONE, counted, listed, without_folders
+from analysis.tables.caption import versions_last
 
 
 def provenance_section(row: StudyRow) -> Section:
@@ -23,11 +24,6 @@ def provenance_section(row: StudyRow) -> Section:
     return Section(
         "provenance", "Data, versions and settings", grids=grids, terms=tuple(_terms(row)), folded=tuple(folded)
     )
-
-
-def versions_last(row: StudyRow) -> Mapping[str, str]:
-    """Of the command that worked on the study last: what was scored and reported is of these."""
-    return {str(name): str(version) for name, version in row.settings.get("versions_last", row.versions).items()}
 
 
 def _versions(row: StudyRow) -> Iterator[Grid]:

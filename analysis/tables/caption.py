@@ -48,8 +48,13 @@ def origin(row: StudyRow) -> dict[str, Any]:
         "preset": row.preset,
         "split": data.get("split"),
         "git": row.versions.get("git"),
-        "git_last": row.settings.get("versions_last", row.versions).get("git"),
+        "git_last": versions_last(row).get("git"),
     }
+
+
+def versions_last(row: StudyRow) -> Mapping[str, str]:
+    """Of the command that worked on the study last: what was scored and reported is of these."""
+    return {str(name): str(version) for name, version in row.settings.get("versions_last", row.versions).items()}
 
 
 def caption(scores: StudyScores, what: str = "accuracy in % of the motion classifier on generated clips") -> str:
