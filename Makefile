@@ -50,7 +50,7 @@ $(POSE)/.installed: Makefile
 	@# The OpenCV that mediapipe asks for wants the system's libGL, which servers lack; the headless one does not.
 	@$(POSE)/bin/python -m pip uninstall --quiet --yes opencv-contrib-python
 	@$(POSE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps opencv-contrib-python-headless==4.11.0.86
-	@$(POSE)/bin/python -I amc/data/pose_worker.py </dev/null >/dev/null
+	@$(POSE)/bin/python -I amc/importing/pose/pose_worker.py </dev/null >/dev/null
 	@touch $@
 
 clean:

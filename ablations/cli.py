@@ -10,14 +10,14 @@ from pathlib import Path
 
 from ablations.results import FIGURES, REPORT, TABLES
 from ablations.study import prepared_study
-from amc.command import NO_SUCCESS, Parser, run
-from analysis.records import Records
+from amc.cli.command import NO_SUCCESS, Parser, run
+from analysis.record.reading import Records
 from analysis.tables.ablation import ablation_table, ablation_view
 from analysis.tables.formats import markdown
 from analysis.tables.study import load
-from tuning import options
+from tuning.cli import options
+from tuning.engine.study import Ending, Study, run_study, sigterm_as_interrupt
 from tuning.planning.dry_run import show_forecast
-from tuning.study import Ending, Study, run_study, sigterm_as_interrupt
 from tuning.tracking.store import ui_command
 
 SEEDS_DEFAULT = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.records import Records
+from analysis.record.reading import Records
 from analysis.tables.study import load
 from analysis.tables.writing import write_all
 

@@ -18,16 +18,16 @@ import torch
 from amc.config import Config, from_dict
 from amc.data.prepared import TrainingData
 from amc.errors import UserError
-from amc.evaluation.scoring import Judges, headline, references, score, show, show_real
-from amc.evaluation.scoring.row import NAME as ROW
+from amc.evaluation.pictures.sample_gif import NAME as ROW
+from amc.evaluation.scores import Judges, headline, references, score, show, show_real
 from amc.models.generator import Generator
 from amc.progress import console
-from amc.training.kept import load_generator
+from amc.training.generator_file import load_generator
 from analysis.pictures import readable
-from analysis.records import TrialRow
-from analysis.sheets import REAL, STILL, SheetRow
-from analysis.states import COMPLETE
-from tuning.record import Record
+from analysis.record.reading import TrialRow
+from analysis.record.sheets import REAL, STILL, SheetRow
+from analysis.record.states import COMPLETE
+from analysis.record.writing import Record
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 
 from amc.config import Config, from_dict
 from amc.errors import UserError
-from analysis.records import StudyRow
-from analysis.snapshot import looked_at
-from analysis.states import TRIAL
-from tuning.sources import best, of_role
+from analysis.record.reading import StudyRow
+from analysis.record.snapshot import looked_at
+from analysis.record.states import TRIAL
+from tuning.engine.sources import best, of_role
 
 # What decides how clips are cut and judged; the rest of a model may be another than the preset's.
 _JUDGED = ("size", "frames", "discarded_frames", "classifier_width")

@@ -9,24 +9,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from ablations.arms import Arm, check, chosen, configured, described
-from ablations.judging import NONE, Options, checked_options, prepared_judges, with_recorded
-from ablations.on_record import joined, study_on_record
+from ablations.merge_arms import joined, study_on_record
 from ablations.results import write_results
 from ablations.scoring import Scoring
 from ablations.starting import start
+from ablations.test_judges import NONE, Options, checked_options, prepared_judges, with_recorded
+from amc.cli.data_options import Chosen, choose
 from amc.config import Config
-from amc.data.chosen import Chosen, choose
 from amc.data.prepared import prepare
 from amc.errors import UserError
-from amc.evaluation.judges import files
-from amc.training.finished import JUDGE
-from amc.training.finished import classifier as motion_classifier
-from analysis.records import Records, StudyRow
-from analysis.states import TRIAL
-from tuning import options
-from tuning.pruners import pruner
-from tuning.sources import SEEDS, Listed, Proposal
-from tuning.study import Study
+from amc.evaluation.judges.judge_cache import files
+from amc.evaluation.judges.standard import JUDGE
+from amc.evaluation.judges.standard import classifier as motion_classifier
+from analysis.record.reading import Records, StudyRow
+from analysis.record.states import TRIAL
+from tuning.cli import options
+from tuning.engine.sources import SEEDS, Listed, Proposal
+from tuning.engine.study import Study
+from tuning.search.pruners import pruner
 
 KIND = "table4"
 

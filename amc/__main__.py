@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from amc import command, describe, evaluate_command, generate_command, selftest_command, train_command
+from amc.cli import command, describe
+from amc.cli import evaluate as evaluate_command
+from amc.cli import generate as generate_command
+from amc.cli import selftest as selftest_command
+from amc.cli import train as train_command
 
 COMMANDS = {
     "describe": (describe, "parameters of each network and the cost of a training step"),

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from amc.dotted_fields import flattened, replaced
 from amc.errors import UserError
-from amc.nested import flattened, replaced
 
 
 def _check_choices(node: Any) -> None:

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from amc.command import Parser, run
+from amc.cli.command import Parser, run
 from amc.errors import UserError
-from analysis.database import without_password
-from analysis.records import Records
-from analysis.snapshot import looked_at
+from analysis.record.database import without_password
+from analysis.record.reading import Records
+from analysis.record.snapshot import looked_at
 from analysis.tables.formats import markdown
 from analysis.tables.join import joined
 from analysis.tables.study import is_ablation, load

@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from analysis.records import Records  # noqa: E402
+from analysis.record.reading import Records  # noqa: E402
 
 SEARCH = ROOT / "tuning" / "run_search.py"
 

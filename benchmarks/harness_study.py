@@ -14,21 +14,21 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch  # noqa: F401  # as in `tuning.trial`: what a trial needs is imported before there is a trial
+import torch  # noqa: F401  # as in `tuning.workers.trial`: what a trial needs is imported before there is a trial
 
 from amc.config import natops, with_overrides
-from analysis.records import StudyRow, TrialRow
-from analysis.states import COMPLETE, TRIAL, WAITING
+from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.states import COMPLETE, TRIAL, WAITING
+from analysis.record.writing import Record
 from benchmarks.harness_trials import Plan, metrics, trial
-from tuning.job import Job, Outcome, Report
-from tuning.pruners import Curves, Pruner, pruner
-from tuning.record import Record
-from tuning.resources import resources
-from tuning.samplers import sampler
-from tuning.search_space import search_space
-from tuning.sources import Sampled
-from tuning.study import Study, run_study
+from tuning.engine.sources import Sampled
+from tuning.engine.study import Study, run_study
+from tuning.search.pruners import Curves, Pruner, pruner
+from tuning.search.samplers import sampler
+from tuning.search.search_space import search_space
 from tuning.tracking.projection import Projection
+from tuning.workers.job import Job, Outcome, Report
+from tuning.workers.resources import resources
 
 NAME = "overhead"
 BUDGET = 1000  # steps; reports come before it, so that each is judged

@@ -1,7 +1,8 @@
 """The searches that `search_quality.py` compares, each as `benchmarks.simulated_clock.Search`.
 
 This project's search is its samplers and pruners with the record's rows kept in memory, in the steps that
-`tuning.engine.Engine` takes. Ray Tune's are its own searcher and scheduler classes, called in the order in which its
+`tuning.engine.engine.Engine` takes. Ray Tune's are its own searcher and scheduler classes, called in the order in
+which its
 controller calls them (`ray.tune.execution.tune_controller`, `_process_trial_result` and `stop_trial`), without a
 cluster. In one thing Ray is better off here than there: its controller asks a searcher for the next trial while all
 workers are still busy, here it is asked when the trial begins.
@@ -21,14 +22,14 @@ from ray.tune.search.optuna import OptunaSearch
 from ray.tune.search.variant_generator import generate_variants
 
 from amc.config import Config
-from analysis.ranking import best
-from analysis.records import Score, TrialRow
-from analysis.states import COMPLETE, PRUNED, RUNNING, TRIAL
+from analysis.record.ranking import best
+from analysis.record.reading import Score, TrialRow
+from analysis.record.states import COMPLETE, PRUNED, RUNNING, TRIAL
 from benchmarks.fidelity_functions import Function, Vector
 from benchmarks.simulated_clock import Search
-from tuning.pruners import Pruner, pruner
-from tuning.samplers import History, Sampler, sampler
-from tuning.space import Parameter, Space
+from tuning.search.pruners import Pruner, pruner
+from tuning.search.samplers import History, Sampler, sampler
+from tuning.search.space import Parameter, Space
 
 METRIC = "val/accuracy"
 RETURNED, COMPLETED = "returned", "completed"  # what a user gets, and the best of the trials that ran to their end

@@ -1,4 +1,4 @@
-"""How much quicker and leaner the production training step is than the literal one of `tests/literal`.
+"""How much quicker and leaner the production training step is than the literal one of `amc/reference`.
 
 Both start from the same weights and take the same batches, in alternation, so that a machine whose speed drifts does
 so for both: `python benchmarks/training_step.py --preset paper --json`. Production runs as the preset has it on this
@@ -27,11 +27,11 @@ import torch  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from amc.config import Config, configure  # noqa: E402
+from amc.methods.amc_gan.step import AMCStep  # noqa: E402
+from amc.reference.examples import random_batch  # noqa: E402
+from amc.reference.step import LiteralStep  # noqa: E402
 from amc.selftest.memory import added_by  # noqa: E402
 from amc.training.machine import keep_memory, quick_products, resolve  # noqa: E402
-from amc.training.step import AMCStep  # noqa: E402
-from tests.literal.examples import random_batch  # noqa: E402
-from tests.literal.step import LiteralStep  # noqa: E402
 
 SIDES: dict[str, Callable[[Config], Any]] = {"literal": LiteralStep, "production": AMCStep}
 CPU = torch.device("cpu")

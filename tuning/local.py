@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tuning.engine import Engine
-from tuning.job import Job
+from tuning.engine.engine import Engine
+from tuning.workers.job import Job
 from tuning.workers.trial_server import run
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from amc.config import Config
+from amc.models.fast.row_batch_norm import RowBatchNorm, Rows
 from amc.models.generator import leaky
-from amc.models.rows import RowBatchNorm, Rows
 from amc.models.strided import half_strided, halved, last_strided
 
 

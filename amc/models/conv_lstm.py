@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amc.models.fast.tiled import tiled_conv
 from amc.models.precision import full_precision
-from amc.models.tiled import tiled_conv
 
 
 class ConvLSTM(nn.Module):

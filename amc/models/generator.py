@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from amc.config import Config
 from amc.models.conv_lstm import ConvLSTM
-from amc.models.gating import gated_skip
+from amc.models.fast.gating import gated_skip
+from amc.models.fast.row_batch_norm import RowBatchNorm, Rows, times
+from amc.models.fast.tiled import tiled_conv
+from amc.models.fast.upsampled_conv import UpsampledConv
 from amc.models.precision import full_precision
-from amc.models.rows import RowBatchNorm, Rows, times
-from amc.models.tiled import tiled_conv
-from amc.models.upsampled_conv import UpsampledConv
 
 SLOPE = 0.2  # of every leaky ReLU (R24)
 

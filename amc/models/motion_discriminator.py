@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from amc.config import Config
 from amc.models.conv_lstm import ConvLSTM
+from amc.models.fast.row_batch_norm import RowBatchNorm, Rows, times
 from amc.models.generator import leaky
-from amc.models.rows import RowBatchNorm, Rows, times
 from amc.models.strided import half_strided, halved, last_strided
 
 

@@ -8,16 +8,35 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from amc.data.conditions import Batch
-from amc.selftest.reference import Step
 from amc.training.machine import quick_products
 
 AT_STEP = 7  # of the run, for the smoothing of labels
 _LONG = 10.0  # seconds of measuring that are enough
+
+
+class Step(Protocol):
+    """What production's and the literal step have in common."""
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """By the same names in both."""
+
+    def generate(self, batch: Batch) -> dict[str, Tensor]:
+        """Videos by their row of Table 1, (B, T-1, 3, H, W)."""
+
+    def discriminator_loss(
+        self, batch: Batch, videos: dict[str, Tensor], step: int
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total and its terms."""
+
+    def generator_loss(self, batch: Batch, videos: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total and its terms."""
 
 
 @dataclass(frozen=True)

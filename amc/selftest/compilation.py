@@ -15,8 +15,8 @@ import torch
 from torch.utils._triton import has_triton
 
 from amc.config import Config
+from amc.selftest.check_result import ONLY_CUDA, Row, at_most, skipped
 from amc.selftest.compare import exact_products, step_seconds, terms_apart, wait
-from amc.selftest.row import ONLY_CUDA, Row, at_most, skipped
 from amc.selftest.setting import Setting
 from amc.training.machine import PARTS, compile_networks
 

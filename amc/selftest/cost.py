@@ -7,14 +7,13 @@ import sys
 
 import torch
 
-from amc.describe import training_step_macs
+from amc.cli.describe import training_step_macs
+from amc.methods.amc_gan.step import AMCStep
 from amc.selftest import memory
+from amc.selftest.check_result import Row, skipped
 from amc.selftest.compare import step_seconds
-from amc.selftest.reference import ROOT
-from amc.selftest.row import Row, skipped
 from amc.selftest.setting import Setting
 from amc.training.graph import WARM_UP
-from amc.training.step import AMCStep
 
 
 def rows(setting: Setting) -> list[Row]:
@@ -57,7 +56,7 @@ def _memory(setting: Setting) -> Row:
     else:
         config = setting.config
         command = [sys.executable, "-m", memory.__name__, config.preset, str(torch.get_num_threads())]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             return Row(check, (done.stderr.strip().splitlines() or ["no output"])[-1], "", "FAILED")
         peak, what = int(done.stdout), "what two steps add to a process"

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from amc.selftest.check_result import Row
 from amc.selftest.compare import terms_apart
-from amc.selftest.row import Row
 from amc.selftest.setting import Setting
 
 _STEPS = 2

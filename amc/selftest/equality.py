@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from amc.reference.examples import pair, small
+from amc.reference.step import LiteralStep
+from amc.selftest.check_result import Row, at_most
 from amc.selftest.compare import apart, exact_products, losses_and_gradients, terms_apart, turned
-from amc.selftest.row import Row, at_most
 from amc.selftest.setting import Setting
 
 #: In float64: of the term, or of the network's largest gradient.
@@ -27,8 +29,8 @@ def _exact(setting: Setting) -> Row:
     found: dict[str, float] = {}
     for dataset in ("natops", "mug"):
         for bn_rows in ("mixed", "per_row"):
-            config = setting.reference.small(dataset, bn_rows=bn_rows)
-            production, literal = setting.reference.pair(config)
+            config = small(dataset, bn_rows=bn_rows)
+            production, literal = pair(config)
             for network in (*production.networks.values(), *literal.networks.values()):
                 network.to(setting.device)
             batch = setting.batch(config, 0, clips=3, dtype=torch.float64)
@@ -45,7 +47,7 @@ def _exact(setting: Setting) -> Row:
 
 def _close(setting: Setting) -> list[Row]:
     config = setting.config
-    production, literal = setting.step(config), setting.reference.step(config)
+    production, literal = setting.step(config), LiteralStep(config)
     for name, network in literal.networks.items():
         network.to(setting.device).load_state_dict(production.networks[name].state_dict())
     batch = setting.batch(config, 0, clips=setting.few)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from amc.config import Config
 from amc.data.conditions import Batch
+from amc.selftest.check_result import ONLY_CUDA, Row, at_most, skipped
 from amc.selftest.compare import exact_products, step_seconds, terms_apart
 from amc.selftest.rerun import RerunRecorder
-from amc.selftest.row import ONLY_CUDA, Row, at_most, skipped
 from amc.selftest.setting import Setting
 from amc.training.graph import WARM_UP, GraphedStep, Losses
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import torch
 
-from amc.selftest.reference import load
+from amc.methods.amc_gan.step import AMCStep
 from amc.selftest.setting import setting
 from amc.training.machine import keep_memory
-from amc.training.step import AMCStep
 
 _PROCESS = Path("/proc/self")
 
@@ -28,7 +27,7 @@ def available() -> bool:
 def peak_bytes(preset: str) -> int:
     """Peak resident memory that two steps add to this process."""
     keep_memory()
-    at = setting(preset, torch.device("cpu"), load())
+    at = setting(preset, torch.device("cpu"))
     step, batch = AMCStep(at.config, at.device), at.batch(at.config, 0)
     return added_by(lambda number: step(batch, number))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from amc.config import MachineConfig
+from amc.selftest.check_result import Row, at_most
 from amc.selftest.compare import exact_products, losses_and_gradients, step_seconds, terms_apart, turned
-from amc.selftest.row import Row, at_most
 from amc.selftest.setting import Setting
 from amc.training.machine import resolve
 

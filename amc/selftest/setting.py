@@ -10,8 +10,8 @@ from torch import Tensor
 
 from amc.config import Config, MachineConfig, configure
 from amc.data.conditions import Batch
-from amc.selftest.reference import Reference
-from amc.training.step import AMCStep
+from amc.methods.amc_gan.step import AMCStep
+from amc.reference.examples import random_batch, small
 
 FEW = 2  # clips of a batch at paper size, where a step of the whole batch would take a CPU minutes
 
@@ -27,12 +27,11 @@ class Setting:
 
     config: Config
     device: torch.device
-    reference: Reference
     few: int
 
     def small(self) -> Config:
         """A tiny network, for what takes long."""
-        return self.reference.small("natops", frames=4)
+        return small("natops", frames=4)
 
     def step(self, config: Config, **machine: str) -> AMCStep:
         """A production step on the device: in float32, neither compiled nor graphed, but for what `machine` says."""
@@ -43,15 +42,15 @@ class Setting:
         self, config: Config, seed: int, *, clips: int | None = None, dtype: torch.dtype = torch.float32
     ) -> Batch:
         """A random batch on the device, of the configuration's number of clips or of `clips`."""
-        made = self.reference.random_batch(config, clips or config.training.batch, seed=seed, dtype=dtype)
+        made = random_batch(config, clips or config.training.batch, seed=seed, dtype=dtype)
         values: dict[str, Any] = {f.name: getattr(made, f.name) for f in fields(made)}
         moved: dict[str, Any] = {n: v.to(self.device) if isinstance(v, Tensor) else v for n, v in values.items()}
         return Batch(**moved)
 
 
-def setting(preset: str, device: torch.device, reference: Reference) -> Setting:
+def setting(preset: str, device: torch.device) -> Setting:
     """NATOPS at a preset; on a CPU paper size comes in small batches."""
     config = configure("natops", preset)
     few = min(FEW, config.training.batch) if preset == "paper" else config.training.batch
     clips = few if device.type == "cpu" else config.training.batch
-    return Setting(replace(config, training=replace(config.training, batch=clips)), device, reference, few)
+    return Setting(replace(config, training=replace(config.training, batch=clips)), device, few)

@@ -19,13 +19,13 @@ from amc.config import Config
 from amc.data.conditions import Batches, test_conditions
 from amc.data.prepared import TrainingData
 from amc.errors import UserError
-from amc.evaluation.classifier import TrainedClassifier, predict
 from amc.evaluation.generation import generate_clips
+from amc.evaluation.judges.motion_classifier import TrainedClassifier, predict
+from amc.evaluation.pictures.samples import write_samples
+from amc.methods.amc_gan.step import AMCStep
 from amc.training import checkpoint
-from amc.training.average import WeightAverage
+from amc.training.ema import WeightAverage
 from amc.training.machine import keep_memory
-from amc.training.pictures import write_samples
-from amc.training.step import AMCStep
 
 Report = Callable[[int, Mapping[str, float]], bool]
 Curve = list[tuple[int, dict[str, float]]]

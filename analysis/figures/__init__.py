@@ -21,7 +21,7 @@ from analysis.figures.recall import recall
 from analysis.figures.search_budget import search_budget
 from analysis.figures.searched import searched
 from analysis.figures.strips import strips
-from analysis.records import Records
+from analysis.record.reading import Records
 from analysis.tables.ablation import ablation_table
 from analysis.tables.metrics import metrics_table
 from analysis.tables.study import StudyScores

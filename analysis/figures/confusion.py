@@ -11,7 +11,7 @@ from analysis.figures.drawing import Drawing, canvas
 from analysis.figures.facts import study_facts, without_sheets
 from analysis.figures.heat import heat
 from analysis.figures.style import WIDTH
-from analysis.sheets import Sheet
+from analysis.record.sheets import Sheet
 from analysis.tables.study import OURS, ArmScores, StudyScores
 
 PANELS = 4

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from analysis.figures.drawing import Drawing, canvas
 from analysis.figures.searched import Search, height
 from analysis.figures.style import BLUE, GREY, VERMILLION, WIDTH, arm_rows, grid_lines
-from analysis.states import COMPLETE
+from analysis.record.states import COMPLETE
 
 FEWEST = 20  # ended trials: with fewer, importances say more about chance than about parameters
 GOOD = 5  # trials at least among the good ones, as the method's authors advise

@@ -16,8 +16,8 @@ from analysis.figures.drawing import Drawing, canvas
 from analysis.figures.importance import importances, too_few
 from analysis.figures.searched import Search, height
 from analysis.figures.style import FAINT, GREY, INK, WIDTH
-from analysis.records import TrialRow
-from analysis.states import COMPLETE
+from analysis.record.reading import TrialRow
+from analysis.record.states import COMPLETE
 
 SHOWN = 8  # axes of parameters
 JITTER, GOLDEN = 0.12, 0.618  # of the axis; multiples of the latter fill an interval evenly

@@ -7,8 +7,8 @@ from itertools import accumulate
 from analysis.figures.drawing import Drawing, canvas
 from analysis.figures.searched import Search
 from analysis.figures.style import BLACK, BLUE, ORANGE, VERMILLION, WIDTH, grid_lines
-from analysis.records import TrialRow
-from analysis.states import COMPLETE
+from analysis.record.reading import TrialRow
+from analysis.record.states import COMPLETE
 
 
 def search_budget(search: Search) -> Drawing | None:

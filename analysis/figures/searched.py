@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.figures.facts import data_facts, plural
-from analysis.records import Records, StudyRow, TrialRow
-from analysis.states import COMPLETE, CONFIRM, PRUNED, TRIAL
+from analysis.record.reading import Records, StudyRow, TrialRow
+from analysis.record.states import COMPLETE, CONFIRM, PRUNED, TRIAL
 
 
 @dataclass(frozen=True)

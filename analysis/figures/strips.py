@@ -10,8 +10,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from PIL import Image
 
-from amc.evaluation.figure import BETWEEN
-from amc.evaluation.pictures import GAP, LINE, SHOWN
+from amc.evaluation.pictures.figure import BETWEEN
+from amc.evaluation.pictures.strip import GAP, LINE, SHOWN
 from analysis.figures.drawing import Drawing, canvas
 from analysis.figures.facts import data_facts
 from analysis.figures.style import WIDTH

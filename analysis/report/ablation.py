@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analysis.figures import Figure, draw_all
 from analysis.figures.strips import unreadable
-from analysis.records import Records
+from analysis.record.reading import Records
 from analysis.report.clips import clips_section
 from analysis.report.commands import commands_section
 from analysis.report.cost import cost_section

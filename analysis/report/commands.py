@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from analysis.database import without_password
-from analysis.record_schema import sqlite_path
-from analysis.records import Records, StudyRow
+from analysis.record.database import without_password
+from analysis.record.reading import Records, StudyRow
+from analysis.record.schema import sqlite_path
 from analysis.report.page import Section
 from analysis.tables.caption import versions_last
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from analysis.records import StudyRow, TrialRow
+from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.states import FAILED
 from analysis.report.page import Grid, Section
 from analysis.report.wording import NONE, clock, counted, number, without_folders
-from analysis.states import FAILED
 
 REASON = 300  # characters of a failure's reason that are shown
 

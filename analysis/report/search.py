@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.figures import draw_search
-from analysis.records import Records, StudyRow, TrialRow
+from analysis.record.reading import Records, StudyRow, TrialRow
+from analysis.record.states import PRUNED
 from analysis.report.commands import commands_section
 from analysis.report.cost import cost_section
 from analysis.report.definitions import definitions_section
@@ -17,7 +18,6 @@ from analysis.report.media import BUDGET, broken, data_uri, first_frame, moving,
 from analysis.report.page import Finding, Grid, Page, Picture, Section, Summary
 from analysis.report.provenance import provenance_section
 from analysis.report.wording import NONE, counted, listed, number, span
-from analysis.states import PRUNED
 from analysis.tables.search import search_written
 
 COLUMNS = 7  # of a table of trials, beside their names and ranks

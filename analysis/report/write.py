@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from amc.errors import UserError
-from analysis.records import Records
+from analysis.record.reading import Records
 from analysis.report.ablation import ablation_page
 from analysis.report.page import Page
 from analysis.report.search import search_page

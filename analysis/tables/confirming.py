@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis.records import TrialRow
-from analysis.sheets import SheetRow
-from analysis.states import COMPLETE
+from analysis.record.reading import TrialRow
+from analysis.record.sheets import SheetRow
+from analysis.record.states import COMPLETE
 from analysis.tables.estimates import Estimated, estimated
 from analysis.tables.study import ACCURACY, correct
 

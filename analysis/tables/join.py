@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from amc.errors import UserError
-from analysis.records import StudyRow
-from analysis.states import COMPLETE
+from analysis.record.reading import StudyRow
+from analysis.record.states import COMPLETE
 from analysis.tables.study import ArmScores, StudyScores
 
 ASIDE = ("seed", "switches")  # of a configuration: what arms and runs differ in

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.sheets import Sheet
+from analysis.record.sheets import Sheet
 from analysis.tables.caption import facts, sentence
 from analysis.tables.estimates import Clips, Estimated, estimated, listed
 from analysis.tables.formats import View, Written, number

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.sheets import Sheet
+from analysis.record.sheets import Sheet
 from analysis.tables.caption import facts, sentence
 from analysis.tables.formats import View, Written, number
 from analysis.tables.study import OURS, StudyScores

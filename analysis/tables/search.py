@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.ranking import pareto, ranked
-from analysis.records import Records, StudyRow, TrialRow
-from analysis.sheets import SheetRow
-from analysis.states import COMPLETE, CONFIRM, FAILED, PRUNED, TRIAL
+from analysis.record.ranking import pareto, ranked
+from analysis.record.reading import Records, StudyRow, TrialRow
+from analysis.record.sheets import SheetRow
+from analysis.record.states import COMPLETE, CONFIRM, FAILED, PRUNED, TRIAL
 from analysis.tables.caption import SHORT, count, origin
 from analysis.tables.confirming import confirmed
 from analysis.tables.estimates import listed

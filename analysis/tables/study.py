@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from amc.errors import UserError
-from analysis.records import Records, StudyRow, TrialRow
-from analysis.sheets import REAL, STILL, Sheet, SheetRow
-from analysis.states import COMPLETE, FAILED, TRIAL
+from analysis.record.reading import Records, StudyRow, TrialRow
+from analysis.record.sheets import REAL, STILL, Sheet, SheetRow
+from analysis.record.states import COMPLETE, FAILED, TRIAL
 
 OURS = "ours"
 PAPERS = "natops"  # the data set of the paper's Table 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from analysis.records import Records
+from analysis.record.reading import Records
 from analysis.tables.ablation import ablation_written
 from analysis.tables.cost import cost_written
 from analysis.tables.formats import Written, write

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from analysis.record_schema import connect, database_url, sheet_table
-from analysis.records import Records
-from analysis.sheets import REAL, STILL, SheetRow
-from analysis.states import COMPLETE
+from analysis.record.reading import Records
+from analysis.record.schema import connect, database_url, sheet_table
+from analysis.record.sheets import REAL, STILL, SheetRow
+from analysis.record.states import COMPLETE
 from tests.toy import write_toy_file
 from tests.tuning.exactly_once import Row, violations
 from tests.tuning.killing import ROOT, Look, Search, Witness, gone, headers

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from ablations.arms import TABLE_4, Arm, chosen, configured
 from amc.config import Config, natops, with_overrides
 from amc.data.conditions import Batch, Batches, test_conditions
-from amc.training.objective import Critic, DiscriminatorRow
-from amc.training.step import AMCStep
-from tests.literal.examples import random_batch, shake
+from amc.methods.amc_gan.objective import Critic, DiscriminatorRow
+from amc.methods.amc_gan.step import AMCStep
+from amc.reference.examples import random_batch, shake
 from tests.toy import toy_config, toy_data
 
 GENERATOR, DA, DM = "generator", "appearance_discriminator", "motion_discriminator"

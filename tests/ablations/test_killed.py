@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from amc.models.lpips import LpipsNetwork
-from analysis.sheets import REAL, STILL
-from analysis.states import COMPLETE
+from analysis.record.sheets import REAL, STILL
+from analysis.record.states import COMPLETE
 from tests.ablations.ablation import Ablation, check_the_end, unchanged
-from tests.evaluation.made_weights import written
+from tests.evaluation.metrics.made_weights import written
 from tests.tuning.killing import ROOT, Look, Witness
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # MLflow's own

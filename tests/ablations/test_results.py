@@ -12,9 +12,9 @@ from ablations.arms import TABLE_4
 from ablations.cli import show
 from ablations.results import FORMS, TABLE_NAMES, write_results
 from analysis.figures import NAMES
-from analysis.records import Records
+from analysis.record.reading import Records
 from tests.analysis.made_study import write_study
-from tuning.study import Ending
+from tuning.engine.study import Ending
 
 STUDY = "made-smoke-table4"
 

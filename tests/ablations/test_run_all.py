@@ -13,8 +13,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from ablations.cli import main
-from analysis.records import Records
-from analysis.sheets import REAL, STILL
+from analysis.record.reading import Records
+from analysis.record.sheets import REAL, STILL
 from tests.toy import write_toy_file
 from tuning.tracking.store import default_store, open_store
 

@@ -12,16 +12,16 @@ import pytest
 from ablations import scoring
 from ablations.scoring import Scoring
 from amc.config import with_overrides
-from amc.evaluation.classifier import TrainedClassifier
-from amc.evaluation.scoring import Judges
+from amc.evaluation.judges.motion_classifier import TrainedClassifier
+from amc.evaluation.scores import Judges
 from amc.models.motion_classifier import MotionClassifier
-from amc.training.kept import save_generator
+from amc.training.generator_file import save_generator
 from amc.training.loop import Run
-from analysis.records import TrialRow
-from analysis.sheets import REAL, STILL, Sheet
+from analysis.record.reading import TrialRow
+from analysis.record.sheets import REAL, STILL, Sheet
+from analysis.record.writing import Record
 from tests.toy import toy_config, toy_data
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.record import Record
 
 SEEDS = (0, 1, 2)
 

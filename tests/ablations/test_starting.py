@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from ablations.on_record import study_on_record
+from ablations.merge_arms import study_on_record
 from ablations.starting import Start, start
 from amc.config import Config, from_dict, natops, with_overrides
 from amc.errors import UserError
-from analysis.records import StudyRow
+from analysis.record.reading import StudyRow
+from analysis.record.writing import Record
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.record import Record
 
 MINE = natops("smoke")
 

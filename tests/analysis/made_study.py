@@ -13,9 +13,9 @@ import numpy as np
 from ablations.arms import TABLE_4, Arm
 from ablations.study import listed
 from amc.config import natops
-from analysis.records import StudyRow, TrialRow
-from analysis.sheets import REAL, STILL, Sheet, SheetRow
-from tuning.record import Record
+from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.sheets import REAL, STILL, Sheet, SheetRow
+from analysis.record.writing import Record
 
 CLASSES, CLIPS, FRAMES = 3, 60, 8
 NAMES = ("halt", "turn left", "wave off")

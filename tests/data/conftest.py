@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amc.data.procedural.natops import synthesize
+from amc.standins.natops import synthesize
 
 
 @pytest.fixture(scope="session")

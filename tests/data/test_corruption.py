@@ -16,14 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amc.data.__main__ import main
+from amc.cli.data import main
 from amc.data.clipfile import Contents, check, open_clips, verified
-from amc.data.importing.isolated import Died, surviving
-from amc.data.keypoint_table import KeypointTable, read_table
-from amc.data.listing import list_videos
-from amc.data.video import LEAST_SHARE, Unreadable, VideoFacts, examine
 from amc.errors import UserError
-from tests.data.made_videos import folder_of_videos, moving_square, write_gif, write_video
+from amc.importing.folder.listing import list_videos
+from amc.importing.keypoint_table import KeypointTable, read_table
+from amc.importing.processes.isolated import Died, surviving
+from amc.importing.video.video import LEAST_SHARE, Unreadable, VideoFacts, examine
+from tests.importing.made_videos import folder_of_videos, moving_square, write_gif, write_video
 
 
 @dataclass(frozen=True)

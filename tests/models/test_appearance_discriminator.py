@@ -7,7 +7,7 @@ import torch
 
 from amc.config import configure
 from amc.models.appearance_discriminator import AppearanceDiscriminator
-from tests.literal.examples import small
+from amc.reference.examples import small
 
 
 def test_shapes_of_appendix_a2() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from amc.models.conv_lstm import ConvLSTM
 from amc.models.generator import Generator
 from amc.models.motion_discriminator import MotionDiscriminator
-from tests.literal.examples import small
+from amc.reference.examples import small
 
 
 def naive(lstm: ConvLSTM, inputs: Tensor, state: Tensor) -> Tensor:

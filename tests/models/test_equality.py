@@ -1,6 +1,7 @@
 """The production networks against the literal ones: names and sizes of parameters, and the generator by itself.
 
-The discriminators are compared within the training step (tests/training/test_equality.py), where their rows meet.
+The discriminators are compared within the training step (tests/methods/amc_gan/test_equality.py), where their rows
+meet.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from amc.config import Config, configure
 from amc.models.appearance_discriminator import AppearanceDiscriminator
 from amc.models.generator import Generator
 from amc.models.motion_discriminator import MotionDiscriminator
-from tests.literal import discriminators, generator
-from tests.literal.examples import ARMS, gradients, random_batch, relative_difference, shake, small
-from tests.literal.paths import Norm
+from amc.reference import discriminators, generator
+from amc.reference.examples import ARMS, gradients, random_batch, relative_difference, shake, small
+from amc.reference.paths import Norm
 
 PAIRS = (
     (Generator, generator.Generator),

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from amc.config import configure
 from amc.models.generator import Generator, MotionGate, Sharing, leaky
-from tests.literal import generator as literal_generator
-from tests.literal.examples import ARMS, gradients, random_batch, relative_difference, shake, small
+from amc.reference import generator as literal_generator
+from amc.reference.examples import ARMS, gradients, random_batch, relative_difference, shake, small
 
 
 def test_motion_gate_by_hand() -> None:

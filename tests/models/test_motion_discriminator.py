@@ -10,7 +10,7 @@ from torch import Tensor
 
 from amc.config import configure
 from amc.models.motion_discriminator import MotionDiscriminator
-from tests.literal.examples import random_batch, small
+from amc.reference.examples import random_batch, small
 
 
 def heads(network: MotionDiscriminator, ya: Tensor | None, video: Tensor, label: Tensor | None) -> dict[str, Tensor]:

@@ -12,14 +12,13 @@ import torch
 from torch import Tensor
 
 from amc.data.conditions import Batch
+from amc.methods.amc_gan import step as training_step
+from amc.methods.amc_gan.step import AMCStep
 from amc.selftest import compilation, cost, determinism, equality, graphs, memory, precision
-from amc.selftest.reference import load
-from amc.selftest.row import Row
+from amc.selftest.check_result import Row
 from amc.selftest.setting import Setting, setting
-from amc.training import step as training_step
 from amc.training.graph import GraphedStep
 from amc.training.machine import Machine
-from amc.training.step import AMCStep
 
 CPU = torch.device("cpu")
 Losses = dict[str, Tensor]
@@ -27,7 +26,7 @@ Losses = dict[str, Tensor]
 
 @pytest.fixture
 def smoke() -> Setting:
-    return setting("smoke", CPU, load())
+    return setting("smoke", CPU)
 
 
 def verdicts(rows: list[Row]) -> dict[str, str]:
@@ -35,10 +34,10 @@ def verdicts(rows: list[Row]) -> dict[str, str]:
 
 
 def test_paper_size_comes_in_small_batches_on_a_cpu() -> None:
-    assert (setting("paper", CPU, load()).config.training.batch, setting("paper", CPU, load()).few) == (2, 2)
-    cuda = setting("paper", torch.device("cuda"), load())
+    assert (setting("paper", CPU).config.training.batch, setting("paper", CPU).few) == (2, 2)
+    cuda = setting("paper", torch.device("cuda"))
     assert (cuda.config.training.batch, cuda.few) == (16, 2)
-    compact = setting("compact", CPU, load())
+    compact = setting("compact", CPU)
     assert (compact.config.training.batch, compact.few) == (8, 8)
 
 

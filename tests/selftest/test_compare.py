@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
+from amc.methods.amc_gan.step import AMCStep
+from amc.reference.examples import gradients, random_batch, small
 from amc.selftest.compare import apart, exact_products, losses_and_gradients, step_seconds, terms_apart, turned
-from amc.training.step import AMCStep
-from tests.literal.examples import gradients, random_batch, small
 
 
 def test_apart_is_in_units_of_the_largest_value() -> None:

@@ -13,7 +13,7 @@ import torch
 from amc.config import Config, with_overrides
 from amc.data.prepared import TrainingData
 from amc.errors import UserError
-from amc.evaluation.classifier import TrainedClassifier, cached_classifier
+from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
 from amc.training import checkpoint
 from amc.training.loop import Diverged, Run, hits, train
 from tests.toy import toy_config, toy_data

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from amc.config import Config, natops, with_overrides
+from analysis.record.writing import Record
 from tests.tuning.toy_rows import study_row
-from tuning.record import Record
 
 
 @pytest.fixture

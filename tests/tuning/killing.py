@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amc.errors import UserError
-from analysis.records import Point, Records, TrialRow
-from analysis.states import COMPLETE, CONFIRM, ENDED, PRUNED, RUNNING
+from analysis.record.reading import Point, Records, TrialRow
+from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, RUNNING
 from tests.tuning.exactly_once import Row, Run, violations
 from tuning.tracking.store import default_store, open_store
 

@@ -20,12 +20,12 @@ import numpy as np
 import torch
 
 from amc.config import natops, with_overrides
-from analysis.records import StudyRow
-from tuning.job import Job, Outcome, Report
-from tuning.pruners import pruner
-from tuning.resources import resources
-from tuning.sources import Listed, Proposal
-from tuning.study import Study, run_study
+from analysis.record.reading import StudyRow
+from tuning.engine.sources import Listed, Proposal
+from tuning.engine.study import Study, run_study
+from tuning.search.pruners import pruner
+from tuning.workers.job import Job, Outcome, Report
+from tuning.workers.resources import resources
 
 marks: list[str] = []  # a global of a module, as a cache of a trial's code may be
 ENDS = ("returns", "raises", "killed", "exits", "stopped")  # how the trials end, in this order; then one that looks

@@ -11,16 +11,16 @@ import time
 from functools import partial
 from pathlib import Path
 
-from amc.command import run
+from amc.cli.command import run
 from amc.config import natops, with_overrides
-from analysis.records import StudyRow
-from tuning.pruners import pruner
-from tuning.record import Record
-from tuning.resources import resources
-from tuning.samplers import sampler
-from tuning.search_space import search_space
-from tuning.sources import Confirming, Sampled
-from tuning.study import Study, run_study, sigterm_as_interrupt
+from analysis.record.reading import StudyRow
+from analysis.record.writing import Record
+from tuning.engine.sources import Confirming, Sampled
+from tuning.engine.study import Study, run_study, sigterm_as_interrupt
+from tuning.search.pruners import pruner
+from tuning.search.samplers import sampler
+from tuning.search.search_space import search_space
+from tuning.workers.resources import resources
 
 
 def main(

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.sheets import Sheet
-from tuning.job import Job, Outcome, Report
+from analysis.record.sheets import Sheet
+from tuning.workers.job import Job, Outcome, Report
 
 leaked: list[str] = []  # a trial that finds something here was given another one's memory
 

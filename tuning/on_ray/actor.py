@@ -16,8 +16,8 @@ from typing import Any
 import ray
 from ray import tune
 
-from tuning.job import Job
 from tuning.on_ray.node_files import Home, NodeFile, fetched
+from tuning.workers.job import Job
 from tuning.workers.worker import Began, Died, Reported, Worker
 
 BEGAN, REPORT, END, DIED, IDLE = "began", "report", "end", "died", "idle"

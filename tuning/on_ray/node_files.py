@@ -13,7 +13,7 @@ import ray
 
 from amc.cache import cache_dir, make_once
 from amc.errors import UserError
-from tuning.job import Job
+from tuning.workers.job import Job
 
 CHUNK = 64 * 1024**2  # bytes an object
 

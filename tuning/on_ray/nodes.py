@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from amc.errors import UserError
-from tuning.resources import Resources
+from tuning.workers.resources import Resources
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from amc.errors import UserError
-from analysis.database import first_line
-from tuning.engine import Engine
-from tuning.job import Job, Outcome
+from analysis.record.database import first_line
+from tuning.engine.engine import Engine
 from tuning.on_ray.actor import BEGAN, DIED, END, REPORT, TrialActor
 from tuning.on_ray.node_files import NodeFile, home
-from tuning.resources import Resources
+from tuning.workers.job import Job, Outcome
+from tuning.workers.resources import Resources
 
 _START_SECONDS = 30.0  # that the start of an actor is given
 _LOOK_SECONDS = 10.0  # between two looks at the nodes

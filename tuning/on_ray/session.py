@@ -15,9 +15,9 @@ from pathlib import Path
 import ray
 
 from amc.errors import UserError
-from tuning.lock import driving
+from analysis.record.lock import driving
 from tuning.on_ray.nodes import Node
-from tuning.resources import Resources
+from tuning.workers.resources import Resources
 
 _SESSION = "amc-ray-"
 OBJECT_STORE = 128 * 1024**2  # bytes, of this machine's own instance: jobs and reports are small

@@ -16,22 +16,22 @@ import torch
 from amc.cache import cache_dir
 from amc.config import Config, from_dict
 from amc.errors import UserError
-from amc.evaluation.scoring import PASSES
+from amc.evaluation.scores import PASSES
 from amc.models.generator import Generator
-from analysis.database import without_password
-from analysis.records import Records, StudyRow, TrialRow
-from analysis.snapshot import looked_at
-from analysis.states import TRIAL
-from tuning.agreement import agree
-from tuning.checkpoints import KEEP
-from tuning.duration import spoken
+from analysis.record.database import without_password
+from analysis.record.reading import Records, StudyRow, TrialRow
+from analysis.record.snapshot import looked_at
+from analysis.record.states import TRIAL
+from tuning.cli.duration import spoken
+from tuning.engine.checkpoints import KEEP
+from tuning.engine.resume_check import agree
+from tuning.engine.study import Study
 from tuning.planning.forecast import Costs, Forecast, Workload, checkpoint_count, forecast
 from tuning.planning.probe import Probe, probe
 from tuning.planning.recorded_costs import History, Recorded, comparable, recorded_costs
-from tuning.planning.upcoming import Work, workload
-from tuning.resources import cores
-from tuning.study import Study
+from tuning.planning.workload import Work, workload
 from tuning.tracking.store import artifact_folder
+from tuning.workers.resources import cores
 
 # Seconds of the command besides trials. On an idle machine with two cores: the command's own imports and the look at
 # its data; Ray's start; its end and the tracker's last word.

@@ -13,13 +13,13 @@ import torch
 
 from amc.cache import cache_dir, make_once
 from amc.config import Config, with_overrides
-from tuning.machine_facts import machine_facts
+from tuning.engine.machine_facts import machine_facts
 from tuning.planning.machine_memory import free_memory, total_memory
 from tuning.planning.packing import Machine, Packing, packed, share
 from tuning.planning.probe import Peak, peak
-from tuning.planning.upcoming import shape
-from tuning.resources import Resources, cores
-from tuning.space import Parameter
+from tuning.planning.workload import shape
+from tuning.search.space import Parameter
+from tuning.workers.resources import Resources, cores
 
 Measure = Callable[[Config, Mapping[str, Any], Resources], Peak]
 _GROWING = ("model.", "training.batch", "readings.centres")  # settings of which more takes more memory

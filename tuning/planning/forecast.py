@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.records import Score
-from analysis.states import CONFIRM, TRIAL
-from tuning.pruners import Pruner
-from tuning.pruners.never import Never
+from analysis.record.reading import Score
+from analysis.record.states import CONFIRM, TRIAL
+from tuning.search.pruners import Pruner
+from tuning.search.pruners.never import Never
 
 Curves = Mapping[str, Mapping[int, float]]
 """{trial key: {step: objective}}"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from amc.errors import UserError
-from tuning.resources import Resources
+from tuning.workers.resources import Resources
 
 MARGIN = 0.1  # of a device's or machine's memory, kept free: allocators fragment, and peaks differ a little
 GIB = 2**30

@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 
 from amc.config import Config
 from amc.errors import UserError
-from tuning.job import Job, Outcome
 from tuning.planning import probe_job
-from tuning.resources import Resources
+from tuning.workers.job import Job, Outcome
+from tuning.workers.resources import Resources
 from tuning.workers.worker import Began, Died, Reported, Worker
 
 SECONDS = 10.0  # of steps

@@ -19,15 +19,15 @@ import torch
 from amc.config import from_dict
 from amc.data.conditions import Batches
 from amc.data.prepared import TrainingData, prepare
-from amc.evaluation.classifier import TrainedClassifier, cached_classifier
-from amc.evaluation.identity import cached_identity_classifier, measure
+from amc.evaluation.judges.identity import cached_identity_classifier, measure
+from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
+from amc.evaluation.pictures.samples import write_samples
 from amc.selftest import memory
 from amc.training import checkpoint
 from amc.training.graph import WARM_UP
 from amc.training.loop import VALIDATION_SEED, Run, hits
 from amc.training.machine import keep_memory
-from amc.training.pictures import write_samples
-from tuning.job import Job, Outcome, Report
+from tuning.workers.job import Job, Outcome, Report
 
 READY, WARM, STEPPED, LOOKED, DONE = range(1, 6)  # reports, in this order
 _WARM = 2  # steps that are not counted, unless the first is too slow for that

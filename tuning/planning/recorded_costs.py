@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.records import Point, StudyRow, TrialRow
-from analysis.states import COMPLETE, ENDED
+from analysis.record.reading import Point, StudyRow, TrialRow
+from analysis.record.states import COMPLETE, ENDED
 from tuning.planning.forecast import Costs
 
 STEP, LOOK = "time/step_seconds", "time/evaluation_seconds"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from amc.evaluation import standalone
 from amc.training import checkpoint
-from analysis.records import StudyRow, TrialRow
-from tuning.checkpoints import attempt_folder
+from analysis.record.reading import StudyRow, TrialRow
+from tuning.engine.checkpoints import attempt_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.database import without_password
-from analysis.records import Point, StudyRow, TrialRow
-from analysis.sheets import SheetRow
-from analysis.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
-from tuning.projected import Projected
-from tuning.record import Record
+from analysis.record.database import without_password
+from analysis.record.mlflow_cursor import Projected
+from analysis.record.reading import Point, StudyRow, TrialRow
+from analysis.record.sheets import SheetRow
+from analysis.record.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
+from analysis.record.writing import Record
 from tuning.tracking.results import log_files, log_results
 from tuning.tracking.store import experiment, open_store
 

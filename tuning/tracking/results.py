@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amc.errors import UserError
-from analysis.records import StudyRow, TrialRow
-from analysis.states import TRIAL
-from tuning.record import Record
-from tuning.sources import best, of_role
-from tuning.summary import summary, table
+from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.states import TRIAL
+from analysis.record.writing import Record
+from tuning.engine.sources import best, of_role
+from tuning.engine.summary import summary, table
 from tuning.tracking.model_registry import register
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from amc.errors import UserError
-from analysis.database import DRIVER, MISSING_DRIVER, first_line, with_driver, without_password
-from tuning.lock import exclusive
-from tuning.server_lock import exclusive_on_server
+from analysis.record.database import DRIVER, MISSING_DRIVER, first_line, with_driver, without_password
+from analysis.record.lock import exclusive
+from analysis.record.server_lock import exclusive_on_server
 
 # Read by MLflow when it is imported.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from amc.errors import UserError
-from analysis.database import first_line, without_password
+from analysis.record.database import first_line, without_password
 from tuning.tracking.projection import Projection
 
 SOONEST, LATEST = 1.0, 10.0  # seconds between two looks at the record

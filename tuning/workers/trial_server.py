@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from amc.stop_signals import StopSignals
-from tuning.checkpoints import inherit
-from tuning.job import Job, Outcome, Report, Trainable
+from tuning.engine.checkpoints import inherit
 from tuning.workers.failures import cause
-from tuning.workers.halt import Asked
+from tuning.workers.job import Job, Outcome, Report, Trainable
+from tuning.workers.pause_file import Asked
 
 IN = 0
 LAST_SECONDS = 8.0  # that a trial whose worker is gone gets to save where it is

@@ -12,8 +12,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tuning.job import Job, Outcome
 from tuning.workers.failures import MEMORY, kernel_kills
+from tuning.workers.job import Job, Outcome
 from tuning.workers.trial_server import Lines, send
 
 GRACE = 20.0  # seconds that a stopped job gets to write its pictures

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from amc.config import natops, with_overrides
-from analysis.records import StudyRow, TrialRow
-from tuning.record import Record
+from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.writing import Record
 
 SPACE: dict[str, dict[str, Any]] = {
     "optimizer.lr_generator": {"kind": "log", "when": [], "low": 1e-4, "high": 1e-2},

@@ -29,8 +29,8 @@ from analysis.figures.drawing import Drawing
 from analysis.figures.frames import PSNR, frames
 from analysis.figures.judges import judges
 from analysis.figures.recall import recall
-from analysis.records import Records
-from analysis.sheets import Sheet
+from analysis.record.reading import Records
+from analysis.record.sheets import Sheet
 from analysis.tables.ablation import ablation_table
 from analysis.tables.metrics import metrics_table
 from analysis.tables.study import StudyScores, load
@@ -274,7 +274,7 @@ def test_files_are_the_same_bytes_twice_whatever_the_users_own_settings(tmp_path
     code = (
         "import sys; from pathlib import Path\n"
         "import matplotlib; matplotlib.rcParams['font.size'] = float(sys.argv[2])\n"
-        "from analysis.figures import draw_all; from analysis.records import Records\n"
+        "from analysis.figures import draw_all; from analysis.record.reading import Records\n"
         "from analysis.tables.study import load\n"
         f"with Records({str(tmp_path / 'record.db')!r}) as records:\n"
         f"    drawn = draw_all(load(records, {STUDY!r}), records, None, Path(sys.argv[1]))\n"

@@ -15,12 +15,12 @@ from analysis.figures.importance import FEWEST, importance, importances, too_few
 from analysis.figures.parallel import parallel, ticks
 from analysis.figures.search_budget import search_budget, so_far
 from analysis.figures.searched import Search, height, searched
-from analysis.records import Records, TrialRow
+from analysis.record.reading import Records, TrialRow
+from analysis.record.writing import Record
 from analysis.tables.study import load
 from tests.analysis.figures.made_search import SPACE, write_search
 from tests.analysis.figures.texts import check_readable, laid_out
 from tests.analysis.made_study import write_study
-from tuning.record import Record
 
 NAME = "made-smoke-search"
 

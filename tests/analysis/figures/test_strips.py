@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from ablations.arms import TABLE_4
-from amc.evaluation.figure import Video, figure
+from amc.evaluation.pictures.figure import Video, figure
 from analysis.figures.strips import ROWS, cell_side, cut, strips
-from analysis.records import Records
+from analysis.record.reading import Records
 from analysis.tables.study import StudyScores, load
 from tests.analysis.figures.texts import check_readable, laid_out
 from tests.analysis.made_study import write_study

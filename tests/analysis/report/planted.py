@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from amc.config import natops, with_overrides
-from analysis.records import StudyRow, TrialRow
-from tuning.record import Record
+from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.writing import Record
 
 CAPTION: Mapping[str, Any] = {
     "dataset": "natops",

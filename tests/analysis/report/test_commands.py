@@ -9,7 +9,7 @@ import pytest
 
 from ablations.arms import TABLE_4
 from ablations.cli import _parser
-from analysis.records import Records
+from analysis.record.reading import Records
 from analysis.report.commands import commands_section
 from analysis.report.page import Section
 from tests.analysis.made_study import write_study

@@ -11,13 +11,13 @@ import pytest
 
 from ablations.arms import TABLE_4
 from amc.errors import UserError
-from analysis.records import Records
+from analysis.record.reading import Records
+from analysis.record.writing import Record
 from analysis.report import write_report
 from analysis.report.definitions import definitions_section
 from analysis.report.provenance import provenance_section
 from tests.analysis.made_study import RIGHT, write_study
 from tests.analysis.report.planted import Reader, write_gif, write_search
-from tuning.record import Record
 
 STUDY = "made-smoke-table4"
 HOSTILE = '<script>alert("it\'s & out")</script>'

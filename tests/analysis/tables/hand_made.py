@@ -8,9 +8,9 @@ from typing import Any
 
 from ablations.arms import TABLE_4
 from amc.config import natops
-from analysis.records import StudyRow, TrialRow
-from analysis.sheets import Sheet, SheetRow
-from tuning.record import Record
+from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.sheets import Sheet, SheetRow
+from analysis.record.writing import Record
 
 DATASET: Mapping[str, Any] = {
     "name": "natops",

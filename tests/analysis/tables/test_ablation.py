@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from amc.errors import UserError
-from analysis.record_schema import study_table
-from analysis.records import Records
-from analysis.sheets import REAL, STILL, SheetRow
+from analysis.record.reading import Records
+from analysis.record.schema import study_table
+from analysis.record.sheets import REAL, STILL, SheetRow
+from analysis.record.writing import Record
 from analysis.statistics import crossed, holm
 from analysis.tables.ablation import ablation_table, ablation_written
 from analysis.tables.formats import markdown
 from analysis.tables.study import StudyScores, load
 from tests.analysis.made_study import write_study
 from tests.analysis.tables.hand_made import DATASET, sheet, write_scores
-from tuning.record import Record
 
 SCORES = {"ours": (0.9, 0.8, 0.85), "no_ym": (0.2, 0.1, 0.15), "no_lrank": (0.9, 0.8)}
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amc.errors import UserError
-from analysis.records import Records
+from analysis.record.reading import Records
 from analysis.tables.formats import View, Written, csv_text, latex, markdown, p_value, tex, write
 from analysis.tables.study import load
 from analysis.tables.writing import tables_of

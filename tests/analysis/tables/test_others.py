@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from amc.errors import UserError
-from analysis.records import Records
+from analysis.record.reading import Records
 from analysis.tables.cost import cost_table, cost_written
 from analysis.tables.join import joined
 from analysis.tables.judges import judges_table, judges_written

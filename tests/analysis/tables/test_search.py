@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from amc.config import natops
-from analysis.records import Records, StudyRow, TrialRow
-from analysis.sheets import SheetRow
+from analysis.record.reading import Records, StudyRow, TrialRow
+from analysis.record.sheets import SheetRow
+from analysis.record.writing import Record
 from analysis.statistics import crossed, mean_interval
 from analysis.tables.formats import markdown
 from analysis.tables.search import search_table, search_written
 from tests.analysis.tables.hand_made import DATASET, sheet
-from tuning.record import Record
 
 VALUES = (0.4, 0.9, None, 0.6)  # the third one failed
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.states import FAILED
+from analysis.record.states import FAILED
 from tests.tuning.killing import Search, Witness, check_the_end
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.filterwarnings("default")]  # MLflow's own

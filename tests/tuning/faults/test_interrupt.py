@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from amc.training import checkpoint
-from analysis.states import WAITING
+from analysis.record.states import WAITING
 from tests.tuning.killing import Look, Search, Witness, gone
 
 STEPS, EVERY = 120, 50

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.states import ENDED
+from analysis.record.states import ENDED
 from tests.tuning.killing import KEPT, PATIENCE, Look, Process, Search, Witness, check_the_end, everything, pictured
 
 KILLS = int(os.environ.get("AMC_TEST_KILLS", "20"))

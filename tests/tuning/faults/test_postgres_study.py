@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from amc.errors import UserError
-from analysis.records import Records, TrialRow
-from analysis.states import ENDED, RUNNING
+from analysis.record.reading import Records, TrialRow
+from analysis.record.states import ENDED, RUNNING
 from tests.tuning.postgres import PASSWORD, Server, free_port, running
 from tuning.tracking.store import open_store
 

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 from amc.config import Config
 from amc.errors import UserError
-from analysis.records import ImportedRow
-from analysis.sheets import SheetRow
+from analysis.record.access import Writable
+from analysis.record.mlflow_cursor import Projected, Projections
+from analysis.record.reading import ImportedRow
+from analysis.record.sheets import SheetRow
+from analysis.record.writing import Record
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.projected import Projected, Projections
-from tuning.record import Record
-from tuning.record_access import Writable
 
 KEY, RUNNING_KEY = "trial-0000", "trial-0001"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records import Records
-from analysis.sheets import Sheet
-from analysis.states import COMPLETE
+from analysis.record.reading import Records
+from analysis.record.sheets import Sheet
+from analysis.record.states import COMPLETE
 from tests.tuning import toy_trials
 from tests.tuning.on_ray.test_runner import end, exactly_once, start, tracked
 from tuning.tracking.store import default_store, open_store

@@ -7,7 +7,7 @@ import pytest
 from amc.errors import UserError
 from tuning.on_ray.nodes import Node, on_nodes
 from tuning.on_ray.session import join
-from tuning.resources import Resources
+from tuning.workers.resources import Resources
 
 NODES = [Node("a", 8, 2), Node("b", 4, 0), Node("c", 6, 1)]
 

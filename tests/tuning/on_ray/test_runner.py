@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from amc.errors import UserError
-from analysis.records import Records, TrialRow
-from analysis.sheets import Sheet
-from analysis.states import COMPLETE, ENDED, RUNNING
+from analysis.record.lock import driving
+from analysis.record.reading import Records, TrialRow
+from analysis.record.sheets import Sheet
+from analysis.record.states import COMPLETE, ENDED, RUNNING
 from tests.tuning import toy_trials
-from tuning.lock import driving
-from tuning.resources import cores, resources
 from tuning.tracking.store import default_store, open_store
+from tuning.workers.resources import cores, resources
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own

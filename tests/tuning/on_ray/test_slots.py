@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from amc.config import Config
-from analysis.states import RUNNING, WAITING
-from tests.tuning.test_engine import engine
-from tuning.engine import UNBORN
+from analysis.record.states import RUNNING, WAITING
+from analysis.record.writing import Record
+from tests.tuning.engine.test_engine import engine
+from tuning.engine.engine import UNBORN
 from tuning.on_ray import runner
 from tuning.on_ray.runner import Slots
-from tuning.record import Record
-from tuning.resources import Resources
+from tuning.workers.resources import Resources
 
 TWO = Resources(2, 1, 0.0)
 IDLE = json.dumps(["idle", {}])

@@ -14,13 +14,13 @@ import pytest
 from ablations.cli import main as ablate
 from amc.config import from_dict
 from amc.data.prepared import prepare
-from amc.training.kept import save_generator
+from amc.training.generator_file import save_generator
 from amc.training.loop import Run
-from analysis.records import StudyRow, TrialRow
+from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.writing import Record
 from tests.toy import write_toy_file
-from tuning.cli import _parser, main, prepared_study
+from tuning.cli.search import _parser, main, prepared_study
 from tuning.planning import dry_run, probe, probe_job
-from tuning.record import Record
 
 pytestmark = pytest.mark.filterwarnings("default")
 FIELDS = {"trials", "steps", "device_hours", "wall_seconds", "wall_seconds_range", "disk_bytes", "source", "places"}

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from amc.config import Config, natops, with_overrides
-from amc.evaluation.classifier import cached_classifier
+from amc.evaluation.judges.motion_classifier import cached_classifier
 from tests.toy import toy_config, toy_data, write_toy_file
 from tuning.planning import fitting
 from tuning.planning.fitting import Asked, capped, fitted, largest
 from tuning.planning.packing import GIB
 from tuning.planning.probe import Peak
-from tuning.resources import Resources
-from tuning.search_space import search_space
+from tuning.search.search_space import search_space
+from tuning.workers.resources import Resources
 
 NOTHING = Asked(workers=False, cpus=False, gpus=False)
 

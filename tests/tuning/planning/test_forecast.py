@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuning.planning.forecast import Costs, Load, Simulated, Workload, checkpoint_count, forecast, simulate
-from tuning.pruners import pruner
-from tuning.pruners.never import Never
+from tuning.search.pruners import pruner
+from tuning.search.pruners.never import Never
 
 COSTS = Costs(step=0.1, look=1.0, start=2.0, end=3.0, score=5.0, launch=10.0)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from amc.errors import UserError
 from tuning.planning.packing import GIB, MARGIN, Machine, packed, share
-from tuning.resources import Resources
+from tuning.workers.resources import Resources
 
 
 def test_cores_bind_where_memory_is_ample() -> None:

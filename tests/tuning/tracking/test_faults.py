@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from amc.errors import UserError
-from analysis.records import Point, Records
-from analysis.states import ENDED
+from analysis.record.reading import Point, Records
+from analysis.record.states import ENDED
 from tests.tuning.exactly_once import STATUS
 from tests.tuning.mlflow_server import Server
 from tuning.tracking.store import default_store, open_store

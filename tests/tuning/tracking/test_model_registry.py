@@ -17,11 +17,11 @@ from amc.evaluation import standalone
 from amc.evaluation.standalone import load_clip_maker, save_velocities
 from amc.training import checkpoint
 from amc.training.loop import Run
-from analysis.states import COMPLETE
+from analysis.record.states import COMPLETE
+from analysis.record.writing import Record
 from tests.toy import toy_config, toy_data
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.manage import main
-from tuning.record import Record
+from tuning.cli.studies import main
 from tuning.tracking import model_registry
 from tuning.tracking.projection import Projection
 from tuning.tracking.store import default_store, open_store

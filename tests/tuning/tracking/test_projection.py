@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from amc.config import Config
-from analysis.sheets import Sheet, SheetRow
-from analysis.states import COMPLETE, FAILED, PRUNED
+from analysis.record.sheets import Sheet, SheetRow
+from analysis.record.states import COMPLETE, FAILED, PRUNED
+from analysis.record.writing import Record
 from tests.tuning.toy_rows import trial_row
-from tuning.record import Record
 from tuning.tracking.projection import Projection
 from tuning.tracking.store import default_store, experiment, open_store, ui_command
 from tuning.tracking.tracker import Tracker

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records import Records
+from analysis.record.reading import Records
 from tests.tuning import toy_leaks
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.sheets import Sheet
+from analysis.record.sheets import Sheet
 from tests.tuning import toy_trials
-from tuning.job import Job, Outcome
+from tuning.workers.job import Job, Outcome
 from tuning.workers.worker import Began, Died, Reported, Worker
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,0 +1,149 @@
+"""`python -m amc.data`: make, import, inspect and preview clip files."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from amc.cli.command import Parser, chosen_preset, run
+from amc.cli.data_source import STAND_INS, stand_in_sizes
+from amc.config import PRESETS, SPLIT_RULES
+from amc.data.inspection.inspect import inspect
+from amc.data.inspection.inspect_text import describe
+from amc.data.inspection.preview import preview
+from amc.data.splits import SPLIT_HELP
+from amc.errors import UserError
+from amc.progress import console
+
+IMPORTERS = {
+    "natops": ("amc.importing.natops.importer", "NATOPS as it is distributed"),
+    "mug": ("amc.importing.mug.importer", "MUG as it is distributed, with OpenFace's landmarks and action units"),
+    "folder": ("amc.importing.folder.importer", "a folder of videos, one sub-folder a class"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0, or 2 after one line about what is wrong, or 130 when interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+
+    def command() -> int:
+        parsed = _parser(given).parse_args(given)
+        chosen: Callable[[argparse.Namespace], int] = parsed.run
+        return chosen(parsed)
+
+    return run(command)
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m amc.data", description=__doc__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    made = commands.add_parser("synthesize", help="make a procedural stand-in")
+    made.add_argument("dataset", choices=tuple(STAND_INS))
+    place = made.add_mutually_exclusive_group(required=True)
+    place.add_argument("--out", type=Path, metavar="FILE.h5", help="the clip file to write")
+    place.add_argument(
+        "--as-distribution", type=Path, metavar="DIR", help="write files as the data set is distributed, for `prepare`"
+    )
+    made.add_argument("--preset", default="auto", metavar="P", help=f"sizes: auto (the default), {', '.join(PRESETS)}")
+    made.add_argument(
+        "--clips",
+        type=int,
+        metavar="N",
+        help="number of clips (default: the preset's); in a distribution, of recordings",
+    )
+    made.add_argument("--seed", type=int, default=0, metavar="S", help="of subjects and repetitions (default: 0)")
+    made.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core); the file is the same")
+    made.set_defaults(run=_synthesize)
+
+    prepared = commands.add_parser("prepare", help="import real videos")
+    kinds = prepared.add_subparsers(title="kinds", required=True, metavar="KIND")
+    for name, (module, text) in IMPORTERS.items():
+        kind = kinds.add_parser(name, help=text)
+        if given[:2] == ["prepare", name]:
+            # Its video reader is slow to load and only needed here.
+            importer = importlib.import_module(module)
+            importer.add_arguments(kind)
+            kind.set_defaults(run=importer.run)
+
+    shown = commands.add_parser("inspect", help="counts, ranges, split and leak check of a clip file")
+    shown.add_argument("file", type=Path, metavar="FILE.h5")
+    shown.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    shown.add_argument("--split-rule", default="subject", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
+    shown.add_argument("--split-seed", type=int, default=0, metavar="S")
+    shown.set_defaults(run=_inspect)
+
+    pictures = commands.add_parser("preview", help="a contact sheet and a GIF a class, keypoints drawn")
+    pictures.add_argument("file", type=Path, metavar="FILE.h5")
+    pictures.add_argument("--out", type=Path, required=True, metavar="DIR")
+    pictures.add_argument("--json", action="store_true", help="the list of files as JSON on standard output")
+    pictures.add_argument("--no-skeleton", action="store_true", help="keypoints without lines between them")
+    pictures.add_argument("--velocities", action="store_true", help="lines to where each keypoint is 3 frames later")
+    pictures.set_defaults(run=_preview)
+    return parser
+
+
+def _synthesize(parsed: argparse.Namespace) -> int:
+    if parsed.workers is not None and parsed.workers < 1:
+        raise UserError(f"--workers {parsed.workers}: at least 1 is needed")
+    stand_in = STAND_INS[parsed.dataset]
+    preset = chosen_preset(parsed.preset)
+    sizes = stand_in_sizes(parsed.dataset, preset)
+    sizes |= {} if parsed.clips is None else {"clips": parsed.clips}
+    if parsed.as_distribution is not None:
+        return _distribution(parsed, sizes)
+    with console(f"making {parsed.out} ({parsed.dataset}, {preset})", "clip") as progress:
+        stand_in.synthesize(parsed.out, **sizes, seed=parsed.seed, progress=progress, workers=parsed.workers)
+    print(
+        f"{parsed.out}: {sizes['clips']} clips, {sizes['size']}x{sizes['size']} pixels, {sizes['frames']} frames, "
+        "origin=procedural"
+    )
+    return 0
+
+
+def _distribution(parsed: argparse.Namespace, sizes: dict[str, Any]) -> int:
+    """Files in the data set's own layout; `--clips` counts what is recorded there before anything is augmented."""
+    writer = importlib.import_module(f"amc.standins.distributions.{parsed.dataset}")
+    recorded = sizes["clips"] if parsed.clips is not None else math.ceil(sizes["clips"] / writer.CLIPS_A_RECORDING)
+    with console(f"making {parsed.as_distribution}", "clip") as progress:
+        print(
+            writer.write_distribution(
+                parsed.as_distribution,
+                clips=recorded,
+                classes=sizes["classes"],
+                seed=parsed.seed,
+                progress=progress,
+                workers=parsed.workers,
+            )
+        )
+    return 0
+
+
+def _inspect(parsed: argparse.Namespace) -> int:
+    with console(f"reading {parsed.file}", "clip") as progress:
+        report = inspect(parsed.file, rule=parsed.split_rule, seed=parsed.split_seed, progress=progress)
+    print(json.dumps(report, indent=2) if parsed.json else describe(report))
+    found = report["split"].get("leaks")
+    if found:
+        raise UserError(f"{parsed.file}: the split by {report['split']['rule']} leaks: {'; '.join(found)}")
+    return 0
+
+
+def _preview(parsed: argparse.Namespace) -> int:
+    with console(f"drawing {parsed.file}", "class") as progress:
+        paths = preview(
+            parsed.file, parsed.out, skeleton=not parsed.no_skeleton, velocities=parsed.velocities, progress=progress
+        )
+    files = [str(path) for path in paths]
+    print(json.dumps({"files": files}, indent=2) if parsed.json else "\n".join(files))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,91 @@
+"""`python -m amc evaluate`: scores a finished run again, on its validation or test clips."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from amc.evaluation.judges.standard import JUDGE, SECOND, classifier, identity_classifier, reopen, table
+from amc.evaluation.scores import Judges, has_subjects, headline, references, score
+from amc.training.loop import Run
+from analysis.record.sheets import REAL, STILL
+
+# What is said of each score, and how: name, text, digits behind the point, factor.
+_LINES = (
+    ("psnr", "PSNR, true velocities, dB", 2, 1),
+    ("ssim", "SSIM, true velocities", 3, 1),
+    ("frechet_distance", "Frechet distance of features", 2, 1),
+    ("kernel_distance", "kernel distance of features", 3, 1),
+    ("identity", "identity kept, %", 1, 100),
+    ("diversity_noise", "diversity over z, %", 2, 100),
+    ("diversity_velocity", "diversity over velocities, %", 2, 100),
+    ("motion_energy", "motion energy, %", 2, 100),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `evaluate`."""
+    parser.add_argument("run_directory", type=Path, metavar="RUN", help="the folder that `train` wrote")
+    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="the clip file it was trained on")
+    parser.add_argument("--split", choices=("validation", "test"), default="validation", help="select nothing by test")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the scores and returns the exit code."""
+    finished = reopen(args.run_directory, args.data)
+    config, data = finished.config, finished.data
+    judges = _judges(finished)
+    beside = references(config, data, judges, part=args.split)
+    sheets = {
+        "generated": score(finished.generator, config, data, judges, part=args.split),
+        "first_frame_repeated": beside[STILL],
+        "real": beside[REAL],
+    }
+    found = {
+        name: {key.partition("/")[2]: value for key, value in headline(sheet).items()} for name, sheet in sheets.items()
+    }
+    accuracies = {
+        "accuracy": found["generated"]["accuracy"],
+        "second_classifier_accuracy": found["generated"]["second_accuracy"],
+        "real_accuracy": found["real"]["accuracy"],
+        "copy_frame_accuracy": found["first_frame_repeated"]["accuracy"],
+        "chance": judges.motion.chance,
+    }
+    clips = len(sheets["generated"].label)
+    if args.json:
+        about = {"split": args.split, "split_rule": data.split.rule, "clips": clips, "steps": finished.step}
+        about |= {"origin": data.clips.info.origin, "preset": config.preset, "scores": found}
+        print(json.dumps(accuracies | about, indent=2))
+    else:
+        title = (
+            f"{config.dataset.name} (origin={data.clips.info.origin}), preset {config.preset}, {finished.step} steps\n"
+            f"accuracy of the motion classifier on {clips} {args.split} clips (by {data.split.rule}), in percent"
+        )
+        print(table(title, accuracies))
+        print(_more(found))
+    return 0
+
+
+def _judges(finished: Run) -> Judges:
+    """Trained now (with progress on the screen) where need be."""
+    config, data = finished.config, finished.data
+    return Judges(
+        motion=classifier(config, data, JUDGE),
+        second=classifier(config, data, SECOND),
+        identity=identity_classifier(config, data) if has_subjects(data) else None,
+    )
+
+
+def _more(found: Mapping[str, Mapping[str, float]]) -> str:
+    """The other scores, of generated clips beside real ones and those that repeat their first frame."""
+    columns = ("generated", "first_frame_repeated", "real")
+    heads = ("generated", "still", "real")
+    lines = [f"{'other scores':<32}" + "".join(f"{head:>11}" for head in heads)]
+    for name, text, digits, factor in _LINES:
+        cells = [f"{factor * found[c][name]:.{digits}f}" if name in found[c] else "-" for c in columns]
+        if set(cells) != {"-"}:
+            lines.append(f"  {text:<30}" + "".join(f"{cell:>11}" for cell in cells))
+    return "\n".join(lines)

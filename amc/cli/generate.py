@@ -1,0 +1,164 @@
+"""`python -m amc generate`: pictures, still and moving, of what a finished run makes of one image."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from amc.cli.out_folder import check_out_folder
+from amc.data.conditions import TestConditions
+from amc.data.prepared import TrainingData
+from amc.data.resize import area_resize
+from amc.errors import UserError
+from amc.evaluation.generation import generate_clips
+from amc.evaluation.judges.standard import reopen
+from amc.evaluation.pictures.figure import Video, figure
+from amc.evaluation.pictures.mismatched import matched_and_mismatched
+from amc.evaluation.pictures.movie import mp4
+from amc.evaluation.pictures.strip import Row, gif, strip
+from amc.training.loop import Run
+
+# What Pillow is known to raise on damaged, foreign or gigantic pictures.
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+FORMATS = {"gif": gif, "mp4": mp4}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `generate`."""
+    parser.add_argument("run_directory", type=Path, metavar="RUN", help="the folder that `train` wrote")
+    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="the clip file it was trained on")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--image", type=Path, metavar="FILE", help="first frame: its largest centred square is taken")
+    start.add_argument(
+        "--clip",
+        type=int,
+        metavar="N",
+        help="first frame of the N-th clip of the data, from 0 (default: the first validation clip)",
+    )
+    parser.add_argument("--class", dest="name", default="all", metavar="NAME", help="motion to show (default: all)")
+    parser.add_argument(
+        "--mismatched",
+        action="store_true",
+        help="the paper's Figure 3 for the clip instead: the real clip, and what is generated with both conditions "
+        "matched, another appearance, another motion (that of --class, else drawn)",
+    )
+    parser.add_argument(
+        "--format", choices=(*FORMATS, "both"), default="gif", help="of the moving picture (default: gif)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of noise and borrowed velocities (default: 0)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="for strip.png and clips.gif or .mp4; with --mismatched figure3.png and figure3.gif or .mp4",
+    )
+    parser.add_argument("--json", action="store_true", help="the list of files as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes the pictures and returns the exit code."""
+    if args.seed < 0:
+        raise UserError(f"--seed {args.seed}: give 0 or more")
+    if args.mismatched and args.image is not None:
+        raise UserError("--mismatched compares with a real clip: give --clip N instead of --image")
+    check_out_folder(args.out)
+    finished = reopen(args.run_directory, args.data)
+    names = finished.data.clips.info.class_names
+    if args.name not in ("all", *names):
+        raise UserError(f"unknown class {args.name!r}: choose all, {', '.join(names)}")
+    rows: list[Row]
+    save: Callable[[Path], None]
+    if args.mismatched:
+        videos = _mismatched(args, finished)
+        rows = [(video.caption, video.frames) for video in videos]
+        still, moving, save = "figure3.png", "figure3", partial(figure, [videos])
+    else:
+        classes = [index for index, name in enumerate(names) if args.name in ("all", name)]
+        made = generate(finished, _first_frame(args, finished), classes, args.seed)
+        rows = [(names[c], frames) for c, frames in zip(classes, made, strict=True)]
+        still, moving, save = "strip.png", "clips", partial(strip, rows)
+    files = [args.out / still]
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+        save(files[0])
+        for ending, write in FORMATS.items():
+            if args.format in (ending, "both"):
+                files.append(args.out / f"{moving}.{ending}")
+                write(rows, files[-1])
+    except OSError as error:
+        raise UserError(f"cannot write to {args.out}: {error.strerror or error}") from error
+    print(json.dumps({"files": [str(file) for file in files]}) if args.json else "\n".join(map(str, files)))
+    return 0
+
+
+def generate(finished: Run, first: NDArray[np.uint8], classes: list[int], seed: int) -> NDArray[np.uint8]:
+    """Videos (n, T, H, W, 3) that begin with the image `first` (H, W, 3), one for each class.
+
+    Velocities are borrowed from a training clip of the class (R13), by a generator seeded for each class.
+    """
+    data = finished.data
+    train, label = data.split.train, data.clips.label
+    draws = [np.random.default_rng([seed, c]) for c in classes]
+    lent = [int(draw.choice(train[label[train] == c])) for draw, c in zip(draws, classes, strict=True)]
+    noise = [draw.standard_normal(finished.config.model.noise, dtype=np.float32) for draw in draws]
+    conditions = TestConditions(
+        np.zeros(len(classes), np.int64), np.array(lent, dtype=np.int64), np.stack(noise).astype(np.float32)
+    )
+    made = generate_clips(
+        finished.generator, finished.config, _showing(data, first), conditions, labels=np.array(classes, dtype=np.int64)
+    )
+    return np.concatenate([np.broadcast_to(first, (len(classes), 1, *first.shape)), made], axis=1)
+
+
+def _showing(data: TrainingData, first: NDArray[np.uint8]) -> TrainingData:
+    """The same data, but clip 0 is the image."""
+    return replace(data, clips=replace(data.clips, frames=first[None, None]))
+
+
+def _mismatched(args: argparse.Namespace, finished: Run) -> list[Video]:
+    clip, info = _clip(args, finished), finished.data.clips.info
+    motion = None if args.name == "all" else info.class_names.index(args.name)
+    if motion == int(finished.data.clips.label[clip]):
+        raise UserError(f"clip {clip} itself shows {args.name!r}: choose another --class for the mismatched motion")
+    chosen = np.array([clip], dtype=np.int64)
+    (videos,) = matched_and_mismatched(
+        finished.generator, finished.config, finished.data, chosen, args.seed, motion=motion
+    )
+    return videos
+
+
+def _clip(args: argparse.Namespace, finished: Run) -> int:
+    number = int(finished.data.split.validation[0]) if args.clip is None else int(args.clip)
+    count = len(finished.data.clips.frames)
+    if not 0 <= number < count:
+        raise UserError(f"--clip {number}: the data have clips 0 to {count - 1}")
+    return number
+
+
+def _first_frame(args: argparse.Namespace, finished: Run) -> NDArray[np.uint8]:
+    size = finished.config.model.size
+    if args.image is None:
+        frame: NDArray[np.uint8] = finished.data.clips.frames[_clip(args, finished), 0]
+        return frame
+    try:
+        with Image.open(args.image) as image:
+            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except FileNotFoundError as error:
+        raise UserError(f"--image {args.image}: no such file") from error
+    except _UNREADABLE as error:
+        raise UserError(f"--image {args.image} cannot be read as a picture: {error}") from error
+    side = min(pixels.shape[:2])
+    if side < size:
+        raise UserError(f"--image {args.image} is smaller than the {size} pixels that the run's frames have")
+    y, x = ((extent - side) // 2 for extent in pixels.shape[:2])
+    return area_resize(pixels[y : y + side, x : x + side], (size, size))

@@ -1,0 +1,144 @@
+"""`python -m amc train`: one training run, with neither Ray nor MLflow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from amc.cli.command import NO_SUCCESS, chosen_preset
+from amc.cli.data_options import choose
+from amc.cli.from_study import Found, find
+from amc.cli.out_folder import check_out_folder
+from amc.config import SPLIT_RULES, Config
+from amc.data.prepared import TrainingData, prepare
+from amc.data.splits import SPLIT_HELP
+from amc.errors import UserError
+from amc.evaluation.judges.standard import JUDGE, SECOND, accuracies, classifier, table
+from amc.progress import console
+from amc.stop_signals import INTERRUPTED, StopSignals
+from amc.training.checkpoint import FILE
+from amc.training.loop import Diverged, Run, train
+
+RUNS = Path("runs")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `train`."""
+    parser.add_argument("--dataset", help="natops or mug: the user's file, else the procedural stand-in")
+    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="a clip file")
+    parser.add_argument("--preset", default="auto", help="auto (the default), paper, compact or smoke")
+    parser.add_argument("--split-rule", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
+    parser.add_argument("--seed", type=int, default=0, help="of weights, batches and noise (default: 0)")
+    parser.add_argument("--steps", type=int, metavar="N", help="length of the run (default: the preset's)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for checkpoint, result and pictures")
+    parser.add_argument("--from-study", metavar="S", help="take the configuration that a search found, at this preset")
+    parser.add_argument("--trial", metavar="K", help="of that study: a trial's key or number (default: its best)")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help=f"where studies are kept (default: {RUNS})")
+    parser.add_argument("--json", action="store_true", help="print result.json's document instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains, going on from a checkpoint in DIR, scores, writes DIR/result.json; returns the exit code."""
+    if args.seed < 0:
+        raise UserError(f"--seed {args.seed}: give 0 or more")
+    if args.steps is not None and args.steps < 1:
+        raise UserError(f"--steps {args.steps}: give 1 or more")
+    check_out_folder(args.out)
+    found = _found(args)
+    config, data = _configured(args, found)
+    judge, second = (classifier(config, data, seed) for seed in (JUDGE, SECOND))
+    try:
+        with console("training", "step") as progress, StopSignals() as stop:
+
+            def report(step: int, metrics: Mapping[str, float]) -> bool:
+                progress(step, config.training.steps, f"validation accuracy {metrics['val/accuracy']:.1%}")
+                return True
+
+            result = train(config, data, judge, directory=args.out, report=report, pausing=stop)
+    except Diverged as error:
+        print(f"error: training diverged, {error}: try another seed or lower learning rates", file=sys.stderr)
+        return NO_SUCCESS
+    if result.paused:
+        print(f"interrupted at step {result.steps}: the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    started = time.perf_counter()
+    finished = Run(config, data)
+    finished.load(args.out / FILE)
+    scores = accuracies(finished, judge, second)
+    facts: dict[str, Any] = {
+        "validation_accuracy": scores["accuracy"],
+        **{name: value for name, value in scores.items() if name != "accuracy"},
+        "clips": len(data.split.validation),
+        "steps": result.steps,
+        "seconds": round(result.seconds + time.perf_counter() - started, 2),
+        "dataset": config.dataset.name,
+        "origin": data.clips.info.origin,
+        "fingerprint": data.clips.info.fingerprint,
+        "preset": config.preset,
+        "machine": finished.method.machine.facts(),
+        "seed": config.seed,
+        "split_rule": data.split.rule,
+        "from_study": found.study if found else None,
+        "from_trial": found.trial if found else None,
+    }
+    _write(args.out / "result.json", facts)
+    title = (
+        f"{config.dataset.name} (origin={data.clips.info.origin}), preset {config.preset}, seed {config.seed}: "
+        f"{result.steps} steps in {facts['seconds']:.0f} s\n"
+        f"accuracy of the motion classifier on {facts['clips']} validation clips (by {data.split.rule}), in percent"
+    )
+    shown = f"{table(title, scores)}\n{args.out / 'result.json'}, {args.out / 'samples'}"
+    print(json.dumps(facts, indent=2) if args.json else shown)
+    return 0
+
+
+def _found(args: argparse.Namespace) -> Found | None:
+    if args.from_study is None:
+        for option in ("trial", "runs"):
+            if getattr(args, option) is not None:
+                raise UserError(f"--{option} says where a configuration comes from: give --from-study too")
+        return None
+    return find(args.runs or RUNS, args.from_study, args.trial)
+
+
+def _configured(args: argparse.Namespace, found: Found | None) -> tuple[Config, TrainingData]:
+    """The complete configuration, the data as it wants them; announces both."""
+    implied = found is not None and args.dataset is None and args.data is None
+    dataset = found.implied_dataset() if found and implied else args.dataset
+    chosen = choose(dataset, args.data, chosen_preset(args.preset), args.split_rule)
+    config, data = chosen.config, chosen.data
+    if found:
+        if implied:
+            found.check_origin(chosen.source.origin)
+        if args.split_rule is not None:
+            found = found.without("split.rule")
+        print(found.announcement(config), file=sys.stderr)
+        config = found.applied(config)
+        if _data_settings(config) != _data_settings(chosen.config):
+            data = prepare(config, chosen.source.path)
+    config = replace(config, seed=args.seed)
+    if args.steps is not None:
+        config = replace(config, training=replace(config.training, steps=args.steps))
+    print(chosen.source.announcement, file=sys.stderr)
+    return config, data
+
+
+def _data_settings(config: Config) -> tuple[object, ...]:
+    """What sizes, split and scaled velocities of the data depend on."""
+    return config.model, config.readings, config.split
+
+
+def _write(path: Path, facts: Mapping[str, Any]) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(json.dumps(facts, indent=2) + "\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

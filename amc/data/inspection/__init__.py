@@ -1,0 +1,1 @@
+"""Reports and pictures of a clip file: counts, duplicates, leaks between splits, contact sheets."""

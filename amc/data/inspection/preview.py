@@ -1,0 +1,184 @@
+"""Pictures of a clip file with its keypoints drawn: contact sheets, and a GIF a class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from amc.cache import creating
+from amc.data.clipfile import Contents, open_clips, read_clip
+from amc.data.inspection.drawing import COLOURS, drawn, marks
+from amc.progress import Progress
+
+_FRAMES = 8  # of a clip on a contact sheet
+_COLUMN, _COLUMNS = 12, 2  # classes one below the other, and such columns side by side, on a contact sheet
+_EXAMPLES = 3  # clips side by side in a class's GIF
+_CAPTION = 16  # pixels of height
+_GAP = 12  # pixels between columns
+_MILLISECONDS = 100  # a frame of a GIF
+_OF_PALETTE = 4  # frames that a GIF's palette is made of
+_PAPER, _INK = (255, 255, 255), (0, 0, 0)
+_FONT = ImageFont.load_default(12)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A class on a contact sheet."""
+
+    caption: str
+    pictures: Sequence[Image.Image]
+
+
+def preview(
+    path: Path, out: Path, *, skeleton: bool = True, velocities: bool = False, progress: Progress | None = None
+) -> list[Path]:
+    """Write to a folder `contact-sheet.png`, a row a class, and `NN-class.gif`, up to three subjects' clips.
+
+    More classes than fit on a contact sheet go on `contact-sheet-2.png` and so on. Keypoints are dots, those of a
+    left-right pair green and yellow, the others red; one that was not found is a ring.
+
+    Args:
+        path: the clip file.
+        out: the folder, made where it is not there.
+        skeleton: whether lines join the keypoints, where their names tell which.
+        velocities: whether lines show where keypoints go.
+        progress: called with (classes drawn, c).
+
+    Returns:
+        The files written, the contact sheets first.
+
+    Raises:
+        UserError: a file that fails its checks, or a folder that cannot be written.
+    """
+    out = Path(out)
+    written: list[Path] = []
+    rows: list[_Row] = []
+    with open_clips(path) as (contents, frames):
+        info = contents.info
+        style = marks(info.keypoint_names, info.pairs, skeleton=skeleton, velocities=velocities)
+        digits = max(2, len(str(len(info.class_names))))
+        which = np.unique(np.linspace(0, contents.shape[1] - 1, _FRAMES).round().astype(int))
+        for label, name in enumerate(info.class_names):
+            examples = _examples(contents, label)
+            clips = [
+                drawn(read_clip(path, frames, i), contents.keypoints[i], contents.keypoints_valid[i], style)
+                for i in examples
+            ]
+            if clips:
+                slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "class"
+                target = out / f"{label + 1:0{digits}d}-{slug[:60]}.gif"
+                _write_gif(target, f"{name}; {info.name}, origin={info.origin}", _who(contents, examples), clips)
+                written.append(target)
+                caption = f"{label + 1} {name}, {_who(contents, examples)[0]}"
+                rows.append(_Row(caption, [clips[0][t] for t in which]))
+            if progress is not None:
+                progress(label + 1, len(info.class_names))
+    return [*_write_sheets(out, contents, [int(t) + 1 for t in which], rows), *written]
+
+
+def _examples(contents: Contents, label: int) -> list[int]:
+    """Positions of clips of this class, of different subjects and sources as far as there are.
+
+    Each class begins with another subject, so that a file sorted by subject does not show the first one alone.
+    """
+    chosen: dict[tuple[int, int], int] = {}
+    for i in np.flatnonzero(contents.label == label):
+        who = int(contents.subject[i])
+        chosen.setdefault((who, int(contents.source_clip[i]) if who < 0 else 0), int(i))
+    clips = list(chosen.values())
+    return [clips[(label + i) % len(clips)] for i in range(min(_EXAMPLES, len(clips)))]
+
+
+def _who(contents: Contents, examples: Sequence[int]) -> list[str]:
+    """A caption a clip."""
+    names = [("subject unknown" if s < 0 else f"subject {s}") for s in contents.subject[list(examples)].tolist()]
+    return [f"{name}, clip {i}" for name, i in zip(names, examples, strict=True)]
+
+
+def _write_sheets(out: Path, contents: Contents, numbers: Sequence[int], rows: Sequence[_Row]) -> list[Path]:
+    """The contact sheets of all rows; `numbers` are those of the frames, from 1."""
+    info, (count, time, height, width) = contents.info, contents.shape
+    title = (
+        f"{info.name}, origin={info.origin}: {count} clips of {time} frames, {width}x{height} pixels, "
+        f"{len(info.class_names)} classes"
+    )
+    size = _COLUMN * _COLUMNS
+    written = []
+    for first in range(0, len(rows), size):
+        page = rows[first : first + size]
+        columns = [page[i : i + _COLUMN] for i in range(0, len(page), _COLUMN)]
+        target = out / ("contact-sheet.png" if first == 0 else f"contact-sheet-{first // size + 1}.png")
+        sheet = _sheet(title, [_column(numbers, column) for column in columns])
+        with creating(target) as partial:
+            sheet.save(partial, format="PNG")
+        written.append(target)
+    return written
+
+
+def _sheet(title: str, columns: Sequence[Image.Image]) -> Image.Image:
+    width = sum(column.width for column in columns) + _GAP * (len(columns) - 1)
+    sheet = Image.new("RGB", (width, _CAPTION + max(column.height for column in columns)), _PAPER)
+    _write(sheet, title, 0, 0, width)
+    x = 0
+    for column in columns:
+        sheet.paste(column, (x, _CAPTION))
+        x += column.width + _GAP
+    return sheet
+
+
+def _column(numbers: Sequence[int], rows: Sequence[_Row]) -> Image.Image:
+    """A caption of the frames' numbers, and below it the rows with their own."""
+    width, height = rows[0].pictures[0].size
+    column = Image.new("RGB", (width * len(numbers), _CAPTION + len(rows) * (height + _CAPTION)), _PAPER)
+    for i, number in enumerate(numbers):
+        _write(column, f"frame {number}", i * width, 0, width)
+    for j, row in enumerate(rows):
+        y = _CAPTION + j * (height + _CAPTION)
+        _write(column, row.caption, 0, y, column.width)
+        for i, picture in enumerate(row.pictures):
+            column.paste(picture, (i * width, y + _CAPTION))
+    return column
+
+
+def _write(picture: Image.Image, text: str, x: int, y: int, width: int) -> None:
+    """One line of text at (x, y), shortened to so many pixels."""
+    shown = text
+    while len(shown) > 1 and _FONT.getlength(shown) > width - 4:
+        shown = shown.removesuffix("…")[:-1] + "…"
+    ImageDraw.Draw(picture).text((x + 2, y + 1), shown, fill=_INK, font=_FONT)
+
+
+def _write_gif(path: Path, title: str, captions: Sequence[str], clips: Sequence[Sequence[Image.Image]]) -> None:
+    """Clips side by side with their captions, a line of title above them and the frame's number in it."""
+    width, height = clips[0][0].size
+    frames = []
+    for t, moment in enumerate(zip(*clips, strict=True)):
+        page = Image.new("RGB", (width * len(clips), height + 2 * _CAPTION), _PAPER)
+        _write(page, f"{t + 1:2d}  {title}", 0, 0, page.width)
+        for i, picture in enumerate(moment):
+            _write(page, captions[i], i * width, _CAPTION, width)
+            page.paste(picture, (i * width, 2 * _CAPTION))
+        frames.append(page)
+    palette = _palette(frames)
+    flat = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    with creating(path) as partial:
+        flat[0].save(partial, format="GIF", save_all=True, append_images=flat[1:], duration=_MILLISECONDS, loop=0)
+
+
+def _palette(frames: Sequence[Image.Image]) -> Image.Image:
+    """One for all frames of a GIF, from a few of them: one a frame takes ten times as long, and colours flicker."""
+    few = frames[:: max(1, len(frames) // _OF_PALETTE)]
+    width, height = few[0].size
+    strip = Image.new("RGB", (width, height * (len(few) + 1)))
+    for i, frame in enumerate(few):
+        strip.paste(frame, (0, i * height))
+    # Dots are too few pixels to be given a colour of their own.
+    for i, colour in enumerate(COLOURS):
+        part = (i * width // len(COLOURS), height * len(few), (i + 1) * width // len(COLOURS), height * (len(few) + 1))
+        strip.paste(colour, part)
+    return strip.quantize(256, method=Image.Quantize.MEDIANCUT)

@@ -1,0 +1,98 @@
+"""Real clips beside what the generator makes of their conditions, matched and mismatched (section 3.3, Figure 3)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from amc.config import Config
+from amc.data.conditions import TestConditions, test_conditions
+from amc.data.prepared import TrainingData
+from amc.evaluation.generation import generate_clips
+from amc.evaluation.pictures.figure import Video
+
+_MISMATCHED = 4  # stream of random numbers, beside those of amc.data.conditions
+
+
+def matched_and_mismatched(
+    generator: nn.Module,
+    config: Config,
+    data: TrainingData,
+    clips: NDArray[np.int64],
+    seed: int,
+    *,
+    motion: int | None = None,
+    device: torch.device | None = None,
+) -> list[list[Video]]:
+    """For each clip: itself, then what is generated from (ya, ym), from (ya', ym) and from (ya, ym').
+
+    All three have the same noise, and the first two the same motion condition, so that two rows differ in what their
+    labels name alone. ya' is the first frame of a clip by another subject (another source where subjects are unknown)
+    of the clip's own part of the split, of the training part where that part has none; ym' is a class other than the
+    clip's with the velocities of a training clip of it. A row that the data cannot fill (one subject or one class in
+    all) is left out.
+
+    Args:
+        clips: (n,) positions in the data.
+        seed: of noise and draws; each clip has a generator of its own, so neither order nor number of clips matter.
+        motion: the class of ym' instead of a drawn one; not the class of any of the clips.
+    """
+    label = data.clips.label
+    matched = test_conditions(config, data, clips, seed)
+    groups = []
+    for row, clip in enumerate(clips):
+        rng = np.random.default_rng([seed, _MISMATCHED, int(clip)])
+        own, noise, lent = int(label[clip]), matched.noise[row], int(matched.velocity_of[row])
+        who, what = _who(data, int(clip)), data.clips.info.class_names
+        # A condition each: text, clip of the first frame, class, clip of the velocities.
+        wanted = [(("ya, ym", "both matched", what[own]), int(clip), own, lent)]
+        others = _other_appearances(data, int(clip))
+        if len(others):
+            other = int(rng.choice(others))
+            about = ("ya', ym", "appearance mismatched", ", ".join(filter(None, [what[own], _who(data, other)])))
+            wanted.append((about, other, own, lent))
+        lenders = _other_motions(data, own, motion)
+        if len(lenders):
+            lender = int(rng.choice(lenders))
+            shown = int(label[lender])
+            wanted.append((("ya, ym'", "motion mismatched", what[shown]), int(clip), shown, lender))
+        conditions = TestConditions(
+            clips=np.array([first for _, first, _, _ in wanted], np.int64),
+            velocity_of=np.array([velocity for *_, velocity in wanted], np.int64),
+            noise=np.tile(noise, (len(wanted), 1)),
+        )
+        classes = np.array([c for _, _, c, _ in wanted], np.int64)
+        made = generate_clips(generator, config, data, conditions, labels=classes, device=device)
+        group = [Video(("real clip", ", ".join(filter(None, [what[own], who]))), data.clips.frames[clip])]
+        for (text, first, _, _), frames in zip(wanted, made, strict=True):
+            group.append(Video(text, np.concatenate([data.clips.frames[first, :1], frames])))
+        groups.append(group)
+    return groups
+
+
+def _who(data: TrainingData, clip: int) -> str:
+    subject = int(data.clips.subject[clip])
+    return f"subject {subject}" if subject >= 0 else ""
+
+
+def _other_appearances(data: TrainingData, clip: int) -> NDArray[np.int64]:
+    """Clips that show somebody else (R20), of the clip's own part where it has such."""
+    subject, source = data.clips.subject, data.clips.source_clip
+    parts = (data.split.validation, data.split.test, data.split.train)
+    own = next((part for part in parts if clip in part), data.split.train)
+    for pool in (own, data.split.train):
+        same = subject[pool] == subject[clip] if subject[clip] >= 0 else source[pool] == source[clip]
+        if not same.all():
+            others: NDArray[np.int64] = pool[~same]
+            return others
+    return np.zeros(0, np.int64)
+
+
+def _other_motions(data: TrainingData, own: int, wanted: int | None) -> NDArray[np.int64]:
+    """Training clips of the class `wanted`, or of any class but `own` (R13, R20)."""
+    train = data.split.train
+    label = data.clips.label[train]
+    lenders: NDArray[np.int64] = train[label != own] if wanted is None else train[label == wanted]
+    return lenders

@@ -1,0 +1,71 @@
+"""Clips side by side as an MP4 film, through PyAV: what browsers, slides and players show."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from amc.evaluation.pictures.strip import Row, pages, written
+
+
+def mp4(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
+    """Writes a film of the pages that `amc.evaluation.pictures.strip.gif` shows, once from the first to the last.
+
+    Args:
+        rows: captions and clips, as for `strip`.
+        path: the file to write; it appears when it is complete.
+        fps: frames a second.
+
+    Raises:
+        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+        OSError: the file cannot be written.
+    """
+    film = _encoded([_even(np.asarray(page)) for page in pages(rows)], fps, codec())
+
+    def save(to: Path) -> None:
+        to.write_bytes(film)
+
+    written(path, save)
+
+
+def codec() -> str:
+    """The encoder: H.264 where PyAV was built with libx264, else MPEG-4 part 2, which every build has."""
+    return "libx264" if "libx264" in av.codecs_available else "mpeg4"
+
+
+def _encoded(frames: Sequence[NDArray[np.uint8]], fps: float, encoder: str) -> bytes:
+    """An MP4 file. It is made in memory, so that a full disk is an ordinary OSError and not the encoder's affair."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        # Near to lossless: clips are small, and their single pixels are what one wants to see.
+        options = {"crf": "14"} if encoder == "libx264" else {"qmin": "1", "qmax": "3"}
+        rate = Fraction(fps).limit_denominator(1000)
+        stream = cast(VideoStream, container.add_stream(encoder, rate=rate, options=options))
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"  # the one that every player knows
+        context = stream.codec_context
+        context.thread_count = 1  # films are small: more would only start and stop
+        # Said outright, since players guess the colours of a film from its size.
+        context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+        context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        for frame in frames:
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(
+                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            )
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def _even(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A page with its border repeated to an even height and width, as yuv420p needs them."""
+    return np.pad(page, ((0, page.shape[0] % 2), (0, page.shape[1] % 2), (0, 0)), mode="edge")

@@ -1,0 +1,177 @@
+"""Clips as pictures a person looks at: a strip (one row of frames a clip) and a GIF (clips side by side, moving).
+
+A film of the same clips is `amc.evaluation.pictures.movie`'s, the paper's Figure 3 `amc.evaluation.pictures.figure`'s.
+
+Small clips are enlarged by a whole factor without smoothing, so that every pixel shown is a pixel of the clip.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+Row = tuple[str, npt.NDArray[np.uint8]]
+"""A caption, in moving pictures of one line or more, and a clip (T, H, W, 3)."""
+
+SHOWN = 128  # pixels: clips are enlarged to at least this height
+GAP = 4  # pixels between frames
+LINE = 18  # pixels: height of a line of text
+TEXT = 13  # pixels: size of the font
+PAPER, INK = (255, 255, 255), (20, 20, 20)
+
+
+def strip(rows: Sequence[Row], path: Path, *, columns: int = 8) -> None:
+    """Writes a PNG with a row for each clip: its caption, below it `columns` frames spread evenly over its length.
+
+    Args:
+        rows: captions and clips; clips of different lengths and sizes may be mixed.
+        path: the file to write; it appears when it is complete.
+        columns: frames a row, first and last included; a shorter clip shows all of its frames.
+
+    Raises:
+        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+    """
+    drawn = []
+    for caption, frames in checked(rows):
+        chosen = np.unique(np.linspace(0, len(frames) - 1, min(columns, len(frames))).round().astype(int))
+        drawn.append((f"{caption}   frames {_listing(chosen)}", [enlarged(frames[i]) for i in chosen]))
+    font = text_font()
+    width = max(
+        max(text_width(font, caption), sum(image.width + GAP for image in images) - GAP) for caption, images in drawn
+    )
+    height = sum(LINE + images[0].height + GAP for _, images in drawn)
+    sheet = Image.new("RGB", (width + 2 * GAP, height + GAP), PAPER)
+    y = GAP
+    for caption, images in drawn:
+        ImageDraw.Draw(sheet).text((GAP, y), caption, INK, font)
+        x = GAP
+        for image in images:
+            sheet.paste(image, (x, y + LINE))
+            x += image.width + GAP
+        y += LINE + images[0].height + GAP
+    written(path, lambda to: sheet.save(to, "PNG"))
+
+
+def gif(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
+    """Writes a looping GIF with all clips in a grid, each under its caption; a shorter clip holds its last frame.
+
+    Where nothing moves from one page to the next, the file has one page of twice the time (Pillow stores it so).
+
+    Args:
+        rows: as for `strip`.
+        path: the file to write; it appears when it is complete.
+        fps: frames a second (GIF counts in hundredths of a second).
+
+    Raises:
+        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+    """
+    drawn = pages(rows)
+    # One palette for all pages: a palette each makes still parts flicker.
+    palette = _stacked(drawn).quantize(256, dither=Image.Dither.NONE)
+    drawn = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in drawn]
+    hundredths = max(2, round(100 / fps))
+    written(
+        path,
+        lambda to: drawn[0].save(
+            to, "GIF", save_all=True, append_images=drawn[1:], duration=10 * hundredths, loop=0, optimize=False
+        ),
+    )
+
+
+def pages(rows: Sequence[Row]) -> list[Image.Image]:
+    """The frames of a moving picture: all clips in a grid, each under its caption.
+
+    Args:
+        rows: as for `strip`.
+
+    Returns:
+        As many pages of one size as the longest clip has frames; a shorter clip holds its last frame.
+
+    Raises:
+        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+    """
+    font = text_font()
+    across = math.ceil(math.sqrt(len(checked(rows))))
+    clips = [[enlarged(frame) for frame in frames] for _, frames in rows]
+    captions = [caption.split("\n") for caption, _ in rows]
+    width = GAP + max(
+        *(images[0].width for images in clips),
+        *(text_width(font, line) + 2 * GAP for lines in captions for line in lines),
+    )
+    above = LINE * max(map(len, captions))
+    height = GAP + above + max(images[0].height for images in clips)
+    sheet = Image.new("RGB", (across * width + GAP, math.ceil(len(clips) / across) * height + GAP), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for index, lines in enumerate(captions):
+        x, y = GAP + index % across * width, GAP + index // across * height
+        for number, line in enumerate(lines):
+            draw.text((x, y + LINE * number), line, INK, font)
+    made = []
+    for t in range(max(len(images) for images in clips)):
+        page = sheet.copy()
+        for index, images in enumerate(clips):
+            place = (GAP + index % across * width, GAP + index // across * height + above)
+            page.paste(images[min(t, len(images) - 1)], place)
+        made.append(page)
+    return made
+
+
+def checked(rows: Sequence[Row]) -> Sequence[Row]:
+    """`rows`, which are some and hold clips.
+
+    Raises:
+        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+    """
+    if not rows:
+        raise ValueError("a picture needs at least one clip")
+    for caption, frames in rows:
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape:
+            raise ValueError(f"the clip {caption!r} is {frames.dtype} {frames.shape}, not uint8 (T, H, W, 3)")
+    return rows
+
+
+def enlarged(frame: npt.NDArray[np.uint8]) -> Image.Image:
+    """A frame (H, W, 3) at the least whole multiple of its size that is `SHOWN` pixels high, without smoothing."""
+    factor = max(1, math.ceil(SHOWN / frame.shape[0]))
+    return Image.fromarray(np.ascontiguousarray(frame.repeat(factor, axis=0).repeat(factor, axis=1)))
+
+
+def _stacked(pages: Sequence[Image.Image]) -> Image.Image:
+    """At most eight pages below one another, from which a common palette is taken."""
+    some = [pages[i] for i in np.unique(np.linspace(0, len(pages) - 1, 8).round().astype(int))]
+    return Image.fromarray(np.concatenate([np.asarray(page) for page in some]))
+
+
+def _listing(chosen: npt.NDArray[np.int64]) -> str:
+    """Frame numbers from 1, as the paper counts them."""
+    return " ".join(str(i + 1) for i in chosen)
+
+
+def text_font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """The font of all pictures, which comes with Pillow."""
+    return ImageFont.load_default(TEXT)
+
+
+def text_width(font: ImageFont.ImageFont | ImageFont.FreeTypeFont, text: str) -> int:
+    """Pixels that a line of text is wide."""
+    return math.ceil(font.getlength(text))
+
+
+def written(path: Path, save: Callable[[Path], None]) -> None:
+    """Calls `save` with a file beside `path` and renames it there, so that no reader sees half a picture.
+
+    Raises:
+        OSError: it cannot be written; what was at `path` is still there.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        save(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,67 @@
+"""What a generator is given when it is scored: the same for every arm and run of a study.
+
+Four draws of each clip, each different from the first in one thing. Whoever scores generates each once: `PASSES`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.config import Config
+from amc.data.conditions import TestConditions, test_conditions
+from amc.data.prepared import TrainingData
+
+PASSES = 4  # over the clips that are scored; identity has clips of its own beside them
+_OTHER = 5  # stream of random numbers, beside those of amc.data.conditions and amc.evaluation.pictures.mismatched
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Conditions of n clips.
+
+    Attributes:
+        first: as accuracy is measured (R13).
+        other_noise: the first with another z.
+        other_velocity: the first with the velocities of another training clip of the class; of the same one where the
+            class has no other.
+        own: the first with each clip's own velocities, the true ones: what PSNR and SSIM compare.
+    """
+
+    first: TestConditions
+    other_noise: TestConditions
+    other_velocity: TestConditions
+    own: TestConditions
+
+    def part(self, rows: slice) -> Draws:
+        """Those of some of the clips."""
+        first, noise, velocity, own = (
+            TestConditions(drawn.clips[rows], drawn.velocity_of[rows], drawn.noise[rows])
+            for drawn in (self.first, self.other_noise, self.other_velocity, self.own)
+        )
+        return Draws(first, noise, velocity, own)
+
+
+def draws(config: Config, data: TrainingData, clips: NDArray[np.int64], seed: int) -> Draws:
+    """Draws for clips, each from a generator of its own: neither order nor number of clips matter.
+
+    Args:
+        seed: of the first draw, as for `test_conditions`; the others follow from it.
+    """
+    first = test_conditions(config, data, clips, seed)
+    train, label = data.split.train, data.clips.label
+    noise, velocity_of = np.empty_like(first.noise), first.velocity_of.copy()
+    for row, clip in enumerate(clips):
+        rng = np.random.default_rng([seed, _OTHER, int(clip)])
+        noise[row] = rng.standard_normal(config.model.noise, dtype=np.float32)
+        lenders = train[(label[train] == label[clip]) & (train != first.velocity_of[row])]
+        if len(lenders):
+            velocity_of[row] = rng.choice(lenders)
+    return Draws(
+        first=first,
+        other_noise=replace(first, noise=noise),
+        other_velocity=replace(first, velocity_of=velocity_of),
+        own=replace(first, velocity_of=first.clips),
+    )

@@ -1,0 +1,27 @@
+"""The numbers of a sheet that stand for it in the record and the tracker."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.record.sheets import Sheet
+
+
+def headline(sheet: Sheet, part: str = "test") -> dict[str, float]:
+    """Each under `part`/name: accuracies as fractions, means over clips of what is measured clip by clip, distances.
+
+    `correct` and `clips` count what accuracy is made of; `features` of the sheet, how many clips distances are of, are
+    as many and are left out.
+    """
+    label = np.array(sheet.label)
+    correct = np.array(sheet.predicted) == label
+    found = {
+        "accuracy": float(correct.mean()),
+        "clips": float(len(correct)),
+        "correct": float(correct.sum()),
+    }
+    if sheet.predicted_second:
+        found["second_accuracy"] = float((np.array(sheet.predicted_second) == label).mean())
+    found |= {name: float(np.mean(values)) for name, values in sheet.clips.items()}
+    found |= {name: value for name, value in sheet.numbers.items() if name != "features"}
+    return {f"{part}/{name}": value for name, value in found.items()}

@@ -1,0 +1,1 @@
+"""Importer for a folder of labelled videos, one sub-folder per class."""

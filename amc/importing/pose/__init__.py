@@ -1,0 +1,1 @@
+"""Pose estimation in an environment of its own."""

@@ -1,0 +1,1 @@
+"""Child processes that importers and stand-ins work in."""

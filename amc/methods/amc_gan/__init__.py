@@ -1,0 +1,1 @@
+"""AMC-GAN: Algorithm 1, its objective and its critics."""

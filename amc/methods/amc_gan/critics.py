@@ -1,0 +1,190 @@
+"""How each discriminator reads the rows of Table 2, with nothing computed twice.
+
+Both offer the same three calls to the training step. `judge` is the discriminator's side of Algorithm 1 (lines 5 to 9),
+`fool` the generator's (lines 12 to 16). Videos come as a dictionary from the rows of Table 1, and "real", to
+(B, T-1, 3, H, W); frame 1 of each is the appearance condition it was made under.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from amc.config import Config
+from amc.data.conditions import Batch
+from amc.methods.amc_gan.objective import DiscriminatorRow
+from amc.models.appearance_discriminator import AppearanceDiscriminator
+from amc.models.fast.pieces import pieces
+from amc.models.fast.row_batch_norm import Rows
+from amc.models.motion_discriminator import MotionDiscriminator
+
+Videos = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a discriminator says of some rows.
+
+    Attributes:
+        logits: (B,) or (B K,) for each row.
+        auxiliary: for each row (velocities (B, T-1, 2k), class logits (B, c)), or None where it makes none.
+        maps: for each distinct video the maps of the first two blocks, (B, frames, C, h, w) each (R2).
+    """
+
+    logits: list[Tensor]
+    auxiliary: list[tuple[Tensor, Tensor] | None]
+    maps: dict[str, list[Tensor]]
+
+
+def _distinct(rows: Sequence[DiscriminatorRow]) -> dict[str, int]:
+    """The videos that rows show, in order, with the number of rows that show each."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.clip] = counts.get(row.clip, 0) + 1
+    return counts
+
+
+def _full(x: Tensor) -> Tensor:
+    """In float32 at least: losses are taken in it whatever the networks ran in."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _divide(
+    first: Tensor, second: Tensor, names: Sequence[str], compare: Sequence[str], shown: int, clips: int
+) -> tuple[Tensor, dict[str, list[Tensor]]]:
+    """A tower's two maps of all videos: what goes on to the third block, and what the Gram distances take.
+
+    Args:
+        first, second: maps of the frames of all videos in the order of `names`, (N, C, h, w).
+        compare: the videos whose maps are compared.
+        shown: the first so many videos go on.
+        clips: in each video's part of the batch.
+
+    Returns:
+        (shown frames, C, h, w) of the second map; for each video compared both maps, (clips, frames, C, h, w).
+    """
+    size = len(first) // len(names)
+    parts = tuple((at * size, (at + 1) * size, clips) for at in map(names.index, compare))
+    judged, *seconds = pieces(second, ((0, shown * size, 0), *parts))
+    firsts = pieces(first, parts) if parts else ()
+    return judged, {name: [a, b] for name, a, b in zip(compare, firsts, seconds, strict=True)}
+
+
+class AppearanceCritic:
+    """Da over the rows: triplets of frames around the batch's centres, with ya or ya' (R8)."""
+
+    def __init__(self, config: Config, network: AppearanceDiscriminator) -> None:
+        self.network = network
+        self.conditional = config.switches.ya
+
+    def judge(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow]) -> Judgement:
+        """Scores for all rows, in training mode."""
+        return self._run(batch, videos, rows, compare=())
+
+    def fool(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str]) -> Judgement:
+        """Scores for the generated rows, and maps of the videos in `compare`, all in one mini-batch."""
+        return self._run(batch, videos, rows, compare)
+
+    def _run(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str]) -> Judgement:
+        b, k = batch.centres.shape
+        counts = _distinct(rows)
+        shown = list(counts)
+        names = shown + [name for name in compare if name not in counts]
+        images = {False: batch.appearance, True: batch.other_appearance}
+        first_of: dict[str, Tensor] = {row.clip: images[row.mismatched] for row in rows if row.clip != "real"}
+        frames = [self._triplets(batch, first_of.get(name, batch.appearance), videos[name]) for name in names]
+        groups: Rows = tuple((b * k * 3, counts.get(name, 1)) for name in names)
+        first, second = self.network.tower(torch.cat(frames), groups)
+        judged, maps = _divide(first, second, names, compare, len(shown), b * k)
+        top = self.network.top(judged, groups[: len(shown)]).unflatten(0, (-1, 3)).split(b * k)
+        condition = self._conditions(images, rows, b, k)
+        logits = self.network.head(
+            condition, torch.cat([top[shown.index(row.clip)] for row in rows]), tuple((b * k, 1) for _ in rows)
+        )
+        return Judgement(list(_full(logits).split(b * k)), [None] * len(rows), maps)
+
+    def _conditions(
+        self, images: Mapping[bool, Tensor], rows: Sequence[DiscriminatorRow], b: int, k: int
+    ) -> Tensor | None:
+        """The tower's map of each row's condition, each distinct image encoded once."""
+        if not self.conditional:
+            return None
+        kinds = list(dict.fromkeys(row.mismatched for row in rows))
+        counts = tuple((b, k * sum(row.mismatched == kind for row in rows)) for kind in kinds)
+        stacked = torch.cat([images[kind] for kind in kinds]).contiguous(memory_format=torch.channels_last)
+        top = self.network.top(self.network.tower(stacked, counts)[1], counts).split(b)
+        return torch.cat([top[kinds.index(row.mismatched)].repeat_interleave(k, 0) for row in rows])
+
+    @staticmethod
+    def _triplets(batch: Batch, first: Tensor, video: Tensor) -> Tensor:
+        """Frames t-1, t, t+1 around every centre, (B K 3, 3, H, W); frame 1 is the conditioning image."""
+        at = (batch.centres[:, :, None] + torch.arange(-1, 2, device=video.device)).flatten(1)
+        index = torch.arange(len(at), device=video.device)[:, None]
+        later = video[index, (at - 1).clamp(min=0)]
+        frames = torch.where((at == 0)[:, :, None, None, None], first[:, None], later)
+        return frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+class MotionCritic:
+    """Dm over the rows: whole videos with ym or ym'; rows that share a video differ in the last head alone."""
+
+    def __init__(self, config: Config, network: MotionDiscriminator) -> None:
+        self.network = network
+        self.appearance, self.motion = config.switches.ya, config.switches.ym
+        self.aux = config.switches.ldaux
+
+    def judge(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow]) -> Judgement:
+        """Scores, and classes and velocities where a row has them, in training mode."""
+        return self._run(batch, videos, rows, compare=(), aux=self.aux)
+
+    def fool(
+        self,
+        batch: Batch,
+        videos: Videos,
+        rows: Sequence[DiscriminatorRow],
+        compare: Sequence[str],
+        *,
+        aux: bool = False,
+    ) -> Judgement:
+        """Scores for the generated rows, and maps of the videos in `compare`, all in one mini-batch."""
+        return self._run(batch, videos, rows, compare, aux=aux)
+
+    def _run(
+        self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str], *, aux: bool
+    ) -> Judgement:
+        network = self.network
+        b, steps = batch.motion.shape[:2]
+        counts = _distinct(rows)
+        shown = list(counts)
+        names = shown + [name for name in compare if name not in counts]
+        # Joined with the channels last, so that the copy is the only one.
+        frames = torch.cat([videos[name].permute(0, 1, 3, 4, 2) for name in names]).flatten(0, 1).permute(0, 3, 1, 2)
+        groups: Rows = tuple((b * steps, counts.get(name, 1)) for name in names)
+        first, second = network.tower(frames, groups)
+        judged, maps = _divide(first, second, names, compare, len(shown), b)
+        top = network.top(judged, groups[: len(shown)]).unflatten(0, (-1, steps))
+        condition = None
+        if self.appearance:
+            image = batch.appearance.contiguous(memory_format=torch.channels_last)
+            condition = network.top(network.tower(image)[1]).repeat(len(shown), 1, 1, 1)
+        states = network.unroll(top, condition)
+        videos_of_rows: Rows = tuple((b, counts[name]) for name in shown)
+        summary = network.summary(states[-1], videos_of_rows)
+        of_row = [shown.index(row.clip) for row in rows]
+        parts = summary.split(b)
+        motions = {False: batch.motion, True: batch.other_motion}
+        label = None
+        if self.motion:
+            label = torch.cat([motions[row.mismatched][:, 0, : batch.classes] for row in rows])
+        logits = network.scores(torch.cat([parts[i] for i in of_row]), label, tuple((b, 1) for _ in rows))
+        auxiliary: list[tuple[Tensor, Tensor] | None] = [None] * len(rows)
+        if aux:
+            velocities = _full(network.velocities(states, videos_of_rows)).split(b)
+            classes = _full(network.classes(summary, videos_of_rows)).split(b)
+            auxiliary = [
+                (velocities[i], classes[i]) if row.auxiliary else None for i, row in zip(of_row, rows, strict=True)
+            ]
+        return Judgement(list(_full(logits).split(b)), auxiliary, maps)

@@ -1,0 +1,282 @@
+"""Algorithm 1, line by line.
+
+Conventions the paper leaves open, the same as in production:
+
+- A discriminator's mini-batch is its rows of Table 2 one after the other, each run in full; the generator's is the rows
+  of Table 1. z is the same for all rows of Table 1.
+- A discriminator's tower is called once for the conditioning images of all rows and once for the frames of all rows;
+  each call has batch-norm statistics of its own.
+- In the generator's step the tower's first two blocks see {x, x^|y, x^|y'} as one mini-batch, as Gram distances
+  compare all three; what comes after them sees the rows that the generator is to win, x^|y and x^|y'.
+- In arms of Table 4 the rows that are left make up the mini-batches.
+
+Maximising log-likelihoods is minimising their negatives: the losses below are those that go down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from amc.config import Config
+from amc.data.conditions import Batch
+from amc.reference import losses
+from amc.reference.discriminators import AppearanceDiscriminator, MotionDiscriminator
+from amc.reference.generator import Generator
+from amc.reference.paths import Norm
+
+Videos = dict[str, Tensor]
+"""x^ by its row of Table 1: "matched" is x^|ya,ym, "appearance" x^|ya',ym, "motion" x^|ya,ym'. (B, T-1, 3, H, W)."""
+Losses = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of Table 2: which video a discriminator is shown with which condition, and what it should say."""
+
+    video: str  # "x", "x^|y" or "x^|y'"
+    condition: str  # "y" or "y'"
+    label: str  # in the discriminator's step: "real" or "fake"
+    weight: str  # line 7: its name among the configuration's `rows`
+    generator: bool  # the generator is trained on it too, to be called real
+    auxiliary: bool  # line 9 (R19)
+
+
+TABLE_2 = (
+    Case("x", "y", "real", "real", generator=False, auxiliary=True),
+    Case("x", "y'", "fake", "real_mismatched", generator=False, auxiliary=False),
+    Case("x^|y", "y", "fake", "generated", generator=True, auxiliary=True),
+    Case("x^|y'", "y'", "fake", "generated_mismatched", generator=True, auxiliary=True),
+)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """(s, v, l) of line 5 for the cases of a mini-batch, and the maps that Gram matrices are taken of.
+
+    Attributes:
+        s: for each case, (B,) or (B K,).
+        v: for each case the velocities (B, 2k) at each step; l: for each case (B, c). Of Dm with auxiliary heads only.
+        maps: for each video the first and the second block's maps of each frame.
+    """
+
+    s: list[Tensor]
+    v: list[list[Tensor]]
+    l: list[Tensor]  # noqa: E741
+    maps: dict[str, tuple[list[Tensor], list[Tensor]]]
+
+
+class LiteralStep:
+    """The networks and Algorithm 1.
+
+    Args:
+        config: sizes, weights, readings and arm.
+        over_time: R10; False takes batch norm's statistics frame by frame.
+    """
+
+    def __init__(self, config: Config, *, over_time: bool = True) -> None:
+        self.config, self.over_time = config, over_time
+        switches, settings = config.switches, config.optimizer
+        self.generator = Generator(config)
+        self.networks: dict[str, torch.nn.Module] = {"generator": self.generator}
+        self.cases: dict[str, list[Case]] = {}
+        for name, present, sees in (("appearance", switches.da, switches.ya), ("motion", switches.dm, switches.ym)):
+            if present:
+                both = switches.mismatched and sees
+                self.cases[name] = [case for case in TABLE_2 if both or case.condition == "y"]
+        if switches.da:
+            self.da = self.networks["appearance_discriminator"] = AppearanceDiscriminator(config)
+        if switches.dm:
+            self.dm = self.networks["motion_discriminator"] = MotionDiscriminator(config)
+        mismatched = [name for name, cases in self.cases.items() if any(case.video == "x^|y'" for case in cases)]
+        self.table_1 = ["matched", *mismatched]
+        theta_d = [p for name, network in self.networks.items() if name != "generator" for p in network.parameters()]
+        betas = (settings.beta1, settings.beta2)
+        self.adam_g = torch.optim.Adam(self.generator.parameters(), lr=settings.lr_generator, betas=betas)
+        self.adam_d = torch.optim.Adam(theta_d, lr=settings.lr_discriminator, betas=betas)
+
+    def __call__(self, batch: Batch, step: int) -> Losses:
+        """Lines 3 to 17."""
+        videos = self.generate(batch)
+        loss_d, terms_d = self.discriminator_loss(batch, videos, step)
+        self.adam_d.zero_grad()
+        theta_d = [p for group in self.adam_d.param_groups for p in group["params"]]
+        slopes_d = torch.autograd.grad(loss_d, theta_d)
+        if self.config.readings.generator_scores == "updated":  # R23
+            self._move_discriminators(theta_d, slopes_d)  # line 11
+        loss_g, terms_g = self.generator_loss(batch, videos)
+        self.adam_g.zero_grad()
+        loss_g.backward()
+        if self.config.readings.generator_scores == "printed":  # s is that of line 5, of the discriminators unmoved
+            self._move_discriminators(theta_d, slopes_d)
+        self.adam_g.step()  # line 17
+        return terms_d | terms_g
+
+    def _move_discriminators(self, theta_d: Sequence[torch.nn.Parameter], slopes: Sequence[Tensor]) -> None:
+        for parameter, slope in zip(theta_d, slopes, strict=True):
+            parameter.grad = slope
+        self.adam_d.step()
+
+    def generate(self, batch: Batch) -> Videos:
+        """Line 4: Table 1."""
+        ya = {"matched": batch.appearance, "appearance": batch.other_appearance, "motion": batch.appearance}
+        ym = {"matched": batch.motion, "appearance": batch.motion, "motion": batch.other_motion}
+        x = self.generator(
+            torch.cat([ya[row] for row in self.table_1]),
+            torch.cat([ym[row] for row in self.table_1]),
+            torch.cat([batch.noise for _ in self.table_1]),
+            self._norm(len(self.table_1)),
+        )
+        return dict(zip(self.table_1, x.chunk(len(self.table_1)), strict=True))
+
+    def discriminator_loss(self, batch: Batch, videos: Videos, step: int) -> tuple[Tensor, Losses]:
+        """-(L_D - L_Daux) of lines 5 to 11, for each discriminator present."""
+        weights, readings = self.config.weights, self.config.readings
+        smoothing = max(0.0, readings.smoothing_start - step * readings.smoothing_decrement)  # R6
+        label = {"real": 1 - smoothing, "fake": 0.0}
+        constant = {name: x.detach() for name, x in videos.items()}  # theta_D alone moves
+        total, terms = torch.zeros(()), {}
+        for name, cases in self.cases.items():
+            answers = self.ask(name, batch, constant, cases, compared=[])
+            l_d = torch.zeros(())
+            for case, s in zip(cases, answers.s, strict=True):
+                l_d = l_d + self.weight(case, cases) * losses.log_likelihood(s, label[case.label])
+            terms[f"loss/d_{name}"] = -l_d
+            total = total - weights.gan * l_d
+            if name == "motion" and self.config.switches.ldaux:
+                ce, mse = self.auxiliary(batch, cases, answers)
+                terms |= {"loss/d_ce": ce, "loss/d_mse": mse}
+                total = total + weights.ce * ce + weights.mse * mse
+        return total, terms
+
+    def generator_loss(self, batch: Batch, videos: Videos) -> tuple[Tensor, Losses]:
+        """-(L_G - L_Gaux - L_rank) of lines 12 to 17, for each discriminator present."""
+        weights, readings, switches = self.config.weights, self.config.readings, self.config.switches
+        rho = {"appearance": self.config.margins.appearance, "motion": self.config.margins.motion}
+        total, terms = torch.zeros(()), {}
+        for name, cases in self.cases.items():
+            fooled = [case for case in cases if case.generator]
+            ranked = switches.lrank and any(case.video == "x^|y'" for case in cases)
+            compared = ["x", "x^|y"] if switches.lgaux or ranked else []
+            compared += ["x^|y'"] if ranked else []
+            answers = self.ask(name, batch, videos, fooled, compared)
+            l_g = torch.stack([losses.generator_gain(s, readings.adversarial) for s in answers.s]).sum()  # line 14
+            terms[f"loss/g_{name}"] = -l_g
+            total = total - weights.gan * l_g
+            if name == "motion" and switches.ldaux and readings.aux_updates_generator:  # R11
+                ce, mse = self.auxiliary(batch, fooled, answers)
+                terms |= {"loss/g_ce": ce, "loss/g_mse": mse}
+                total = total + weights.ce * ce + weights.mse * mse
+            for j in range(readings.gram_layers) if compared else ():  # R2
+                g = {video: losses.gram_matrices(answers.maps[video][j], readings.gram) for video in compared}
+                d_plus = losses.perceptual_distance(g["x"], g["x^|y"])  # line 12
+                terms[f"distance/{name}_{j + 1}"] = d_plus.mean()
+                if switches.lgaux:
+                    total = total + weights.gram * d_plus.mean()  # line 15
+                if ranked:
+                    d_minus = losses.perceptual_distance(g["x"], g["x^|y'"])  # line 13
+                    l_rank = losses.hinge(d_plus, d_minus, rho[name])  # line 16
+                    terms[f"loss/rank_{name}_{j + 1}"] = l_rank
+                    total = total + weights.rank * l_rank
+        if switches.lgaux:
+            x, generated = batch.clip[:, 1:].unbind(1), videos["matched"].unbind(1)
+            terms["loss/l1"] = losses.reconstruction_loss(x, generated, readings.l1_reduction)  # line 15
+            total = total + weights.l1 * terms["loss/l1"]
+        return total, terms
+
+    def weight(self, case: Case, cases: Sequence[Case]) -> float:
+        """A case's weight in L_D (line 7); fake cases that are left weigh together what all do (R12)."""
+        of = {row.video + row.condition: float(getattr(self.config.rows, row.weight)) for row in TABLE_2}
+        weight = of[case.video + case.condition]
+        if case.label == "real" or not self.config.readings.rescale_fake_rows:
+            return weight
+        every, left = (sum(of[c.video + c.condition] for c in some if c.label == "fake") for some in (TABLE_2, cases))
+        return weight * every / left
+
+    def auxiliary(self, batch: Batch, cases: Sequence[Case], answers: Answers) -> tuple[Tensor, Tensor]:
+        """Line 9 with R19: class and velocity losses, summed over the cases that have targets."""
+        ce, mse = torch.zeros(()), torch.zeros(())
+        for case, v, l in zip(cases, answers.v, answers.l, strict=True):  # noqa: E741
+            if case.auxiliary:
+                ym = batch.motion if case.condition == "y" else batch.other_motion
+                label = batch.motion if self.config.readings.aux_targets == "printed" else ym
+                velocity = ym[:, :, batch.classes :].unbind(1)
+                ce = ce + losses.class_loss(label[:, 0, : batch.classes], l)
+                mse = mse + losses.velocity_loss(velocity, v, self.config.readings.velocity_reduction)
+        return ce, mse
+
+    def ask(self, name: str, batch: Batch, videos: Videos, cases: Sequence[Case], compared: Sequence[str]) -> Answers:
+        """A discriminator's answers to a mini-batch of cases, and its maps of the videos in `compared`."""
+        y_prime = name  # Da's mismatched condition is ya', Dm's is ym' (section 3.2, R3)
+        shown = {"x": batch.clip[:, 1:], "x^|y": videos["matched"]}
+        if y_prime in videos:
+            shown["x^|y'"] = videos[y_prime]
+        # Videos that are compared but belong to none of the cases (x, in the generator's step) come last.
+        order = [case.video for case in cases]
+        order += [video for video in compared if video not in order]
+        if name == "appearance":
+            return self._ask_da(batch, {video: shown[video] for video in order}, order, cases)
+        return self._ask_dm(batch, {video: shown[video] for video in order}, order, cases)
+
+    def _ask_da(self, batch: Batch, shown: Videos, order: Sequence[str], cases: Sequence[Case]) -> Answers:
+        b, k = batch.centres.shape
+        ya = {"y": batch.appearance, "y'": batch.other_appearance}
+        first_frame = {"x": ya["y"], "x^|y": ya["y"], "x^|y'": ya["y'"]}
+        # R8: x_{t-1}, x_t, x_{t+1} for each clip's K centres t; x_1 is the image that the video was made from.
+        quadruplets: list[list[Tensor]] = [[], [], []]
+        for video in order:
+            x = torch.cat([first_frame[video][:, None], shown[video]], dim=1)
+            for offset in range(3):
+                picked = [x[clip, int(batch.centres[clip, i]) + offset - 1] for clip in range(b) for i in range(k)]
+                quadruplets[offset].append(torch.stack(picked))
+        images = [torch.cat(rows) for rows in quadruplets]
+        norm_all, norm = self._norm(len(order)), self._norm(len(cases))
+        blocks = norm_all.run([self.da.first_blocks(image) for image in images])
+        seconds = [second[: len(cases) * b * k] for _, second in blocks]
+        encoded = norm.run([self.da.third_block(second) for second in seconds])
+        if self.config.switches.ya:
+            conditions = torch.cat([ya[case.condition].repeat_interleave(k, dim=0) for case in cases])
+            _, second = norm.one(self.da.first_blocks(conditions))
+            encoded = [norm.one(self.da.third_block(second)), *encoded]
+        s = norm.one(self.da.score(encoded))
+        return Answers(list(s.chunk(len(cases))), [], [], self._maps(blocks, order))
+
+    def _ask_dm(self, batch: Batch, shown: Videos, order: Sequence[str], cases: Sequence[Case]) -> Answers:
+        ym = {"y": batch.motion, "y'": batch.other_motion}
+        frames = torch.cat([shown[video] for video in order]).unbind(1)
+        norm_all, norm = self._norm(len(order)), self._norm(len(cases))
+        blocks = norm_all.run([self.dm.first_blocks(frame) for frame in frames])
+        seconds = [second[: len(cases) * len(batch.clip)] for _, second in blocks]
+        encoded = norm.run([self.dm.third_block(second) for second in seconds])
+        ya = None
+        if self.config.switches.ya:  # "matched appearance condition": Dm's videos all start from ya
+            _, second = norm.one(self.dm.first_blocks(torch.cat([batch.appearance for _ in cases])))
+            ya = norm.one(self.dm.third_block(second))
+        states = self.dm.states(encoded, ya)
+        shared = norm.one(self.dm.shared(states[-1]))
+        label = torch.cat([ym[case.condition][:, 0, : batch.classes] for case in cases])
+        s = norm.one(self.dm.score(shared, label if self.config.switches.ym else None))
+        v: list[list[Tensor]] = []
+        l: tuple[Tensor, ...] = ()  # noqa: E741
+        if self.config.switches.ldaux:
+            velocities = norm.run([self.dm.velocity(state) for state in states])
+            v = [[at_t.chunk(len(cases))[row] for at_t in velocities] for row in range(len(cases))]
+            l = norm.one(self.dm.category(shared)).chunk(len(cases))  # noqa: E741
+        return Answers(list(s.chunk(len(cases))), v, list(l), self._maps(blocks, order))
+
+    @staticmethod
+    def _maps(
+        blocks: Sequence[tuple[Tensor, Tensor]], order: Sequence[str]
+    ) -> dict[str, tuple[list[Tensor], list[Tensor]]]:
+        n = len(order)
+        return {
+            video: ([first.chunk(n)[i] for first, _ in blocks], [second.chunk(n)[i] for _, second in blocks])
+            for i, video in enumerate(order)
+        }
+
+    def _norm(self, rows: int) -> Norm:
+        """R10 and R21 for a mini-batch of so many rows."""
+        return Norm(self.over_time, rows if self.config.readings.bn_rows == "per_row" else 1)

@@ -1,0 +1,1 @@
+"""A kinematic body that performs the 24 NATOPS gestures."""

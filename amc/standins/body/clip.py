@@ -1,0 +1,94 @@
+"""One clip of the NATOPS stand-in: who performs what, how this repetition differs, and the frames of it.
+
+Clip i is the same for a seed whoever makes it: its random numbers are drawn from (seed, i) alone, so neither the
+number of workers nor the number of clips changes it. The draws do not look at the class, and the first frame shows
+the neutral pose, so it is the same whatever the class would have been.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.data.resize import area_resize, resize_points
+from amc.standins.body.gestures import GESTURES
+from amc.standins.body.kinematics import CROP, Variation, perform
+from amc.standins.body.render import Scene, draw_frames
+from amc.standins.body.subjects import SUBJECTS, Subject, subject
+from amc.standins.made import Made
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Everything random about a repetition; none of it depends on the class."""
+
+    variation: Variation
+    scene: Scene
+
+
+def design(index: int, classes: int) -> tuple[int, int]:
+    """(class, subject) of clip `index`: the first n clips hold all classes, and all subjects, equally often within one.
+
+    Class and subject advance together; after every lcm(c, 20) clips the subject is shifted by one, so that c x 20
+    clips hold each pair once. Then it starts again: clip i + 20c is another repetition of clip i.
+    """
+    cell = index % (classes * SUBJECTS)
+    return cell % classes, (cell + cell // math.lcm(classes, SUBJECTS)) % SUBJECTS
+
+
+def draw(index: int, seed: int) -> Draw:
+    """The variations of clip `index`."""
+    random = np.random.default_rng([seed, 2, index])
+    waves = partial(_waves, random)
+    amplitude = random.uniform(0.92, 1.06)
+    variation = Variation(
+        shift=(float(random.uniform(-4, 4)), float(random.uniform(-3, 3))),
+        speed=float(random.uniform(0.92, 1.08)),
+        delay=float(random.uniform(0.0, 0.03)),
+        rhythm=float(random.uniform(-1, 1)),
+        amplitude=(float(amplitude * random.uniform(0.97, 1.03)), float(amplitude * random.uniform(0.97, 1.03))),
+        lag=float(random.uniform(0.0, 0.02)),
+        offset=random.normal(0.0, 3.0, size=8),
+        wobble=waves(8, 1.5),
+        sway=waves(2, 0.8),
+    )
+    light = random.uniform(0.85, 1.12) * random.uniform(0.96, 1.04, size=3)
+    scene = Scene(
+        view=(int(random.integers(-8, 9)), int(random.integers(-4, 5))),
+        light=(float(light[0]), float(light[1]), float(light[2])),
+    )
+    return Draw(variation, scene)
+
+
+def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, label: int | None = None) -> Made:
+    """Clip `index` of the data set; `label` makes the same subject and repetition perform another class."""
+    planned, number = design(index, classes)
+    shown = planned if label is None else label
+    who = _subject(number, seed)
+    drawn = draw(index, seed)
+    motion = perform(GESTURES[shown], who.build, drawn.variation, frames)
+    pictures = draw_frames(who, motion, drawn.scene)
+    points = motion.joints[..., :2].astype(np.float32)
+    return Made(
+        # One by one they stay in the processor's cache, which halves the time.
+        frames=np.stack([area_resize(picture, (size, size)) for picture in pictures]),
+        keypoints=resize_points(points, (CROP, CROP), (size, size)),
+        label=shown,
+        subject=number,
+        source=index,
+    )
+
+
+def _waves(random: np.random.Generator, rows: int, size: float) -> NDArray[np.float64]:
+    return np.stack(
+        [random.normal(0.0, size, rows), random.uniform(0.5, 2.0, rows), random.uniform(0.0, 1.0, rows)], axis=1
+    )
+
+
+@lru_cache(maxsize=SUBJECTS)
+def _subject(number: int, seed: int) -> Subject:
+    return subject(number, seed)

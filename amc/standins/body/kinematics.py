@@ -1,0 +1,175 @@
+"""From a gesture, a build and a repetition's variations to the nine joints of every frame.
+
+Coordinates are pixels of the 180 x 180 crop, x right, y down, z towards the camera, which stands `CAMERA` pixels away.
+The body faces the camera, so its right arm is on the left of the picture: "left" and "right" are the subject's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, repeat
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from amc.standins.body.gestures import NEUTRAL, Arm, Gesture, Pose
+
+CROP = 180  # pixels, the paper's crop with the chest at the centre
+CAMERA = 420.0
+
+KEYPOINT_NAMES = (
+    "head",
+    "chest",
+    "navel",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+)
+PAIRS = ((3, 4), (5, 6), (7, 8))
+
+
+@dataclass(frozen=True)
+class Build:
+    """A subject's proportions in pixels."""
+
+    shoulder: float  # half the distance between the shoulder joints
+    upper_arm: float
+    forearm: float
+    neck: float  # from the line of the shoulders up to the head's centre
+    head: float  # radius
+    chest: float  # from the line of the shoulders down to the chest joint
+    trunk: float  # from the line of the shoulders down to the navel
+    thickness: float  # of the arms
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How one repetition differs from the table; nothing here but `shift` shows in the first frame."""
+
+    shift: tuple[float, float]  # of the body in the crop, pixels
+    speed: float  # 1 runs through the gesture once in a clip
+    delay: float  # before the motion starts, as a part of the clip
+    rhythm: float  # unevenness of the speed, -1 .. 1
+    amplitude: tuple[float, float]  # of the right and the left arm's deviation from the neutral pose
+    lag: float  # the left arm's, as a part of the clip
+    offset: NDArray[np.float64]  # (8,) degrees, added to the angles once the arms have left the neutral pose
+    wobble: NDArray[np.float64]  # (8, 3): amplitude in degrees, frequency, phase
+    sway: NDArray[np.float64]  # (2, 3): of the trunk in pixels x and y, as `wobble`
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where everything is in each of T frames."""
+
+    joints: NDArray[np.float64]  # (T, 9, 3): x, y of the crop and z, in the order of KEYPOINT_NAMES
+    hands: NDArray[np.float64]  # (T, 2, 3): the ends of the left and the right hand, for drawing
+
+
+def angles_at(gesture: Gesture, phase: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The table's eight angles (right arm, left arm) at phases from 0 (neutral) to 1 (the end) and a little beyond.
+
+    Returns:
+        (T, 8) degrees. Between poses a monotone cubic runs, so the arms pass through a pose on their way without
+        stopping, turn round without overshooting, and stay still where two poses are the same.
+    """
+    total = sum(p.takes for p in gesture.lead) + gesture.times * sum(p.takes for p in gesture.loop)
+    at, rows = [0.0], [_flat(NEUTRAL)]
+    for pose in _poses(gesture):
+        at.append(at[-1] + pose.takes / total)
+        rows.append(_flat(pose))
+        # One pose further than anything asked for, as the last slope needs it.
+        if at[-1] > 1.5:
+            break
+    curve = PchipInterpolator(np.array(at), np.array(rows), axis=0)
+    return np.asarray(curve(np.clip(phase, 0.0, at[-1])), dtype=np.float64)
+
+
+def perform(gesture: Gesture, build: Build, variation: Variation, frames: int) -> Motion:
+    """One repetition sampled at T frames, evenly spaced over the gesture whatever T is. Frame 0 is the neutral pose."""
+    time = np.linspace(0.0, 1.0, frames)
+    angles = np.concatenate(
+        [
+            angles_at(gesture, _phase(time, variation, 0.0))[:, :4],
+            angles_at(gesture, _phase(time, variation, variation.lag))[:, 4:],
+        ],
+        axis=1,
+    )
+    neutral = np.array(_flat(NEUTRAL))
+    started = _smooth(_phase(time, variation, 0.0) / 0.15)[:, None]
+    amplitude = np.repeat(variation.amplitude, 4)
+    angles = neutral + amplitude * (angles - neutral) + started * (variation.offset + _waves(time, variation.wobble))
+    sway = started * _waves(time, variation.sway)
+    return _place(angles, build, np.array(variation.shift) + sway)
+
+
+def _phase(time: NDArray[np.float64], variation: Variation, lag: float) -> NDArray[np.float64]:
+    t = np.maximum(time - variation.delay - lag, 0.0)
+    # The derivative stays positive, so time never runs backwards.
+    return np.maximum(variation.speed * (t + 0.03 * variation.rhythm * np.sin(2 * np.pi * t)), 0.0)
+
+
+def _waves(time: NDArray[np.float64], waves: NDArray[np.float64]) -> NDArray[np.float64]:
+    size, frequency, phase = waves.T
+    return np.asarray(size * np.sin(2 * np.pi * (frequency * time[:, None] + phase)), dtype=np.float64)
+
+
+def _smooth(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    x = np.clip(x, 0.0, 1.0)
+    return np.asarray(x * x * (3 - 2 * x), dtype=np.float64)
+
+
+def _poses(gesture: Gesture) -> Iterator[Pose]:
+    last = (gesture.loop or gesture.lead)[-1]
+    # Where nothing repeats, the last pose is held.
+    return chain(gesture.lead, chain.from_iterable(repeat(gesture.loop or (last,))))
+
+
+def _flat(pose: Pose) -> list[float]:
+    return [*_arm(pose.right), *_arm(pose.left)]
+
+
+def _arm(arm: Arm) -> tuple[float, float, float, float]:
+    return arm.upper, arm.upper_toward, arm.fore, arm.fore_toward
+
+
+def _place(angles: NDArray[np.float64], build: Build, shift: NDArray[np.float64]) -> Motion:
+    """Joints from angles (T, 8) and the chest's displacement from the middle of the crop (T, 2)."""
+    frames = len(angles)
+    middle = np.zeros((frames, 3))
+    middle[:, :2] = (CROP - 1) / 2 + shift
+    shoulders = middle + np.array([0, -build.chest, 0])
+    joints = np.empty((frames, len(KEYPOINT_NAMES), 3))
+    hands = np.empty((frames, 2, 3))
+    joints[:, 0] = shoulders + np.array([0, -build.neck, 0])
+    joints[:, 1] = middle
+    joints[:, 2] = shoulders + np.array([0, build.trunk, 0])
+    for i, (side, columns) in enumerate(((1, angles[:, 4:]), (-1, angles[:, :4]))):
+        shoulder = shoulders + np.array([side * build.shoulder, 0, 0])
+        elbow = shoulder + build.upper_arm * _direction(columns[:, 0], columns[:, 1], side)
+        along = _direction(columns[:, 2], columns[:, 3], side)
+        joints[:, 3 + i] = shoulder
+        joints[:, 5 + i] = elbow
+        joints[:, 7 + i] = elbow + build.forearm * along
+        hands[:, i] = joints[:, 7 + i] + 0.9 * build.thickness * along
+    return Motion(_project(joints), _project(hands))
+
+
+def _direction(swing: NDArray[np.float64], toward: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    s, t = np.radians(swing), np.radians(toward)
+    return np.stack([side * np.sin(s) * np.cos(t), np.cos(s) * np.cos(t), np.sin(t)], axis=-1)
+
+
+def _project(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is nearer appears larger, about the middle of the crop.
+
+    Rounded to 1/1024 pixel: sines differ in the last bit between machines, and a clip must not.
+    """
+    centre = (CROP - 1) / 2
+    factor = CAMERA / (CAMERA - points[..., 2:])
+    seen = np.concatenate([centre + (points[..., :2] - centre) * factor, points[..., 2:]], axis=-1)
+    return np.asarray(np.round(seen * 1024) / 1024, dtype=np.float64)

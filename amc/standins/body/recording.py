@@ -1,0 +1,132 @@
+"""One film of the NATOPS stand-in: a subject before a wall repeats a gesture, with pauses in the neutral pose between.
+
+The frames are larger than the crop of the clips, and the chest is not in their middle: every film has its own place,
+light and, for a subject, the same wall. Like a clip, a repetition is drawn from (seed, its number) alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.standins.body.clip import design, draw
+from amc.standins.body.gestures import GESTURES
+from amc.standins.body.kinematics import Build, Motion, perform
+from amc.standins.body.render import Light, draw_before, under
+from amc.standins.body.subjects import Subject, subject, wall
+
+HEIGHT, WIDTH = 240, 320  # pixels
+RATE = 20  # frames a second
+SECONDS, SECONDS_SD = 2.34, 0.62  # of a repetition, as in the real data
+SHORTEST, LONGEST = 18, 120  # frames of a repetition
+RETURN = 6  # frames from the end of a repetition back to the neutral pose
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What one film holds: numbers as in the names of files, from 1, and the repetitions in their order."""
+
+    gesture: int
+    subject: int
+    repetitions: tuple[int, ...]  # as `draw` and `design` number them
+    seed: int
+
+
+@dataclass(frozen=True)
+class Film:
+    """One film of F frames, before it is drawn."""
+
+    performer: Subject
+    background: NDArray[np.uint8]  # (240, 320, 3)
+    light: Light
+    at: tuple[int, int]  # (x, y) of the top-left pixel of the performer's crop
+    motion: Motion  # in pixels of the crop
+    segments: tuple[tuple[int, int], ...]  # first and last frame of each repetition, counted from 1
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        """The pictures, uint8 (240, 320, 3), RGB, read-only."""
+        return draw_before(self.background, self.performer, self.motion, self.light, at=self.at)
+
+    def masks(self) -> Iterator[NDArray[np.bool_]]:
+        """Where the body is in each of them, (240, 320)."""
+        nobody = under(self.light, self.background)
+        for picture in self.frames():
+            red, green, blue = np.moveaxis(picture != nobody, -1, 0)
+            yield red | green | blue
+
+    def points(self) -> NDArray[np.float64]:
+        """The joints in pixels of the pictures: (F, 9, 2)."""
+        return np.asarray(self.motion.joints[..., :2] + np.array(self.at), dtype=np.float64)
+
+
+def recordings(clips: int, classes: int, seed: int) -> tuple[Recording, ...]:
+    """The films that hold so many repetitions, as evenly spread over gestures and subjects as `design` does."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for index in range(clips):
+        gesture, performer = design(index, classes)
+        found.setdefault((gesture + 1, performer + 1), []).append(index)
+    return tuple(Recording(*cell, tuple(found[cell]), seed) for cell in sorted(found))
+
+
+def length(index: int, seed: int) -> int:
+    """Frames of repetition `index`: log-normal with the mean and the deviation of the real ones."""
+    mean, deviation = SECONDS * RATE, SECONDS_SD * RATE
+    variance = math.log(1 + (deviation / mean) ** 2)
+    random = np.random.default_rng([seed, 3, index])
+    drawn = random.lognormal(math.log(mean) - variance / 2, math.sqrt(variance))
+    return int(np.clip(round(drawn), SHORTEST, LONGEST))
+
+
+def film(recording: Recording) -> Film:
+    """The film of a recording; its wall is the same in all of a subject's films."""
+    seed, number = recording.seed, recording.subject - 1
+    performer = subject(number, seed)
+    motion, segments = _performance(recording, performer.build)
+    behind = np.random.default_rng([seed, 5, number])
+    random = np.random.default_rng([seed, 4, recording.gesture, number])
+    light = random.uniform(0.85, 1.12) * random.uniform(0.96, 1.04, size=3)
+    return Film(
+        performer=performer,
+        background=wall(performer.look.background.mean(axis=(0, 1)), behind, HEIGHT, WIDTH),
+        light=(float(light[0]), float(light[1]), float(light[2])),
+        # So low that the legs leave the picture, and so that the crop about the chest lies inside.
+        at=(int(random.integers(42, 99)), int(random.integers(32, 57))),
+        motion=motion,
+        segments=segments,
+    )
+
+
+def _performance(recording: Recording, build: Build) -> tuple[Motion, tuple[tuple[int, int], ...]]:
+    """Pause, repetition, return, pause, repetition, …, return, pause; and where the repetitions are."""
+    gesture, seed = GESTURES[recording.gesture - 1], recording.seed
+    motions = [perform(gesture, build, draw(i, seed).variation, length(i, seed)) for i in recording.repetitions]
+    random = np.random.default_rng([seed, 6, recording.gesture, recording.subject])
+    pauses = [int(frames) for frames in random.integers(2, 7, size=len(motions) + 1)]
+    parts, segments, count = [_held(motions[0], pauses[0])], [], pauses[0]
+    for i, motion in enumerate(motions):
+        following = motions[min(i + 1, len(motions) - 1)]
+        segments.append((count + 1, count + len(motion.joints)))
+        parts += [motion, _return(motion, following), _held(following, pauses[i + 1])]
+        count += len(motion.joints) + RETURN + pauses[i + 1]
+    joints, hands = (np.concatenate(rows) for rows in zip(*((p.joints, p.hands) for p in parts), strict=True))
+    return Motion(joints, hands), tuple(segments)
+
+
+def _held(motion: Motion, frames: int) -> Motion:
+    """The first pose for so many frames."""
+    return Motion(np.repeat(motion.joints[:1], frames, axis=0), np.repeat(motion.hands[:1], frames, axis=0))
+
+
+def _return(motion: Motion, following: Motion) -> Motion:
+    """From a motion's last pose to where the following one starts, straight, slow at both ends."""
+    part = np.arange(1, RETURN + 1)[:, None, None] / (RETURN + 1)
+    part = part * part * (3 - 2 * part)
+
+    def between(last: NDArray[np.float64], first: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.round((last + part * (first - last)) * 1024) / 1024, dtype=np.float64)
+
+    return Motion(between(motion.joints[-1], following.joints[0]), between(motion.hands[-1], following.hands[0]))

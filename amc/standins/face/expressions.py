@@ -1,0 +1,77 @@
+"""From an emotion to action units: a performance shows one of the emotion's prototypes of the paper's Table A."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.data.datasets.action_units import ANGER_WITHOUT_ONE_OF, EMOTIONS, PROTOTYPES, Term
+from amc.standins.face.performance import Take
+from amc.standins.face.units import NUMBERS
+
+# Levels of FACS on the scale from 0 to 5 of intensities; Z is the strongest in the FACS of 1978 (X, Y, Z), and alone
+# tells fear's 1 + 2 + 5Z from surprise's 1 + 2 + 5B.
+_LEVELS: Mapping[str, tuple[float, float]] = {
+    "": (3.2, 5.0),
+    "*": (2.4, 5.0),
+    "Z": (4.2, 5.0),
+    "A": (0.6, 1.4),
+    "B": (1.6, 2.4),
+    "C": (2.4, 3.4),
+    "D": (3.4, 4.4),
+    "E": (4.4, 5.0),
+}
+_OPENS = (26, 27)  # a jaw that drops parts the lips (25)
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The face at the peak of a performance: intensities (units,) from 0 to 5, and the part of it each side shows."""
+
+    intensity: NDArray[np.float64]
+    sides: NDArray[np.float64]  # (units, 2): of the right and of the left half
+
+
+def peak(label: int | None, take: Take) -> Peak:
+    """What emotion `label` (its place in `EMOTIONS`; None: a neutral face) looks like in this performance.
+
+    Units that are not drawn, such as a lowered head (54) or eyes (64), are left out.
+    """
+    intensity = np.zeros(len(NUMBERS))
+    sides = np.tile(take.sides, (len(NUMBERS), 1))
+    if label is None:
+        return Peak(intensity, sides)
+    emotion = EMOTIONS[label]
+    prototypes = PROTOTYPES[emotion]
+    row, alternative, option = take.choice
+    terms: tuple[Term, ...] = prototypes[int(row * len(prototypes))]
+    missing = _left_out(option) if emotion == "anger" else None
+    for term in terms:
+        if term.optional and option < 0.5:
+            continue
+        for unit in term.choices[int(alternative * len(term.choices))]:
+            if unit not in NUMBERS or unit == missing:
+                continue
+            at = NUMBERS.index(unit)
+            intensity[at] = _between(term.level, float(take.strength[at]))
+            if term.one_side:
+                sides[at, int(alternative < 0.5)] = 0.0
+    if any(intensity[NUMBERS.index(unit)] for unit in _OPENS):
+        at = NUMBERS.index(25)
+        intensity[at] = _between("", float(take.strength[at]))
+    return Peak(intensity, sides)
+
+
+def _left_out(option: float) -> int | None:
+    """The unit without which a prototype of anger occurs, in two performances out of five."""
+    units = sorted(ANGER_WITHOUT_ONE_OF)
+    return units[int(option * 10) % len(units)] if option < 0.4 else None
+
+
+def _between(level: str, share: float) -> float:
+    names = level.split("/")
+    low, high = _LEVELS[names[0]][0], _LEVELS[names[-1]][1]
+    return low + share * (high - low)

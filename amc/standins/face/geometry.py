@@ -1,0 +1,143 @@
+"""The neutral face: 68 iBUG landmarks in millimetres, and how people differ in them.
+
+The origin lies between the eyes, x to the right of the picture, y down, z towards the camera. The face looks into the
+camera, so the subject's right side is at negative x. Indices are those of `amc.data.datasets.landmarks`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.data.datasets.landmarks import LANDMARKS, MIRROR
+
+FRAME = 896  # pixels, width and height of MUG's frames
+PIXELS = 2.8  # of such a frame, a millimetre
+CENTRE = (448.0, 402.0)  # where the origin lies in a frame
+
+# Landmarks of the subject's right side and the middle: (x, y, z). The left side mirrors them.
+_RIGHT: dict[int, tuple[float, float, float]] = {
+    0: (-71, 3, -62),
+    1: (-70, 21, -58),
+    2: (-68, 39, -53),
+    3: (-63, 56, -46),
+    4: (-55, 72, -36),
+    5: (-44, 85, -24),
+    6: (-30, 95, -13),
+    7: (-15, 101, -5),
+    8: (0, 103, -2),
+    17: (-59, -17, -22),
+    18: (-51, -24, -12),
+    19: (-40, -27, -5),
+    20: (-28, -25.5, 0),
+    21: (-16, -21.5, 3),
+    27: (0, -2.5, 6),
+    28: (0, 11, 14),
+    29: (0, 23, 22),
+    30: (0, 34, 28),
+    31: (-14, 43, 10),
+    32: (-7.5, 46.5, 13),
+    33: (0, 48.5, 15),
+    36: (-45, 0, -18),
+    37: (-37.5, -5.5, -11),
+    38: (-27, -5.5, -9),
+    39: (-19, 1.2, -9),
+    40: (-27.5, 5, -9),
+    41: (-37, 4.8, -11),
+    48: (-26, 70, -4),
+    49: (-16.5, 65.5, 5),
+    50: (-6, 62.5, 10),
+    51: (0, 64.2, 11),
+    57: (0, 81.5, 8),
+    58: (-8, 80.5, 7),
+    59: (-17, 76.5, 3),
+    60: (-22, 70, -2),
+    61: (-8, 69.6, 6),
+    62: (0, 70.2, 7),
+    66: (0, 70.6, 7),
+    67: (-8, 70.2, 6),
+}
+
+
+def _both_sides() -> NDArray[np.float64]:
+    points = np.full((LANDMARKS, 3), np.nan)
+    for i, place in _RIGHT.items():
+        points[i] = place
+        points[MIRROR[i]] = (-place[0], *place[1:]) if MIRROR[i] != i else place
+    return points
+
+
+NEUTRAL: NDArray[np.float64] = _both_sides()
+NEUTRAL.setflags(write=False)
+
+_JAW, _BROWS, _EYES = slice(0, 17), slice(17, 27), slice(36, 48)
+_NOSE, _LIPS = slice(27, 36), slice(48, 68)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a subject's face differs from the average one; factors are 1 and offsets 0 for the average."""
+
+    width: float = 1.0  # of the whole face
+    height: float = 1.0
+    jaw: float = 1.0  # width of the jaw at the mouth's height and below
+    chin: float = 0.0  # millimetres that the chin is lower
+    eye_distance: float = 0.0  # millimetres that each eye is farther out
+    eye_opening: float = 1.0
+    brow_height: float = 0.0  # millimetres above the usual
+    brow_arch: float = 0.0  # millimetres that the middle of a brow is higher than its ends
+    nose_width: float = 1.0
+    mouth_width: float = 1.0
+    lips: float = 1.0  # thickness
+    scale: float = 1.0  # of everything
+
+
+def neutral(shape: Shape) -> NDArray[np.float64]:
+    """Landmarks (68, 3) in millimetres of the resting face, mirror-symmetric."""
+    points = NEUTRAL.copy()
+    lower = np.clip((points[_JAW, 1] - 25) / 60, 0, 1)
+    points[_JAW, 0] *= 1 + (shape.jaw - 1) * lower
+    points[_JAW, 1] += shape.chin * lower**2
+    side = np.sign(points[:, 0])
+    eyes = points[_EYES]
+    eyes[:, 0] += shape.eye_distance * side[_EYES]
+    eyes[:, 1] *= shape.eye_opening
+    arch = np.array([0.0, 0.6, 1.0, 0.6, 0.0] * 2)
+    points[_BROWS, 0] += shape.eye_distance * side[_BROWS]
+    points[_BROWS, 1] -= shape.brow_height + shape.brow_arch * arch
+    points[_NOSE, 0] *= shape.nose_width
+    lips = points[_LIPS]
+    lips[:, 0] *= shape.mouth_width
+    middle = NEUTRAL[62, 1]
+    lips[:, 1] = middle + (lips[:, 1] - middle) * np.where(np.arange(20) < 12, shape.lips, 1.0)
+    points *= (shape.width, shape.height, 1.0)
+    return points * shape.scale
+
+
+def project(points: NDArray[np.float64], turn: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where points in millimetres lie in the frame, under weak perspective.
+
+    Args:
+        points: (T, n, 3), a frame of the clip each.
+        turn: (T, 3) yaw, pitch and roll in degrees, about the middle of the head.
+        shift: (T, 2) millimetres to the right and down.
+
+    Returns:
+        (T, n, 2) pixels of a frame of `FRAME` x `FRAME`. Rounded to 1/1024 pixel: sines differ in the last bit between
+        machines, and a clip must not.
+    """
+    yaw, pitch, roll = np.radians(turn).T
+    zero, one = np.zeros_like(yaw), np.ones_like(yaw)
+    about_y = _matrix([np.cos(yaw), zero, np.sin(yaw)], [zero, one, zero], [-np.sin(yaw), zero, np.cos(yaw)])
+    about_x = _matrix([one, zero, zero], [zero, np.cos(pitch), np.sin(pitch)], [zero, -np.sin(pitch), np.cos(pitch)])
+    about_z = _matrix([np.cos(roll), -np.sin(roll), zero], [np.sin(roll), np.cos(roll), zero], [zero, zero, one])
+    pivot = np.array([0.0, 40.0, -70.0])
+    turned = np.einsum("tij,tnj->tni", about_z @ about_x @ about_y, points - pivot) + pivot
+    seen = np.array(CENTRE) + PIXELS * (turned[..., :2] + shift[:, None])
+    return np.asarray(np.round(seen * 1024) / 1024, dtype=np.float64)
+
+
+def _matrix(*rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

@@ -1,0 +1,161 @@
+"""Facial action units: which landmarks each one moves, and how far.
+
+A unit's intensity runs from 0 to 5 as OpenFace reports it; a displacement in this table is that of intensity 5, in
+millimetres of an average face, for the subject's right side (x grows towards the face's middle). What it says of the
+middle holds as it is, and the left side mirrors the right one. The points that faces are aligned by (the eyes'
+corners, the top of the nose and its base) never move, so a clip's crop does not depend on the expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.data.datasets.landmarks import LANDMARKS, MIRROR
+
+STRONGEST = 5.0
+
+Moves = Mapping[int, tuple[float, float]]
+
+UNITS: Mapping[int, Moves] = {
+    # Inner brow raiser.
+    1: {21: (0, -11), 20: (0, -8), 19: (0, -3.5)},
+    # Outer brow raiser.
+    2: {17: (0, -9), 18: (0, -11), 19: (0, -8.5), 20: (0, -3)},
+    # Brow lowerer: down and together.
+    4: {21: (6.5, 8.5), 20: (5.5, 7.5), 19: (3.5, 5), 18: (1.5, 2), 37: (0, 0.8), 38: (0, 1.2)},
+    # Upper lid raiser.
+    5: {37: (0, -4.5), 38: (0, -4.5)},
+    # Cheek raiser.
+    6: {40: (0, -2.2), 41: (0, -2.8), 37: (0, 0.8), 18: (0, 0.8), 17: (0, 1)},
+    # Lid tightener.
+    7: {40: (0, -2.6), 41: (0, -2.2), 37: (0, 1.8), 38: (0, 1.6)},
+    # Nose wrinkler: draws the wings of the nose, the upper lip and the inner brows together.
+    9: {
+        31: (-2, -5.5), 32: (-0.5, -3), 49: (-0.5, -3), 50: (0, -5.5), 51: (0, -5), 61: (0, -2.5), 62: (0, -2.5),
+        20: (2.5, 5.5), 21: (3, 7), 37: (0, 2), 38: (0, 2.2), 40: (0, -2), 41: (0, -1.4),
+    },
+    # Upper lip raiser: an angular bend of the upper lip, teeth showing.
+    10: {
+        31: (-2, -2), 49: (-2, -6.5), 50: (-0.5, -8.5), 51: (0, -8), 61: (0, -7.5), 62: (0, -7.5), 48: (-1, -1),
+        60: (-0.5, -1), 40: (0, -1), 41: (0, -1),
+    },
+    # Nasolabial deepener.
+    11: {49: (-0.5, -2), 31: (-0.8, -1)},
+    # Lip corner puller: out and up.
+    12: {
+        48: (-12, -12.5), 60: (-11, -11), 49: (-6.5, -5), 59: (-7, -5.5), 50: (-2, 0), 58: (-3, 0), 61: (-3, -0.5),
+        67: (-3, -0.5), 51: (0, 1.5), 57: (0, 1), 3: (-1.5, 0), 4: (-2.5, 0), 5: (-1.5, 0),
+    },
+    # Lip corner depressor.
+    15: {48: (-1, 10.5), 60: (-0.5, 9), 49: (-0.5, 4), 59: (-1, 5.5), 61: (0, 1), 67: (0, 1)},
+    # Lower lip depressor.
+    16: {57: (0, 5.5), 58: (-0.5, 5.5), 59: (-0.5, 3), 66: (0, 5), 67: (0, 5)},
+    # Chin raiser: the lower lip pushed up, the mouth arched.
+    17: {
+        57: (0, -5), 58: (0, -4.5), 59: (0, -1), 66: (0, -3.2), 67: (0, -2.8), 62: (0, -3.2), 61: (0, -2.8),
+        51: (0, -3.2), 50: (0, -3), 49: (0, -1), 48: (0, 2), 60: (0, 1.6), 8: (0, -3.5), 7: (0, -2.5), 6: (0, -1),
+    },
+    # Lip stretcher: straight back.
+    20: {
+        48: (-11, 3), 60: (-10.5, 2.6), 49: (-6.5, 1), 59: (-6.5, 2), 50: (-2, 1), 58: (-3, 0), 61: (-3, 0),
+        67: (-3, 0),
+    },
+    # Lip funneler.
+    22: {
+        48: (7, 0), 60: (6.5, 0), 49: (2.5, -2.5), 59: (2.5, 2.5), 50: (0, -4), 51: (0, -3.5), 57: (0, 4), 58: (0, 4),
+        61: (1, -3), 62: (0, -3), 66: (0, 3), 67: (1, 3),
+    },
+    # Lip tightener: lips thinner and the mouth narrower.
+    23: {
+        48: (5.5, 0), 60: (5, 0), 49: (2.5, 2.2), 50: (0, 3.6), 51: (0, 3.2), 57: (0, -4.8), 58: (0, -4.4),
+        59: (2.5, -2.4),
+    },
+    # Lip pressor.
+    24: {
+        48: (2.5, 0), 60: (2.5, 0), 49: (0, 2.4), 50: (0, 3.8), 51: (0, 3.4), 57: (0, -5), 58: (0, -4.6),
+        59: (0, -2.6),
+    },
+    # Lips part.
+    25: {
+        50: (0, -1), 51: (0, -1), 61: (0, -1.8), 62: (0, -1.8), 66: (0, 4.5), 67: (0, 4), 57: (0, 4), 58: (0, 3.6),
+        59: (0, 1.6),
+    },
+    # Jaw drop.
+    26: {
+        8: (0, 14), 7: (0, 13.5), 6: (0, 11), 5: (0.5, 7), 4: (0.5, 3.5), 3: (0.5, 1.2), 57: (0, 13), 58: (0.5, 12),
+        59: (1.5, 7.5), 66: (0, 13), 67: (0.5, 11.5), 48: (3, 3.5), 60: (3, 3.5), 49: (1.5, 0.5),
+    },
+    # Mouth stretch.
+    27: {
+        8: (0, 21), 7: (0, 20), 6: (0.5, 16.5), 5: (1, 11), 4: (1, 6), 3: (1, 2), 57: (0, 21), 58: (1, 19.5),
+        59: (3, 12), 66: (0, 21), 67: (1, 18.5), 48: (6, 7), 60: (6, 7), 49: (3, 1.5), 50: (0.5, -1.5), 51: (0, -1.5),
+        61: (0, -1.5), 62: (0, -1.5),
+    },
+}  # fmt: skip
+
+# Position of a unit in arrays of intensities.
+NUMBERS: tuple[int, ...] = tuple(UNITS)
+
+
+def _basis() -> NDArray[np.float64]:
+    """(units, 2 sides, 68, 2): displacement an intensity of 1 makes, of the right and of the left half."""
+    basis = np.zeros((len(UNITS), 2, LANDMARKS, 2))
+    for u, moves in enumerate(UNITS.values()):
+        for i, (x, y) in moves.items():
+            if MIRROR[i] == i:
+                basis[u, :, i] = x / 2, y / 2
+            else:
+                basis[u, 0, i] = x, y
+                basis[u, 1, MIRROR[i]] = -x, y
+    return basis / STRONGEST
+
+
+_BASIS = _basis()
+
+
+def displaced(
+    neutral: NDArray[np.float64], intensity: NDArray[np.float64], sides: NDArray[np.float64], scale: float
+) -> NDArray[np.float64]:
+    """The face under action units.
+
+    Args:
+        neutral: (68, 3) millimetres.
+        intensity: (T, units) from 0 to 5, in the order of `NUMBERS`.
+        sides: (units, 2) how strongly the right and the left half follow, 1 throughout for a symmetric face.
+        scale: size of the face, 1 for an average one.
+
+    Returns:
+        (T, 68, 3) millimetres; lips never cross.
+    """
+    moves = np.tensordot(intensity, (_BASIS * sides[..., None, None]).sum(axis=1), axes=(1, 0))
+    points = np.repeat(neutral[None], len(intensity), axis=0)
+    points[..., :2] += scale * moves
+    for upper, lower in ((61, 67), (62, 66), (63, 65)):
+        # Where units add up to less than a closed mouth, the lips meet half-way.
+        crossed = np.maximum(points[:, upper, 1] - points[:, lower, 1], 0) / 2
+        points[:, upper, 1] -= crossed
+        points[:, lower, 1] += crossed
+    for outer, inner, below in (
+        (50, 61, False),
+        (51, 62, False),
+        (52, 63, False),
+        (56, 65, True),
+        (57, 66, True),
+        (58, 67, True),
+    ):
+        # A lip keeps a little thickness, however tight.
+        least = 1.8 * scale
+        if below:
+            points[:, outer, 1] = np.maximum(points[:, outer, 1], points[:, inner, 1] + least)
+        else:
+            points[:, outer, 1] = np.minimum(points[:, outer, 1], points[:, inner, 1] - least)
+    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
+        # Eyes narrow to a slit and do not close.
+        least = 3.0 * scale
+        short = np.maximum(points[:, upper, 1] + least - points[:, lower, 1], 0) / 2
+        points[:, upper, 1] -= short
+        points[:, lower, 1] += short
+    return points

@@ -1,0 +1,20 @@
+"""The procedural stand-in for NATOPS: 20 subjects perform the 24 gestures, balanced and deterministic."""
+
+from __future__ import annotations
+
+from amc.standins.body.gestures import GESTURES
+from amc.standins.body.kinematics import CROP, KEYPOINT_NAMES, PAIRS
+from amc.standins.stand_in import StandIn
+
+GENERATOR_VERSION = 1
+STAND_IN = StandIn(
+    name="natops",
+    version=GENERATOR_VERSION,
+    class_names=tuple(gesture.name for gesture in GESTURES),
+    keypoint_names=KEYPOINT_NAMES,
+    pairs=PAIRS,
+    largest=CROP,
+    least_frames=2,
+    generator="amc.standins.body.clip",
+)
+recipe, synthesize = STAND_IN.recipe, STAND_IN.synthesize

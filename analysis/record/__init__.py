@@ -1,0 +1,1 @@
+"""The study record: schema, reading, writing and locks."""

@@ -1,0 +1,129 @@
+"""The one order of trials that samplers, pruners, the summary and the table share, for any number of objectives.
+
+Trials that keep the constraints come before those that don't, and of those the one that violates them less comes first
+(Deb 2000). Among equals there, non-dominated sorting: a trial dominates another if it is no worse in any objective and
+better in one; the first front is of those that none dominates, the second of those that only the first dominates, and
+so on. Within a front the order is that of an epsilon-net (the variant of MO-ASHA that Schmucker et al. 2021 found
+best): first the one that is best by the first objective, then each time the one farthest from all that came before, so
+that any number of places goes to trials that are spread over the front. Equal trials share a place.
+
+With one objective every front is one value, and the order is simply the larger value first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.record.reading import Score, TrialRow, scored
+from analysis.record.states import COMPLETE, PRUNED
+
+
+def places(scores: Sequence[Score]) -> list[int]:
+    """For each score how many are strictly before it; no value may be NaN."""
+    order = dict.fromkeys(ordered(scores), 0)
+    counts = dict.fromkeys(order, 0)
+    for score in scores:
+        counts[score] += 1
+    before = 0
+    for score in order:
+        order[score], before = before, before + counts[score]
+    return [order[score] for score in scores]
+
+
+def ordered(scores: Iterable[Score]) -> list[Score]:
+    """The different scores, the best first."""
+    groups: dict[float, list[tuple[float, ...]]] = {}
+    for score in dict.fromkeys(scores):
+        groups.setdefault(score.violation, []).append(score.values)
+    return [
+        Score(values, violation)
+        for violation in sorted(groups)
+        for front in fronts(groups[violation])
+        for values in epsilon_net(front)
+    ]
+
+
+def fronts(points: Sequence[tuple[float, ...]]) -> list[list[tuple[float, ...]]]:
+    """Different points of one dimension or more by non-dominated sorting; larger is better."""
+    values = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
+    no_worse: NDArray[np.bool_] = np.asarray((values[:, None] >= values[None, :]).all(axis=2))
+    dominates: NDArray[np.bool_] = no_worse & ~no_worse.T
+    left: NDArray[np.bool_] = np.ones(len(points), dtype=np.bool_)
+    dominators: NDArray[np.int64] = dominates.sum(axis=0)
+    found = []
+    while left.any():
+        front = np.flatnonzero(left & (dominators == 0))
+        found.append([points[index] for index in front.tolist()])
+        left[front] = False
+        dominators = dominators - dominates[front].sum(axis=0)
+    return found
+
+
+def epsilon_net(front: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """Different points in an order in which each is the farthest from all before it; ties go to the larger values."""
+    if len(front) < 2:
+        return list(front)
+    # Larger values first, so that `argmax`, which takes the first of equals, takes the larger.
+    left = sorted(front, reverse=True)
+    values: NDArray[np.float64] = np.clip(np.asarray(left, dtype=np.float64), -1e100, 1e100)  # distances stay finite
+    distance = np.full(len(left), np.inf)
+    found = []
+    for _ in left:
+        chosen = int(distance.argmax())
+        found.append(left[chosen])
+        distance = np.minimum(distance, np.linalg.norm(values - values[chosen], axis=1))
+        distance[chosen] = -np.inf
+    return found
+
+
+def score_of(trial: TrialRow) -> Score | None:
+    """How a trial stands at its last report; None if it was never scored in every objective."""
+    score = scored(trial.value, trial.values, trial.violation)
+    return score if score.known else None
+
+
+def ranked(trials: Sequence[TrialRow]) -> list[TrialRow]:
+    """The trials that count and were scored, the best first.
+
+    One that was stopped early comes after all that went further and keep the constraints as well as it does.
+    """
+    stages: dict[tuple[float, bool, int], list[tuple[TrialRow, Score]]] = {}
+    for trial in trials:
+        score = score_of(trial)
+        if score is not None and trial.state in (COMPLETE, PRUNED):
+            stage = (score.violation, trial.state != COMPLETE, -trial.step)
+            stages.setdefault(stage, []).append((trial, score))
+    found: list[TrialRow] = []
+    for stage in sorted(stages):
+        rows = stages[stage]
+        place = dict(zip((trial.key for trial, _ in rows), places([score for _, score in rows]), strict=True))
+        found += sorted((trial for trial, _ in rows), key=lambda trial: (place[trial.key], trial.number))
+    return found
+
+
+def feasible(trials: Iterable[TrialRow]) -> list[tuple[TrialRow, Score]]:
+    """The complete trials that keep the constraints, with their scores."""
+    pairs = ((trial, score_of(trial)) for trial in trials if trial.state == COMPLETE)
+    return [(trial, score) for trial, score in pairs if score is not None and score.violation == 0]
+
+
+def best(trials: Iterable[TrialRow]) -> TrialRow | None:
+    """The feasible complete trial that is best by the first objective, among equals by the next ones, then the earlier.
+
+    None if there is none.
+    """
+    found = max(feasible(trials), key=lambda pair: (pair[1].values, -pair[0].number), default=None)
+    return None if found is None else found[0]
+
+
+def pareto(trials: Iterable[TrialRow]) -> list[TrialRow]:
+    """The feasible complete trials that none of them dominates, the best by the first objective first."""
+    pairs = feasible(trials)
+    if not pairs:
+        return []
+    front = set(fronts(list({score.values for _, score in pairs}))[0])
+    chosen = [(trial, score) for trial, score in pairs if score.values in front]
+    return [trial for trial, _ in sorted(chosen, key=lambda p: (*(-v for v in p[1].values), p[0].number))]

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from amc.config import Config
+from amc.errors import UserError
+from analysis.record import lock
+from analysis.record.lock import driving, exclusive, holder, local_locks, record_lock
+from analysis.record.writing import Record
+from tests.tuning.toy_rows import study_row
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# mount id, parent, device, root, mount point, options, optional fields, "-", type, source, options of the file system
+MOUNTS = r"""
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+40 22 0:40 / /home rw,relatime shared:2 - nfs4 files:/home rw,vers=4.2,local_lock=none,addr=10.0.0.1
+41 22 0:41 / /old rw,relatime - nfs files:/old rw,vers=3,nolock,local_lock=all
+42 22 0:42 / /my\040data rw,relatime - fuse.sshfs me@there: rw,user_id=0
+43 42 8:2 / /my\040data/disk rw - xfs /dev/sdb1 rw
+44 22 0:44 / /scratch rw,flock - lustre mds@tcp:/scratch rw,flock
+45 22 0:45 / /lustre rw - lustre mds@tcp:/lustre rw,localflock
+""".strip()
+
+
+def hold(path: Path) -> subprocess.Popen[str]:
+    """A process that holds the lock at `path`."""
+    script = textwrap.dedent(f"""
+        import sys, time
+        sys.path[:0] = {[str(ROOT), *sys.path]!r}
+        from pathlib import Path
+        from analysis.record.lock import driving
+        with driving(Path({str(path)!r}), "toy"):
+            print("held", flush=True)
+            time.sleep(600)
+    """)
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def test_a_lock_that_was_given_back_names_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "lock"
+    assert holder(path) is None
+    with driving(path, "toy"):
+        assert holder(path) == f"process {os.getpid()} on {os.uname().nodename}"
+    assert holder(path) is None
+    assert path.read_text() == ""
+
+
+def test_a_killed_holder_leaves_its_name_but_no_lock(tmp_path: Path) -> None:
+    process = hold(tmp_path / "lock")
+    assert (holder(tmp_path / "lock") or "").startswith(f"process {process.pid} on ")
+    kill(process)
+    assert (tmp_path / "lock").read_text().startswith(f"process {process.pid} on ")
+    assert holder(tmp_path / "lock") is None
+    with driving(tmp_path / "lock", "toy"):
+        pass
+
+
+def test_who_looks_for_a_moment_keeps_no_driver_out(tmp_path: Path) -> None:
+    """`python -m tuning list` asks by taking the lock for a moment: a driver that starts just then asks again."""
+    looks: list[int] = []
+
+    class Busy:
+        """flock as it is while somebody looks."""
+
+        def __call__(self, file: object, kind: int) -> None:
+            looks.append(kind)
+            if len(looks) < 3:
+                raise OSError(errno.EWOULDBLOCK, "held")
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(fcntl, "flock", Busy())
+    try:
+        with driving(tmp_path / "lock", "toy"):
+            assert len(looks) == 3
+    finally:
+        patch.undo()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_named(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(UserError, match=r"the file system of .*lock has no file locks"),
+        driving(tmp_path / "lock", "a"),
+    ):
+        pass
+    with pytest.raises(UserError, match="has no file locks"), exclusive(tmp_path / "lock"):
+        pass
+    assert holder(tmp_path / "lock") is None
+
+
+def test_a_deleted_lock_file_is_nobodys_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleting a study takes its lock file away; who had opened it before would hold a lock that no other one sees."""
+    path = tmp_path / "lock"
+    taken, times = lock._taken, []
+
+    def slow(file: object, where: Path) -> bool:
+        times.append(1)
+        if len(times) == 1:
+            where.unlink()
+        return taken(file, where)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(lock, "_taken", slow)
+    with driving(path, "toy"):
+        assert len(times) == 2
+        process = holder(path)
+    assert process is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/runs", ""),
+        ("/home/runs", ""),
+        ("/homes", ""),
+        ("/old/runs", "nfs at /old, nolock"),
+        ("/my data/runs", "fuse.sshfs at /my data"),
+        ("/my data/disk/runs", ""),
+        ("/scratch/runs", ""),
+        ("/lustre/runs", "lustre at /lustre, localflock"),
+    ],
+)
+def test_file_systems_whose_locks_hold_on_one_host_only(path: str, found: str) -> None:
+    assert local_locks(Path(path), MOUNTS) == found
+
+
+def test_a_name_left_by_another_host_counts_where_its_lock_would_not_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lock"
+    path.write_text("process 7 on elsewhere")
+    with driving(path, "toy"):  # a lock of elsewhere would be seen here, so nobody is there
+        pass
+    path.write_text("process 7 on elsewhere")
+    monkeypatch.setattr(lock, "local_locks", lambda path, mounts: "fuse.sshfs at /mnt")
+    with pytest.raises(UserError, match="was left by process 7 on elsewhere, and locks of other hosts are not seen"):  # noqa: SIM117
+        with driving(path, "toy"):
+            pass
+    assert path.read_text() == "process 7 on elsewhere"
+    path.write_text(f"process 7 on {os.uname().nodename}")
+    with driving(path, "toy"):
+        pass
+
+
+def test_one_sqlite_record_has_one_driver_a_study_whatever_folder_it_runs_in(tmp_path: Path, base: Config) -> None:
+    database = tmp_path / "record.db"
+    link = tmp_path / "elsewhere.db"
+    link.symlink_to(database)
+    with Record(database) as record, Record(link) as same:
+        record.create_study(study_row(base))
+        with record.driving("toy"):
+            assert holder(record_lock(link, "toy")) is not None
+            with pytest.raises(UserError, match="study 'toy' is being run by process"), same.driving("toy"):
+                pass
+            with same.driving("another"):
+                pass
+        with same.driving("toy"):
+            pass
+
+
+def test_two_studies_write_one_sqlite_record_at_the_same_time(tmp_path: Path, base: Config) -> None:
+    """SQLite has one writer at a time, and the other waits for its turn: nothing is lost or refused."""
+    troubles: list[BaseException] = []
+
+    def drive(name: str) -> None:
+        try:
+            with Record(tmp_path / "record.db") as record, record.driving(name):
+                record.create_study(study_row(base, name))
+                for number in range(60):
+                    record.update_study(name, settings={"number": number})
+        except BaseException as error:
+            troubles.append(error)
+
+    threads = [threading.Thread(target=drive, args=(name,)) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not troubles
+    with Record(tmp_path / "record.db") as record:
+        assert {study.name: study.settings["number"] for study in record.studies()} == {"a": 59, "b": 59, "c": 59}

@@ -1,0 +1,278 @@
+"""The record on a PostgreSQL server: the same record, the study's lock, and connections that break."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from amc.config import Config
+from amc.errors import UserError
+from analysis.record.database import without_password
+from analysis.record.reading import Records
+from analysis.record.server_lock import server_holder
+from analysis.record.writing import Record
+from tests.analysis.record import test_writing as test_record
+from tests.tuning.postgres import PASSWORD, Server, running
+from tests.tuning.toy_rows import study_row, trial_row
+from tuning.cli.studies import main
+
+pytestmark = pytest.mark.slow
+KEY = "trial-0000"
+ROOT = Path(__file__).resolve().parents[3]
+names = (f"study_{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    return server.database(next(names))
+
+
+@pytest.fixture
+def record(url: str, base: Config) -> Iterator[Record]:
+    with Record(url) as opened:
+        opened.create_study(study_row(base))
+        yield opened
+
+
+def shared() -> list[Callable[[Record, Config], None]]:
+    """The tests of the record that need no SQLite file."""
+    found = [test for name, test in vars(test_record).items() if name.startswith("test_")]
+    return [test for test in found if list(inspect.signature(test).parameters) == ["record", "base"]]
+
+
+@pytest.mark.parametrize("test", shared(), ids=lambda test: test.__name__.removeprefix("test_"))
+def test_the_record_is_the_same_there(test: Callable[[Record, Config], None], record: Record, base: Config) -> None:
+    test(record, base)
+
+
+def test_what_is_hard_to_store(record: Record, base: Config) -> None:
+    """Numbers that JSON lacks, large seeds, and text that a server refuses, come back as they are or readable."""
+    record.add_trial(trial_row(base, seed=2**62))
+    record.begin("toy", KEY)
+    metrics = {"val/accuracy": float("inf"), "loss/a": float("nan"), "loss/b": 0.1}
+    assert record.report("toy", KEY, 1, 5, metrics)
+    assert record.finish("toy", KEY, 1, "FAILED", reason="bad\0byte, lone \ud800, größer\nsecond line")
+    trial = record.trial("toy", KEY)
+    assert (trial.seed, trial.value) == (2**62, None)
+    assert trial.reason == "bad�byte, lone ?, größer\nsecond line"
+    (point,) = record.points("toy")
+    assert repr(dict(point.metrics)) == "{'loss/a': nan, 'loss/b': 0.1, 'val/accuracy': inf}"
+
+
+def child(url: str, body: str) -> subprocess.Popen[str]:
+    """A process with a record of a study `toy` that has one trial; `body` goes on from there."""
+    script = textwrap.dedent(f"""
+        import sys, time
+        sys.path[:0] = {[str(ROOT), *sys.path]!r}
+        from tests.tuning.toy_rows import study_row, trial_row
+        from amc.config import natops
+        from analysis.record.writing import Record
+        record = Record({url!r})
+        record.create_study(study_row(natops("smoke")))
+        record.add_trial(trial_row(natops("smoke")))
+    """)
+    script += textwrap.dedent(body)
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+
+
+def test_a_writer_killed_in_the_middle_loses_nothing_that_was_committed(url: str) -> None:
+    process = child(
+        url,
+        """
+        with record.driving("toy"):
+            record.begin("toy", "trial-0000")
+            for step in range(1, 100000):
+                assert record.report("toy", "trial-0000", 1, step, {"val/accuracy": step / 1e5})
+                print(step, flush=True)
+        """,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) == 50:
+            process.kill()
+            break
+    told = 50 + len(process.stdout.readlines())
+    process.wait()
+    process.stdout.close()
+    with Record(url) as record, record.driving("toy"):  # at once: the lock died with its holder
+        points = record.points("toy")
+        assert [point.step for point in points] == list(range(1, len(points) + 1))
+        assert [point.id for point in points] == sorted(point.id for point in points)
+        assert len(points) in (told, told + 1)
+        assert record.adopt("toy") == [KEY]
+
+
+def test_the_lock_names_its_living_holder_and_dies_with_it(server: Server, url: str, tmp_path: Path) -> None:
+    process = child(
+        url,
+        """
+        with record.driving("toy"):
+            print("held", flush=True)
+            time.sleep(600)
+        """,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    holder = f"process {process.pid} on {os.uname().nodename}"[:40]
+    server.psql("DROP ROLE IF EXISTS other")
+    server.psql("CREATE ROLE other LOGIN PASSWORD 'geheim/1' IN ROLE pg_read_all_data, pg_write_all_data")
+    with Record(url) as record:
+        with pytest.raises(UserError, match=f"being run by {holder}"), record.driving("toy"):
+            pass
+        with record.driving("another"):  # other studies of the same database go their way
+            assert (server_holder(record.engine, "another") or "").startswith(f"process {os.getpid()} on ")
+        assert server_holder(record.engine, "another") is None
+    with Records(url.replace("amc:", "other:")) as seen:  # whoever may not look into another user's sessions
+        assert (server_holder(seen.engine, "toy") or "").startswith(holder)
+    for command in (["delete", "toy"], ["list", "--json"]):
+        code = main([*command, "--out", str(tmp_path), "--record", url])
+        assert code == (2 if command[0] == "delete" else 0)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    with Record(url) as record, record.driving("toy"):
+        pass
+
+
+def drivers(server: Server, record: Record) -> list[int]:
+    """The server's processes for connections of drivers to this record."""
+    here = f"datname = '{record.address.database}' AND application_name LIKE 'amc %'"
+    found = server.psql(f"SELECT pid FROM pg_stat_activity WHERE {here}")
+    return [int(line) for line in found.stdout.split()]
+
+
+def test_a_broken_connection_is_made_again_with_its_lock(server: Server, record: Record, base: Config) -> None:
+    record.add_trial(trial_row(base))
+    with record.driving("toy"):
+        attempt = record.begin("toy", KEY).attempts
+        for step in range(1, 6):
+            (pid,) = drivers(server, record)
+            server.psql(f"SELECT pg_terminate_backend({pid})")
+            assert record.report("toy", KEY, attempt, step, {"val/accuracy": 0.1})
+            assert (server_holder(record.engine, "toy") or "").startswith(f"process {os.getpid()} on ")
+    assert list(record.curves("toy")[KEY]) == [1, 2, 3, 4, 5]
+
+
+def test_who_lost_the_study_to_another_driver_writes_nothing_more(
+    server: Server, record: Record, base: Config, url: str
+) -> None:
+    record.add_trial(trial_row(base))
+    with Record(url) as other, record.driving("toy"):
+        record.begin("toy", KEY)
+        (pid,) = drivers(server, record)
+        server.psql(f"SELECT pg_terminate_backend({pid})")
+        with other.driving("toy"):
+            with pytest.raises(UserError, match=f"is being run by process {os.getpid()} on "):
+                record.report("toy", KEY, 1, 5, {"val/accuracy": 0.1})
+            other.adopt("toy")
+            other.begin("toy", KEY)
+        # The other one has ended: the lock is free again, but this driver's attempt counts no longer.
+        assert not record.report("toy", KEY, 1, 5, {"val/accuracy": 0.1})
+    assert record.points("toy") == []
+
+
+def test_a_server_that_restarts_holds_reports_up_and_loses_none(
+    server: Server, record: Record, base: Config, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The server is one that is set to forget the last commits in a crash; a driver's writes are safe from that."""
+    with record.driving("toy"):
+        for number in range(4):
+            record.add_trial(trial_row(base, number))
+        ended = threading.Event()
+
+        def train() -> None:
+            for number in range(4):
+                key = f"trial-{number:04d}"
+                attempt = record.begin("toy", key).attempts
+                for step in range(1, 101):
+                    assert record.report("toy", key, attempt, step, {"val/accuracy": step / 100})
+                assert record.finish("toy", key, attempt, "COMPLETE", value=1.0)
+            ended.set()
+
+        thread = threading.Thread(target=train)
+        thread.start()
+        for _ in range(3):
+            server.stop()
+            ended.wait(0.5)
+            server.start()
+            ended.wait(1.0)
+        thread.join(120)
+        assert ended.is_set()
+    assert [(trial.state, trial.attempts, trial.step) for trial in record.trials("toy")] == [("COMPLETE", 1, 100)] * 4
+    assert all(list(curve) == list(range(1, 101)) for curve in record.curves("toy").values())
+    said = capfd.readouterr().err
+    assert "does not answer" in said
+    assert PASSWORD not in said
+
+
+def test_a_server_that_stays_away_ends_in_one_line(server: Server, record: Record, base: Config) -> None:
+    record.add_trial(trial_row(base))
+    record.patience = 0.5
+    with record.driving("toy"):
+        record.begin("toy", KEY)
+        server.stop()
+        try:
+            with pytest.raises(UserError, match=r"cannot use the study record postgresql\+psycopg://amc@127") as caught:
+                record.report("toy", KEY, 1, 5, {"val/accuracy": 0.1})
+            assert PASSWORD not in str(caught.value)
+            with pytest.raises(UserError, match="cannot use the study record"):  # and does not wait again
+                record.trials("toy")
+        finally:
+            server.start()
+
+
+def test_two_processes_make_the_tables_of_one_database(url: str) -> None:
+    processes = [child(url, "print(len(record.studies()))") for _ in range(4)]
+    for process in processes:
+        out, _ = process.communicate(timeout=240)
+        assert (process.returncode, out) == (0, "1\n")
+
+
+def test_addresses_that_lead_nowhere(server: Server, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    wrong = [
+        server.url("no_such_database"),
+        server.url("postgres").replace("geheim", "falsch"),
+        server.url("postgres").replace(str(server.port), "1"),
+    ]
+    for url in wrong:
+        assert main(["list", "--out", str(tmp_path), "--record", url]) == 2
+        with pytest.raises(UserError, match="cannot make the study record"):
+            Record(url)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("error: cannot read the study record postgresql+psycopg://amc@127.0.0.1:")
+        assert "geheim" not in line
+        assert "falsch" not in line
+
+
+def test_managing_studies_on_a_server(
+    record: Record, base: Config, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record.add_trial(trial_row(base))
+    place = ["--out", str(tmp_path), "--record", url]
+    assert main(["list", *place]) == 0
+    assert capsys.readouterr().out == "toy: toy (procedural), smoke; 1 WAITING\n"
+    with record.driving("toy"):
+        main(["list", *place])
+        assert "running now" in capsys.readouterr().out
+        main(["status", "toy", *place])
+        assert "it is running now" in capsys.readouterr().out
+    assert main(["status", "toy", *place]) == 0
+    assert "it is not running" in capsys.readouterr().out
+    assert main(["delete", "toy", *place]) == 0
+    assert main(["list", *place]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"no studies in {without_password(url)}"

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from torch.utils.flop_counter import FlopCounterMode
+
+from amc import __main__ as amc_main
+from amc.cli import command
+from amc.cli.describe import describe, training_step_macs
+from amc.config import configure, with_overrides
+from amc.data.conditions import Batches
+from amc.errors import UserError
+from amc.methods.amc_gan.step import AMCStep
+from tests.toy import toy_config, toy_data
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# The notes' table, computed by hand from appendices A and B.
+PAPER = {
+    "natops": {
+        "generator": 6_645_116,
+        "appearance_discriminator": 13_576_001,
+        "motion_discriminator": 6_080_091,
+        "motion_classifier": 11_289_688,
+    },
+    "mug": {
+        "generator": 6_441_356,
+        "appearance_discriminator": 13_576_001,
+        "motion_discriminator": 6_064_553,
+        "motion_classifier": 11_287_366,
+    },
+}
+
+
+@pytest.mark.parametrize("dataset", ["natops", "mug"])
+def test_parameters_at_paper_size(dataset: str) -> None:
+    assert describe(configure(dataset, "paper"))["parameters"] == PAPER[dataset]
+
+
+def test_macs_without_values_are_those_of_a_real_step() -> None:
+    config = toy_config()
+    step = AMCStep(config)
+    with FlopCounterMode(display=False) as counter:
+        step(Batches(config, toy_data(config))(0), 0)
+    assert training_step_macs(config) == counter.get_total_flops() // 2
+
+
+def test_macs_grow_with_the_batch() -> None:
+    config = configure("natops", "smoke")
+    one, two = (training_step_macs(with_overrides(config, {"training.batch": b})) for b in (4, 8))
+    assert 0 < one < two <= 2 * one
+
+
+def test_macs_fall_when_a_network_is_left_out() -> None:
+    config = configure("natops", "smoke")
+    without = with_overrides(config, {"switches.dm": False})
+    assert training_step_macs(without) < training_step_macs(config)
+
+
+def test_command_prints_one_json_document() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "amc", "describe", "--dataset", "natops", "--preset", "paper", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    facts = json.loads(done.stdout)
+    assert facts["parameters"] == PAPER["natops"]
+    assert facts["macs"] > 10**12
+    assert done.stderr == ""
+
+
+def test_table_names_every_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert amc_main.main(["describe", "--dataset", "natops", "--preset", "smoke"]) == 0
+    out = capsys.readouterr().out
+    for name in PAPER["natops"]:
+        assert name.replace("_", " ") in out
+    assert "multiply-accumulates" in out
+
+
+def test_auto_says_which_preset_it_takes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert command.chosen_preset("auto") == "compact"
+    assert "preset auto: compact" in capsys.readouterr().err
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert command.chosen_preset("auto") == "paper"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["describe", "--preset", "huge"], ["describe", "--dataset", "kth"], ["describe", "--nonsense"], []]
+)
+def test_wrong_use_is_one_line_and_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = amc_main.main(arguments)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    captured = capsys.readouterr()
+    assert code == 2
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+
+
+def test_exit_codes() -> None:
+    def fail(error: BaseException) -> int:
+        raise error
+
+    assert command.run(lambda: 3) == 3
+    assert command.run(lambda: fail(UserError("x"))) == 2
+    assert command.run(lambda: fail(KeyboardInterrupt())) == 130
+    with pytest.raises(ZeroDivisionError):
+        command.run(lambda: fail(ZeroDivisionError()))

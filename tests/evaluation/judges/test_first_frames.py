@@ -1,0 +1,61 @@
+"""A first frame of NATOPS' stand-in tells no class, so a generator that sees no motion condition has nothing to go by.
+
+A classifier of the judge's own kind is trained on first frames of training clips, held still, and asked about those of
+test clips. Beside it stands the same with last frames, which must be told apart: else the check could see no leak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from amc.cli.data_options import Chosen, choose
+from amc.data.clips import Clips
+from amc.evaluation.judges.motion_classifier import Recipe, cached_classifier
+
+SURE = 0.999  # of the interval about chance
+
+
+def chance_interval(clips: int, classes: int) -> tuple[float, float]:
+    """Accuracies of guessing: clips of one subject have every class as often, so its true spread is less."""
+    low, high = binom.interval(SURE, clips, 1 / classes)
+    return low / clips, high / clips
+
+
+def still_accuracy(chosen: Chosen, clips: Clips, recipe: Recipe) -> float:
+    return cached_classifier(
+        clips, chosen.data.split, chosen.config, seed=3, shown="first frames", recipe=recipe
+    ).test_accuracy
+
+
+def check(preset: str, recipe: Recipe) -> None:
+    chosen = choose("natops", None, preset)
+    clips, test = chosen.data.clips, chosen.data.split.test
+    classes = chosen.config.dataset.classes
+    shares = np.bincount(clips.label[test], minlength=classes) / len(test)
+    assert shares.max() == pytest.approx(1 / classes, abs=0.02)  # else chance would be another number
+    low, high = chance_interval(len(test), classes)
+    assert low <= still_accuracy(chosen, clips, recipe) <= high
+    info = replace(clips.info, fingerprint="0" * 64)  # other clips, so another classifier in the cache
+    last = replace(clips, frames=np.ascontiguousarray(clips.frames[:, ::-1]), info=info)
+    assert still_accuracy(chosen, last, recipe) > high + 0.15
+
+
+def test_no_class_can_be_told_from_first_frames() -> None:
+    check("smoke", Recipe(steps=300, patience=6))
+
+
+@pytest.mark.slow
+def test_nor_from_those_of_the_compact_stand_in() -> None:
+    check("compact", Recipe())
+
+
+def test_the_interval_by_hand() -> None:
+    # 8 clips, 2 classes: 0 and 8 hits have probability 1/256 each, more than 0.0005.
+    assert chance_interval(8, 2) == (0, 1)
+    low, high = chance_interval(48, 3)
+    outside = binom.cdf(round(low * 48) - 1, 48, 1 / 3) + binom.sf(round(high * 48), 48, 1 / 3)
+    assert outside <= 1 - SURE

@@ -1,0 +1,134 @@
+"""`run_search.py` as a person uses it: what is wrong is one line and leaves nothing behind; a real, tiny search."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import pytest
+
+from amc.config import Config
+from amc.errors import UserError
+from analysis.record.reading import StudyRow
+from tests.tuning.toy_rows import study_row
+from tuning.cli.search import main
+from tuning.engine import study as engine_study
+from tuning.engine.sources import Listed
+from tuning.engine.study import Study, run_study
+from tuning.search.pruners import pruner
+from tuning.workers.resources import cores, resources
+
+ROOT = Path(__file__).resolve().parents[3]
+SEARCH = ["--dataset", "natops", "--preset", "smoke"]
+
+BAD = {
+    "no trials": ([*SEARCH, "--trials", "0"], "--trials 0: give 1 or more"),
+    "negative trials": ([*SEARCH, "--trials", "-3"], "--trials -3"),
+    "trials in words": ([*SEARCH, "--trials", "many"], "invalid int value: 'many'"),
+    "unknown preset": (["--dataset", "natops", "--preset", "huge"], "unknown preset 'huge'"),
+    "unknown option": ([*SEARCH, "--trails", "3"], "unrecognized arguments: --trails 3"),
+    "unknown data set": (["--dataset", "kinetics", "--preset", "smoke"], "unknown data set 'kinetics'"),
+    "no data at all": (["--preset", "smoke"], "--dataset"),
+    "missing file": (["--data", "nowhere.h5", "--preset", "smoke"], "nowhere.h5"),
+    "truncated file": (["--data", "cut.h5", "--preset", "smoke"], "cut.h5"),
+    "file of another schema": (["--data", "other.h5", "--preset", "smoke"], "other.h5"),
+    "GPUs": ([*SEARCH, "--gpus-per-trial", "9"], "--gpus-per-trial 9: this machine has"),
+    "cores": ([*SEARCH, "--cpus-per-trial", str(cores() + 1)], f"this machine has {cores()} CPU cores"),
+    "workers": ([*SEARCH, "--workers", str(cores() + 1)], f"this machine has room for {cores()}"),
+    "no workers": ([*SEARCH, "--workers", "0"], "must be 1 or more"),
+    "sampler": ([*SEARCH, "--sampler", "magic"], "unknown sampler 'magic'"),
+    "pruner": ([*SEARCH, "--pruner", "magic"], "unknown pruner 'magic'"),
+    "a name of DIR's own": ([*SEARCH, "--study", "artifacts"], "--study 'artifacts': that name is taken"),
+    "no number of GPUs": ([*SEARCH, "--gpus-per-trial", "nan"], "--gpus-per-trial"),
+    "too large a seed": ([*SEARCH, "--seed", "10000000000000000000"], "--seed 10000000000000000000"),
+    "a budget without unit": ([*SEARCH, "--time-budget", "30"], "--time-budget '30': give a number"),
+    "no cluster": ([*SEARCH, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: nothing answers there"),
+    "a space of splits": ([*SEARCH, "--space", "splits.toml"], "'split.seed' must be the same in all trials"),
+    "an unknown split": ([*SEARCH, "--split-rule", "luck"], "invalid choice: 'luck'"),
+    "a published split of the stand-in": ([*SEARCH, "--split-rule", "natops-hcrf"], "is of subjects 1 to 20 as NATOPS"),
+    "two splits": (
+        [*SEARCH, "--split-rule", "subject", "--space", "random.toml"],
+        "--split-rule subject: the space random.toml fixes random",
+    ),
+    "a space of data sets": ([*SEARCH, "--space", "dataset.toml"], "'dataset.name' is no setting of a space"),
+    "study's name": ([*SEARCH, "--study", "../up"], "--study '../up'"),
+    "confirming seeds": ([*SEARCH, "--confirm-seeds", "-1"], "--confirm-seeds -1"),
+    "seed": ([*SEARCH, "--seed", "-1"], "--seed -1"),
+    "tracking": ([*SEARCH, "--tracking-uri", "ftp://x"], "--tracking-uri 'ftp://x'"),
+    "record": ([*SEARCH, "--record", "nonsense://x"], "nonsense"),
+    "objectives": ([*SEARCH, "--objectives", "accuracy,beauty"], "unknown objective 'beauty' in --objectives: choose"),
+    "constraint": ([*SEARCH, "--constraint", "fast"], "--constraint 'fast' is no METRIC OPERATOR NUMBER"),
+    "warm start": ([*SEARCH, "--warm-start", "gone"], "--warm-start 'gone': there is no such study in runs"),
+    "warm start of itself": ([*SEARCH, "--study", "me", "--warm-start", "me"], "'me' is this study itself"),
+    "missing space": ([*SEARCH, "--space", "nowhere.toml"], "nowhere.toml"),
+    "grid too large": ([*SEARCH, "--sampler", "grid"], "a grid over this space"),
+    "out is a file": ([*SEARCH, "--out", "cut.h5"], "--out cut.h5 is no folder"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_wrong_use_is_one_line_and_leaves_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cut.h5").write_bytes(b"\x89HDF\r\n\x1a\n half a file")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["temperature"] = [1.0, 2.0]
+    (tmp_path / "splits.toml").write_text('[parameters."split.seed"]\nkind = "int"\nlow = 0\nhigh = 9\n')
+    (tmp_path / "dataset.toml").write_text('[fixed]\n"dataset.name" = "mug"\n')
+    (tmp_path / "random.toml").write_text('[fixed]\n"split.rule" = "random"\n')
+    before = sorted(tmp_path.rglob("*"))
+    arguments, message = BAD[name]
+    try:
+        code = main(arguments)
+    except SystemExit as left:  # argparse's own complaints
+        code = int(left.code or 0)
+    complaint = capsys.readouterr()
+    assert code == 2
+    assert complaint.out == ""
+    last = complaint.err.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert message in last
+    assert "Traceback" not in complaint.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def toy_study(folder: Path, row: StudyRow) -> Study:
+    return Study(
+        row=row,
+        sources=[Listed(())],
+        pruner=pruner("none", 20, 5),
+        runs=folder,
+        resources=resources(1, 1, 0, devices=0),
+    )
+
+
+@pytest.mark.filterwarnings("default")  # MLflow's own
+def test_a_study_on_record_with_other_settings_is_not_mixed_up(
+    tmp_path: Path, base: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_study, "FLUSH_SECONDS", 30.0)
+    row = study_row(base)
+    assert run_study(toy_study(tmp_path, row)).code == 3  # nothing to run, so nothing succeeded
+    assert run_study(toy_study(tmp_path, replace(row, settings={"trials": 9}))).code == 3
+    # A study from before a setting existed goes on: it ran with the setting's default.
+    model = {name: value for name, value in row.config["model"].items() if name != "discarded_frames"}
+    older = replace(row, name="older", config={**row.config, "model": model})
+    assert run_study(toy_study(tmp_path, older)).code == 3
+    assert run_study(toy_study(tmp_path, replace(older, config=row.config))).code == 3
+    changed = replace(row, seed=5, config={**row.config, "weights": {**row.config["weights"], "rank": 7.0}})
+    with pytest.raises(UserError, match=r"seed 0 there, 5 here; base weights.rank: 100 → 7.: give another --study"):
+        run_study(toy_study(tmp_path, changed))
+    other = replace(row, dataset={**row.dataset, "origin": "natops", "fingerprint": "e" * 64})
+    with pytest.raises(UserError, match="data origin 'procedural' there, 'natops' here"):
+        run_study(toy_study(tmp_path, other))
+    assert (tmp_path / "toy" / "record.db").is_file()
+
+
+def test_a_record_that_cannot_be_used_leaves_no_folder(tmp_path: Path, base: Config) -> None:
+    bad = tmp_path / "bad.db"
+    bad.write_text("no database" * 1000)
+    with pytest.raises(UserError, match="file is not a database"):
+        run_study(replace(toy_study(tmp_path / "runs", study_row(base)), record=str(bad)))
+    assert not (tmp_path / "runs" / "toy").exists()

@@ -1,0 +1,259 @@
+"""The engine with toy trials in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from amc.config import Config
+from analysis.record.reading import TrialRow
+from analysis.record.sheets import Sheet
+from analysis.record.states import COMPLETE, FAILED, PRUNED, WAITING
+from analysis.record.writing import Record
+from tests.tuning import toy_trials
+from tests.tuning.toy_rows import trial_row
+from tuning.engine.checkpoints import inherit, kept, tidy
+from tuning.engine.engine import Engine, Plan, Watcher
+from tuning.engine.sources import SEEDS, Confirming, Listed, Proposal, Sampled
+from tuning.engine.summary import confirmed, summary, table, write_summary
+from tuning.local import run_here
+from tuning.search.pruners import pruner
+from tuning.search.samplers import sampler
+from tuning.search.search_space import search_space
+from tuning.workers.job import Job, Outcome
+
+
+class Forgetful(list[str]):
+    def append(self, item: str) -> None:
+        """All toy trials of this process share its memory."""
+
+
+@pytest.fixture(autouse=True)
+def _no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toy_trials, "leaked", Forgetful())
+
+
+def engine(record: Record, base: Config, folder: Path, trials: int = 4, seeds: int = 2, **settings: object) -> Engine:
+    search = Sampled(search_space(base), sampler("tpe", search_space(base), 0), trials, 0)
+    plan = Plan(
+        "toy",
+        [search, Confirming(search, seeds, 0)],
+        pruner(str(settings.pop("pruner", "halving")), 20, 5),
+        folder,
+        "tests.tuning.toy_trials:learn",
+        settings,
+    )
+    return Engine(record, plan)
+
+
+def states(record: Record, role: str = "trial") -> list[str]:
+    return [trial.state for trial in record.trials("toy", role)]
+
+
+def test_a_search_with_its_confirmation(record: Record, base: Config, tmp_path: Path) -> None:
+    run_here(engine(record, base, tmp_path / "toy"))
+    # Table B's own gan weight 1 is the toy's best, and it came first: all others fall behind at a rung.
+    assert states(record) == [COMPLETE, PRUNED, PRUNED, PRUNED]
+    pruned = record.curves("toy")["trial-0001"]
+    assert list(pruned) == [5]
+    runs = record.trials("toy", "confirm")
+    assert [run.state for run in runs] == [COMPLETE, COMPLETE]
+    assert [run.parent for run in runs] == ["trial-0000"] * 2
+    assert len({trial.seed for trial in record.trials("toy")}) == 6
+    assert min(run.seed for run in runs) >= SEEDS // 2
+    config = dict(record.trial("toy", "trial-0000").config)
+    assert dict(runs[0].config) == {**config, "seed": runs[0].seed}
+
+
+def test_a_larger_number_adds_and_runs_nothing_again(record: Record, base: Config, tmp_path: Path) -> None:
+    run_here(engine(record, base, tmp_path / "toy", trials=2))
+    before = {trial.key: trial for trial in record.trials("toy")}
+    run_here(engine(record, base, tmp_path / "toy", trials=2))
+    assert {trial.key: trial for trial in record.trials("toy")} == before
+    run_here(engine(record, base, tmp_path / "toy", trials=5))
+    after = {trial.key: trial for trial in record.trials("toy")}
+    assert len(record.trials("toy", "trial")) == 5
+    assert {key: after[key] for key in before} == before
+
+
+class Crash(BaseException):
+    pass
+
+
+class Crashing(Watcher):
+    def __init__(self, reports: int) -> None:
+        self.left = reports
+
+    def reported(self, trial: TrialRow, step: int, metrics: Mapping[str, float]) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Crash
+
+
+@pytest.mark.parametrize("reports", [1, 2, 3, 4, 5, 7, 9])
+def test_a_driver_that_dies_at_a_report_loses_and_doubles_nothing(
+    record: Record, base: Config, tmp_path: Path, reports: int
+) -> None:
+    first = engine(record, base, tmp_path / "toy", pruner="none")
+    first.watchers = [Crashing(reports)]
+    with pytest.raises(Crash):
+        run_here(first)
+    done = [trial.key for trial in record.trials("toy") if trial.state == COMPLETE]
+    run_here(engine(record, base, tmp_path / "toy", pruner="none"))
+    assert states(record) == [COMPLETE] * 4
+    assert {tuple(curve) for curve in record.curves("toy").values()} == {(5, 10, 15, 20)}
+    assert all(record.trial("toy", key).attempts == 1 for key in done)
+    assert sum(trial.attempts for trial in record.trials("toy")) == 7  # four trials, two confirming runs, one again
+
+
+def test_a_failed_trial_tells_why_and_the_study_goes_on(record: Record, base: Config, tmp_path: Path) -> None:
+    run_here(engine(record, base, tmp_path / "toy", diverges=["trial-0000"]))
+    assert states(record)[0] == FAILED
+    failed = record.trial("toy", "trial-0000")
+    assert failed.reason == "FloatingPointError: loss/gan not finite by step 3"
+    assert COMPLETE in states(record)
+    assert "not finite" in table(record, "toy")
+
+
+def test_a_lost_worker_costs_an_attempt_only(record: Record, base: Config, tmp_path: Path) -> None:
+    driver = engine(record, base, tmp_path / "toy")
+    job = driver.next_job()
+    assert job is not None
+    driver.began(job)
+    assert driver.report(job, 5, {"val/accuracy": 0.1})
+    driver.lost(job, "killed")
+    assert states(record)[0] == WAITING
+    again = driver.next_job()
+    assert again is not None
+    assert (again.key, again.attempt) == (job.key, 2)
+    assert not driver.report(job, 10, {"val/accuracy": 0.2})  # the old worker is still alive
+    driver.finish(job, Outcome(value=0.9))
+    assert record.trial("toy", job.key).state == "RUNNING"
+
+
+def test_a_report_sent_again_is_not_judged_again(record: Record, base: Config, tmp_path: Path) -> None:
+    """A continued trial was good enough at step 5 when it was there; better ones came since."""
+    driver = engine(record, base, tmp_path / "toy", pruner="halving")
+    job = driver.next_job()
+    assert job is not None
+    assert driver.report(job, 5, {"val/accuracy": 0.1})
+    assert driver.report(job, 10, {"val/accuracy": 0.2})
+    other = driver.next_job()
+    assert other is not None
+    assert driver.report(other, 5, {"val/accuracy": 0.9})
+    driver.lost(job, "killed")
+    again = driver.next_job()
+    assert again is not None
+    assert driver.report(again, 5, {"val/accuracy": 0.1})
+
+
+def test_interrupted_trials_come_before_new_ones(record: Record, base: Config, tmp_path: Path) -> None:
+    driver = engine(record, base, tmp_path / "toy")
+    jobs: list[Job] = [job for job in (driver.next_job(), driver.next_job()) if job is not None]
+    driver.interrupt(jobs[1])
+    restarted = engine(record, base, tmp_path / "toy")
+    assert [job.key for job in (restarted.next_job(), restarted.next_job()) if job] == ["trial-0000", "trial-0001"]
+
+
+def test_a_stopping_engine_hands_out_nothing(record: Record, base: Config, tmp_path: Path) -> None:
+    driver = engine(record, base, tmp_path / "toy")
+    driver.stopping = True
+    assert driver.next_job() is None
+    assert driver.finished
+
+
+def test_listed_trials_run_once_each(record: Record, base: Config, tmp_path: Path) -> None:
+    keys = ["ours-s0", "ours-s1", "no_da-s0", "no_da-s1"]
+    arms = tuple(Proposal(key, "trial", number, base) for number, key in enumerate(keys))
+    source = Listed(arms)
+    for _ in range(2):
+        run_here(
+            Engine(
+                record, Plan("toy", [source], pruner("none", 20, 5), tmp_path / "toy", "tests.tuning.toy_trials:learn")
+            )
+        )
+    assert [trial.key for trial in record.trials("toy")] == keys
+    assert [trial.attempts for trial in record.trials("toy")] == [1] * 4
+
+
+def test_checkpoints_of_the_best_stay_and_pictures_of_all(record: Record, base: Config, tmp_path: Path) -> None:
+    run_here(engine(record, base, tmp_path / "toy", trials=6, pruner="none"))
+    ranked = sorted(record.trials("toy", "trial"), key=lambda trial: -(trial.value or 0))
+    assert {path.name for path in (tmp_path / "toy/checkpoints").iterdir()} == {trial.key for trial in ranked[:3]}
+    assert len(list((tmp_path / "toy/samples").iterdir())) == 8
+
+
+def test_a_new_attempt_starts_from_a_copy_of_the_newest_earlier_one(tmp_path: Path) -> None:
+    for attempt in (1, 2):
+        (tmp_path / f"attempt-{attempt}").mkdir()
+        (tmp_path / f"attempt-{attempt}" / "checkpoint").write_text(str(attempt))
+    (tmp_path / "attempt-2" / ".checkpoint.123").write_text("half")
+    (tmp_path / "attempt-3").mkdir()  # died before its first checkpoint
+    assert inherit(tmp_path / "attempt-4") == tmp_path / "attempt-2"
+    assert [(path.name, path.read_text()) for path in (tmp_path / "attempt-4").iterdir()] == [("checkpoint", "2")]
+    (tmp_path / "attempt-2" / "checkpoint").write_text("its worker was still alive")
+    assert (tmp_path / "attempt-4" / "checkpoint").read_text() == "2"
+
+
+def test_tidy_keeps_what_runs_and_the_last_attempt_of_the_best(base: Config, tmp_path: Path) -> None:
+    rows = [
+        trial_row(base, 0, state=COMPLETE, value=0.1, attempts=1),
+        trial_row(base, 1, state=COMPLETE, value=0.9, attempts=2),
+        trial_row(base, 2, state=WAITING, attempts=4),
+        trial_row(base, 3, state=FAILED, attempts=1),
+    ]
+    for row in rows:
+        for attempt in range(1, row.attempts + 1):
+            (tmp_path / row.key / f"attempt-{attempt}").mkdir(parents=True)
+    (tmp_path / "trial-0002" / ".attempt-2.partial").mkdir()  # killed while it copied
+    for attempt in (1, 2, 3):  # the fourth has left nothing yet
+        (tmp_path / "trial-0002" / f"attempt-{attempt}" / "checkpoint").write_text("1")
+    (tmp_path / "trial-0002" / "attempt-4" / ".checkpoint.17").write_text("half")
+    assert kept(rows, 1) == {"trial-0001", "trial-0002"}
+    tidy(tmp_path, rows, 1)
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*"))
+    assert found == ["trial-0001/attempt-2", "trial-0002/attempt-3", "trial-0002/attempt-4"]
+
+
+def test_a_trial_that_lacks_an_objective_keeps_no_better_ones_checkpoint_out(base: Config) -> None:
+    lacking = [
+        trial_row(base, number, state=COMPLETE, value=0.9, values={"val/accuracy": 0.9, "val/appearance": None})
+        for number in range(3)
+    ]
+    whole = trial_row(base, 3, state=COMPLETE, value=0.5, values={"val/accuracy": 0.5, "val/appearance": 0.5})
+    assert kept([*lacking, whole], 3) == {"trial-0003"}
+
+
+def test_summary_and_table(record: Record, base: Config, tmp_path: Path) -> None:
+    data = {**record.study("toy").dataset, "chance": 1 / 3, "real_accuracy": {"validation": 1.0, "test": 0.95}}
+    record.update_study("toy", dataset=data)
+    run_here(engine(record, base, tmp_path / "toy"))
+    content = write_summary(record, "toy", tmp_path / "summary.json")
+    assert json.loads((tmp_path / "summary.json").read_text()) == content == summary(record, "toy")
+    assert [trial["key"] for trial in content["trials"]] == [f"trial-{number:04d}" for number in range(4)]
+    assert {"key", "state", "params", "value", "budget", "attempts", "seconds", "mlflow_run_id"} <= set(
+        content["trials"][0]
+    )
+    assert content["best"]["key"] == "trial-0000"
+    assert content["confirm"]["n_seeds"] == 2
+    assert content["confirm"]["ci95"] == [1.0, 1.0]
+    shown = table(record, "toy").splitlines()
+    assert "origin=procedural" in shown[0]
+    assert "chance 33.3" in shown[0]
+    assert shown[2].split()[:3] == ["1", "trial-0000", "100.0"]
+    assert confirmed(record, "toy").startswith(
+        "trial-0000 again with 2 fresh seeds: test accuracy 100.0% (95% interval"
+    )
+
+
+def test_what_a_run_was_scored_with_is_on_record(record: Record, base: Config, tmp_path: Path) -> None:
+    run_here(engine(record, base, tmp_path / "toy", trials=1, seeds=0, clips=7))
+    (row,) = record.sheets("toy").values()
+    assert (row.key, row.scorer) == ("trial-0000", "toy")
+    assert row.sheet == Sheet.from_dict(toy_trials.sheet(7))
+    ended = record.trial("toy", "trial-0000").ended
+    assert ended is not None
+    assert row.created <= ended

@@ -1,0 +1,91 @@
+"""What is left of a study, from its sources and its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from amc.config import Config, with_overrides
+from tests.tuning.toy_rows import trial_row
+from tuning.engine.sources import Confirming, Listed, Proposal, Sampled, Source
+from tuning.planning.forecast import Load
+from tuning.planning.workload import Work, workload
+from tuning.search.samplers import sampler
+from tuning.search.search_space import search_space
+
+
+def one(config: Mapping[str, Any]) -> float:
+    return 1.0
+
+
+def searching(base: Config, count: int, seeds: int = 2) -> list[Source]:
+    space = search_space(base)
+    search = Sampled(space, sampler("random", space, 0), count, 0)
+    return [search, Confirming(search, seeds, 0)]
+
+
+def left(base: Config, sources: list[Source], trials: list[Any] | None = None, **changes: Any) -> Any:
+    curves: dict[str, dict[int, float]] = {trial.key: {trial.step: trial.value} for trial in trials or [] if trial.step}
+    values = {"base": base, "workers": 2, "tested": False, "work": one} | changes
+    return workload(sources, trials or [], curves, **values)
+
+
+def test_a_new_search(base: Config) -> None:
+    found = left(base, searching(base, 3))
+    assert found.loads == [Load(f"trial-{n:04d}", n, 20, 10) for n in range(3)]
+    assert found.confirm == 2
+    assert found.confirmation == Load("", 0, 20, 10, role="confirm", tested=True)
+    assert found.curves == found.numbers == found.complete == {}
+
+
+def test_a_search_half_done(base: Config) -> None:
+    trials = [
+        trial_row(base, 0, state="COMPLETE", step=20, value=0.5, attempts=1),
+        trial_row(base, 1, state="PRUNED", step=10, value=0.2, attempts=1),
+        trial_row(base, 2, state="WAITING"),
+        trial_row(base, 3, state="RUNNING", step=10, value=0.3, attempts=1),
+    ]
+    found = left(base, searching(base, 6), trials, work=lambda config: 0.5)
+    assert [(load.key, load.done) for load in found.loads] == [
+        ("trial-0003", 10),
+        ("trial-0002", 0),
+        ("trial-0004", 0),
+        ("trial-0005", 0),
+    ]
+    assert found.complete == {"trial-0000": 0.5}
+    assert found.curves == {"trial-0000": {20: 0.5}, "trial-0001": {10: 0.2}, "trial-0003": {10: 0.3}}
+
+
+def test_confirming_runs_on_record(base: Config) -> None:
+    trials = [
+        trial_row(base, 0, state="COMPLETE", step=20, value=0.5, attempts=1),
+        trial_row(base, 0, key="confirm-0000", role="confirm", parent="trial-0000", state="RUNNING", attempts=1),
+    ]
+    found = left(base, searching(base, 1), trials)
+    assert found.loads == [Load("confirm-0000", 0, 20, 10, role="confirm", tested=True)]
+    assert found.confirmed == {"trial-0000": 1}
+
+
+def test_a_list_is_scored_on_the_test_split(base: Config) -> None:
+    rows = tuple(Proposal(f"arm-{n}", "trial", n, base) for n in range(2))
+    found = left(base, [Listed(rows)], tested=True)
+    assert found.loads == [Load(f"arm-{n}", n, 20, 10, tested=True) for n in range(2)]
+    assert found.confirmation is None
+
+
+def test_a_large_search_is_not_asked_for_every_proposal(base: Config) -> None:
+    found = left(base, searching(base, 500))
+    assert len(found.loads) == 500
+    assert len({load.key for load in found.loads}) == 500
+    assert [load.number for load in found.loads] == list(range(500))
+
+
+def test_work_is_arithmetic_relative_to_the_base(base: Config) -> None:
+    work = Work(base)
+    assert work(base.to_dict()) == 1.0
+    assert work(with_overrides(base, {"seed": 9, "weights.gan": 5.0}).to_dict()) == 1.0
+    assert len(work.known) == 1
+    assert work(with_overrides(base, {"switches.dm": False}).to_dict()) < 0.8
+    assert work(with_overrides(base, {"training.batch": 16}).to_dict()) == pytest.approx(2.0, rel=0.1)

@@ -1,0 +1,165 @@
+"""Objectives and constraints: how they are written, what they judge, and reports that lack them."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+from amc.config import Config
+from amc.errors import UserError
+from analysis.record.states import COMPLETE, FAILED, WAITING
+from analysis.record.writing import Record
+from tests.tuning import toy_trials
+from tests.tuning.engine.test_engine import Forgetful
+from tests.tuning.toy_rows import study_row, trial_row
+from tuning.engine.engine import Engine, Plan
+from tuning.engine.sources import Sampled
+from tuning.engine.summary import summary, table
+from tuning.local import run_here
+from tuning.search.constraints import Constraint, constraint
+from tuning.search.goal import Goal
+from tuning.search.objectives import ACCURACY, objectives
+from tuning.search.pruners import pruner
+from tuning.search.samplers import sampler
+from tuning.search.search_space import search_space
+
+
+def test_expressions() -> None:
+    assert constraint("time/step_seconds<=0.5") == Constraint("time/step_seconds", "<=", 0.5)
+    assert constraint("  seconds_per_step  <  2e-1 ") == Constraint("time/step_seconds", "<", 0.2)
+    assert constraint("appearance >= 0.25").metric == "val/appearance"
+    for text in ("seconds_per_step <= 0.1", "loss/gan > -3", "val/accuracy >= 10000000"):
+        assert constraint(str(constraint(text))) == constraint(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "time <=", "time <= fast", "0.5 >= time", "time == 1", "time <= nan", "a < b < 1"]
+)
+def test_what_is_no_expression(text: str) -> None:
+    with pytest.raises(UserError, match="is no METRIC OPERATOR NUMBER"):
+        constraint(text)
+
+
+def test_violations_by_hand() -> None:
+    assert constraint("m <= 0.5").violation(0.5) == 0
+    assert constraint("m < 0.5").violation(0.5) == sys.float_info.min * sys.float_info.epsilon > 0
+    assert constraint("m <= 0.5").violation(0.75) == 0.5
+    assert constraint("m >= 4").violation(1) == 0.75
+    assert constraint("m > 0").violation(-2) == 2
+    goal = Goal(constraints=(constraint("a <= 1"), constraint("b >= 2")))
+    assert goal.violation({"a": 1.5, "b": 1.0}) == 1.0
+    assert goal.violation({"a": 1.0, "b": 2.0}) == 0
+    assert goal.violation({"a": 1.0, "b": math.nan}) == math.inf
+    assert Goal().violation({}) is None
+
+
+def test_names_of_objectives() -> None:
+    assert [row.metric for row in objectives("appearance, accuracy")] == ["val/appearance", "val/accuracy"]
+    with pytest.raises(UserError, match="unknown objective 'speed' in --objectives: choose from accuracy, appearance"):
+        objectives("accuracy,speed")
+    with pytest.raises(UserError, match="unknown objective ''"):
+        objectives("")
+    with pytest.raises(UserError, match="names 'accuracy' twice"):
+        objectives("accuracy,accuracy")
+
+
+def test_a_goal_survives_the_record_and_knows_what_must_be_measured() -> None:
+    goal = Goal(objectives("accuracy"), (constraint("seconds_per_step <= 0.5"), constraint("appearance > 0.5")))
+    assert Goal.from_dict(goal.to_dict()).to_dict() == goal.to_dict()
+    assert goal.measured == ["accuracy", "appearance"]
+    assert Goal((ACCURACY,)).measured == ["accuracy"]
+
+
+@pytest.fixture(autouse=True)
+def _no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toy_trials, "leaked", Forgetful())
+
+
+def searched(record: Record, base: Config, folder: Path, goal: Goal, trials: int = 6, **settings: object) -> Engine:
+    record.update_study("toy", goal=goal.to_dict())
+    space = search_space(base)
+    plan = Plan(
+        "toy",
+        [Sampled(space, sampler("tpe", space, 0), trials, 0)],
+        pruner("none", 20, 5),
+        folder,
+        "tests.tuning.toy_trials:learn",
+        settings,
+        goal=goal,
+    )
+    engine = Engine(record, plan)
+    run_here(engine)
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("goal", "message"),
+    [
+        (
+            Goal(constraints=(constraint("loss/9 <= 1"),)),
+            "constraint 'loss/9 <= 1': no metric loss/9 is reported: there",
+        ),
+        (Goal(objectives("accuracy,appearance")), "the objective's metric val/appearance is not reported: there is"),
+    ],
+)
+def test_a_metric_that_no_report_has_stops_the_study_before_it_fails_every_trial(
+    goal: Goal, message: str, record: Record, base: Config, tmp_path: Path
+) -> None:
+    engine = searched(record, base, tmp_path / "toy", goal, trials=2)
+    assert message in engine.trouble
+    (trial,) = record.trials("toy")
+    assert (trial.state, trial.attempts) == (WAITING, 1)
+    assert summary(record, "toy")["best"] is None
+
+
+def test_a_metric_that_one_trial_lacks_fails_it_by_name(record: Record, base: Config, tmp_path: Path) -> None:
+    goal = Goal(constraints=(constraint("loss/1 <= 9"),))
+    engine = searched(record, base, tmp_path / "toy", goal, trials=2, lacks={"trial-0001": "loss/1"})
+    assert not engine.trouble
+    first, second = record.trials("toy")
+    assert (first.state, second.state) == (COMPLETE, FAILED)
+    assert "constraint 'loss/1 <= 9': no metric loss/1 is reported: there" in second.reason
+    assert second.reason in table(record, "toy")
+
+
+def test_infeasible_trials_are_neither_best_nor_on_the_front(record: Record, base: Config, tmp_path: Path) -> None:
+    # The toy's accuracy is 1 at trial 0 and lower elsewhere: the bound shuts out the best.
+    searched(record, base, tmp_path / "toy", Goal(constraints=(constraint("accuracy <= 0.9"),)))
+    rows = record.trials("toy", "trial")
+    assert {trial.state for trial in rows} == {COMPLETE}
+    assert rows[0].violation == pytest.approx(0.1 / 0.9)
+    found = summary(record, "toy")
+    allowed = [trial for trial in found["trials"] if trial["violation"] == 0]
+    assert found["best"]["value"] == max(trial["value"] for trial in allowed) <= 0.9
+    assert found["pareto"][0] == found["best"]["key"]
+    assert "trial-0000" not in found["pareto"]
+    assert found["constraints"] == ["val/accuracy <= 0.9"]
+    shown = table(record, "toy").splitlines()
+    assert "trial-0000" in shown[-1]
+    assert "violates a constraint" in shown[-1]
+
+
+def test_the_summary_of_two_objectives(record: Record, base: Config, tmp_path: Path) -> None:
+    goal = Goal(objectives("accuracy,appearance"))
+    record.create_study(study_row(base))
+    record.update_study("toy", goal=goal.to_dict())
+    for number, (accuracy, appearance) in enumerate([(0.2, 0.9), (0.8, 0.4), (0.8, 0.1)]):
+        record.add_trial(trial_row(base, number))
+        key = f"trial-{number:04d}"
+        attempt = record.begin("toy", key).attempts
+        metrics = {"val/accuracy": accuracy, "val/appearance": appearance}
+        record.report("toy", key, attempt, 20, metrics, objectives=goal.metrics)
+        record.finish("toy", key, attempt, COMPLETE, value=appearance)  # a reported value stays
+    found = summary(record, "toy")
+    assert found["objectives"] == ["accuracy", "appearance"]
+    assert [trial["values"]["appearance"] for trial in found["trials"]] == [0.9, 0.4, 0.1]
+    assert found["best"]["key"] == "trial-0001"
+    assert found["best"]["value"] == 0.8
+    assert found["pareto"] == ["trial-0001", "trial-0000"]
+    shown = table(record, "toy").splitlines()
+    assert shown[1].split()[:3] == ["trial", "accuracy", "appearance"]
+    assert shown[2].split()[:4] == ["1", "trial-0001", "80.0", "40.0"]
+    assert shown[-1] == "dominated by none: trial-0001, trial-0000"

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from amc.config import Config, natops
+from amc.errors import UserError
+from analysis.record.reading import TrialRow
+from analysis.record.states import COMPLETE, FAILED, PRUNED, RUNNING, WAITING
+from tests.tuning.toy_rows import trial_row
+from tuning.search.samplers import SAMPLERS, History, sampler
+from tuning.search.samplers.tpe import Tpe
+from tuning.search.search_space import search_space
+from tuning.search.space import Space
+
+BASE = natops("smoke")
+SPACE = search_space(BASE)
+
+
+def small(tmp_path: Path, **parameters: object) -> Space:
+    file = tmp_path / "space.json"
+    file.write_text(json.dumps({"only": True, "parameters": parameters}))
+    return search_space(BASE, file)
+
+
+def run(name: str, space: Space, count: int, seed: int = 0, start: History | None = None) -> History:
+    """A search one trial after the other, on a height that is best where all weights are their smallest."""
+    history = start or History([], {})
+    for number in range(len(history.trials), count):
+        # A sampler of its own for every trial, as after a restart.
+        params = sampler(name, space, seed).propose(number, history)
+        if params is None:
+            break
+        units = [row.to_unit(params[row.name]) for row in space.parameters if row.name in params]
+        value = 1 - sum(units) / len(units)
+        trial = trial_row(BASE, number, params=params, state=COMPLETE, value=value, step=20)
+        history = History([*history.trials, trial], {**history.curves, trial.key: {20: value}})
+    return history
+
+
+def params_of(history: History) -> list[dict[str, object]]:
+    return [dict(trial.params) for trial in history.trials]
+
+
+@pytest.mark.parametrize("name", ["tpe", "random", "cmaes"])
+def test_a_rebuilt_search_goes_on_as_the_undisturbed_one(name: str) -> None:
+    whole = run(name, SPACE, 14)
+    half = History(whole.trials[:6], {t.key: whole.curves[t.key] for t in whole.trials[:6]})
+    assert params_of(run(name, SPACE, 14, start=half)) == params_of(whole)
+    assert params_of(whole)[0] == SPACE.default()
+    distinct = {json.dumps(params, sort_keys=True) for params in params_of(whole)}
+    assert len(distinct) == 14
+    assert params_of(run(name, SPACE, 4, seed=1))[1:] != params_of(whole)[1:4]
+
+
+@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+def test_learning_samplers_beat_chance(name: str, tmp_path: Path) -> None:
+    ranges = {
+        f"weights.{weight}": {"kind": "log", "low": 0.01, "high": 100.0}
+        for weight in ("gan", "rank", "ce", "mse", "l1")
+    }
+    space = small(tmp_path, **ranges)
+
+    def late(which: str) -> float:
+        values = [t.value or 0.0 for seed in range(3) for t in run(which, space, 40, seed).trials[30:]]
+        return sum(values) / len(values)
+
+    assert late(name) > late("random") + 0.1
+
+
+def test_trials_are_told_as_what_they_are() -> None:
+    params = SPACE.default()
+    rows = [
+        trial_row(BASE, 0, params=params, state=COMPLETE, value=0.5, step=20),
+        trial_row(BASE, 1, params=params, state=PRUNED, value=0.2, step=10),
+        trial_row(BASE, 2, params=params, state=FAILED, reason="diverged"),
+        trial_row(BASE, 3, params=params, state=RUNNING, step=5),
+        trial_row(BASE, 4, params=params, state=WAITING),
+    ]
+    curves = {"trial-0000": {10: 0.3, 20: 0.5}, "trial-0001": {5: 0.1, 10: 0.2}, "trial-0003": {5: 0.1}}
+    told = [Tpe(SPACE, 0).told(row, History(rows, curves)) for row in rows]
+    states = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
+    assert [trial.state for trial in told] == states
+    assert [trial.value for trial in told[:1]] == [0.5]
+    assert told[1].intermediate_values == {5: 0.1, 10: 0.2}
+    assert Tpe(SPACE, 0).propose(5, History(rows, curves)) is not None
+
+
+def test_trials_that_violate_a_constraint_are_told_with_by_how_much() -> None:
+    params = SPACE.default()
+    rows = [
+        trial_row(BASE, 0, params=params, state=COMPLETE, value=0.5, step=20, violation=0.0),
+        trial_row(BASE, 1, params=params, state=PRUNED, value=0.2, step=10, violation=0.75),
+        trial_row(BASE, 2, params=params, state=RUNNING, value=0.2, step=10, violation=0.5),
+    ]
+    history = History(rows, {"trial-0001": {10: 0.2}})
+    told = [Tpe(SPACE, 0).told(row, history) for row in rows]
+    assert [trial.constraints for trial in told] == [{"violation": 0.0}, {"violation": 0.75}, {}]
+
+
+def test_several_objectives_are_told_as_places_and_early_stopped_trials_stay_what_they_are() -> None:
+    def row(number: int, state: str, *found: float | None, step: int = 20) -> TrialRow:
+        values = dict(zip(("val/accuracy", "val/appearance"), found, strict=True))
+        return trial_row(BASE, number, params=SPACE.default(), state=state, value=found[0], values=values, step=step)
+
+    rows = [
+        row(0, COMPLETE, 0.5, 0.5),
+        row(1, COMPLETE, 0.4, 0.4),
+        row(2, PRUNED, 0.9, 0.9, step=10),
+        row(3, PRUNED, 0.1, 0.95, step=10),
+        row(4, COMPLETE, 0.6, None),
+        row(5, PRUNED, 0.95, 0.1, step=5),
+        row(6, RUNNING, 0.1, 0.1, step=5),
+    ]
+    history = History(rows, {trial.key: {trial.step: trial.value or 0.0} for trial in rows})
+    told = [Tpe(SPACE, 0).told(row, history) for row in rows]
+    assert [trial.state.name for trial in told] == [
+        "COMPLETE", "COMPLETE", "PRUNED", "PRUNED", "FAIL", "PRUNED", "RUNNING"
+    ]  # fmt: skip
+    assert [trial.value for trial in told[:2]] == [0.0, -1.0]
+    assert [dict(trial.intermediate_values) for trial in told[2:]] == [{10: -2}, {10: -3}, {}, {5: -4}, {}]
+    assert Tpe(SPACE, 0).propose(7, history) is not None
+
+
+def aimed(name: str, space: Space, count: int, seed: int, **found: object) -> list[TrialRow]:
+    """A search whose trials are told with values and violation computed from the first weight's place."""
+    history = History([], {})
+    for number in range(count):
+        params = sampler(name, space, seed).propose(number, history)
+        assert params is not None
+        unit = space.parameters[0].to_unit(params[space.parameters[0].name])
+        row = trial_row(BASE, number, params=params, state=COMPLETE, step=20, **{k: f(unit) for k, f in found.items()})  # type: ignore[operator]
+        history = History([*history.trials, row], {})
+    return list(history.trials)
+
+
+@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+def test_learning_samplers_keep_away_from_what_a_constraint_forbids(name: str, tmp_path: Path) -> None:
+    space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.01, "high": 100.0},
+                               "weights.rank": {"kind": "log", "low": 0.01, "high": 100.0}})  # fmt: skip
+    # Larger is better, but above the middle it is forbidden.
+    late = [
+        trial
+        for seed in range(2)
+        for trial in aimed(name, space, 40, seed, value=lambda u: u, violation=lambda u: max(0.0, u - 0.5))[25:]
+    ]
+    held = [trial.value or 0.0 for trial in late if trial.violation == 0]
+    assert len(held) > 0.5 * len(late)
+    assert sum(held) / len(held) > 0.3
+
+
+@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+def test_learning_samplers_go_to_the_front_of_two_objectives(name: str, tmp_path: Path) -> None:
+    space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.01, "high": 100.0},
+                               "weights.rank": {"kind": "log", "low": 0.01, "high": 100.0}})  # fmt: skip
+
+    # Between 0.6 and 0.8 one rises as the other falls; elsewhere both fall.
+    def values(unit: float) -> dict[str, float]:
+        return {"val/accuracy": 1 - abs(unit - 0.6), "val/appearance": 1 - abs(unit - 0.8)}
+
+    def near(which: str) -> float:
+        found = [
+            trial
+            for seed in range(2)
+            for trial in aimed(which, space, 40, seed, values=values, value=lambda u: values(u)["val/accuracy"])[25:]
+        ]
+        row = space.parameters[0]
+        return sum(0.5 <= row.to_unit(trial.params[row.name]) <= 0.9 for trial in found) / len(found)
+
+    assert near(name) > near("random") + 0.15
+
+
+def test_values_outside_a_changed_range_are_left_out(tmp_path: Path) -> None:
+    space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.5, "high": 2.0}})
+    row = trial_row(BASE, 0, params={"weights.gan": 7.0, "weights.rank": 3.0}, state=COMPLETE, value=0.5)
+    assert Tpe(space, 0).told(row, History([row], {})).params == {}
+
+
+def test_ranking_puts_early_stopped_trials_last() -> None:
+    rows = [
+        trial_row(BASE, 0, state=PRUNED, value=0.9, step=10),
+        trial_row(BASE, 1, state=COMPLETE, value=0.4, step=20),
+        trial_row(BASE, 2, state=COMPLETE, value=0.6, step=20),
+        trial_row(BASE, 3, state=FAILED, value=0.99, step=5),
+    ]
+    assert History(rows, {}).ranks == {"trial-0002": 0, "trial-0001": 1, "trial-0000": 2}
+
+
+def test_grid_walks_every_combination_once_and_ends(tmp_path: Path) -> None:
+    space = small(
+        tmp_path,
+        **{
+            "switches.lgaux": {"kind": "bool"},
+            "weights.l1": {"kind": "log", "low": 0.1, "high": 10.0, "when": ["switches.lgaux"]},
+            "readings.gram": {"kind": "categorical", "choices": ["spatial", "channel"]},
+        },
+    )
+    found = params_of(run("grid", space, 100))
+    # 2 readings x (3 weights with the term, 1 without it), and Table B's own l1 = 3 that lies between the grid's.
+    assert len(found) == 9
+    assert len({json.dumps(params, sort_keys=True) for params in found}) == 9
+    assert found[0] == {"switches.lgaux": True, "weights.l1": 3.0, "readings.gram": "spatial"}
+
+
+def test_a_grid_too_large_is_refused() -> None:
+    with pytest.raises(UserError, match=r"points .at most 100,000"):
+        sampler("grid", SPACE, 0)
+
+
+def test_categorical_for_all(tmp_path: Path) -> None:
+    space = small(tmp_path, **{"readings.gram": {"kind": "categorical", "choices": ["spatial", "channel"]}})
+    for name in SAMPLERS:
+        found = {params["readings.gram"] for params in params_of(run(name, space, 8))}
+        assert found == {"spatial", "channel"}, name
+
+
+def test_unknown_sampler() -> None:
+    with pytest.raises(UserError, match="unknown sampler 'bayes': choose tpe, random, cmaes, grid"):
+        sampler("bayes", SPACE, 0)
+
+
+def test_running_trials_keep_proposals_apart(base: Config) -> None:
+    """Two workers ask one after the other, with nothing finished in between."""
+    history = run("tpe", SPACE, 12)
+    first = sampler("tpe", SPACE, 0).propose(12, history)
+    assert first is not None
+    running = replace(trial_row(base, 12), params=first, state=RUNNING)
+    second = sampler("tpe", SPACE, 0).propose(13, History([*history.trials, running], history.curves))
+    assert second != first

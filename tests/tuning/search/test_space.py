@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amc.config import natops
+from amc.errors import UserError
+from tuning.search.search_space import DEFAULT, search_space
+from tuning.search.space import Parameter, holds, validated
+
+BASE = natops("smoke")
+SPACE = search_space(BASE)
+NAMES = [row.name for row in SPACE.parameters]
+units = st.fixed_dictionaries({name: st.floats(0, 1) for name in NAMES})
+
+
+def test_the_default_space_has_what_the_search_is_about() -> None:
+    assert {row.name for row in DEFAULT} == {
+        *(f"weights.{name}" for name in ("gan", "rank", "ce", "mse", "l1", "gram")),
+        *(f"margins.{name}" for name in ("appearance", "motion")),
+        *(f"optimizer.lr_{name}" for name in ("generator", "discriminator")),
+        *(f"switches.{name}" for name in ("mismatched", "da", "dm", "ldaux", "lgaux", "lrank")),
+    }
+
+
+def test_trial_0_is_table_b() -> None:
+    default = SPACE.default()
+    assert set(default) == set(NAMES)
+    assert SPACE.config(default, seed=BASE.seed) == BASE
+
+
+@given(units)
+def test_a_decoded_trial_has_just_what_matters(values: dict[str, float]) -> None:
+    params = SPACE.decode(values)
+    config = SPACE.config(params, seed=3)
+    on = config.switches
+    assert on.da or on.dm
+    ranked = on.mismatched and on.lrank
+    assert ("margins.appearance" in params) == (ranked and on.da)
+    assert ("margins.motion" in params) == (ranked and on.dm)
+    assert ("weights.rank" in params) == ranked
+    assert ("weights.ce" in params) == ("weights.mse" in params) == (on.ldaux and on.dm)
+    assert ("weights.l1" in params) == ("weights.gram" in params) == on.lgaux
+    assert [row.name for row in SPACE.asked(params)] == list(params)
+    assert 10.0 <= params.get("weights.rank", 10.0) <= 1000.0
+
+
+@given(units)
+def test_units_and_values_agree(values: dict[str, float]) -> None:
+    for row in SPACE.parameters:
+        value = row.from_unit(values[row.name])
+        assert row.clip(value) == value
+        again = row.from_unit(row.to_unit(value))
+        assert again == value if row.kind == "bool" else again == pytest.approx(value)
+
+
+def test_a_switch_is_on_as_often_as_its_prior_says() -> None:
+    row = Parameter("switches.da", "bool", choices=(False, True), prior=0.9)
+    assert sum(row.from_unit((index + 0.5) / 1000) for index in range(1000)) == 900
+
+
+def test_int_covers_both_ends_evenly() -> None:
+    row = Parameter("training.batch", "int", low=2, high=4)
+    assert [row.from_unit(unit) for unit in (0.0, 0.33, 0.34, 0.66, 0.67, 1.0)] == [2, 2, 3, 3, 4, 4]
+    assert row.grid(3) == (2, 3, 4)
+
+
+def test_conditions() -> None:
+    values = {"a": True, "b": False}
+    assert holds(("a", "!b", "b | a"), values)
+    assert not holds(("a", "b"), values)
+    assert not holds(("!a|b",), values)
+
+
+FILE = """
+[fixed]
+"switches.lrank" = false
+training.steps = 7
+
+[parameters."weights.gan"]
+kind = "log"
+low = 0.5
+high = 2.0
+
+[parameters.readings.gram]
+kind = "categorical"
+choices = ["spatial", "channel"]
+when = ["switches.lgaux"]
+
+[parameters."optimizer.lr_generator"]
+remove = true
+"""
+
+
+def test_a_file_narrows_extends_and_fixes(tmp_path: Path) -> None:
+    file = tmp_path / "space.toml"
+    file.write_text(FILE)
+    space = search_space(BASE, file)
+    rows = {row.name: row for row in space.parameters}
+    assert (rows["weights.gan"].low, rows["weights.gan"].high) == (0.5, 2.0)
+    assert rows["readings.gram"].choices == ("spatial", "channel")
+    assert "optimizer.lr_generator" not in rows
+    assert "switches.lrank" not in rows
+    default = space.default()
+    assert "weights.rank" not in default  # ranking is off in every trial
+    config = space.config(default, seed=0)
+    assert (config.training.steps, config.switches.lrank) == (7, False)
+
+
+def test_json_says_the_same_and_only_drops_the_default_rows(tmp_path: Path) -> None:
+    file = tmp_path / "space.json"
+    file.write_text(json.dumps({"only": True, "parameters": {"training.batch": {"kind": "int", "low": 2, "high": 8}}}))
+    space = search_space(BASE, file)
+    assert [row.name for row in space.parameters] == ["training.batch"]
+    assert space.default() == {"training.batch": 8}
+
+
+def test_trial_0_moves_into_a_range_that_excludes_table_b(tmp_path: Path) -> None:
+    file = tmp_path / "space.json"
+    file.write_text(json.dumps({"parameters": {"weights.rank": {"kind": "float", "low": 1, "high": 5}}}))
+    assert search_space(BASE, file).default()["weights.rank"] == 5.0
+
+
+BAD = {
+    "unknown name": ('[parameters."weights.nothing"]\nkind = "float"\nlow = 0\nhigh = 1', "unknown parameter"),
+    "unknown fixed name": ('[fixed]\n"weights.nothing" = 1', "unknown setting"),
+    "wrong type": ('[fixed]\n"switches.da" = 1', "does not fit its type"),
+    "empty range": ('[parameters."weights.gan"]\nkind = "float"\nlow = 2\nhigh = 1', "low must be below high"),
+    "log from zero": ('[parameters."weights.gan"]\nkind = "log"\nlow = 0\nhigh = 1', "must begin above 0"),
+    "int of a float": ('[parameters."training.batch"]\nkind = "int"\nlow = 1.5\nhigh = 3', "give whole numbers"),
+    "one choice": (
+        '[parameters."readings.gram"]\nkind = "categorical"\nchoices = ["spatial"]',
+        "two or more different",
+    ),
+    "no number": ('[parameters."weights.gan"]\nkind = "log"\nlow = "a"\nhigh = 2', "is no number"),
+    "no range": ('[parameters."weights.gan"]\nkind = "log"', "needs low and high"),
+    "no kind": ('[parameters."weights.gan"]\nlow = 1', "needs a kind"),
+    "unknown kind": ('[parameters."weights.gan"]\nkind = "cubic"', "unknown kind 'cubic'"),
+    "unknown key": ('[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nstep = 1', "unknown step"),
+    "bad prior": ('[parameters."switches.da"]\nkind = "bool"\nprior = 1.5', "between 0 and 1"),
+    "bad condition": (
+        '[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nwhen = ["weights.l1"]',
+        "is no switch",
+    ),
+    "fixed and searched": (
+        '[fixed]\n"weights.gan" = 1.0\n[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2',
+        "both fixed and searched",
+    ),
+    "nothing left": ("only = true", "leaves nothing to search"),
+    "unknown table": ("[constants]\na = 1", "unknown constants"),
+    "broken": ("[fixed", "is broken"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_are_one_clear_line(tmp_path: Path, name: str) -> None:
+    text, message = BAD[name]
+    file = tmp_path / "space.toml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message) as caught:
+        search_space(BASE, file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file() -> None:
+    with pytest.raises(UserError, match="cannot read the space file"):
+        search_space(BASE, Path("/nowhere/space.toml"))
+
+
+def test_conditions_in_a_circle() -> None:
+    rows = [
+        Parameter("switches.da", "bool", choices=(False, True), when=("switches.dm",)),
+        Parameter("switches.dm", "bool", choices=(False, True), when=("switches.da",)),
+    ]
+    with pytest.raises(UserError, match="in a circle"):
+        validated(BASE, rows, {})

@@ -1,0 +1,234 @@
+"""Warm start: what another study found is imported once, and is history, never one of this study's own trials."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from amc.config import Config, with_overrides
+from amc.errors import UserError
+from analysis.record.reading import Records, Score, StudyRow
+from analysis.record.states import COMPLETE, FAILED, PRUNED, TRIAL, WAITING
+from analysis.record.writing import Record
+from tests.tuning import toy_trials
+from tests.tuning.engine.test_engine import Forgetful
+from tests.tuning.toy_rows import study_row, trial_row
+from tuning.engine.engine import Engine, Plan
+from tuning.engine.sources import Sampled, of_role
+from tuning.engine.summary import summary
+from tuning.local import run_here
+from tuning.search.constraints import constraint
+from tuning.search.goal import Goal
+from tuning.search.objectives import objectives
+from tuning.search.pruners import pruner
+from tuning.search.samplers import SAMPLERS, History, sampler
+from tuning.search.samplers.tpe import Tpe
+from tuning.search.search_space import search_space
+from tuning.search.space import Parameter
+from tuning.search.warm_start import Past, find, past
+
+ACCURACY = "val/accuracy"
+
+
+@pytest.fixture(autouse=True)
+def _no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toy_trials, "leaked", Forgetful())
+
+
+def other_study(runs: Path, base: Config, **changes: object) -> StudyRow:
+    """A study "other" with a complete trial (weights.gan 3), one stopped early, a failed and a waiting one."""
+    row = replace(study_row(base, "other"), **changes)  # type: ignore[arg-type]
+    with Record(runs / "other" / "record.db") as record:
+        record.create_study(row)
+        for number, (gan, state, curve) in enumerate(
+            [
+                (3.0, COMPLETE, {10: 0.3, 20: 0.8}),
+                (9.0, PRUNED, {10: 0.1}),
+                (5.0, FAILED, {}),
+                (7.0, WAITING, {}),
+                (2.0, COMPLETE, {10: 0.2, 20: 0.5}),
+            ]
+        ):
+            config = with_overrides(base, {"weights.gan": gan, "seed": number})
+            record.add_trial(
+                trial_row(base, number, study="other", params={"weights.gan": gan}, config=config.to_dict())
+            )
+            if state == WAITING:
+                continue
+            key = f"trial-{number:04d}"
+            attempt = record.begin("other", key).attempts
+            for step, value in curve.items():
+                record.report("other", key, attempt, step, {ACCURACY: value, "time/step_seconds": gan})
+            record.finish("other", key, attempt, state)
+        return record.study("other")
+
+
+def test_it_is_read_once_and_rebuilt_from_the_own_record(tmp_path: Path, base: Config) -> None:
+    other_study(tmp_path, base)
+    rows = find("other", "toy", tmp_path, None, Goal())
+    assert [(row.key, row.state, list(row.curve)) for row in rows] == [
+        ("trial-0000", COMPLETE, [10, 20]),
+        ("trial-0001", PRUNED, [10]),
+        ("trial-0002", FAILED, []),
+        ("trial-0004", COMPLETE, [10, 20]),
+    ]
+    with Record(tmp_path / "toy" / "record.db") as record:
+        record.create_study(study_row(base))
+        for _ in range(2):
+            record.add_imported(rows)
+        assert record.imported("toy") == rows
+        assert record.trials("toy") == []
+    with Record(tmp_path / "other" / "record.db") as record:
+        record.delete_study("other")
+    for wanted in ("other", None):
+        assert find(wanted, "toy", tmp_path, None, Goal()) == rows
+    with Record(tmp_path / "toy" / "record.db") as record:
+        record.add_imported([replace(rows[0], key="trial-0009")])  # of the same source: it has been imported
+        assert record.imported("toy") == rows
+        record.delete_study("toy")
+        assert record.imported("toy") == []
+
+
+def test_one_record_for_all_studies(tmp_path: Path, base: Config) -> None:
+    row = other_study(tmp_path / "elsewhere", base)
+    shared = str(tmp_path / "elsewhere" / "other" / "record.db")
+    rows = find("other", "toy", tmp_path, shared, Goal())
+    assert {found.source_uid for found in rows} == {row.uid}
+
+
+def test_what_cannot_be_used_is_said(tmp_path: Path, base: Config) -> None:
+    other_study(tmp_path, base)
+    with pytest.raises(UserError, match="'toy' is this study itself"):
+        find("toy", "toy", tmp_path, None, Goal())
+    with pytest.raises(UserError, match="'gone': there is no such study in"):
+        find("gone", "toy", tmp_path, None, Goal())
+    with pytest.raises(
+        UserError, match="searched for accuracy, this study for appearance, accuracy: give --objectives"
+    ):
+        find("other", "toy", tmp_path, None, Goal(objectives("appearance,accuracy")))
+    with Record(tmp_path / "empty" / "record.db") as record:
+        record.create_study(study_row(base, "empty"))
+    with pytest.raises(UserError, match="'empty' has no ended trial with a value to learn from"):
+        find("empty", "toy", tmp_path, None, Goal())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"preset": "compact"},
+        {"dataset": {"name": "toy", "origin": "procedural", "fingerprint": "e" * 64}},
+        {"budget": 40},
+    ],
+)
+def test_complete_trials_of_something_else_are_told_as_stopped_early(
+    changes: dict[str, object], tmp_path: Path, base: Config
+) -> None:
+    budget = changes.pop("budget", 20)
+    other_study(tmp_path, base, **changes)
+    rows = find("other", "toy", tmp_path, None, Goal())
+    mine = with_overrides(base, {"training.steps": budget})
+    space = search_space(mine)
+    found = past(rows, study_row(mine), space, Goal())
+    assert [trial.state for trial in found.trials] == [PRUNED, PRUNED, FAILED, PRUNED]
+    history = History([], found.curves, found.trials)
+    told = [Tpe(space, 0).told(trial, history) for trial in found.trials]
+    assert [trial.state for trial in told] == [TrialState.PRUNED, TrialState.PRUNED, TrialState.FAIL, TrialState.PRUNED]
+    assert told[0].intermediate_values == {10: 0.3, 20: 0.8}
+    # Its best is still where this search begins.
+    assert found.start is not None
+    assert found.start["weights.gan"] == 3.0
+
+
+def test_values_of_other_data_never_pass_for_this_studys(tmp_path: Path, base: Config) -> None:
+    """However much is known of what going further brings: those values were measured on other clips."""
+    other_study(tmp_path, base, preset="compact")
+    space = search_space(base)
+    found = past(find("other", "toy", tmp_path, None, Goal()), study_row(base), space, Goal())
+    own = [trial_row(base, number, state=COMPLETE, value=0.3, step=20, key=f"own-{number}") for number in range(4)]
+    curves = {**found.curves, **{trial.key: {10: Score((0.2,)), 20: Score((0.3,))} for trial in own}}
+    history = History(own, curves, found.trials)
+    told = [Tpe(space, 0).told(trial, history) for trial in found.trials]
+    assert TrialState.COMPLETE not in {trial.state for trial in told}
+
+
+def test_the_same_counts_as_complete(tmp_path: Path, base: Config) -> None:
+    other_study(tmp_path, base)
+    space = search_space(base)
+    found = past(find("other", "toy", tmp_path, None, Goal()), study_row(base), space, Goal())
+    told = [Tpe(space, 0).told(trial, History([], found.curves, found.trials)) for trial in found.trials]
+    assert [trial.value for trial in told if trial.state is TrialState.COMPLETE] == [0.8, 0.5]
+    assert told[0].params.keys() == space.default().keys()
+
+
+def test_this_studys_own_constraints_judge_them(tmp_path: Path, base: Config) -> None:
+    other_study(tmp_path, base)
+    goal = Goal(constraints=(constraint("seconds_per_step <= 2"),))
+    found = past(find("other", "toy", tmp_path, None, goal), study_row(base), search_space(base), goal)
+    assert [trial.violation for trial in found.trials] == [0.5, 3.5, float("inf"), 0.0]
+    assert found.start is not None
+    assert found.start["weights.gan"] == 2.0
+
+
+def test_a_start_outside_the_space_is_moved_in_or_left_out(tmp_path: Path, base: Config) -> None:
+    other_study(tmp_path, base)
+    rows = find("other", "toy", tmp_path, None, Goal())
+    space = search_space(base)
+    narrow = replace(
+        space, parameters=tuple(replace(p, high=2.5) if p.name == "weights.gan" else p for p in space.parameters)
+    )
+    start = past(rows, study_row(base), narrow, Goal()).start
+    assert start is not None
+    assert start["weights.gan"] == 2.5
+    gram = base.readings.gram
+    for choices, fits in (((gram, "other"), True), (("this", "that"), False)):
+        kinds = replace(space, parameters=(Parameter("readings.gram", "categorical", choices=choices),))
+        start = past(rows, study_row(base), kinds, Goal()).start
+        assert start == ({"readings.gram": gram} if fits else None)
+
+
+def searched(record: Record, base: Config, folder: Path, found: Past, name: str, trials: int) -> None:
+    space = search_space(base)
+    plan = Plan(
+        "toy",
+        [Sampled(space, sampler(name, space, 0), trials, 0, found)],
+        pruner("none", 20, 5),
+        folder,
+        "tests.tuning.toy_trials:learn",
+    )
+    run_here(Engine(record, plan))
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "grid"])
+def test_the_search_begins_with_the_best_and_then_the_default_and_counts_neither(
+    name: str, record: Record, base: Config, tmp_path: Path
+) -> None:
+    other_study(tmp_path, base)
+    rows = find("other", "toy", tmp_path, None, Goal())
+    record.add_imported(rows)
+    found = past(rows, record.study("toy"), search_space(base), Goal())
+    searched(record, base, tmp_path / "toy", found, name, 2)
+    # Restarted, with the other study gone, it goes on as it would have.
+    again = past(find(None, "toy", tmp_path, None, Goal()), record.study("toy"), search_space(base), Goal())
+    assert again == found
+    searched(record, base, tmp_path / "toy", again, name, 4)
+    trials = of_role(record.trials("toy"), TRIAL)
+    assert [trial.key for trial in trials] == [f"trial-{number:04d}" for number in range(4)]
+    assert trials[0].params["weights.gan"] == 3.0
+    assert dict(trials[1].params) == search_space(base).default()
+    assert len({str(trial.params) for trial in trials}) == 4
+    content = summary(record, "toy")
+    assert len(content["trials"]) == 4
+    assert content["imported"] == {"other": 4}
+    with Records(tmp_path / "toy" / "record.db") as records:
+        assert len(records.trials("toy")) == 4
+
+
+def test_a_warm_start_given_later_still_tries_the_best(record: Record, base: Config, tmp_path: Path) -> None:
+    other_study(tmp_path, base)
+    searched(record, base, tmp_path / "toy", Past(), "tpe", 1)
+    found = past(find("other", "toy", tmp_path, None, Goal()), record.study("toy"), search_space(base), Goal())
+    searched(record, base, tmp_path / "toy", found, "tpe", 2)
+    assert [trial.params["weights.gan"] for trial in record.trials("toy")] == [base.weights.gan, 3.0]

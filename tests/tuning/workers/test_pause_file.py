@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from amc.errors import UserError
+from tuning.workers import pause_file as halt
+from tuning.workers.pause_file import Asked, Halt
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halt, "EVERY", 0.0)
+
+
+def test_a_trial_hears_its_driver(tmp_path: Path) -> None:
+    driver = Halt(tmp_path / "toy")
+    asked = Asked(driver.path)
+    assert not asked()
+    driver.ask()
+    assert asked()
+    driver.close()
+    assert asked()  # what was said stays said
+    assert not list((tmp_path / "toy").iterdir())
+
+
+def test_no_trial_takes_another_drivers_word(tmp_path: Path) -> None:
+    first = Halt(tmp_path)
+    left = Asked(first.path)
+    first.ask()
+    second = Halt(tmp_path)  # the first was killed; its file goes
+    assert not Asked(second.path)()
+    assert list(tmp_path.iterdir()) == [second.path]
+    assert not left()
+
+
+@pytest.mark.parametrize("content", [b"", b"sto", b"\xff\xfe"])
+def test_a_file_that_says_nothing_asks_for_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "halt").write_bytes(content)
+    assert not Asked(tmp_path / "halt")()
+
+
+def test_asking_needs_no_room(tmp_path: Path) -> None:
+    driver = Halt(tmp_path)
+    size = driver.path.stat().st_size
+    driver.ask()
+    assert driver.path.stat().st_size == size
+
+
+def test_a_folder_that_cannot_be_written_is_one_line() -> None:
+    with pytest.raises(UserError, match="run the same command again"):
+        Halt(Path("/proc/study"))

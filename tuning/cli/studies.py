@@ -1,0 +1,148 @@
+"""`python -m tuning {list,status,delete}`: what studies there are, how one stands, and removing one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from amc.cli.command import Parser, run
+from amc.errors import UserError
+from analysis.record.database import without_password
+from analysis.record.lock import driving, holder, record_lock
+from analysis.record.reading import Records, StudyRow
+from analysis.record.schema import sqlite_path
+from analysis.record.server_lock import server_holder
+from analysis.record.states import STATES, TRIAL
+from analysis.record.writing import Record
+from tuning.engine.sources import best, of_role
+from tuning.engine.summary import confirmed, summary, table
+from tuning.tracking.model_registry import forget
+from tuning.tracking.store import SQLITE, answering, artifact_folder, delete_run, open_store
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code of `python -m tuning`: 0, or 2 for wrong use."""
+    parser = Parser(prog="python -m tuning", description="Manage studies.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (("list", "all studies"), ("status", "one study"), ("delete", "remove a study for good")):
+        command = commands.add_parser(name, help=text)
+        if name != "list":
+            command.add_argument("study")
+        command.add_argument(
+            "--out", type=Path, default=Path("runs"), metavar="DIR", help="where studies are kept (runs)"
+        )
+        command.add_argument("--record", metavar="URL", help="the record, where it is not DIR/STUDY/record.db")
+        command.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+    return run(lambda: {"list": _list, "status": _status, "delete": _delete}[args.command](args))
+
+
+def _list(args: argparse.Namespace) -> int:
+    rows = []
+    for address in [args.record] if args.record else sorted(args.out.glob("*/record.db")):
+        try:
+            with Records(address) as records:
+                rows += [_row(records, study, args.out) for study in records.studies()]
+        except UserError as error:
+            if args.record:
+                raise
+            print(f"left out: {error}", file=sys.stderr)
+    if args.json:
+        print(json.dumps(rows, indent=2))
+    elif not rows:
+        print(f"no studies in {without_password(args.record) if args.record else args.out}")
+    else:
+        print("\n".join(map(_line, rows)))
+    return 0
+
+
+def _status(args: argparse.Namespace) -> int:
+    with Records(_address(args)) as records:
+        if args.json:
+            print(json.dumps(summary(records, args.study), indent=2))
+            return 0
+        print(table(records, args.study))
+        now, line = running(records, args.study, args.out), confirmed(records, args.study)
+        if line:
+            print(line)
+    print("it is running now" if now else "it is not running")
+    return 0
+
+
+def _delete(args: argparse.Namespace) -> int:
+    address, folder = _address(args), args.out / args.study
+    with Records(address) as records:
+        records.study(args.study)
+    with driving(folder / ".lock", args.study):
+        with Record(address) as record, record.driving(args.study):
+            targets = _forget_runs(record, args.study, args.out)
+            record.delete_study(args.study)
+        for place in (folder, artifact_folder(args.out.absolute(), args.study)):
+            shutil.rmtree(place, ignore_errors=True)
+    removed: dict[str, Any] = {"study": args.study, "folder": str(folder), "mlflow_runs": targets}
+    print(json.dumps(removed, indent=2) if args.json else f"deleted {args.study} ({folder}, {targets} MLflow runs)")
+    return 0
+
+
+def _forget_runs(record: Record, study: str, runs: Path) -> int:
+    """Removes the study's registered model and marks its runs as deleted (`mlflow gc` frees their space).
+
+    Raises:
+        UserError: the store does not answer; nothing of the study is gone from here then.
+    """
+    count = 0
+    for target in record.targets(study):
+        if target.startswith(SQLITE) and not Path(target.removeprefix(SQLITE)).is_file():
+            continue  # gone, and its runs with it
+        client = open_store(target, runs.absolute())
+        with answering(target):
+            forget(client, record.study(study))
+            for projected in record.projected(study, target).values():
+                count += delete_run(client, projected.run_id)
+    return count
+
+
+def _address(args: argparse.Namespace) -> str | Path:
+    path: str | Path = args.record or args.out / args.study / "record.db"
+    if args.record is None and not Path(path).is_file():
+        known = ", ".join(sorted(found.parent.name for found in args.out.glob("*/record.db")))
+        raise UserError(f"no study {args.study!r} in {args.out}: there is {known or 'none'}")
+    return path
+
+
+def _row(records: Records, study: StudyRow, out: Path) -> dict[str, Any]:
+    searched = of_role(records.trials(study.name), TRIAL)
+    chosen, counts = best(searched), Counter(trial.state for trial in searched)
+    return {
+        "study": study.name,
+        "kind": study.kind,
+        "dataset": study.dataset.get("name"),
+        "origin": study.dataset.get("origin"),
+        "preset": study.preset,
+        "states": {state: counts[state] for state in STATES},
+        "best": None if chosen is None else chosen.value,
+        "running": running(records, study.name, out),
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    states = ", ".join(f"{count} {state}" for state, count in row["states"].items() if count)
+    parts = [f"{row['dataset']} ({row['origin']}), {row['preset']}", states or "no trials"]
+    if row["best"] is not None:
+        parts.append(f"best {100 * row['best']:.1f}%")
+    if row["running"]:
+        parts.append("running now")
+    return f"{row['study']}: {'; '.join(parts)}"
+
+
+def running(records: Records, study: str, out: Path) -> bool:
+    """Whether a living process drives the study: its folder is held, or its record, from wherever that is used."""
+    path = sqlite_path(records.address)
+    place = server_holder(records.engine, study) if path is None else holder(record_lock(path, study))
+    return (holder(out / study / ".lock") or place) is not None

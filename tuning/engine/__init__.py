@@ -1,0 +1,1 @@
+"""The study engine: hands out trials, takes their reports, decides, resumes."""

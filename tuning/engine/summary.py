@@ -1,0 +1,204 @@
+"""What a study found: `summary.json`, and the table for the screen, both from the record alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.record.ranking import best, pareto, ranked
+from analysis.record.reading import ImportedRow, Records, StudyRow, TrialRow
+from analysis.record.sheets import SheetRow
+from analysis.record.states import COMPLETE, TRIAL
+from analysis.tables.confirming import confirmed as over_seeds
+from analysis.tables.estimates import Estimated, listed
+from tuning.engine.sources import confirming, of_role
+from tuning.search.goal import Goal
+from tuning.search.objectives import ACCURACY, NAMES
+
+ROWS = 20  # of the table on the screen
+TEST = "test/accuracy"
+
+
+def summary(records: Records, study: str) -> dict[str, Any]:
+    """The content of `summary.json`."""
+    row, trials = records.study(study), records.trials(study)
+    searched = of_role(trials, TRIAL)
+    chosen = best(searched)
+    return {
+        "study": row.name,
+        "kind": row.kind,
+        "dataset": dict(row.dataset),
+        "preset": row.preset,
+        "seed": row.seed,
+        "settings": dict(row.settings),
+        "fixed": dict(row.space.get("fixed", {})),
+        "objectives": list(row.goal["objectives"]),
+        "constraints": list(row.goal["constraints"]),
+        "imported": _imported(records.imported(study)),
+        "trials": [_trial(trial) for trial in searched],
+        "best": None if chosen is None else _trial(chosen),
+        "pareto": [trial.key for trial in pareto(searched)],
+        "confirm": None if chosen is None else _confirm(confirming(trials, chosen.key), chosen, records.sheets(study)),
+        "versions": dict(row.versions),
+    }
+
+
+def write_summary(records: Records, study: str, path: Path) -> dict[str, Any]:
+    """Writes `summary.json` atomically, and returns its content."""
+    content = summary(records, study)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return content
+
+
+def table(records: Records, study: str) -> str:
+    """The ranked table with its caption; objectives in percent."""
+    row, trials = records.study(study), records.trials(study)
+    searched = of_role(trials, TRIAL)
+    first = ranked(searched)
+    rows = first + [trial for trial in searched if trial not in first]
+    base = _flat(row.config)
+    titles = " ".join(f"{name:>{_width(name)}}" for name in row.goal["objectives"])
+    lines = [
+        _caption(row),
+        f"{'':>3} {'trial':<10} {titles}  {'state':<8} {'steps':>6} {'time':>7}  changed from Table B",
+    ]
+    for place, trial in enumerate(rows[:ROWS], start=1):
+        values = _values(trial)
+        shown = " ".join(f"{_percent(values.get(name)):>{_width(name)}}" for name in row.goal["objectives"])
+        note = trial.reason if trial.state == "FAILED" else _changes(trial.params, base)
+        note = f"violates a constraint; {note}" if trial.violation else note
+        columns = f"{place:>3} {trial.key:<10} {shown}  {trial.state:<8} {trial.step:>6} {_clock(trial.seconds):>7}"
+        lines.append(f"{columns}  {note}".rstrip())
+    if len(rows) > ROWS:
+        lines.append(f"    … and {len(rows) - ROWS} more in summary.json")
+    front = pareto(searched)
+    if len(row.goal["objectives"]) > 1 and front:
+        lines.append(f"dominated by none: {', '.join(trial.key for trial in front)}")
+    return "\n".join(lines)
+
+
+def confirmed(records: Records, study: str) -> str:
+    """A line on the confirming runs of the best trial; empty where there are none."""
+    trials = records.trials(study)
+    chosen = best(of_role(trials, TRIAL))
+    if chosen is None:
+        return ""
+    runs = confirming(trials, chosen.key)
+    done = [run for run in runs if run.state == COMPLETE and TEST in run.scores]
+    test = over_seeds(done, records.sheets(study))
+    if test is None:
+        return ""
+    values = [run.value for run in done if run.value is not None]
+    validation = f", validation {100 * math.fsum(values) / len(values):.1f}%" if values else ""
+    seeds = "1 fresh seed" if test.seeds == 1 else f"{test.seeds} fresh seeds"
+    return f"{chosen.key} again with {seeds}: test accuracy {100 * test.mean:.1f}% {_interval(test)}{validation}"
+
+
+def _interval(estimate: Estimated) -> str:
+    if estimate.interval is None:
+        return "(one seed gives no interval)"
+    low, high = estimate.interval
+    return f"(95% interval {100 * low:.1f} to {100 * high:.1f})"
+
+
+def _caption(row: StudyRow) -> str:
+    data = row.dataset
+    parts = [f"{row.name}: {data.get('name')}, origin={data.get('origin')}, preset {row.preset}"]
+    if "split" in data:
+        parts[0] += f", split by {data['split']['rule']}"
+    if "chance" in data:
+        titles = ", ".join(objective.title for objective in Goal.from_dict(row.goal).objectives)
+        parts.append(f"{titles} in %, chance {100 * data['chance']:.1f}")
+    if "real_accuracy" in data:
+        real = data["real_accuracy"]
+        parts.append(f"real clips {100 * real['validation']:.1f} (test {100 * real['test']:.1f})")
+    return "; ".join(parts)
+
+
+def _changes(params: Mapping[str, Any], base: Mapping[str, Any]) -> str:
+    changed = {name: value for name, value in params.items() if value != base.get(name)}
+    if not changed:
+        return "nothing"
+    off = [name.removeprefix("switches.") for name, value in changed.items() if value is False]
+    shown = [f"{_short(name)} {value:.2g}" if isinstance(value, float) else f"{_short(name)} {value}"
+             for name, value in changed.items() if value is not False]  # fmt: skip
+    return "; ".join(filter(None, [f"without {', '.join(off)}" if off else "", ", ".join(shown)]))
+
+
+def _short(name: str) -> str:
+    section, _, last = name.rpartition(".")
+    return {"margins": f"rho_{last}"}.get(
+        section, last.replace("lr_generator", "lr_g").replace("lr_discriminator", "lr_d")
+    )
+
+
+def _trial(trial: TrialRow) -> dict[str, Any]:
+    return {
+        "key": trial.key,
+        "number": trial.number,
+        "state": trial.state,
+        "params": dict(trial.params),
+        "value": trial.value,
+        "values": _values(trial),
+        "violation": trial.violation if trial.violation is None or math.isfinite(trial.violation) else "inf",
+        "budget": trial.budget,
+        "step": trial.step,
+        "seed": trial.seed,
+        "attempts": trial.attempts,
+        "seconds": round(trial.seconds, 3),
+        "reason": trial.reason,
+        "mlflow_run_id": trial.mlflow_run_id,
+    }
+
+
+def _values(trial: TrialRow) -> dict[str, float | None]:
+    """Every objective at the last report, by its name on the command line."""
+    values = trial.values or {ACCURACY.metric: trial.value}
+    return {NAMES.get(metric, metric): value for metric, value in values.items()}
+
+
+def _imported(rows: Sequence[ImportedRow]) -> dict[str, int]:
+    """How many trials came from each other study."""
+    return dict(Counter(row.source for row in rows))
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def _width(name: str) -> int:
+    return max(8, len(name))
+
+
+def _confirm(runs: Sequence[TrialRow], chosen: TrialRow, sheets: Mapping[str, SheetRow]) -> dict[str, Any]:
+    test = over_seeds(runs, sheets)
+    return {
+        "of": chosen.key,
+        "runs": [{**_trial(run), "scores": dict(run.scores)} for run in runs],
+        "n_seeds": 0 if test is None else test.seeds,
+        "test_accuracy": None if test is None else test.mean,
+        "ci95": None if test is None else listed(test.interval),
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows |= _flat(value, f"{prefix}{name}.")
+        else:
+            rows[f"{prefix}{name}"] = value
+    return rows
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}" if minutes else f"{rest} s"

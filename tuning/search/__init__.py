@@ -1,0 +1,1 @@
+"""Search spaces, samplers, pruners, objectives and constraints."""

@@ -1,0 +1,35 @@
+"""Hyperband: several successive halvings that begin at different steps, each over trials of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tuning.search.pruners.base import ETA, Curves, Rungs, geometric
+
+
+class Hyperband:
+    """Brackets from "prune from the first report on" to "never prune" (Li et al. 2018, asynchronous).
+
+    A bracket that prunes early gets more trials: each bracket should spend about the same number of steps. Which
+    bracket a trial is in follows from its number alone, so a restart changes nothing.
+    """
+
+    def __init__(self, budget: int, first: int) -> None:
+        rungs = geometric(first, budget)
+        self.brackets = tuple(Rungs(rungs[start:]) for start in range(len(rungs) + 1))
+        last = len(self.brackets) - 1
+        # Hyperband's n_s = ceil((s_max + 1) / (s + 1) * eta^s) for s = last ... 0.
+        counts = [-(-(last + 1) * ETA**s // (s + 1)) for s in range(last, -1, -1)]
+        # One round deals each bracket its count, as evenly interleaved as can be.
+        turns = [((place + 0.5) / count, index) for index, count in enumerate(counts) for place in range(count)]
+        self.round = tuple(index for _, index in sorted(turns))
+
+    def bracket(self, number: int) -> int:
+        """The bracket of the search's `number`th trial; 0 prunes from the first report on."""
+        return self.round[number % len(self.round)]
+
+    def prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+        """See `Pruner`; a trial is compared with those of its own bracket."""
+        mine = self.bracket(numbers[key])
+        same = {other: curve for other, curve in curves.items() if self.bracket(numbers[other]) == mine}
+        return self.brackets[mine].prune(key, step, same)

@@ -1,0 +1,19 @@
+"""No pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tuning.search.pruners.base import Curves
+
+
+class Never:
+    """Every trial runs to its budget."""
+
+    def __init__(self, budget: int = 0, first: int = 0) -> None:
+        del budget, first
+
+    def prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+        """See `Pruner`."""
+        del key, step, curves, numbers
+        return False

@@ -1,0 +1,77 @@
+"""CMA-ES, its state computed from the record's finished trials.
+
+Optuna's own sampler keeps its optimiser pickled in the storage. Here every `population_size` finished trials, in the
+order of their numbers, are one generation, whatever drew them; feeding the generations again gives the same state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tuning.search.samplers.base import RETRIES, History, generator, seen
+from tuning.search.space import Space
+
+if TYPE_CHECKING:
+    from cmaes import CMA  # type: ignore[import-untyped]  # ships no types
+
+SIGMA = 0.2  # of the unit interval, at the start
+
+
+class CmaEs:
+    """CMA-ES on the unit cube, from the data set's own configuration; it is trial 0.
+
+    A parameter that a trial was not asked lies at its starting value. Only ranks count (`analysis.record.ranking`),
+    so there
+    may be several objectives and constraints, and trials that were stopped early take part, behind all that went
+    further.
+    """
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self.space, self.seed = space, seed
+        values = space.base.flat() | space.default()
+        self.start = {row.name: row.to_unit(row.clip(values[row.name])) for row in space.parameters}
+
+    def propose(self, number: int, history: History) -> dict[str, Any] | None:
+        """See `Sampler`."""
+        if number == 0:
+            return self.space.default()
+        params: dict[str, Any] = {}
+        for retry in range(RETRIES):
+            optimizer = self._optimizer(history)
+            # The next draw must be this proposal's own, not the one that a fresh optimiser would make first.
+            optimizer.reseed_rng(int(generator(self.seed, number, retry).integers(2**31)))
+            point = optimizer.ask()
+            units = {row.name: float(unit) for row, unit in zip(self.space.parameters, point, strict=False)}
+            params = self.space.decode(units)
+            if not seen(params, history):
+                break
+        return params
+
+    def _optimizer(self, history: History) -> CMA:
+        from cmaes import CMA  # it imports scipy.stats, which every other search would wait for
+
+        rows = self.space.parameters
+        start = [self.start[row.name] for row in rows]
+        # The method needs two dimensions; a second one that nothing depends on does no harm.
+        start += [0.5] * (2 - len(start))
+        bounds = np.tile([0.0, 1.0], (len(start), 1))
+        optimizer = CMA(mean=np.asarray(start), sigma=SIGMA, bounds=bounds, seed=abs(self.seed) % 2**31)
+        rank = history.ranks
+        finished = [trial for trial in history.known if trial.key in rank]
+        size = optimizer.population_size
+        for first in range(0, len(finished) - size + 1, size):
+            if optimizer.should_stop():
+                break
+            generation = []
+            for trial in finished[first : first + size]:
+                units = [_unit(row, trial.params.get(row.name), self.start[row.name]) for row in rows]
+                units += [0.5] * (len(start) - len(units))
+                generation.append((np.asarray(units), float(rank[trial.key])))
+            optimizer.tell(generation)
+        return optimizer
+
+
+def _unit(row: Any, value: Any, start: float) -> float:
+    return start if value is None else float(min(max(row.to_unit(row.clip(value)), 0.0), 1.0))

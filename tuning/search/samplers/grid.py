@@ -1,0 +1,47 @@
+"""Every combination of a few values of each parameter, once."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from typing import Any
+
+from amc.errors import UserError
+from tuning.search.samplers.base import History, generator, seen
+from tuning.search.space import Space
+
+POINTS = 3  # of a range: both ends and the middle
+LARGEST = 100_000
+
+
+class Grid:
+    """The grid in an order shuffled by the study's seed; trial 0 is the data set's own configuration.
+
+    Raises:
+        UserError: the grid is too large to be walked.
+    """
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self.space = space
+        axes = [row.grid(POINTS) for row in space.parameters]
+        size = math.prod(len(axis) for axis in axes)
+        if size > LARGEST:
+            raise UserError(
+                f"a grid over this space has {size:,} points (at most {LARGEST:,} are allowed): "
+                "search fewer parameters (--space FILE) or take another --sampler"
+            )
+        # Combinations that differ only in what is not asked are one.
+        rows: dict[str, dict[str, Any]] = {}
+        for values in itertools.product(*axes):
+            chosen = dict(zip((row.name for row in space.parameters), values, strict=True))
+            params = {row.name: chosen[row.name] for row in space.asked(chosen)}
+            rows.setdefault(json.dumps(params, sort_keys=True), params)
+        self.rows = list(rows.values())
+        generator(seed, 0).shuffle(self.rows)
+
+    def propose(self, number: int, history: History) -> dict[str, Any] | None:
+        """See `Sampler`; None after the last combination."""
+        if number == 0:
+            return self.space.default()
+        return next((row for row in self.rows if not seen(row, history)), None)

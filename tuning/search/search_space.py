@@ -1,0 +1,209 @@
+"""The default search space, and space files that narrow, extend or fix it.
+
+A space file is TOML or JSON with two tables, both optional:
+
+    [fixed]                                 # the same in every trial, not searched
+    "switches.lrank" = false
+    "training.steps" = 400
+
+    [parameters."weights.rank"]             # replaces the default row of this name, or adds one
+    kind = "log"                            # float, log, int, categorical or bool
+    low = 1.0
+    high = 1000.0
+
+    [parameters."readings.gram"]
+    kind = "categorical"
+    choices = ["spatial", "channel"]
+    when = ["switches.lrank | switches.lgaux"]   # all of the list must hold; "!" negates, "|" gives alternatives
+
+    [parameters."optimizer.beta1"]
+    remove = true                           # not searched: the data set's own value
+
+`only = true` at the top drops the default rows, so that just the file's are searched. A bool may give `prior`, the
+chance of true before anything is known. A fixed name is not searched.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from amc.config import Config
+from amc.errors import UserError
+from tuning.search.space import Parameter, Space, validated
+
+_DISCRIMINATOR = "switches.da | switches.dm"
+_RANKED = ("switches.mismatched", "switches.lrank")
+
+
+@dataclass(frozen=True)
+class Around:
+    """A log range around the data set's own value: from value/factor to value*factor."""
+
+    name: str
+    factor: float
+    when: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Switch:
+    """An ablation switch, on in this share of trials before anything is known."""
+
+    name: str
+    prior: float = 0.9
+    when: tuple[str, ...] = ()
+
+
+# Conditions keep the search from asking what nothing depends on, and from switching off both discriminators.
+DEFAULT: tuple[Around | Switch, ...] = (
+    Around("optimizer.lr_generator", 5),
+    Around("optimizer.lr_discriminator", 5),
+    Switch("switches.mismatched"),
+    Switch("switches.da"),
+    Switch("switches.dm", when=("switches.da",)),
+    Switch("switches.ldaux", when=("switches.dm",)),
+    Switch("switches.lgaux"),
+    Switch("switches.lrank", when=("switches.mismatched",)),
+    Around("weights.gan", 10),
+    Around("weights.rank", 10, (*_RANKED, _DISCRIMINATOR)),
+    Around("weights.ce", 10, ("switches.ldaux", "switches.dm")),
+    Around("weights.mse", 10, ("switches.ldaux", "switches.dm")),
+    Around("weights.l1", 10, ("switches.lgaux",)),
+    Around("weights.gram", 10, ("switches.lgaux", _DISCRIMINATOR)),
+    Around("margins.appearance", 10, (*_RANKED, "switches.da")),
+    Around("margins.motion", 10, (*_RANKED, "switches.dm")),
+)
+
+
+def default_parameters(base: Config) -> list[Parameter]:
+    """The default rows with their ranges, around the values of `base`."""
+    values = base.flat()
+    rows = []
+    for row in DEFAULT:
+        if isinstance(row, Switch):
+            rows.append(Parameter(row.name, "bool", choices=(False, True), prior=row.prior, when=row.when))
+        else:
+            value = values[row.name]
+            rows.append(Parameter(row.name, "log", value / row.factor, value * row.factor, when=row.when))
+    return rows
+
+
+def search_space(base: Config, file: Path | None = None) -> Space:
+    """The default space around `base`, changed by a space file.
+
+    Raises:
+        UserError: the file can't be read or asks for something that cannot be.
+    """
+    rows = {row.name: row for row in default_parameters(base)}
+    if file is None:
+        return validated(base, list(rows.values()), {})
+    content = _read(file)
+    unknown = set(content) - {"fixed", "parameters", "only"}
+    if unknown:
+        raise UserError(
+            f"{file}: unknown {', '.join(sorted(unknown))}; a space file has [fixed], [parameters.NAME] and only"
+        )
+    fixed, parameters = _table(content, "fixed", file), _table(content, "parameters", file)
+    if content.get("only", False):
+        rows = {}
+    for name, entry in parameters.items():
+        if not isinstance(entry, Mapping):
+            raise UserError(f"{file}: parameter {name!r} must be a table with kind, low, high, ...")
+        if name in fixed:
+            raise UserError(f"{file}: {name!r} is both fixed and searched")
+        if entry.get("remove", False):
+            rows.pop(name, None)
+        else:
+            rows[name] = _parameter(name, entry, file)
+    _check_names(fixed, parameters, file)
+    for name in fixed:
+        rows.pop(name, None)
+    if not rows:
+        raise UserError(f"{file} leaves nothing to search")
+    try:
+        return validated(base, list(rows.values()), fixed)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
+
+
+# What a study is about, which its command line says; and what decides the clips and judges that all trials share.
+_GIVEN = ("dataset.", "preset", "seed")
+_SHARED = (
+    "split.",
+    "readings.long_clips",
+    "model.size",
+    "model.frames",
+    "model.discarded_frames",
+    "model.classifier_width",
+)
+
+
+def _check_names(fixed: Iterable[str], parameters: Iterable[str], file: Path) -> None:
+    for name in (*fixed, *parameters):
+        if name.startswith(_GIVEN):
+            raise UserError(f"{file}: {name!r} is no setting of a space: the command line says it")
+    for name in parameters:
+        if name.startswith(_SHARED):
+            raise UserError(f"{file}: {name!r} must be the same in all trials, which would not compare: fix it instead")
+
+
+def _parameter(name: str, entry: Mapping[str, Any], file: Path) -> Parameter:
+    known = {"kind", "low", "high", "choices", "prior", "when"}
+    unknown = set(entry) - known
+    if unknown:
+        raise UserError(
+            f"{file}: parameter {name!r} has unknown {', '.join(sorted(unknown))}; "
+            f"it may have {', '.join(sorted(known))}"
+        )
+    kind = entry.get("kind")
+    if not isinstance(kind, str):
+        raise UserError(f"{file}: parameter {name!r} needs a kind")
+    numbers = {key: entry[key] for key in ("low", "high", "prior") if key in entry}
+    for key, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is no number")
+    if kind in ("float", "log", "int") and not {"low", "high"} <= set(numbers):
+        raise UserError(f"{file}: parameter {name!r} needs low and high")
+    lists = {key: entry.get(key, []) for key in ("choices", "when")}
+    for key, value in lists.items():
+        if not isinstance(value, list):
+            raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is no list")
+    when = tuple(str(term) for term in lists["when"])
+    row = Parameter(name, kind, choices=tuple(lists["choices"]), when=when, **numbers)  # type: ignore[arg-type]  # checked by `validated`
+    return replace(row, choices=(False, True)) if kind == "bool" else row
+
+
+def _table(content: Mapping[str, Any], name: str, file: Path) -> Mapping[str, Any]:
+    table = content.get(name, {})
+    if not isinstance(table, Mapping):
+        raise UserError(f"{file}: {name} must be a table")
+    # TOML turns an unquoted weights.rank into nested tables; both spellings mean the same.
+    return _dotted(table, tables=name == "parameters")
+
+
+def _dotted(table: Mapping[str, Any], prefix: str = "", *, tables: bool) -> dict[str, Any]:
+    """Dotted names to values; where the values are `tables` themselves, to the innermost ones."""
+    rows: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping) and not (tables and not any(isinstance(v, Mapping) for v in value.values())):
+            rows |= _dotted(value, f"{prefix}{key}.", tables=tables)
+        else:
+            rows[f"{prefix}{key}"] = value
+    return rows
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        content = json.loads(text) if file.suffix.lower() == ".json" else tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the space file {file}: {getattr(error, 'strerror', None) or error}") from error
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"the space file {file} is broken: {error}") from error
+    if not isinstance(content, Mapping):
+        raise UserError(f"the space file {file} must be a table at its top")
+    return content
