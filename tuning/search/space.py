@@ -26,8 +26,8 @@ class Parameter:
         name: a field of `amc.config.Config` by its dotted name.
         low, high: ends of the range, both included (float, log, int).
         choices: what there is to choose from (categorical; of a bool False and True).
-        prior: chance of True before anything is known (bool). Ablated models are mostly worse, so that a fair coin
-            for each of six switches would spend nearly all trials on cripples.
+        prior: prior probability of True (bool). Ablated models are usually worse, and a probability of 0.5 for each of
+            six switches would spend most trials on degraded models.
         when: all of these must hold: "switches.da" (is true), "!switches.da" (is false), alternatives by "|".
     """
 
