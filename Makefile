@@ -8,6 +8,8 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# One test process per core; `make test ARGS='-n 0'` runs them in one process, for a debugger or `-s`.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal
 STAMP := $(VENV)/.installed
 POSE := .venv-pose
 
@@ -32,10 +34,10 @@ ablations: $(STAMP)
 	$(BIN)/python ablations/run_all.py --preset smoke $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(PYTEST) -m slow $(ARGS)
 
 lint: $(STAMP)
 	.ci/lint $(BIN)/python

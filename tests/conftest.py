@@ -1,5 +1,5 @@
-"""What holds for all tests: one thread (bit identity holds at one thread count), a cache of the session's own, and
-no library that reports its use home."""
+"""Settings for all tests: one thread (results are bit-identical at one thread count), a cache of the run's own, and no
+telemetry."""
 
 from __future__ import annotations
 
@@ -28,8 +28,15 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache folder of this test session, shared by its tests and the commands they start."""
-    folder = Path(tmp_path_factory.mktemp("cache"))
+    """The cache folder of this test run, shared by all its test processes and the commands they start.
+
+    Classifiers and stand-ins are made once in a run: writers of the cache hold file locks and rename whole files.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # each test process of pytest-xdist has a folder of its own in it
+    folder = folder / "session-cache"
+    folder.mkdir(exist_ok=True)
     os.environ["AMC_CACHE"] = str(folder)
     os.environ.pop("AMC_DATA", None)
     return folder
