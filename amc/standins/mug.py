@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from amc.data.datasets.action_units import EMOTIONS
-from amc.data.datasets.landmarks import NAMES, PAIRS
+from amc.data.datasets.mug import EMOTIONS, KEYPOINT_NAMES, PAIRS
 from amc.standins.face.clip import CANVAS
 from amc.standins.stand_in import StandIn
 
@@ -12,7 +11,7 @@ STAND_IN = StandIn(
     name="mug",
     version=GENERATOR_VERSION,
     class_names=EMOTIONS,
-    keypoint_names=NAMES,
+    keypoint_names=KEYPOINT_NAMES,
     pairs=PAIRS,
     largest=CANVAS,
     least_frames=4,  # fewer would begin a clip after the onset of its expression

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from amc.standins.body.gestures import GESTURES
-from amc.standins.body.kinematics import CROP, KEYPOINT_NAMES, PAIRS
+from amc.data.datasets.natops import GESTURE_NAMES, KEYPOINT_NAMES, PAIRS
+from amc.standins.body.kinematics import CROP
 from amc.standins.stand_in import StandIn
 
 GENERATOR_VERSION = 1
 STAND_IN = StandIn(
     name="natops",
     version=GENERATOR_VERSION,
-    class_names=tuple(gesture.name for gesture in GESTURES),
+    class_names=GESTURE_NAMES,
     keypoint_names=KEYPOINT_NAMES,
     pairs=PAIRS,
     largest=CROP,

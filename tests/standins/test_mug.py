@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from amc.data.clipfile import check
 from amc.data.clips import load_clips
-from amc.data.datasets.action_units import EMOTIONS, MEASURED, UNITS
-from amc.data.datasets.landmarks import KEYPOINTS, LANDMARKS, MIRROR, NAMES, PAIRS
+from amc.data.datasets.action_units import MEASURED, UNITS
+from amc.data.datasets.landmarks import LANDMARKS, MIRROR
+from amc.data.datasets.mug import EMOTIONS, KEYPOINT_LANDMARKS, KEYPOINT_NAMES, PAIRS
 from amc.errors import UserError
 from amc.importing.mug.alignment import EYES
 from amc.standins.face import clip as face_clip
@@ -264,7 +265,7 @@ def test_a_flip_mirrors_the_picture_and_exchanges_the_points(monkeypatch: pytest
     monkeypatch.setattr(face_clip, "cut", lambda performance, copy, seed: flipped)
     other = make_clip(5, size=64, frames=8, classes=6, seed=0)
     np.testing.assert_array_equal(other.frames, one.frames[:, :, ::-1])
-    swapped = list(range(len(NAMES)))
+    swapped = list(range(len(KEYPOINT_NAMES)))
     for a, b in PAIRS:
         swapped[a], swapped[b] = b, a
     expected = one.keypoints[:, swapped].copy()
@@ -272,7 +273,9 @@ def test_a_flip_mirrors_the_picture_and_exchanges_the_points(monkeypatch: pytest
     np.testing.assert_allclose(other.keypoints, expected, atol=1e-4)
     # The subject's right stays on the left of the picture.
     for m in (one, other):
-        assert (m.keypoints[:, NAMES.index("right_jaw"), 0] < m.keypoints[:, NAMES.index("left_jaw"), 0]).all()
+        assert (
+            m.keypoints[:, KEYPOINT_NAMES.index("right_jaw"), 0] < m.keypoints[:, KEYPOINT_NAMES.index("left_jaw"), 0]
+        ).all()
 
 
 def drawn_at(points: np.ndarray, intensity: np.ndarray) -> list[Layer]:
@@ -351,7 +354,7 @@ def test_motion_tells_the_six_classes_apart() -> None:
         shown = peak(label, made)
         times = np.array([made.peak - 30.0, made.peak])
         points = landmarks(who.shape, made, intensities(made, shown.intensity, times), shown.sides, times)
-        at = points[:, list(KEYPOINTS)] - points[:, 27:28]
+        at = points[:, list(KEYPOINT_LANDMARKS)] - points[:, 27:28]
         return (at[1] - at[0]).ravel()
 
     known = {c: [moved(i, c) for i in range(0, 156) if i % 52 < 36] for c in range(6)}
@@ -369,7 +372,7 @@ def test_the_file_holds_the_clips(tmp_path: Path) -> None:
     contents = check(path, content=True)
     info = contents.info
     assert (info.name, info.origin, info.class_names) == ("mug", "procedural", ("anger", "disgust", "fear"))
-    assert (info.keypoint_names, info.pairs) == (NAMES, PAIRS)
+    assert (info.keypoint_names, info.pairs) == (KEYPOINT_NAMES, PAIRS)
     assert info.generator == recipe(clips=160, size=16, frames=4, classes=3, seed=0)
     assert contents.keypoints_valid.all()
     assert contents.source_clip.tolist() == [*range(156), 0, 1, 2, 3]

@@ -18,8 +18,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# The paper's names and order; class names of the clip files.
-EMOTIONS = ("anger", "disgust", "fear", "happy", "sad", "surprise")
+from amc.data.datasets.mug import EMOTIONS
 
 # Table A (EMFACS, after Fasel et al. 2004), row by row.
 TABLE_A: Mapping[str, tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""The 68 facial landmarks of the iBUG scheme, the paper's 11 among them, and what a left-right flip does to them.
+"""The 68 facial landmarks of the iBUG scheme and what a left-right flip does to them.
 
 All indices count from 0, as in OpenFace's columns `x_0` … `x_67`. Left and right are the subject's own: the right eye
 is the one at smaller x in a picture that is not mirrored. In the scheme the jaw is 0-16 (from the right ear over the
@@ -13,31 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.importing.keypoint_table import left_right_pairs
-
 LANDMARKS = 68
-
-# Appendix B.1 counts from 1: 2, 9, 16, 20, 25, 38, 42, 45, 47, 52, 58. Only so are they left-right symmetric.
-KEYPOINTS: tuple[int, ...] = (1, 8, 15, 19, 24, 37, 41, 44, 46, 51, 57)
-
-# Names of KEYPOINTS, in their order.
-NAMES: tuple[str, ...] = (
-    "right_jaw",
-    "chin",
-    "left_jaw",
-    "right_brow",
-    "left_brow",
-    "right_upper_eyelid",
-    "right_lower_eyelid",
-    "left_upper_eyelid",
-    "left_lower_eyelid",
-    "upper_lip",
-    "lower_lip",
-)
-
-# Indices into KEYPOINTS, (left, right), that a flip exchanges.
-PAIRS: tuple[tuple[int, int], ...] = left_right_pairs(NAMES)
-
 
 # Parts of the face, and the landmarks that take their places in a flipped picture.
 _FLIPPED = (

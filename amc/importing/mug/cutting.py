@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.data.datasets.landmarks import PAIRS
+from amc.data.datasets.mug import PAIRS
 from amc.importing.mug.clip_variants import Draw, window
 from amc.importing.mug.distribution import text
 from amc.importing.mug.pictures import BadPicture, read_picture

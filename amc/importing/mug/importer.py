@@ -20,7 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from amc.data.clipfile import ClipInfo, ClipWriter
-from amc.data.datasets.landmarks import LANDMARKS, NAMES, PAIRS
+from amc.data.datasets.landmarks import LANDMARKS
+from amc.data.datasets.mug import KEYPOINT_NAMES, PAIRS
 from amc.errors import UserError
 from amc.importing.gaps import MAX_GAP
 from amc.importing.keypoint_table import parse_names, read_table
@@ -168,13 +169,17 @@ def _given(args: argparse.Namespace, distribution: Distribution, problems: Probl
     if args.keypoints is None:
         return [Given(take) for take in distribution.takes], "OpenFace"
     table = read_table(args.keypoints, None if args.keypoint_names is None else parse_names(args.keypoint_names))
-    missing = [name for name in NAMES if name not in table.names]
+    missing = [name for name in KEYPOINT_NAMES if name not in table.names]
     if len(table.names) != LANDMARKS and missing:
         raise UserError(
             f"{args.keypoints}: it has {len(table.names)} points and none called {missing[0]!r}; needed are the "
-            f"{LANDMARKS} landmarks in their order, or {', '.join(NAMES)}"
+            f"{LANDMARKS} landmarks in their order, or {', '.join(KEYPOINT_NAMES)}"
         )
-    columns = list(range(LANDMARKS)) if len(table.names) == LANDMARKS else [table.names.index(name) for name in NAMES]
+    columns = (
+        list(range(LANDMARKS))
+        if len(table.names) == LANDMARKS
+        else [table.names.index(name) for name in KEYPOINT_NAMES]
+    )
     above = distribution.top.relative_to(args.source).as_posix()
     given, known = [], set()
     for take in distribution.takes:
@@ -255,7 +260,7 @@ def _info(
         name="mug",
         origin="procedural" if distribution.made else "mug",
         class_names=classes,
-        keypoint_names=NAMES,
+        keypoint_names=KEYPOINT_NAMES,
         pairs=PAIRS,
         generator=made | ({"subjects": list(distribution.subjects)} if distribution.subjects else {}),
     )
@@ -278,7 +283,7 @@ def _write(
     size = (settings.size, settings.size)
     jobs = [(each.plan, each.draws) for each in planned]
     with (
-        ClipWriter(args.out, info, frames=settings.frames, size=size, keypoints=len(NAMES)) as writer,
+        ClipWriter(args.out, info, frames=settings.frames, size=size, keypoints=len(KEYPOINT_NAMES)) as writer,
         console(f"writing {args.out}", "take") as progress,
         closing(in_order(partial(cut, settings=settings), jobs, workers)) as results,
     ):

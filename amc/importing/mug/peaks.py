@@ -54,7 +54,7 @@ def peak_by_units(units: Mapping[int, NDArray[np.float64]], emotion: str) -> Pea
 
     Args:
         units: action unit -> intensity (n,), NaN where there is none.
-        emotion: one of `amc.data.datasets.action_units.EMOTIONS`.
+        emotion: one of `amc.data.datasets.mug.EMOTIONS`.
     """
     own = [unit for unit in measured(emotion) if unit in units]
     if not own:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.data.datasets.landmarks import KEYPOINTS, LANDMARKS, NAMES
+from amc.data.datasets.landmarks import LANDMARKS
+from amc.data.datasets.mug import KEYPOINT_LANDMARKS, KEYPOINT_NAMES
 from amc.importing.gaps import fill_gaps
 from amc.importing.keypoint_table import VideoKeypoints
 from amc.importing.mug.alignment import Similarity, Unalignable, alignment, frame_alignments
@@ -132,7 +133,7 @@ def _from_rows(rows: VideoKeypoints | None, length: int) -> Face:
     if points.shape[1] == LANDMARKS:
         return Face(points, rows=last)
     landmarks = np.full((length, LANDMARKS, 2), np.nan)
-    landmarks[:, list(KEYPOINTS)] = points
+    landmarks[:, list(KEYPOINT_LANDMARKS)] = points
     return Face(landmarks, rows=last)
 
 
@@ -159,10 +160,10 @@ def _from_openface(take: Take, settings: Settings) -> Face:
 
 def _keypoints(face: Face) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The paper's 11 in all frames, gaps filled, and which of them are valid."""
-    points = face.landmarks[:, list(KEYPOINTS)]
+    points = face.landmarks[:, list(KEYPOINT_LANDMARKS)]
     x, y = (float(np.nanmedian(face.landmarks[..., axis])) for axis in (0, 1))
     filled, valid = fill_gaps(points, (x, y))
-    assert filled.shape[1] == len(NAMES)
+    assert filled.shape[1] == len(KEYPOINT_NAMES)
     return filled, valid
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amc.data.clipfile import ClipInfo, read_info
-from amc.data.datasets.action_units import EMOTIONS, unmeasured
-from amc.data.datasets.landmarks import NAMES
+from amc.data.datasets.action_units import unmeasured
+from amc.data.datasets.mug import EMOTIONS, KEYPOINT_NAMES
 from amc.importing.mug.clip_variants import Draw, span
 from amc.importing.mug.peaks import ACTION_UNITS, LANDMARK_DISPLACEMENT
 from amc.importing.mug.planning import Plan, Settings
@@ -45,7 +45,7 @@ def summary(
         f"{out}: {info.name}, origin={info.origin}, fingerprint {read_info(out).fingerprint[:16]}",
         f"  {tally.clips.total()} clips of {settings.frames} frames, {settings.size}x{settings.size} px, from "
         f"{tally.sources.total()} takes; {len(info.class_names)} classes, {len(people)} subjects",
-        f"  {len(NAMES)} keypoints from: {arguments['keypoints']}",
+        f"  {len(KEYPOINT_NAMES)} keypoints from: {arguments['keypoints']}",
         *tally.table(info.class_names, "takes"),
         "  peak frames: "
         + ", ".join(

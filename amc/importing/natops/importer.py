@@ -25,6 +25,7 @@ from pathlib import Path
 
 from amc.cache import cache_dir
 from amc.data.clipfile import ClipInfo, ClipWriter, read_info
+from amc.data.datasets.natops import GESTURE_NAMES, KEYPOINT_NAMES, PAIRS
 from amc.errors import UserError
 from amc.importing.gaps import MAX_GAP
 from amc.importing.keypoint_table import VideoKeypoints
@@ -40,8 +41,6 @@ from amc.importing.processes.pool import cores, in_order
 from amc.importing.tally import Tally
 from amc.importing.video.video import Unreadable
 from amc.progress import console
-from amc.standins.body.gestures import GESTURES
-from amc.standins.body.kinematics import KEYPOINT_NAMES, PAIRS
 
 IMPORTER_VERSION = 1
 FRAMES, SIZE, STRIDE = 32, 64, 1
@@ -105,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     segments = _segments(distribution, report)
     films = _with_segments(distribution, segments, report)
     # Decoding may take an hour, and estimating joints a night: what can be said is said before.
-    possible = {GESTURES[film.gesture - 1].name for film in films}
+    possible = {GESTURE_NAMES[film.gesture - 1] for film in films}
     report.problems.judge(distribution.segmentation.parent, possible, strict=args.strict)
     joints = joint_source(args.keypoints, distribution.films, report.problems)
     with tempfile.TemporaryDirectory(prefix="amc-natops-") as scratch:
@@ -115,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         info = ClipInfo(
             name=args.name,
             origin="procedural" if distribution.made else "natops",
-            class_names=tuple(gesture.name for gesture in GESTURES if gesture.name in labels),
+            class_names=tuple(name for name in GESTURE_NAMES if name in labels),
             keypoint_names=KEYPOINT_NAMES,
             pairs=PAIRS,
             generator={
@@ -174,7 +173,7 @@ def _with_segments(distribution: Distribution, segments: Segments, report: Repor
                 f"no video of subject {ranges(missing)}, of whom {distribution.segmentation.name} has clips",
             )
     absent = sorted({gesture for gesture, _ in segments} - there)
-    report.absent = ", ".join(f"{gesture} ({GESTURES[gesture - 1].name})" for gesture in absent)
+    report.absent = ", ".join(f"{gesture} ({GESTURE_NAMES[gesture - 1]})" for gesture in absent)
     for film in distribution.films:
         if (film.gesture, film.subject) not in segments:
             report.problems.skip(

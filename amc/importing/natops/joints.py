@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.errors import UserError
 from amc.importing.keypoint_source import keypoint_source
 from amc.importing.keypoint_table import VideoKeypoints, read_table
 from amc.importing.natops.distribution import Film, identity
 from amc.importing.problems import Problems
-from amc.standins.body.kinematics import KEYPOINT_NAMES
 
 CHEST = KEYPOINT_NAMES.index("chest")
 

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from amc.data.datasets.natops import GESTURE_NAMES
 from amc.data.resize import resize_points
 from amc.importing.gaps import fill_gaps
 from amc.importing.keypoint_table import VideoKeypoints
@@ -23,7 +24,6 @@ from amc.importing.natops.joints import CHEST
 from amc.importing.natops.segmentation import MOST_REPETITIONS, MOST_SUBJECTS, Segment
 from amc.importing.problems import Problems
 from amc.importing.video.video import VideoFacts
-from amc.standins.body.gestures import GESTURES
 
 HEIGHT, WIDTH = 240, 320  # of the real videos
 CROP = (180, 240)  # pixels of a frame's height
@@ -100,7 +100,7 @@ class FilmPlan:
     @property
     def label(self) -> str:
         """The gesture's name."""
-        return GESTURES[self.film.gesture - 1].name
+        return GESTURE_NAMES[self.film.gesture - 1]
 
 
 def crop_side(height: int) -> int:
@@ -128,7 +128,7 @@ def plan(
         film: the video.
         facts: what `amc.importing.video.video.examine` said about it.
         segments: of its gesture and subject, by repetition.
-        joints: of its frames, in the order of `amc.standins.body.kinematics.KEYPOINT_NAMES`.
+        joints: of its frames, in the order of `amc.data.datasets.natops.KEYPOINT_NAMES`.
         cutting: how.
         problems: gets what is wrong with segments.
         dropped: counts the segments of each class that are shorter than a clip.
@@ -150,7 +150,7 @@ def plan(
     sources = _sources(segments, cutting)
     for segment in segments:
         if segment.frames < cutting.span:
-            dropped[GESTURES[film.gesture - 1].name] += 1
+            dropped[GESTURE_NAMES[film.gesture - 1]] += 1
         elif _inside(segment, film, facts, cutting, problems):
             source = sources[segment.repetition]
             clip = _clip(segment, source, film, facts, points, valid, cutting, problems)

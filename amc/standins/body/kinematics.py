@@ -14,23 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.standins.body.gestures import NEUTRAL, Arm, Gesture, Pose
 
 CROP = 180  # pixels, the paper's crop with the chest at the centre
 CAMERA = 420.0
-
-KEYPOINT_NAMES = (
-    "head",
-    "chest",
-    "navel",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-)
-PAIRS = ((3, 4), (5, 6), (7, 8))
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from amc.cache import creating
-from amc.data.datasets.action_units import EMOTIONS
 from amc.data.datasets.landmarks import LANDMARKS
+from amc.data.datasets.mug import EMOTIONS
 from amc.errors import UserError
 from amc.importing.mug.alignment import Similarity
 from amc.importing.mug.distribution import TOP

@@ -28,6 +28,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from amc.cache import creating
+from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.errors import UserError
 from amc.importing.keypoint_table import VideoKeypoints, write_rows
 from amc.importing.natops.segmentation import REPETITIONS, Segment, write_segmentation
@@ -35,7 +36,6 @@ from amc.importing.procedural_marker import claim
 from amc.importing.processes.pool import cores, in_order
 from amc.progress import Progress
 from amc.standins.body.gestures import GESTURES
-from amc.standins.body.kinematics import KEYPOINT_NAMES
 from amc.standins.body.recording import HEIGHT, RATE, WIDTH, Recording, film, recordings
 from amc.standins.body.subjects import SUBJECTS
 from amc.standins.natops import GENERATOR_VERSION

@@ -15,7 +15,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.data.datasets.landmarks import KEYPOINTS, LANDMARKS, mirrored
+from amc.data.datasets.landmarks import LANDMARKS, mirrored
+from amc.data.datasets.mug import KEYPOINT_LANDMARKS
 from amc.data.resize import area_resize, resize_points
 from amc.importing.mug.alignment import Similarity, alignment
 from amc.standins.face.expressions import peak
@@ -95,7 +96,7 @@ def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, la
     found = resize_points(canvas[:, :LANDMARKS].astype(np.float32), (CANVAS, CANVAS), (size, size))
     if copy.flipped:
         video, found = np.ascontiguousarray(video[:, :, ::-1]), mirrored(found, size)
-    return Made(video, found[:, list(KEYPOINTS)].astype(np.float32), shown, number, performance)
+    return Made(video, found[:, list(KEYPOINT_LANDMARKS)].astype(np.float32), shown, number, performance)
 
 
 def aligned(who: Subject, take: Take) -> Similarity:

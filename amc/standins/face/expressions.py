@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.data.datasets.action_units import ANGER_WITHOUT_ONE_OF, EMOTIONS, PROTOTYPES, Term
+from amc.data.datasets.action_units import ANGER_WITHOUT_ONE_OF, PROTOTYPES, Term
+from amc.data.datasets.mug import EMOTIONS
 from amc.standins.face.performance import Take
 from amc.standins.face.units import NUMBERS
 

@@ -1,4 +1,4 @@
-"""The landmark scheme: the paper's 11, their pairs, and the mirror."""
+"""The landmarks of the iBUG scheme and their mirror."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amc.data.datasets.landmarks import KEYPOINTS, LANDMARKS, MIRROR, NAMES, PAIRS, mirrored
+from amc.data.datasets.landmarks import LANDMARKS, MIRROR, mirrored
 from tests.importing.mug.made_takes import neutral_face
-
-
-def test_the_papers_points_counted_from_0() -> None:
-    assert tuple(i + 1 for i in KEYPOINTS) == (2, 9, 16, 20, 25, 38, 42, 45, 47, 52, 58)
-    assert len(NAMES) == len(KEYPOINTS) == 11
 
 
 def test_the_mirror_is_an_involution() -> None:
@@ -24,17 +19,6 @@ def test_the_mirror_is_an_involution() -> None:
 def test_the_mirror_is_that_of_a_symmetric_face() -> None:
     points = neutral_face()
     np.testing.assert_allclose(points[MIRROR] * (-1, 1), points, atol=1e-12)
-
-
-def test_the_11_stay_among_themselves_and_pairs_say_how() -> None:
-    mirror_of = {a: int(MIRROR[a]) for a in KEYPOINTS}
-    assert set(mirror_of.values()) == set(KEYPOINTS)
-    exchanged = {(i, KEYPOINTS.index(other)) for i, (a, other) in enumerate(mirror_of.items()) if a != other}
-    assert {*PAIRS, *((j, i) for i, j in PAIRS)} == exchanged
-    for left, right in PAIRS:
-        assert NAMES[left] == NAMES[right].replace("right", "left")
-        # The subject's left is at the right of the picture.
-        assert neutral_face()[KEYPOINTS[left], 0] > 0
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 2000))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from amc.data.datasets.landmarks import KEYPOINTS
+from amc.data.datasets.mug import KEYPOINT_LANDMARKS
 
 SIDE = 160  # of the pictures, in pixels
 EYES = 30.0  # between the eyes' centres
@@ -55,7 +55,7 @@ def picture(points: NDArray[np.float64]) -> Image.Image:
     """A grey face with a coloured dot of 7 pixels on each keypoint."""
     image = Image.new("RGB", (SIDE, SIDE), (128, 128, 128))
     draw = ImageDraw.Draw(image)
-    for (x, y), colour in zip(points[list(KEYPOINTS)], COLOURS, strict=True):
+    for (x, y), colour in zip(points[list(KEYPOINT_LANDMARKS)], COLOURS, strict=True):
         draw.ellipse((x - 3.5, y - 3.5, x + 3.5, y + 3.5), fill=colour)
     return image
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amc.data.datasets.landmarks import KEYPOINTS
+from amc.data.datasets.mug import KEYPOINT_LANDMARKS
 from amc.importing.mug.alignment import (
     EYE_LINE,
     EYES,
@@ -98,7 +98,7 @@ def test_a_drawn_face_has_its_dots_at_the_moved_points() -> None:
     points = _placed(30, 0.2, 80, 50)
     crop = alignment(points, ALL)
     small = crop.warp(np.asarray(picture(points[0])), 64)
-    for x, y in crop.move(points[0, list(KEYPOINTS)], 64).round().astype(int):
+    for x, y in crop.move(points[0, list(KEYPOINT_LANDMARKS)], 64).round().astype(int):
         assert abs(small[y, x].astype(int) - 128).max() > 60
 
 
@@ -124,7 +124,7 @@ def test_one_crop_a_frame_holds_a_moving_head_still() -> None:
 def test_the_11_keypoints_alone_give_nearly_the_same_crop() -> None:
     points = _placed(30, 0.1, 80, 50)
     few = np.full_like(points, np.nan)
-    few[:, list(KEYPOINTS)] = points[:, list(KEYPOINTS)]
+    few[:, list(KEYPOINT_LANDMARKS)] = points[:, list(KEYPOINT_LANDMARKS)]
     moved, other = (alignment(p, ALL).move(points, 64) for p in (points, few))
     np.testing.assert_allclose(moved, other, atol=2.0)
 

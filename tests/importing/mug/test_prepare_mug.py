@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from amc.cli.data import main
 from amc.data.clipfile import Contents, check, open_clips
-from amc.data.datasets.landmarks import KEYPOINTS, NAMES, PAIRS
+from amc.data.datasets.mug import KEYPOINT_LANDMARKS, KEYPOINT_NAMES, PAIRS
 from amc.data.splits import leaks, make_split
 from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
 from amc.importing.mug.pictures import BadPicture, read_picture
@@ -79,7 +79,7 @@ def test_the_whole_thing(tmp_path: Path, made: Path, capsys: pytest.CaptureFixtu
     info = contents.info
     assert (info.name, info.origin) == ("mug", "mug")
     assert info.class_names == ("anger", "happy", "surprise")
-    assert (info.keypoint_names, info.pairs) == (NAMES, PAIRS)
+    assert (info.keypoint_names, info.pairs) == (KEYPOINT_NAMES, PAIRS)
     assert info.generator["arguments"]["peaks"] == "action-units"
     # 9 takes of 20 frames: T = 8 fits at strides 1 and 2, flipped or not, so each gives its 4.
     assert contents.shape == (36, 8, 64, 64)
@@ -98,7 +98,7 @@ def test_dots_lie_on_their_keypoints_in_every_clip_flipped_or_not(tmp_path: Path
     assert _prepare(made, out) == 0
     contents, frames = _contents(out)
     palette = np.array(COLOURS)
-    right, left = NAMES.index("right_jaw"), NAMES.index("left_jaw")
+    right, left = KEYPOINT_NAMES.index("right_jaw"), KEYPOINT_NAMES.index("left_jaw")
     flipped = 0
     for clip, points in zip(frames, contents.keypoints, strict=True):
         # What is on the subject's right is at the left of a picture, flipped or not.
@@ -106,7 +106,7 @@ def test_dots_lie_on_their_keypoints_in_every_clip_flipped_or_not(tmp_path: Path
         at = points.round().astype(int)
         seen = np.stack([[frame[y, x] for x, y in p] for frame, p in zip(clip, at, strict=True)]).astype(int)
         found = np.abs(seen[..., None, :] - palette).sum(axis=-1).argmin(axis=-1)  # (T, 11)
-        straight = np.arange(len(NAMES))
+        straight = np.arange(len(KEYPOINT_NAMES))
         mirrored = straight.copy()
         for i, j in PAIRS:
             mirrored[[i, j]] = j, i
@@ -124,7 +124,7 @@ def test_the_peak_is_where_it_belongs(tmp_path: Path) -> None:
     out = tmp_path / "mug.h5"
     assert _prepare(tmp_path / "mug", out, "--stride", "1", "--draws", "2") == 0
     contents, _ = _contents(out)
-    mouth = contents.keypoints[:, :, NAMES.index("lower_lip"), 1]
+    mouth = contents.keypoints[:, :, KEYPOINT_NAMES.index("lower_lip"), 1]
     # 5 of 7 frames before the peak: round(23 / 31 * 7); the window is frames 5-12.
     assert (mouth.argmax(axis=1) == 5).all()
 
@@ -318,7 +318,7 @@ def test_numbers_past_9999_and_tables_in_the_order_of_names(tmp_path: Path, caps
     named = [line.split(":")[0].strip() for line in said.splitlines() if "order of the frames' numbers" in line]
     assert named == [f"{p}/{emotion}/take000" for p in "23" for emotion in ("anger", "happiness")]
     contents, frames = _contents(tmp_path / "mug.h5")
-    brow = NAMES.index("left_brow"), NAMES.index("right_brow")
+    brow = KEYPOINT_NAMES.index("left_brow"), KEYPOINT_NAMES.index("right_brow")
     for clip, points in zip(frames, contents.keypoints, strict=True):
         for frame, at in zip(clip, points.round().astype(int), strict=True):
             for (x, y), colours in zip(at[list(brow)], ((4, 3), (3, 4)), strict=True):
@@ -337,10 +337,10 @@ def test_keypoint_tables(tmp_path: Path, made: Path, top: Path, capsys: pytest.C
     write_table(tmp_path / "68.csv", KeypointTable(tuple(f"p{i}" for i in range(68)), videos))
     shuffled = [*range(10, -1, -1)]
     few = {
-        n: VideoKeypoints(v.frame, v.points[:, [KEYPOINTS[i] for i in shuffled]], v.confidence)
+        n: VideoKeypoints(v.frame, v.points[:, [KEYPOINT_LANDMARKS[i] for i in shuffled]], v.confidence)
         for n, v in videos.items()
     }
-    write_table(tmp_path / "11.csv", KeypointTable(tuple(NAMES[i] for i in shuffled), few))
+    write_table(tmp_path / "11.csv", KeypointTable(tuple(KEYPOINT_NAMES[i] for i in shuffled), few))
     for number in (68, 11):
         said = _summary(capsys, top, tmp_path / f"{number}.h5", "--keypoints", str(tmp_path / f"{number}.csv"))
         assert "9 takes by landmark-displacement" in said
@@ -349,11 +349,11 @@ def test_keypoint_tables(tmp_path: Path, made: Path, top: Path, capsys: pytest.C
     assert a.shape == b.shape == (36, 8, 64, 64)
     assert np.abs(a.keypoints - b.keypoints).max() < 3
     left_out = dict(list(few.items())[1:])
-    write_table(tmp_path / "23.csv", KeypointTable(tuple(NAMES[i] for i in shuffled), left_out))
+    write_table(tmp_path / "23.csv", KeypointTable(tuple(KEYPOINT_NAMES[i] for i in shuffled), left_out))
     said = _summary(capsys, top, tmp_path / "23.h5", "--keypoints", str(tmp_path / "23.csv"))
     assert "001/session0/anger/take000: not in the keypoint table" in said
     ten = {n: VideoKeypoints(v.frame, v.points[:, :10], v.confidence) for n, v in few.items()}
-    write_table(tmp_path / "10.csv", KeypointTable(tuple(NAMES[i] for i in shuffled[:10]), ten))
+    write_table(tmp_path / "10.csv", KeypointTable(tuple(KEYPOINT_NAMES[i] for i in shuffled[:10]), ten))
     line = _refused(capsys, top, tmp_path / "10.h5", "--keypoints", str(tmp_path / "10.csv"))
     assert "10 points and none called 'right_jaw'" in line
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
 from amc.importing.natops.segmentation import Segment, write_segmentation
-from amc.standins.body.kinematics import KEYPOINT_NAMES
 from tests.importing.made_videos import lossless
 
 HEIGHT, WIDTH = 48, 64  # so the crop has 36 pixels

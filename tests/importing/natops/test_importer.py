@@ -14,9 +14,9 @@ import pytest
 
 from amc.cli.data import main
 from amc.data.clipfile import Contents, check, open_clips
+from amc.data.datasets.natops import KEYPOINT_NAMES, PAIRS
 from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
 from amc.importing.natops.distribution import MADE
-from amc.standins.body.kinematics import KEYPOINT_NAMES, PAIRS
 from tests.importing.made_videos import FAKE_WORKER, fake_interpreter, lossless
 from tests.importing.natops.made_natops import CHEST, FRAMES, SIDE, film_name, joints, natops, pictures, points
 

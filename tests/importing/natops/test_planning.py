@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.importing.keypoint_table import VideoKeypoints
 from amc.importing.natops.distribution import Film
 from amc.importing.natops.planning import Crop, Cutting, FilmPlan, crop_side, plan, source_clip
 from amc.importing.natops.segmentation import Segment
 from amc.importing.problems import Problems
 from amc.importing.video.video import VideoFacts
-from amc.standins.body.kinematics import KEYPOINT_NAMES
 
 FILM = Film(gesture=3, subject=7, path=Path("g03s07.avi"), member=None, name="g03s07.avi")
 FACTS = VideoFacts(frames=100, height=240, width=320)

@@ -12,12 +12,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from amc.data.datasets.natops import KEYPOINT_NAMES, PAIRS
 from amc.errors import UserError
 from amc.importing.keypoint_table import VideoKeypoints, left_right_pairs
 from amc.importing.pose import pose, pose_worker
 from amc.importing.pose.pose import PoseEstimator, View, estimate_video, find_interpreter
 from amc.importing.video.video import VideoFacts, examine
-from amc.standins.body.kinematics import KEYPOINT_NAMES, PAIRS
 from tests.importing.made_videos import FAKE_WORKER, fake_interpreter, moving_square, write_video
 
 GREETING = 'import json, sys\nprint(json.dumps({"protocol": 1, "estimator": "x", "keypoints": ["a"]}), flush=True)\n'

@@ -17,8 +17,9 @@ from PIL import Image
 from amc.cli.data import main
 from amc.data.clipfile import check
 from amc.data.clips import load_clips
-from amc.data.datasets.action_units import EMOTIONS, measured
-from amc.data.datasets.landmarks import KEYPOINTS, mirrored
+from amc.data.datasets.action_units import measured
+from amc.data.datasets.landmarks import mirrored
+from amc.data.datasets.mug import EMOTIONS, KEYPOINT_LANDMARKS
 from amc.data.resize import area_resize
 from amc.errors import UserError
 from amc.importing.mug.alignment import alignment
@@ -171,7 +172,7 @@ def test_the_importer_reads_it(made: Path, tmp_path: Path, capsys: pytest.Captur
         # The clip is some stride of the take, flipped or not, with the peak at its place.
         errors = {}
         for flipped in (False, True):
-            faces = (mirrored(wanted, 64) if flipped else wanted)[:, list(KEYPOINTS)]
+            faces = (mirrored(wanted, 64) if flipped else wanted)[:, list(KEYPOINT_LANDMARKS)]
             for stride in (1, 2, 3):
                 for start in range(max(0, take.length - 31 * stride)):
                     cut = faces[start : start + 31 * stride + 1 : stride]

@@ -15,6 +15,7 @@ import pytest
 from amc.cli.data import main
 from amc.data.clipfile import read_info
 from amc.data.clips import Clips, load_clips
+from amc.data.datasets.natops import KEYPOINT_NAMES, PAIRS
 from amc.data.resize import area_resize
 from amc.errors import UserError
 from amc.importing.keypoint_table import read_table
@@ -23,7 +24,7 @@ from amc.importing.problems import Problems
 from amc.importing.video.video import read_frames
 from amc.standins.body.clip import draw
 from amc.standins.body.gestures import GESTURES
-from amc.standins.body.kinematics import CROP, KEYPOINT_NAMES, PAIRS, Build, perform
+from amc.standins.body.kinematics import CROP, Build, perform
 from amc.standins.body.recording import HEIGHT, RETURN, WIDTH, Film, film, length, recordings
 from amc.standins.body.render import Scene, draw_clip
 from amc.standins.body.subjects import Look, Subject, subject
