@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before torch, Ray or MLflow are imported, and inherited by the commands that tests start.
@@ -15,6 +16,10 @@ os.environ["DO_NOT_TRACK"] = "true"
 
 import pytest
 import torch
+
+from amc.config import Config, natops, with_overrides
+from analysis.record.writing import Record
+from tests.tuning.toy_rows import study_row
 
 # Started in the background without job control, this process ignores SIGINT, and so would the commands it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -40,3 +45,16 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.environ["AMC_CACHE"] = str(folder)
     os.environ.pop("AMC_DATA", None)
     return folder
+
+
+@pytest.fixture
+def base() -> Config:
+    return with_overrides(natops("smoke"), {"training.steps": 20})
+
+
+@pytest.fixture
+def record(tmp_path: Path, base: Config) -> Iterator[Record]:
+    """A record with an empty toy study."""
+    with Record(tmp_path / "toy" / "record.db") as opened:
+        opened.create_study(study_row(base))
+        yield opened
