@@ -24,9 +24,9 @@ from amc.evaluation.judges.standard import classifier as motion_classifier
 from analysis.record.reading import Records, StudyRow
 from analysis.record.states import TRIAL
 from tuning.cli import options
-from tuning.engine.sources import SEEDS, Listed, Proposal
+from tuning.engine.sources import SEEDS, ListedTrials, Proposal
 from tuning.engine.study import Study
-from tuning.search.pruners import pruner
+from tuning.search.pruners import create_pruner
 
 KIND = "table4"
 
@@ -87,8 +87,8 @@ def prepared_study(args: argparse.Namespace) -> Study:
     )
     study = Study(
         row=row,
-        sources=[Listed(listed(base, arms, args.seeds, args.seed))],
-        pruner=pruner("none", base.training.steps, base.training.evaluate_every),
+        sources=[ListedTrials(listed(base, arms, args.seeds, args.seed))],
+        pruner=create_pruner("none", base.training.steps, base.training.evaluate_every),
         runs=args.out,
         resources=wanted,
         devices=devices,

@@ -21,14 +21,14 @@ from analysis.record.reading import StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL, WAITING
 from analysis.record.writing import Record
 from benchmarks.harness_trials import Plan, metrics, trial
-from tuning.engine.sources import Sampled
+from tuning.engine.sources import SampledTrials
 from tuning.engine.study import Study, run_study
-from tuning.search.pruners import Curves, Pruner, pruner
-from tuning.search.samplers import sampler
-from tuning.search.search_space import search_space
+from tuning.search.default_space import search_space
+from tuning.search.pruners import Curves, Pruner, create_pruner
+from tuning.search.samplers import create_sampler
 from tuning.tracking.projection import Projection
-from tuning.workers.job import Job, Outcome, Report
-from tuning.workers.resources import resources
+from tuning.workers.job import Job, Outcome, Reporter
+from tuning.workers.resources import machine_resources
 
 NAME = "overhead"
 BUDGET = 1000  # steps; reports come before it, so that each is judged
@@ -43,13 +43,13 @@ class Lenient:
     def __init__(self, inner: Pruner) -> None:
         self.inner = inner
 
-    def prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+    def should_prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
         """See `Pruner`."""
-        self.inner.prune(key, step, curves, numbers)
+        self.inner.should_prune(key, step, curves, numbers)
         return False
 
 
-def run(job: Job, report: Report, directory: Path) -> Outcome:
+def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     """The trainable."""
     plan = Plan(**job.settings)
     trial(plan, os.getppid(), report)
@@ -74,10 +74,10 @@ def study(folder: Path, plan: Plan) -> Study:
     )
     return Study(
         row=row,
-        sources=[Sampled(SPACE, sampler("tpe", SPACE, 0), count, 0)],
-        pruner=Lenient(pruner("halving", BUDGET, 1)),
+        sources=[SampledTrials(SPACE, create_sampler("tpe", SPACE, 0), count, 0)],
+        pruner=Lenient(create_pruner("halving", BUDGET, 1)),
         runs=folder,
-        resources=resources(plan.workers, 1, 0, devices=0),
+        resources=machine_resources(plan.workers, 1, 0, devices=0),
         trainable="benchmarks.harness_study:run",
         settings=vars(plan),
     )

@@ -27,8 +27,8 @@ from analysis.record.reading import Score, TrialRow
 from analysis.record.states import COMPLETE, PRUNED, RUNNING, TRIAL
 from benchmarks.fidelity_functions import Function, Vector
 from benchmarks.simulated_clock import Search
-from tuning.search.pruners import Pruner, pruner
-from tuning.search.samplers import History, Sampler, sampler
+from tuning.search.pruners import Pruner, create_pruner
+from tuning.search.samplers import Sampler, SearchHistory, create_sampler
 from tuning.search.space import Parameter, Space
 
 METRIC = "val/accuracy"
@@ -79,7 +79,7 @@ class Ours:
 
     def begin(self, number: int) -> Vector:
         """See `Search`."""
-        params = self.sampler.propose(number, History(self.trials, self.curves))
+        params = self.sampler.propose(number, SearchHistory(self.trials, self.curves))
         assert params is not None  # no sampler here ever ends
         key = f"trial-{number:04d}"
         row = TrialRow("", key, TRIAL, number, None, RUNNING, params, config={}, seed=number, budget=self.steps)
@@ -93,7 +93,7 @@ class Ours:
         self.curves[row.key][step], self.scores[row.key][step] = value, Score((value,))
         if step >= self.steps:
             row = replace(row, state=COMPLETE)
-        elif self.pruner.prune(row.key, step, self.scores, {trial.key: trial.number for trial in self.trials}):
+        elif self.pruner.should_prune(row.key, step, self.scores, {trial.key: trial.number for trial in self.trials}):
             row = replace(row, state=PRUNED)
         self.trials[number] = row
         return row.state == RUNNING
@@ -189,7 +189,12 @@ def compared(steps: int, first: int) -> Mapping[str, Callable[[Function, int], S
     """
 
     def ours(function: Function, seed: int) -> Search:
-        return Ours(function, steps, sampler("tpe", space_of(function, seed), seed), pruner("halving", steps, first))
+        return Ours(
+            function,
+            steps,
+            create_sampler("tpe", space_of(function, seed), seed),
+            create_pruner("halving", steps, first),
+        )
 
     def ray(learns: bool, **options: Any) -> Callable[[Function, int], Search]:
         def make(function: Function, seed: int) -> Search:

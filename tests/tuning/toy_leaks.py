@@ -21,11 +21,11 @@ import torch
 
 from amc.config import natops, with_overrides
 from analysis.record.reading import StudyRow
-from tuning.engine.sources import Listed, Proposal
+from tuning.engine.sources import ListedTrials, Proposal
 from tuning.engine.study import Study, run_study
-from tuning.search.pruners import pruner
-from tuning.workers.job import Job, Outcome, Report
-from tuning.workers.resources import resources
+from tuning.search.pruners import create_pruner
+from tuning.workers.job import Job, Outcome, Reporter
+from tuning.workers.resources import machine_resources
 
 marks: list[str] = []  # a global of a module, as a cache of a trial's code may be
 ENDS = ("returns", "raises", "killed", "exits", "stopped")  # how the trials end, in this order; then one that looks
@@ -102,7 +102,7 @@ def spoil(directory: Path) -> None:
     random.seed(7)
 
 
-def look_and_spoil(job: Job, report: Report, directory: Path) -> Outcome:
+def look_and_spoil(job: Job, report: Reporter, directory: Path) -> Outcome:
     """Adds what it finds to a file, spoils it, and ends as its number says."""
     seen = {"key": job.key, "attempt": job.attempt, **found()}
     with Path(job.settings["seen"]).open("a") as file:
@@ -157,10 +157,10 @@ def main(folder: Path) -> int:
     )
     study = Study(
         row=row,
-        sources=[Listed(tuple(trials))],
-        pruner=pruner("halving", 20, 1),
+        sources=[ListedTrials(tuple(trials))],
+        pruner=create_pruner("halving", 20, 1),
         runs=folder,
-        resources=resources(1, 1, 0, devices=0),
+        resources=machine_resources(1, 1, 0, devices=0),
         trainable="tests.tuning.toy_leaks:look_and_spoil",
         settings={"seen": str(folder / "seen.jsonl")},
     )

@@ -15,12 +15,12 @@ from amc.cli.command import run
 from amc.config import natops, with_overrides
 from analysis.record.reading import StudyRow
 from analysis.record.writing import Record
-from tuning.engine.sources import Confirming, Sampled
+from tuning.engine.sources import ConfirmingRuns, SampledTrials
 from tuning.engine.study import Study, run_study, sigterm_as_interrupt
-from tuning.search.pruners import pruner
-from tuning.search.samplers import sampler
-from tuning.search.search_space import search_space
-from tuning.workers.resources import resources
+from tuning.search.default_space import search_space
+from tuning.search.pruners import create_pruner
+from tuning.search.samplers import create_sampler
+from tuning.workers.resources import machine_resources
 
 
 def main(
@@ -29,7 +29,7 @@ def main(
     gpus = float(str(settings.get("gpus", 0)))  # of one GPU that Ray is told of; no toy looks for it
     base = with_overrides(natops("smoke"), {"training.steps": 20})
     space = search_space(base)
-    search = Sampled(space, sampler("tpe", space, 0), trials, 0)
+    search = SampledTrials(space, create_sampler("tpe", space, 0), trials, 0)
     study = Study(
         row=StudyRow(
             name=str(settings.get("study", "toy")),
@@ -44,12 +44,12 @@ def main(
             versions={"toy": "1"},
             created=0.0,
         ),
-        sources=[search, Confirming(search, 1, 0)],
-        pruner=pruner("halving", 20, 5),
+        sources=[search, ConfirmingRuns(search, 1, 0)],
+        pruner=create_pruner("halving", 20, 5),
         runs=folder,
         record=record,
         tracking=tracking,
-        resources=resources(2, 1, gpus, devices=int(gpus > 0)),
+        resources=machine_resources(2, 1, gpus, devices=int(gpus > 0)),
         devices=int(gpus > 0),
         trainable="tests.tuning.toy_trials:learn",
         settings=settings,

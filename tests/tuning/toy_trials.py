@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.record.sheets import Sheet
-from tuning.workers.job import Job, Outcome, Report
+from tuning.workers.job import Job, Outcome, Reporter
 
 leaked: list[str] = []  # a trial that finds something here was given another one's memory
 
@@ -22,7 +22,7 @@ def accuracy(params: Mapping[str, object], step: int, budget: int) -> float:
     return round((1.0 / (1.0 + abs(rate - 1.0))) * step / budget, 6)
 
 
-def learn(job: Job, report: Report, directory: Path) -> Outcome:
+def learn(job: Job, report: Reporter, directory: Path) -> Outcome:
     """Reports every `every` steps; settings may make it slow, fail, leak or die."""
     settings = job.settings
     every, pause = int(settings.get("every", 5)), float(settings.get("pause", 0.0))

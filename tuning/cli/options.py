@@ -28,10 +28,10 @@ from tuning.cli.duration import duration
 from tuning.engine.machine_facts import machine_facts
 from tuning.engine.sources import MOST_SEED
 from tuning.engine.study import checked_name
-from tuning.on_ray.nodes import on_nodes
-from tuning.on_ray.session import join
+from tuning.on_ray.nodes import cluster_resources
+from tuning.on_ray.ray_session import join_cluster
 from tuning.planning.fitting import Asked, fitted
-from tuning.workers.resources import Resources, cores, resources
+from tuning.workers.resources import Resources, cores, machine_resources
 
 _PACKAGES = {"amc": "amc-gan", **{name: name for name in ("torch", "ray", "optuna", "mlflow", "numpy")}}
 
@@ -97,8 +97,10 @@ def checked_resources(args: argparse.Namespace) -> tuple[Resources, int]:
     """
     devices = torch.cuda.device_count()
     if args.address is not None:
-        return on_nodes(args.workers, args.cpus_per_trial, args.gpus_per_trial, join(args.address)), devices
-    return resources(args.workers, args.cpus_per_trial, args.gpus_per_trial, devices=devices), devices
+        return cluster_resources(
+            args.workers, args.cpus_per_trial, args.gpus_per_trial, join_cluster(args.address)
+        ), devices
+    return machine_resources(args.workers, args.cpus_per_trial, args.gpus_per_trial, devices=devices), devices
 
 
 def fitted_resources(

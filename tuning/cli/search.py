@@ -19,18 +19,18 @@ from amc.evaluation.judges.standard import classifier as motion_classifier
 from analysis.record.reading import Records, StudyRow
 from tuning.cli import options
 from tuning.cli import test_judges as judging
-from tuning.engine.sources import Confirming, Sampled, Source
+from tuning.engine.sources import ConfirmingRuns, SampledTrials, TrialSource
 from tuning.engine.study import Ending, Study, run_study, sigterm_as_interrupt
 from tuning.engine.summary import confirmed, table
 from tuning.planning.dry_run import show_forecast
 from tuning.planning.fitting import largest
-from tuning.search.constraints import constraint
+from tuning.search.constraints import parse_constraint
+from tuning.search.default_space import search_space
 from tuning.search.goal import Goal
-from tuning.search.objectives import OBJECTIVES, objectives
-from tuning.search.pruners import PRUNERS, pruner
-from tuning.search.samplers import SAMPLERS, sampler
-from tuning.search.search_space import search_space
-from tuning.search.warm_start import find, past
+from tuning.search.objectives import OBJECTIVES, parse_objectives
+from tuning.search.pruners import PRUNERS, create_pruner
+from tuning.search.samplers import SAMPLERS, create_sampler
+from tuning.search.warm_start import find_imported, imported_history
 from tuning.tracking.store import ui_command
 
 
@@ -99,13 +99,13 @@ def prepared_study(args: argparse.Namespace) -> Study:
         if getattr(args, name) not in known:
             raise UserError(f"unknown {name} {getattr(args, name)!r}: choose {', '.join(known)}")
     until = options.checked_end(args)
-    goal = Goal(objectives(args.objectives), tuple(constraint(text) for text in args.constraint))
+    goal = Goal(parse_objectives(args.objectives), tuple(parse_constraint(text) for text in args.constraint))
     preset = options.preset_of(args)
     wanted, devices = options.checked_resources(args)
     tracking, record = options.checked_tracking(args.tracking_uri), options.checked_record(args.record)
     prepared = choose(args.dataset, args.data, preset, args.split_rule)
     space = search_space(prepared.config, args.space)
-    chosen = sampler(args.sampler, space, args.seed)
+    chosen = create_sampler(args.sampler, space, args.seed)
     base = space.base
     if args.split_rule not in (None, base.split.rule):
         raise UserError(
@@ -114,9 +114,9 @@ def prepared_study(args: argparse.Namespace) -> Study:
     if base != prepared.config:  # what a space file fixes may change the clips, their split and so their judge
         prepared = replace(prepared, config=base, data=prepare(base, prepared.source.path))
     name = args.study or options.default_study(base, "search")
-    imported = find(args.warm_start, name, args.out, record, goal)
+    imported = find_imported(args.warm_start, name, args.out, record, goal)
     print(prepared.source.announcement, file=sys.stderr)
-    identity = identity_classifier(prepared.config, prepared.data) if "appearance" in goal.measured else None
+    identity = identity_classifier(prepared.config, prepared.data) if "appearance" in goal.measured_objectives else None
     classifier = motion_classifier(prepared.config, prepared.data, JUDGE)
     defaults = options.DEFAULTS[preset]
     trials = defaults.trials if args.trials is None else args.trials
@@ -145,12 +145,12 @@ def prepared_study(args: argparse.Namespace) -> Study:
         created=0.0,
         goal=goal.to_dict(),
     )
-    searching = Sampled(space, chosen, trials, args.seed, past(imported, row, space, goal))
-    sources: list[Source] = [searching, Confirming(searching, seeds, args.seed)]
+    searching = SampledTrials(space, chosen, trials, args.seed, imported_history(imported, row, space, goal))
+    sources: list[TrialSource] = [searching, ConfirmingRuns(searching, seeds, args.seed)]
     return Study(
         row=row,
         sources=sources,
-        pruner=pruner(args.pruner, base.training.steps, max(defaults.first_rung, base.training.evaluate_every)),
+        pruner=create_pruner(args.pruner, base.training.steps, max(defaults.first_rung, base.training.evaluate_every)),
         runs=args.out,
         resources=wanted,
         devices=devices,
@@ -162,7 +162,11 @@ def prepared_study(args: argparse.Namespace) -> Study:
         until=until,
         imported=imported,
         allow_changes=args.allow_space_change,
-        settings={"data": str(prepared.source.path.absolute()), "classifier_seed": JUDGE, "objectives": goal.measured},
+        settings={
+            "data": str(prepared.source.path.absolute()),
+            "classifier_seed": JUDGE,
+            "objectives": goal.measured_objectives,
+        },
     )
 
 

@@ -18,19 +18,19 @@ from analysis.record.sheets import SheetRow
 from analysis.record.states import COMPLETE, FAILED, OPEN, PRUNED, TRIAL, WAITING
 from analysis.record.writing import Record
 from tuning.engine import checkpoints
-from tuning.engine.sources import Source, of_role
-from tuning.engine.trial_cache import Standing
+from tuning.engine.sources import TrialSource, of_role
+from tuning.engine.trial_cache import TrialCache
 from tuning.search.goal import Goal
 from tuning.search.pruners import Pruner
 from tuning.workers.failures import MEMORY, STORAGE
 from tuning.workers.job import Job, Outcome
-from tuning.workers.pause_file import Halt
+from tuning.workers.pause_file import PauseFile
 
-UNBORN = 6  # attempts in a row that never came up: something is wrong with the machine or the installation
+MAX_FAILED_STARTS = 6  # attempts in a row that never came up: something is wrong with the machine or the installation
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """What an engine needs besides the record.
 
     Attributes:
@@ -43,7 +43,7 @@ class Plan:
     """
 
     study: str
-    sources: Sequence[Source]
+    sources: Sequence[TrialSource]
     pruner: Pruner
     folder: Path
     trainable: str
@@ -53,7 +53,7 @@ class Plan:
     prunes: frozenset[str] = frozenset({TRIAL})
 
 
-class Watcher:
+class EngineCallback:
     """Is told what happens; the default ignores it."""
 
     def began(self, trial: TrialRow) -> None:
@@ -74,19 +74,19 @@ class Engine:
         trouble: why the study can't go on now, such as a full disk; empty where it can.
     """
 
-    def __init__(self, record: Record, plan: Plan, watchers: Sequence[Watcher] = ()) -> None:
-        self.record, self.plan, self.watchers = record, plan, watchers
+    def __init__(self, record: Record, plan: StudyPlan, callbacks: Sequence[EngineCallback] = ()) -> None:
+        self.record, self.plan, self.callbacks = record, plan, callbacks
         self.stopping = False
-        self.trouble = ""
-        self.unborn = 0  # attempts, one after the other, whose process never came up
-        self.halt = Halt(plan.folder)
+        self.fatal_error = ""
+        self.failed_starts = 0  # attempts, one after the other, whose process never came up
+        self.pause_file = PauseFile(plan.folder)
         record.adopt(plan.study)
-        self.standing = Standing(record, plan.study)
+        self.cache = TrialCache(record, plan.study)
         self.tidy()
 
     def next_trial(self) -> TrialRow | None:
         """The trial whose turn it is; None if there is none now."""
-        if self.stopping or self.trouble or not self.stocked():
+        if self.stopping or self.fatal_error or not self.stocked():
             return None
         waiting = [trial for trial in self.trials() if trial.state == WAITING]
         # Interrupted trials first, and searching before confirming.
@@ -98,20 +98,20 @@ class Engine:
         if trial is None:
             return None
         self.record.begin(self.plan.study, trial.key)
-        return self._job(self.standing.again(trial.key))
+        return self._job(self.cache.refresh(trial.key))
 
     def pause(self) -> None:
         """Hands out nothing more, and asks the trials that run to save and end for now."""
         self.stopping = True
-        self.halt.ask()
+        self.pause_file.ask()
 
     def began(self, job: Job) -> None:
         """Takes the beginning of a job: its process is up."""
-        self.unborn = 0
+        self.failed_starts = 0
         self.record.started(self.plan.study, job.key, job.attempt)
-        trial = self.standing.again(job.key)
-        for watcher in self.watchers:
-            watcher.began(trial)
+        trial = self.cache.refresh(job.key)
+        for callback in self.callbacks:
+            callback.began(trial)
 
     def stocked(self) -> bool:
         """Whether a trial waits to be run; a source is asked for one if not."""
@@ -119,7 +119,7 @@ class Engine:
         if any(trial.state == WAITING for trial in trials):
             return True
         for source in self.plan.sources:
-            proposal = source.propose(trials, self.standing.curves)
+            proposal = source.propose(trials, self.cache.curves)
             if proposal is not None:
                 row = TrialRow(
                     study=self.plan.study,
@@ -134,14 +134,14 @@ class Engine:
                     budget=proposal.config.training.steps,
                 )
                 self.record.add_trial(row)
-                self.standing.again(row.key)
+                self.cache.refresh(row.key)
                 return True
         return False
 
     @property
     def finished(self) -> bool:
         """Whether nothing runs and nothing is left to run, or (when stopping) nothing shall be run."""
-        if self.stopping or self.trouble:
+        if self.stopping or self.fatal_error:
             return True
         return not any(trial.state in OPEN for trial in self.trials()) and not self.stocked()
 
@@ -154,24 +154,24 @@ class Engine:
             study, job.key, job.attempt, step, metrics, objectives=goal.metrics, violation=violation
         ):
             return False
-        trial = self.standing.reported(job.key)
-        for watcher in self.watchers:
-            watcher.reported(trial, step, metrics)
+        trial = self.cache.refresh_curve(job.key)
+        for callback in self.callbacks:
+            callback.reported(trial, step, metrics)
         missing = goal.missing(metrics)
         if missing and self._ever_judged():
             self._end(job, FAILED, Outcome(failure=missing))
             return False
         if missing:  # a misspelt metric, most likely: every trial would fail for it
-            self.trouble = self.trouble or missing
+            self.fatal_error = self.fatal_error or missing
             self.interrupt(job)
             return False
         # A continued trial sends its earlier reports again; they were judged when they first came.
         if step < trial.step or step >= job.budget or job.role not in plan.prunes:
             return True
         searched = of_role(self.trials(), job.role)
-        curves = self.standing.scores
+        curves = self.cache.scores
         numbers = {other.key: other.number for other in searched}
-        if not plan.pruner.prune(job.key, step, {key: curves[key] for key in numbers}, numbers):
+        if not plan.pruner.should_prune(job.key, step, {key: curves[key] for key in numbers}, numbers):
             return True
         self._end(job, PRUNED, Outcome())
         return False
@@ -183,7 +183,7 @@ class Engine:
         tried again once, alone on a whole device.
         """
         if outcome.cause == STORAGE:
-            self.trouble = self.trouble or outcome.failure
+            self.fatal_error = self.fatal_error or outcome.failure
         if outcome.paused and not self.stopping:  # by a signal to its process, say: not for ever
             self.lost(job, "its process was told to stop")
         elif outcome.paused or outcome.cause == STORAGE:
@@ -200,9 +200,9 @@ class Engine:
             began: its process was up. One that never was is no fault of the trial's; where that goes on, the study
                 can't go on.
         """
-        self.unborn = 0 if began else self.unborn + 1
-        if self.unborn >= UNBORN:
-            self.trouble = self.trouble or f"no trial can be started ({reason}; see DIR/STUDY/logs)"
+        self.failed_starts = 0 if began else self.failed_starts + 1
+        if self.failed_starts >= MAX_FAILED_STARTS:
+            self.fatal_error = self.fatal_error or f"no trial can be started ({reason}; see DIR/STUDY/logs)"
         if cause == MEMORY and job.alone:
             self._end(job, FAILED, Outcome(failure=reason))
         elif cause == MEMORY:
@@ -215,13 +215,13 @@ class Engine:
         self._release(job, "interrupted")
 
     def _release(self, job: Job, reason: str, *, stalled: bool = False, alone: bool = False) -> None:
-        before = self.standing.rows[job.key]
+        before = self.cache.rows[job.key]
         self.record.release(self.plan.study, job.key, job.attempt, reason, stalled=stalled, alone=alone)
         self._told_end(before)
 
     def trials(self) -> list[TrialRow]:
         """All trials of the study."""
-        return self.standing.trials()
+        return self.cache.trials()
 
     def planned(self) -> int:
         """How many trials the study will have, as far as is known."""
@@ -229,7 +229,7 @@ class Engine:
         return sum(source.planned(trials) for source in self.plan.sources)
 
     def _end(self, job: Job, state: str, outcome: Outcome) -> None:
-        before = self.standing.rows[job.key]
+        before = self.cache.rows[job.key]
         sheet = None
         if outcome.sheet is not None:
             sheet = SheetRow(self.plan.study, job.key, outcome.scorer, time.time(), outcome.sheet)
@@ -246,12 +246,12 @@ class Engine:
         self._told_end(before)
 
     def _told_end(self, before: TrialRow) -> None:
-        after = self.standing.again(before.key)
+        after = self.cache.refresh(before.key)
         if after.state == before.state:
             return
         self.tidy()
-        for watcher in self.watchers:
-            watcher.ended(after)
+        for callback in self.callbacks:
+            callback.ended(after)
 
     def _ever_judged(self) -> bool:
         """Whether any report of this study had all that its goal needs."""
@@ -284,5 +284,5 @@ class Engine:
             settings=self.plan.settings,
             memory=None if trial.alone else self.plan.memory,
             alone=trial.alone,
-            halt=str(self.halt.path),
+            pause_file=str(self.pause_file.path),
         )

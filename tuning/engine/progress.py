@@ -12,11 +12,11 @@ from tqdm import tqdm
 
 from analysis.record.reading import TrialRow
 from analysis.record.states import COMPLETE, ENDED
-from tuning.engine.engine import Watcher
+from tuning.engine.engine import EngineCallback
 from tuning.search.objectives import ACCURACY, TITLES
 
 
-class Progress(Watcher):
+class StudyProgress(EngineCallback):
     """Counts steps: a trial that ended early counts as all of its steps, since they need not be taken any more.
 
     Args:
@@ -35,13 +35,13 @@ class Progress(Watcher):
         self.bar = self._bar() if self.out.isatty() else None
 
     def began(self, trial: TrialRow) -> None:
-        """See `Watcher`; silent unless the trial goes on."""
+        """See `EngineCallback`; silent unless the trial goes on."""
         if trial.attempts > 1:
             self._line(f"{trial.key} goes on from step {trial.step} (attempt {trial.attempts})")
         self._move()
 
     def reported(self, trial: TrialRow, step: int, metrics: Mapping[str, float]) -> None:
-        """See `Watcher`."""
+        """See `EngineCallback`."""
         value = trial.value if step == trial.step else None  # else an earlier report was sent again
         if value is not None:
             if self.best is None and self.bar is None:
@@ -50,7 +50,7 @@ class Progress(Watcher):
         self._move()
 
     def ended(self, trial: TrialRow) -> None:
-        """See `Watcher`."""
+        """See `EngineCallback`."""
         self._move()
         if trial.state not in ENDED:
             return

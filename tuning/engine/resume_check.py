@@ -23,7 +23,7 @@ Join = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 """Makes the settings to be written of those on record and those asked for."""
 
 
-def settle(record: Record, wanted: StudyRow, *, allow: bool = False, join: Join | None = None) -> StudyRow:
+def create_or_resume(record: Record, wanted: StudyRow, *, allow: bool = False, join: Join | None = None) -> StudyRow:
     """Writes a study to the record, or finds it there; returns `wanted` with the settings that the record has now.
 
     Beside what was asked for, these tell the changes that the study had so far, and the versions of the command that
@@ -35,10 +35,10 @@ def settle(record: Record, wanted: StudyRow, *, allow: bool = False, join: Join 
         join: of settings on record and wanted ones, where the wanted do not simply take the others' place.
 
     Raises:
-        UserError: see `agree` and `join`.
+        UserError: see `check_same_study` and `join`.
     """
     known = record.create_study(wanted)
-    changed = agree(known, wanted, allow=allow)
+    changed = check_same_study(known, wanted, allow=allow)
     notes = list(known.settings.get("space_changes", ()))
     if changed:
         notes.append({"time": datetime.now(UTC).isoformat(timespec="seconds"), "difference": _shown(changed)})
@@ -63,7 +63,7 @@ def settle(record: Record, wanted: StudyRow, *, allow: bool = False, join: Join 
     return replace(wanted, settings=settings)
 
 
-def agree(known: StudyRow, wanted: StudyRow, *, allow: bool = False) -> list[str]:
+def check_same_study(known: StudyRow, wanted: StudyRow, *, allow: bool = False) -> list[str]:
     """Holds a study against the one on record; returns the differences that are allowed, a few words each.
 
     Raises:

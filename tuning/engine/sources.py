@@ -13,10 +13,10 @@ from amc.config import Config, from_dict
 from analysis.record.ranking import best as best
 from analysis.record.reading import TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
-from tuning.search.samplers import History, Sampler
-from tuning.search.samplers.base import seen
+from tuning.search.samplers import Sampler, SearchHistory
+from tuning.search.samplers.base import is_repeat
 from tuning.search.space import Space
-from tuning.search.warm_start import Past
+from tuning.search.warm_start import ImportedHistory
 
 # Training seeds of a study: trials from seed * SEEDS on, confirming runs from the second half on, so that no
 # confirming run repeats the seed of any trial that it could have been chosen by.
@@ -36,7 +36,7 @@ class Proposal:
     parent: str | None = None
 
 
-class Source(Protocol):
+class TrialSource(Protocol):
     """Gives the next trial."""
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
@@ -49,7 +49,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampledTrials:
     """`count` trials, each proposed by a sampler in view of those before it.
 
     Attributes:
@@ -61,16 +61,16 @@ class Sampled:
     sampler: Sampler
     count: int
     seed: int
-    past: Past = field(default_factory=Past)
+    past: ImportedHistory = field(default_factory=ImportedHistory)
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
-        """See `Source`."""
+        """See `TrialSource`."""
         mine = of_role(trials, TRIAL)
         number = len(mine)
         if number >= self.count:
             return None
         known = [self._told(trial) for trial in mine]
-        history = History(known, {**self.past.curves, **curves}, self.past.trials)
+        history = SearchHistory(known, {**self.past.curves, **curves}, self.past.trials)
         params = self._first(number, history) or self.sampler.propose(number, history)
         if params is None:
             return None
@@ -78,14 +78,14 @@ class Sampled:
         return Proposal(f"trial-{number:04d}", TRIAL, number, config, params)
 
     def planned(self, trials: Sequence[TrialRow]) -> int:
-        """See `Source`."""
+        """See `TrialSource`."""
         return max(self.count, len(of_role(trials, TRIAL)))
 
-    def _first(self, number: int, history: History) -> dict[str, Any] | None:
+    def _first(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         if self.past.start is None:
             return None
         first = [dict(self.past.start), self.space.default()]
-        unseen = [params for params in first if not seen(params, history)]
+        unseen = [params for params in first if not is_repeat(params, history)]
         return unseen[0] if unseen and number < len(first) else None
 
     def _told(self, trial: TrialRow) -> TrialRow:
@@ -98,7 +98,7 @@ class Sampled:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedTrials:
     """Trials that are known beforehand, such as arms by seeds.
 
     A longer list may come later, with others in between: a trial is known by its key, and numbered as it is added.
@@ -107,7 +107,7 @@ class Listed:
     proposals: tuple[Proposal, ...]
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
-        """See `Source`."""
+        """See `TrialSource`."""
         known = {trial.key for trial in trials}
         wanted = next((proposal for proposal in self.proposals if proposal.key not in known), None)
         if wanted is None:
@@ -116,21 +116,21 @@ class Listed:
         return replace(wanted, number=max(numbers, default=-1) + 1)
 
     def planned(self, trials: Sequence[TrialRow]) -> int:
-        """See `Source`."""
+        """See `TrialSource`."""
         mine = {trial.key for trial in trials if trial.role == TRIAL}
         return len(mine | {proposal.key for proposal in self.proposals})
 
 
 @dataclass(frozen=True)
-class Confirming:
+class ConfirmingRuns:
     """The best configuration of a finished search again, with `seeds` fresh training seeds."""
 
-    search: Source
+    search: TrialSource
     seeds: int
     seed: int
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
-        """See `Source`; nothing before the whole search has ended."""
+        """See `TrialSource`; nothing before the whole search has ended."""
         searched = of_role(trials, TRIAL)
         if any(trial.state not in ENDED for trial in searched) or self.search.propose(trials, curves) is not None:
             return None
@@ -146,7 +146,7 @@ class Confirming:
         return Proposal(f"confirm-{number:04d}", CONFIRM, number, config, chosen.params, parent=chosen.key)
 
     def planned(self, trials: Sequence[TrialRow]) -> int:
-        """See `Source`."""
+        """See `TrialSource`."""
         chosen = best(of_role(trials, TRIAL))
         earlier = len(of_role(trials, CONFIRM))
         return (

@@ -26,15 +26,14 @@ from analysis.record.lock import driving
 from analysis.record.reading import ImportedRow, StudyRow
 from analysis.record.states import COMPLETE, OPEN
 from analysis.record.writing import Record
-from tuning.engine.engine import Engine, Plan
+from tuning.engine.engine import Engine, StudyPlan
 from tuning.engine.hooks import Hook, failure
 from tuning.engine.machine_facts import machine_facts
-from tuning.engine.progress import Progress
-from tuning.engine.resume_check import Join, settle
-from tuning.engine.sources import Source
+from tuning.engine.progress import StudyProgress
+from tuning.engine.resume_check import Join, create_or_resume
+from tuning.engine.sources import TrialSource
 from tuning.engine.summary import summary, write_summary
-from tuning.on_ray import node_files
-from tuning.on_ray import session as ray_session
+from tuning.on_ray import node_files, ray_session
 from tuning.on_ray.runner import run_on_ray
 from tuning.search.goal import Goal
 from tuning.search.pruners import Pruner
@@ -56,7 +55,7 @@ class Study:
     """A study that is to be run.
 
     Attributes:
-        row: what the record shall say of it; another study of its name must agree.
+        row: what the record shall say of it; another study of its name must check_same_study.
         runs: DIR.
         record: the record's address; None is DIR/<study>/record.db.
         tracking: MLflow's address; None is DIR/mlflow.db.
@@ -68,11 +67,11 @@ class Study:
         allow_changes: another space, base configuration or goal than the recorded one takes its place.
         before: carried out under the study's lock before its first trial, such as scoring earlier runs again.
         results: makes tables and the like in DIR/<study> when trials have ended or the time is used up.
-        join: see `tuning.engine.resume_check.settle`.
+        join: see `tuning.engine.resume_check.create_or_resume`.
     """
 
     row: StudyRow
-    sources: Sequence[Source]
+    sources: Sequence[TrialSource]
     pruner: Pruner
     runs: Path
     resources: Resources
@@ -130,7 +129,7 @@ def run_study(study: Study) -> Ending:
             record = Record(study.record or study.folder / "record.db")
             try:
                 with record.driving(study.row.name):
-                    row = settle(record, study.row, allow=study.allow_changes, join=study.join)
+                    row = create_or_resume(record, study.row, allow=study.allow_changes, join=study.join)
                     record.add_imported(study.imported)
                     if study.before is not None:
                         study.before(record, study.folder)
@@ -153,7 +152,7 @@ def _missing(folder: Path) -> list[Path]:
 
 def _run(study: Study, record: Record) -> Ending:
     name = study.row.name
-    plan = Plan(
+    plan = StudyPlan(
         name,
         study.sources,
         study.pruner,
@@ -178,11 +177,11 @@ def _run(study: Study, record: Record) -> Ending:
     except KeyboardInterrupt:  # its own signals are for trials: this came before or after them
         stop.interrupted()
     finally:
-        engine.halt.close()
+        engine.pause_file.close()
         content = _close(study, engine, tracker, stop)
-    if engine.trouble:
+    if engine.fatal_error:
         raise UserError(
-            f"{engine.trouble}: the study stops here with nothing lost; make room, or mend what else is wrong, "
+            f"{engine.fatal_error}: the study stops here with nothing lost; make room, or mend what else is wrong, "
             "and run the same command again"
         )
     if stop.signals.came:
@@ -193,8 +192,8 @@ def _run(study: Study, record: Record) -> Ending:
 
 
 def _run_trials(study: Study, engine: Engine, stop: Stop, tracker: Tracker) -> None:
-    progress = Progress(engine.trials, engine.planned)
-    engine.watchers = [progress]
+    progress = StudyProgress(engine.trials, engine.planned)
+    engine.callbacks = [progress]
     module = study.trainable.split(":")[0]
     try:
         with stop.signals, ray_session.session(study.resources, devices=study.devices, joined=study.joined) as folder:
@@ -220,7 +219,7 @@ def _until(study: Study) -> float | None:
 
 def _hurried(engine: Engine, stop: Stop) -> bool:
     """Whether the study shall end at once."""
-    return stop.signals.came or bool(engine.trouble)
+    return stop.signals.came or bool(engine.fatal_error)
 
 
 def _made(results: Hook, study: Study, record: Record) -> bool:
@@ -249,7 +248,7 @@ def _close(study: Study, engine: Engine, tracker: Tracker, stop: Stop) -> Mappin
     try:
         return write_summary(engine.record, study.row.name, path)  # now with the ids of MLflow's runs
     except OSError as error:
-        engine.trouble = engine.trouble or f"cannot write {path} ({error.strerror})"
+        engine.fatal_error = engine.fatal_error or f"cannot write {path} ({error.strerror})"
         return summary(engine.record, study.row.name)
 
 

@@ -12,7 +12,7 @@ from analysis.record.reading import Score, TrialRow
 from analysis.record.writing import Record
 
 
-class Standing:
+class TrialCache:
     """The trials of a study and how they stood at each report.
 
     Attributes:
@@ -32,7 +32,7 @@ class Standing:
         """All trials, in the record's order."""
         return list(self.rows.values())
 
-    def again(self, key: str) -> TrialRow:
+    def refresh(self, key: str) -> TrialRow:
         """A trial that is new or may have changed, as it is now."""
         new = key not in self.rows
         self.rows[key] = self.record.trial(self.study, key)
@@ -42,10 +42,10 @@ class Standing:
             self.rows = {row.key: row for row in sorted(rows, key=lambda row: row.role, reverse=True)}
         return self.rows[key]
 
-    def reported(self, key: str) -> TrialRow:
+    def refresh_curve(self, key: str) -> TrialRow:
         """A trial that reported, as it is now."""
         self._stood(key, self.record.judged(self.study, key)[key])
-        return self.again(key)
+        return self.refresh(key)
 
     def _stood(self, key: str, scores: Mapping[int, Score]) -> None:
         self.scores[key] = scores

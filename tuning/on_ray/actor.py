@@ -18,7 +18,7 @@ from ray import tune
 
 from tuning.on_ray.node_files import Home, NodeFile, fetched
 from tuning.workers.job import Job
-from tuning.workers.worker import Began, Died, Reported, Worker
+from tuning.workers.worker import JobCrashed, JobReported, JobStarted, TrialWorker
 
 BEGAN, REPORT, END, DIED, IDLE = "began", "report", "end", "died", "idle"
 _IDLE_SECONDS = 0.05
@@ -41,7 +41,7 @@ class TrialActor(tune.Trainable):
         if home is not None and ray.get_runtime_context().get_node_id() == home.node:
             self.files = ()
             os.environ["AMC_CACHE"] = home.cache  # Ray may have been started with another one
-        self.worker = Worker(config["modules"], config["threads"])
+        self.worker = TrialWorker(config["modules"], config["threads"])
         self.asked = False  # the job waits for an answer to its report
         self.over = False  # it has ended
         self._begin(config)
@@ -60,13 +60,13 @@ class TrialActor(tune.Trainable):
         if self.asked:
             self.worker.answer(True)
         message = self.worker.next()
-        self.asked = isinstance(message, Reported)
-        self.over = not isinstance(message, (Began, Reported))
-        if isinstance(message, Began):
+        self.asked = isinstance(message, JobReported)
+        self.over = not isinstance(message, (JobStarted, JobReported))
+        if isinstance(message, JobStarted):
             return _result(BEGAN)
-        if isinstance(message, Reported):
+        if isinstance(message, JobReported):
             return _result(REPORT, step=message.step, metrics=message.metrics)
-        if isinstance(message, Died):
+        if isinstance(message, JobCrashed):
             return _result(DIED, **asdict(message))
         return _result(END, **message.to_dict())
 

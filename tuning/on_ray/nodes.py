@@ -25,7 +25,7 @@ class Node:
         return min(by_cpus, int(self.gpus // gpus) if gpus >= 1 else self.gpus * int(1 / gpus))
 
 
-def on_nodes(workers: int | None, cpus: int | None, gpus: float | None, nodes: Sequence[Node]) -> Resources:
+def cluster_resources(workers: int | None, cpus: int | None, gpus: float | None, nodes: Sequence[Node]) -> Resources:
     """Checked resources of trials on a cluster; what is None is chosen: one core, a GPU if there are any, all the room.
 
     Raises:

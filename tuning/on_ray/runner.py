@@ -46,14 +46,14 @@ def run_on_ray(
 ) -> None:
     """Runs jobs until the engine has no more, or `stopping` says so; then all that run are given back.
 
-    Within a `tuning.on_ray.session.session`.
+    Within a `tuning.on_ray.ray_session.session`.
 
     Args:
         modules: what each worker's trial server imports before its first trial.
         storage: an empty folder for what Tune writes and nobody reads.
         files: that nodes other than this one get a copy of.
     """
-    slots = Slots(engine, wanted, modules, stopping)
+    slots = TrialSlots(engine, wanted, modules, stopping)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(wanted.workers)  # else workers are started one after the other
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     logging.getLogger("ray.air").setLevel(logging.CRITICAL)
@@ -82,7 +82,7 @@ def run_on_ray(
         with contextlib.suppress(Interrupted):
             tuner.fit()
     except (RayError, tune.TuneError) as error:
-        engine.trouble = engine.trouble or f"Ray ended under the study ({first_line(error)})"
+        engine.fatal_error = engine.fatal_error or f"Ray ended under the study ({first_line(error)})"
     finally:
         # Where the record can't be written, the next driver finds them RUNNING and adopts them.
         with contextlib.suppress(UserError):
@@ -95,7 +95,7 @@ def _needed(wanted: Resources, *, alone: bool) -> tune.PlacementGroupFactory:
     return tune.PlacementGroupFactory([{"CPU": wanted.cpus, "GPU": gpus}])
 
 
-class Slots:
+class TrialSlots:
     """Which of Tune's trials runs which job, shared by searcher and scheduler."""
 
     def __init__(self, engine: Engine, wanted: Resources, modules: list[str], stopping: Callable[[], bool]) -> None:
@@ -141,7 +141,7 @@ class Slots:
     def _one_is_alone(self) -> bool:
         return any(job.alone for job in self.jobs.values())
 
-    def heard(self, trial_id: str, message: str) -> bool:
+    def on_message(self, trial_id: str, message: str) -> bool:
         """Takes a message of `TrialActor`; returns whether Tune's trial goes on."""
         self.starting.pop(trial_id, None)
         job = self.jobs.get(trial_id)
@@ -171,7 +171,7 @@ class Slots:
             return not (self.engine.stocked() or self.engine.finished)
         return False
 
-    def gone(self, trial_id: str) -> None:
+    def on_exit(self, trial_id: str) -> None:
         """Takes the end of Tune's trial; a job that was still under way is lost."""
         self.taken.discard(trial_id)
         self.starting.pop(trial_id, None)
@@ -179,15 +179,15 @@ class Slots:
         if job is None:
             return
         with self._troubled():
-            if self.engine.stopping or self.engine.trouble:
+            if self.engine.stopping or self.engine.fatal_error:
                 self.engine.interrupt(job)
             else:
                 self.engine.lost(job, "the worker process died", began=trial_id in self.begun)
 
-    def over(self) -> bool:
+    def should_stop(self) -> bool:
         """Whether the run shall end at once: it was interrupted, and its trials have saved where they are."""
         self._look_at_nodes()
-        if not (self.engine.trouble or self.stopping()):
+        if not (self.engine.fatal_error or self.stopping()):
             return False
         if not self.engine.stopping:
             self.until = time.monotonic() + _PAUSE_SECONDS
@@ -201,7 +201,7 @@ class Slots:
         if self.jobs and self.jobs.keys() <= self.starting.keys() and now > self.next_look:
             self.next_look = now + _LOOK_SECONDS
             if not any(node["Alive"] for node in ray.nodes()):  # type: ignore[no-untyped-call]
-                self.engine.trouble = self.engine.trouble or "no node of Ray's is left to run trials"
+                self.engine.fatal_error = self.engine.fatal_error or "no node of Ray's is left to run trials"
 
     @contextlib.contextmanager
     def _troubled(self) -> Iterator[None]:
@@ -209,13 +209,13 @@ class Slots:
         try:
             yield
         except UserError as error:
-            self.engine.trouble = self.engine.trouble or str(error)
+            self.engine.fatal_error = self.engine.fatal_error or str(error)
 
 
 class JobSearcher(Searcher):
     """Tune's view of the engine as a source of trials."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: TrialSlots) -> None:
         super().__init__()
         self.slots = slots
 
@@ -227,7 +227,7 @@ class JobSearcher(Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """See `Searcher`."""
-        self.slots.gone(trial_id)
+        self.slots.on_exit(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save."""
@@ -239,13 +239,13 @@ class JobSearcher(Searcher):
 class EngineScheduler(FIFOScheduler):
     """Passes results to the engine and its decisions to Tune."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: TrialSlots) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.slots = slots
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """See `TrialScheduler`."""
-        go_on = self.slots.heard(trial.trial_id, result["message"])
+        go_on = self.slots.on_message(trial.trial_id, result["message"])
         return str(TrialScheduler.CONTINUE if go_on else TrialScheduler.STOP)
 
 
@@ -256,7 +256,7 @@ class Interrupted(BaseException):
 class StopAll(tune.Stopper):
     """Ends Tune's run when the command was interrupted."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: TrialSlots) -> None:
         self.slots = slots
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -265,6 +265,6 @@ class StopAll(tune.Stopper):
 
     def stop_all(self) -> bool:
         """See `Stopper`."""
-        if self.slots.over():
+        if self.slots.should_stop():
             raise Interrupted
         return False

@@ -24,7 +24,7 @@ from analysis.record.snapshot import looked_at
 from analysis.record.states import TRIAL
 from tuning.cli.duration import spoken
 from tuning.engine.checkpoints import KEEP
-from tuning.engine.resume_check import agree
+from tuning.engine.resume_check import check_same_study
 from tuning.engine.study import Study
 from tuning.planning.forecast import Costs, Forecast, Workload, checkpoint_count, forecast
 from tuning.planning.probe import Probe, probe
@@ -72,7 +72,7 @@ def dry_run(study: Study) -> dict[str, Any]:
     with looked_at(study.record or study.folder / "record.db") as known:
         if known is not None and any(row.name == name for row in known.studies()):
             trials, curves = known.trials(name), known.curves(name)
-            agree(known.study(name), study.row, allow=study.allow_changes)
+            check_same_study(known.study(name), study.row, allow=study.allow_changes)
     base = from_dict(study.row.config)
     work = Work(base)
     left = workload(

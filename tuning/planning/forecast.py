@@ -16,7 +16,7 @@ import numpy as np
 from analysis.record.reading import Score
 from analysis.record.states import CONFIRM, TRIAL
 from tuning.search.pruners import Pruner
-from tuning.search.pruners.never import Never
+from tuning.search.pruners.nop import NopPruner
 
 Curves = Mapping[str, Mapping[int, float]]
 """{trial key: {step: objective}}"""
@@ -142,7 +142,7 @@ def forecast(work: Workload, costs: Costs, pruner: Pruner, *, seed: int = 0, dra
     # Each trial worse than all before it is pruned wherever anything may be.
     falling = {load.key: -1.0 - load.number for load in work.loads}
     known = _ranked(work.curves, rng)
-    least, most = (simulate(work, costs, rule, falling, known) for rule in (pruner, Never()))
+    least, most = (simulate(work, costs, rule, falling, known) for rule in (pruner, NopPruner()))
     return Forecast(
         runs=sum(each.runs for each in found) / count,
         steps=sum(each.steps for each in found) / count,
@@ -234,7 +234,7 @@ class _Schedule:
         if step >= load.budget:
             self.final[load.key] = (self.values[load.key], load.work)
             return False
-        return not self.pruner.prune(load.key, step, self.curves, self.numbers)
+        return not self.pruner.should_prune(load.key, step, self.curves, self.numbers)
 
     def _end(self, load: Load, step: int, now: float) -> None:
         complete = step >= load.budget

@@ -22,12 +22,12 @@ from amc.errors import UserError
 from tuning.planning import probe_job
 from tuning.workers.job import Job, Outcome
 from tuning.workers.resources import Resources
-from tuning.workers.worker import Began, Died, Reported, Worker
+from tuning.workers.worker import JobCrashed, JobReported, JobStarted, TrialWorker
 
 SECONDS = 10.0  # of steps
 LIMIT = 120.0  # seconds for the whole probe, the imports included
 _ROOT = Path(__file__).resolve().parents[2]
-_Message = TypeVar("_Message", Began, Reported, Outcome)
+_Message = TypeVar("_Message", JobStarted, JobReported, Outcome)
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ def probe(
         for number, worker in enumerate(workers):
             worker.start(_job(f"probe-{number}", "run", config, {**settings, "seconds": seconds}, folder))
         for worker in workers:
-            _expected(worker, Began)
+            _expected(worker, JobStarted)
         imports = time.monotonic() - began
         found: list[dict[str, float]] = []  # a row a phase: means over processes
         for _ in range(probe_job.READY, probe_job.DONE + 1):
-            reports = [_expected(worker, Reported).metrics for worker in workers]
+            reports = [_expected(worker, JobReported).metrics for worker in workers]
             found.append({name: statistics.fmean(each[name] for each in reports) for name in reports[0]})
             for worker in workers:
                 worker.answer(True)
@@ -121,16 +121,16 @@ def peak(config: Config, settings: Mapping[str, Any], wanted: Resources) -> Peak
     """Peak memory of one trial of `config`; see `probe`."""
     with _workers(1, wanted) as ((worker,), folder):
         worker.start(_job("peak", "peak", config, settings, folder))
-        _expected(worker, Began)
+        _expected(worker, JobStarted)
         scores = _expected(worker, Outcome).scores
     device = round(scores["device"]) if "device" in scores else None
     return Peak(round(scores["host"]), device, round(scores.get("free", 0)), round(scores.get("total", 0)))
 
 
 @contextmanager
-def _workers(count: int, wanted: Resources) -> Iterator[tuple[Sequence[Worker], Path]]:
+def _workers(count: int, wanted: Resources) -> Iterator[tuple[Sequence[TrialWorker], Path]]:
     """Trial servers on their way up, each on the GPU that it would get, and a folder that ends with them."""
-    workers = [Worker([probe_job.__name__], wanted.cpus) for _ in range(count)]
+    workers = [TrialWorker([probe_job.__name__], wanted.cpus) for _ in range(count)]
     with tempfile.TemporaryDirectory(prefix="amc-probe-", ignore_cleanup_errors=True) as name:
         watchdog = threading.Timer(LIMIT, _give_up, [workers])
         watchdog.daemon = True
@@ -146,7 +146,7 @@ def _workers(count: int, wanted: Resources) -> Iterator[tuple[Sequence[Worker], 
                 worker.close()
 
 
-def _give_up(workers: Sequence[Worker]) -> None:
+def _give_up(workers: Sequence[TrialWorker]) -> None:
     for worker in workers:
         if worker.process is not None:
             worker.process.kill()  # whoever waits for its next message hears of its death
@@ -185,7 +185,7 @@ def _environment(changes: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _expected(worker: Worker, kind: type[_Message]) -> _Message:
+def _expected(worker: TrialWorker, kind: type[_Message]) -> _Message:
     """The worker's next message, which must be of this kind.
 
     Raises:
@@ -194,7 +194,7 @@ def _expected(worker: Worker, kind: type[_Message]) -> _Message:
     message = worker.next()
     if isinstance(message, Outcome) and message.failure:
         raise UserError(f"the probe failed: {message.failure}")
-    if isinstance(message, Died):
+    if isinstance(message, JobCrashed):
         raise UserError(
             f"the probe did not end: {message.reason}. If memory ran out, give fewer --workers or a smaller --preset"
         )

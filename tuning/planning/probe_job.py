@@ -27,7 +27,7 @@ from amc.training import checkpoint
 from amc.training.graph import WARM_UP
 from amc.training.loop import VALIDATION_SEED, Run, hits
 from amc.training.machine import keep_memory
-from tuning.workers.job import Job, Outcome, Report
+from tuning.workers.job import Job, Outcome, Reporter
 
 READY, WARM, STEPPED, LOOKED, DONE = range(1, 6)  # reports, in this order
 _WARM = 2  # steps that are not counted, unless the first is too slow for that
@@ -36,7 +36,7 @@ _LOOK_CLIPS = 32  # of a look that would take longer than `_LOOK_SECONDS`: as ma
 _LOOK_SECONDS = 5.0
 
 
-def run(job: Job, report: Report, directory: Path) -> Outcome:
+def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     """Times steps for the `seconds` of the job's settings, then a look, a checkpoint and pictures.
 
     Reports, in seconds unless said otherwise: READY `load`; WARM `warm` and `steps`; STEPPED `step` (mean) and `steps`
@@ -119,7 +119,7 @@ def _identity(run: Run, look: float) -> float:
     return _seconds(lambda: measured(run, lambda: None))
 
 
-def peak(job: Job, report: Report, directory: Path) -> Outcome:
+def peak(job: Job, report: Reporter, directory: Path) -> Outcome:
     """Peak memory of a trial: data, networks, two steps and the first clips of a look, in a process of its own.
 
     Scores, all in bytes: `host`, of main memory; with a GPU also `device`, of it, and its `free` and `total` ones.

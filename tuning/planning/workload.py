@@ -10,7 +10,7 @@ from amc.cli.describe import training_step_macs
 from amc.config import Config, from_dict
 from analysis.record.reading import TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, OPEN, TRIAL, WAITING
-from tuning.engine.sources import Confirming, Proposal, Source, best, of_role
+from tuning.engine.sources import ConfirmingRuns, Proposal, TrialSource, best, of_role
 from tuning.planning.forecast import Load, Workload
 
 _ASKED = 40  # proposals that a source is asked for; more of them cost as these do
@@ -42,7 +42,7 @@ def shape(config: Config) -> dict[str, Any]:
 
 
 def workload(
-    sources: Sequence[Source],
+    sources: Sequence[TrialSource],
     trials: Sequence[TrialRow],
     curves: Mapping[str, Mapping[int, float]],
     *,
@@ -78,7 +78,7 @@ def workload(
     loads = [load(row) for row in waiting]
     confirm = 0
     for source in sources:
-        if isinstance(source, Confirming):
+        if isinstance(source, ConfirmingRuns):
             confirm += source.seeds
             continue
         rows = _proposed(source, trials, curves)
@@ -107,7 +107,9 @@ def workload(
     )
 
 
-def _proposed(source: Source, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> list[TrialRow]:
+def _proposed(
+    source: TrialSource, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]
+) -> list[TrialRow]:
     """What the source gives next, each proposal in view of those before it, none of which is scored yet."""
     rows: list[TrialRow] = []
     while len(rows) < _ASKED:

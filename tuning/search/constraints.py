@@ -40,7 +40,7 @@ class Constraint:
         return math.ulp(0.0) if beyond == 0 and self.operator in ("<", ">") else 0.0
 
 
-def constraint(text: str) -> Constraint:
+def parse_constraint(text: str) -> Constraint:
     """The constraint that an expression says.
 
     Raises:

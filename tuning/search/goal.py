@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tuning.search.constraints import Constraint, constraint
+from tuning.search.constraints import Constraint, parse_constraint
 from tuning.search.objectives import ACCURACY, OBJECTIVES, Objective
 
 
@@ -24,7 +24,7 @@ class Goal:
         return tuple(row.metric for row in self.objectives)
 
     @property
-    def measured(self) -> list[str]:
+    def measured_objectives(self) -> list[str]:
         """Names of the objectives that a trial must measure, those that only a constraint speaks of included."""
         bounded = {row.metric for row in self.constraints}
         return [row.name for row in OBJECTIVES.values() if row in self.objectives or row.metric in bounded]
@@ -56,7 +56,7 @@ class Goal:
     def from_dict(values: Mapping[str, Any]) -> Goal:
         """The inverse of `to_dict`."""
         chosen = tuple(OBJECTIVES[name] for name in values["objectives"])
-        return Goal(chosen, tuple(constraint(text) for text in values["constraints"]))
+        return Goal(chosen, tuple(parse_constraint(text) for text in values["constraints"]))
 
 
 def _violation(row: Constraint, value: float | None) -> float:

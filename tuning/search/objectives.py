@@ -35,7 +35,7 @@ NAMES: Mapping[str, str] = {row.metric: row.name for row in OBJECTIVES.values()}
 TITLES: Mapping[str, str] = {row.metric: row.title for row in OBJECTIVES.values()}
 
 
-def objectives(names: str) -> tuple[Objective, ...]:
+def parse_objectives(names: str) -> tuple[Objective, ...]:
     """The objectives of a comma-separated list; a trial's value is the first one.
 
     Raises:

@@ -46,7 +46,7 @@ class Parameter:
         nearest = min(max(value, self.low), self.high)
         return round(nearest) if self.kind == "int" else float(nearest)
 
-    def inside(self, value: Any) -> bool:
+    def contains(self, value: Any) -> bool:
         """Whether a value is allowed."""
         return bool(self.clip(value) == value)
 
@@ -109,12 +109,12 @@ class Space:
         """The complete configuration of a trial."""
         return with_overrides(self.base, {**params, "seed": seed})
 
-    def asked(self, values: Mapping[str, Any]) -> list[Parameter]:
+    def active(self, values: Mapping[str, Any]) -> list[Parameter]:
         """The parameters that matter where the others have these values."""
         current = dict(self._base)
         rows = []
         for parameter in self.parameters:
-            if holds(parameter.when, current):
+            if conditions_hold(parameter.when, current):
                 rows.append(parameter)
                 current[parameter.name] = values.get(parameter.name, current[parameter.name])
         return rows
@@ -127,7 +127,7 @@ class Space:
         """The parameters with the values of a configuration, given flat, each moved into its range."""
         current, params = {**self._base, **values}, dict[str, Any]()
         for parameter in self.parameters:
-            if holds(parameter.when, current):
+            if conditions_hold(parameter.when, current):
                 current[parameter.name] = params[parameter.name] = parameter.clip(current[parameter.name])
         return params
 
@@ -135,7 +135,7 @@ class Space:
         """Parameters from places in [0, 1]; those that are not asked are left out."""
         current, params = dict(self._base), dict[str, Any]()
         for parameter in self.parameters:
-            if holds(parameter.when, current):
+            if conditions_hold(parameter.when, current):
                 value = parameter.from_unit(units[parameter.name])
                 current[parameter.name] = params[parameter.name] = value
         return params
@@ -154,7 +154,7 @@ class Space:
         return {"parameters": rows, "fixed": dict(self.fixed)}
 
 
-def holds(conditions: Sequence[str], values: Mapping[str, Any]) -> bool:
+def conditions_hold(conditions: Sequence[str], values: Mapping[str, Any]) -> bool:
     """Whether all conditions hold, each being alternatives such as "switches.da | !switches.dm"."""
     return all(any(_true(term.strip(), values) for term in condition.split("|")) for condition in conditions)
 
@@ -163,12 +163,12 @@ def _true(term: str, values: Mapping[str, Any]) -> bool:
     return not values[term[1:].strip()] if term.startswith("!") else bool(values[term])
 
 
-def names_in(conditions: Sequence[str]) -> list[str]:
+def condition_names(conditions: Sequence[str]) -> list[str]:
     """The dotted names that conditions speak of."""
     return [term.strip().lstrip("!").strip() for condition in conditions for term in condition.split("|")]
 
 
-def validated(base: Config, parameters: Sequence[Parameter], fixed: Mapping[str, Any]) -> Space:
+def checked_space(base: Config, parameters: Sequence[Parameter], fixed: Mapping[str, Any]) -> Space:
     """A space whose every row makes sense for `base`, in the order in which it must be asked.
 
     Raises:
@@ -180,7 +180,7 @@ def validated(base: Config, parameters: Sequence[Parameter], fixed: Mapping[str,
         if row.name not in known:
             raise UserError(f"unknown parameter {row.name!r} in the search space: no such setting of a configuration")
         _check(row, base)
-        for name in names_in(row.when):
+        for name in condition_names(row.when):
             if not isinstance(known.get(name), bool):
                 raise UserError(f"search space: {row.name!r} asks for {name!r}, which is no switch of a configuration")
     return Space(base, _ordered(parameters), dict(fixed))
@@ -214,7 +214,7 @@ def _ordered(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
         raise UserError("search space: a parameter is named twice")
     done: list[Parameter] = []
     while left:
-        free = [row for row in left.values() if not any(name in left for name in names_in(row.when))]
+        free = [row for row in left.values() if not any(name in left for name in condition_names(row.when))]
         if not free:
             raise UserError(f"search space: the conditions of {', '.join(left)} go in a circle")
         done += free

@@ -33,7 +33,7 @@ _SAME_DATA = (
 
 
 @dataclass(frozen=True)
-class Past:
+class ImportedHistory:
     """Imported trials as a sampler has them.
 
     Attributes:
@@ -48,7 +48,7 @@ class Past:
     start: Mapping[str, Any] | None = None
 
 
-def find(wanted: str | None, study: str, runs: Path, record: str | None, goal: Goal) -> list[ImportedRow]:
+def find_imported(wanted: str | None, study: str, runs: Path, record: str | None, goal: Goal) -> list[ImportedRow]:
     """What `study` learns from: the rows on its record, and those of the study `wanted` if they are not among them.
 
     Args:
@@ -72,7 +72,7 @@ def find(wanted: str | None, study: str, runs: Path, record: str | None, goal: G
     raise UserError(f"--warm-start {wanted!r}: there is no such study in {where}")
 
 
-def past(rows: Sequence[ImportedRow], study: StudyRow, space: Space, goal: Goal) -> Past:
+def imported_history(rows: Sequence[ImportedRow], study: StudyRow, space: Space, goal: Goal) -> ImportedHistory:
     """Imported trials as history of `study`."""
     trials, curves = [], {}
     for row in rows:
@@ -87,7 +87,7 @@ def past(rows: Sequence[ImportedRow], study: StudyRow, space: Space, goal: Goal)
         else replace(trial, value=None, state=PRUNED if trial.state == COMPLETE else trial.state)
         for trial in (_with_params(trial, space) for trial in trials)
     ]
-    return Past(told, curves, None if first is None else _start(first, space))
+    return ImportedHistory(told, curves, None if first is None else _start(first, space))
 
 
 def _of_study(place: str | Path, study: str) -> list[ImportedRow]:
@@ -176,7 +176,7 @@ def _with_params(trial: TrialRow, space: Space) -> TrialRow:
     """The trial with what this study's parameters were set to in it, whether its own study searched them or not."""
     flat = _flat(trial)
     values = {row.name: flat[row.name] for row in space.parameters}
-    return replace(trial, params={row.name: values[row.name] for row in space.asked(values)})
+    return replace(trial, params={row.name: values[row.name] for row in space.active(values)})
 
 
 def _start(trial: TrialRow, space: Space) -> dict[str, Any] | None:
@@ -184,5 +184,5 @@ def _start(trial: TrialRow, space: Space) -> dict[str, Any] | None:
     values = {row.name: flat[row.name] for row in space.parameters}
     params = space.nearest(values)
     # A number is moved to the end of its range; a choice that is none any more has no neighbour.
-    fits = all(row.inside(values[row.name]) for row in space.asked(params) if row.kind in ("categorical", "bool"))
+    fits = all(row.contains(values[row.name]) for row in space.active(params) if row.kind in ("categorical", "bool"))
     return params if fits else None

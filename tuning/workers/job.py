@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 
-class Report(Protocol):
+class Reporter(Protocol):
     """A trial's way to its study."""
 
     def __call__(self, step: int, metrics: Mapping[str, float], /) -> bool:
@@ -34,7 +34,7 @@ class Job:
         settings: what the trainable needs besides the configuration, such as where the data are.
         memory: bytes that it may take; None is no limit.
         alone: it has its device to itself, since it ran out of memory beside others.
-        halt: the file in which its driver asks it to pause (`tuning.workers.pause_file`).
+        pause_file: the file in which its driver asks it to pause (`tuning.workers.pause_file`).
     """
 
     study: str
@@ -52,7 +52,7 @@ class Job:
     settings: Mapping[str, Any] = field(default_factory=dict)
     memory: int | None = None
     alone: bool = False
-    halt: str = ""
+    pause_file: str = ""
     generator: str = ""
 
     def dumps(self) -> str:
@@ -94,4 +94,4 @@ class Outcome:
         return values | {"scores": dict(self.scores), "sheet": None if self.sheet is None else dict(self.sheet)}
 
 
-Trainable = Callable[[Job, Report, Path], Outcome]
+Trainable = Callable[[Job, Reporter, Path], Outcome]

@@ -19,7 +19,7 @@ _PREFIX = ".halt-"
 _GO, _STOP = "go  ", "stop"  # of one length: rewriting in place needs no room on a full disk
 
 
-class Halt:
+class PauseFile:
     """The driver's end: a file of its own, so that no trial takes another driver's word.
 
     Args:
@@ -63,7 +63,7 @@ class Halt:
             os.close(descriptor)
 
 
-class Asked:
+class PauseCheck:
     """A trial's end: whether its driver asks it to stop.
 
     A file that is not there asks for nothing: a node may not share the storage.

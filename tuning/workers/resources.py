@@ -27,7 +27,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def resources(workers: int | None, cpus: int | None, gpus: float | None, *, devices: int) -> Resources:
+def machine_resources(workers: int | None, cpus: int | None, gpus: float | None, *, devices: int) -> Resources:
     """Checked resources; what is None is chosen: the cores divided among trials, and a GPU each where there are any.
 
     Without `workers` a trial has one core and there are as many as there is room for; with it alone, the cores are

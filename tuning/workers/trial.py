@@ -26,14 +26,14 @@ from amc.training.checkpoint import FILE, BrokenCheckpoint
 from amc.training.generator_file import save_generator
 from amc.training.loop import Run, train
 from analysis.record.states import CONFIRM
-from tuning.workers.job import Job, Outcome, Report
+from tuning.workers.job import Job, Outcome, Reporter
 
 
 class _Paused(Exception):
     """The trial is wanted to stop for now, while it is scored."""
 
 
-def run(job: Job, report: Report, directory: Path) -> Outcome:
+def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     """Trains to the job's budget, going on from the checkpoint in `directory`; pictures go to the job's samples.
 
     Runs that nothing is selected by (confirming ones, and those of a list, whose settings say `score_test`) are scored

@@ -27,8 +27,8 @@ from typing import Any
 from amc.stop_signals import StopSignals
 from tuning.engine.checkpoints import inherit
 from tuning.workers.failures import cause
-from tuning.workers.job import Job, Outcome, Report, Trainable
-from tuning.workers.pause_file import Asked
+from tuning.workers.job import Job, Outcome, Reporter, Trainable
+from tuning.workers.pause_file import PauseCheck
 
 IN = 0
 LAST_SECONDS = 8.0  # that a trial whose worker is gone gets to save where it is
@@ -122,15 +122,15 @@ def log(text: str) -> None:
 
 
 class Reports:
-    """`Report` over the server's pipes; each report is a line of the trial's log, too."""
+    """`Reporter` over the server's pipes; each report is a line of the trial's log, too."""
 
     def __init__(self, job: Job, out: int, stop: StopSignals) -> None:
         self.out, self.stop = out, stop
         self.lines = Lines(IN)
-        self.asked = Asked(Path(job.halt))
+        self.asked = PauseCheck(Path(job.pause_file))
 
     def __call__(self, step: int, metrics: Mapping[str, float], /) -> bool:
-        """See `Report`."""
+        """See `Reporter`."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
         log(f"{time.strftime('%H:%M:%S')} step {step}: {shown}")
         send(self.out, {"report": [step, dict(metrics)]})
@@ -143,11 +143,11 @@ class Reports:
         return go
 
     def pausing(self) -> bool:
-        """See `Report`."""
+        """See `Reporter`."""
         return self.stop.came or self.asked()
 
 
-def run(job: Job, report: Report) -> Outcome:
+def run(job: Job, report: Reporter) -> Outcome:
     """Calls the job's trainable in its folder; whatever it raises becomes the reason of a failed trial."""
     log(f"--- {job.study} {job.key}, attempt {job.attempt}")
     directory = Path(job.directory)

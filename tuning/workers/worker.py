@@ -20,32 +20,32 @@ GRACE = 20.0  # seconds that a stopped job gets to write its pictures
 
 
 @dataclass(frozen=True)
-class Began:
+class JobStarted:
     """The job's process is there, with all its imports."""
 
     pid: int
 
 
 @dataclass(frozen=True)
-class Reported:
-    """The job reported and waits for `Worker.answer`."""
+class JobReported:
+    """The job reported and waits for `TrialWorker.answer`."""
 
     step: int
     metrics: dict[str, float]
 
 
 @dataclass(frozen=True)
-class Died:
+class JobCrashed:
     """The job's process ended without an outcome; `cause` as in `tuning.workers.failures`."""
 
     reason: str
     cause: str = ""
 
 
-Message = Began | Reported | Outcome | Died
+Message = JobStarted | JobReported | Outcome | JobCrashed
 
 
-class Worker:
+class TrialWorker:
     """A trial server of its own process; started on first use, and again when it was killed.
 
     Args:
@@ -92,10 +92,10 @@ class Worker:
             if message is None:
                 self.busy = False
             elif "began" in message:
-                return Began(message["began"])
+                return JobStarted(message["began"])
             elif "report" in message:
                 step, metrics = message["report"]
-                return Reported(int(step), metrics)
+                return JobReported(int(step), metrics)
             elif "end" in message:
                 self.outcome = Outcome(**message["end"])
             elif "exit" in message:
@@ -117,7 +117,7 @@ class Worker:
         while self.busy and time.monotonic() < deadline:
             if not _readable(self.lines, deadline - time.monotonic()):
                 break
-            if isinstance(self.next(), Reported):
+            if isinstance(self.next(), JobReported):
                 self.answer(False)
         if self.busy:
             self.close()
@@ -137,21 +137,21 @@ class Worker:
             process.kill()
             process.wait()
 
-    def _death(self, code: int) -> Died:
+    def _death(self, code: int) -> JobCrashed:
         if code >= 0:
-            return Died(f"the trial's process ended with code {code}")
+            return JobCrashed(f"the trial's process ended with code {code}")
         name = signal.Signals(-code).name
         if name == "SIGKILL" and kernel_kills() > self.killed_before:
-            return Died("the machine ran out of memory: its kernel killed the trial's process", MEMORY)
-        return Died(f"the trial's process was killed by {name}")
+            return JobCrashed("the machine ran out of memory: its kernel killed the trial's process", MEMORY)
+        return JobCrashed(f"the trial's process was killed by {name}")
 
-    def _server_death(self) -> Died:
+    def _server_death(self) -> JobCrashed:
         code = self.process.wait() if self.process is not None else 0
         if code > 0:
-            return Died(f"the trial server ended with code {code}; see {self.log}")
+            return JobCrashed(f"the trial server ended with code {code}; see {self.log}")
         if kernel_kills() > self.killed_before:
-            return Died("the machine ran out of memory: its kernel killed the trial server", MEMORY)
-        return Died("the trial server was killed")
+            return JobCrashed("the machine ran out of memory: its kernel killed the trial server", MEMORY)
+        return JobCrashed("the trial server was killed")
 
     def _send(self, message: dict[str, object]) -> bool:
         assert self.process is not None

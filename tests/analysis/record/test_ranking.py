@@ -13,7 +13,7 @@ from analysis.record.ranking import best, epsilon_net, fronts, ordered, pareto, 
 from analysis.record.reading import Score
 from analysis.record.states import COMPLETE, PRUNED
 from tests.tuning.toy_rows import trial_row
-from tuning.search.pruners.base import Rungs, standing
+from tuning.search.pruners.base import SuccessiveHalving, step_at_rung
 
 BASE = natops("smoke")
 METRICS = ("val/accuracy", "val/appearance")
@@ -80,9 +80,9 @@ def test_feasible_comes_first_and_no_one_before_whoever_dominates_it(found: list
 
 def old_rule(key: str, step: int, rung: int, curves: dict[str, dict[int, float]], eta: int = 3) -> bool:
     """Successive halving on one value, as it was before there were several."""
-    if standing(curves[key], rung) != step:
+    if step_at_rung(curves[key], rung) != step:
         return False
-    others = [other[at] for other in curves.values() if (at := standing(other, rung)) is not None]
+    others = [other[at] for other in curves.values() if (at := step_at_rung(other, rung)) is not None]
     others = sorted((score for score in others if score == score), reverse=True)
     allowed = max(1, len(others) // eta)
     return not others or not curves[key][step] >= others[min(allowed, len(others)) - 1]
@@ -98,17 +98,17 @@ def test_with_one_objective_halving_is_the_old_rule(found: list[dict[int, float]
     judged = {key: {step: Score((value,)) for step, value in curve.items()} for key, curve in curves.items()}
     for key, curve in curves.items():
         for step in curve:
-            assert Rungs((10,)).prune(key, step, judged) == old_rule(key, step, 10, curves)
+            assert SuccessiveHalving((10,)).should_prune(key, step, judged) == old_rule(key, step, 10, curves)
 
 
 def test_a_rung_with_two_objectives_by_hand() -> None:
     """Of six at the rung two go on: d and a, the ends of the front."""
     curves = {name: {10: Score(point)} for name, point in POINTS.items()}
-    assert [name for name in curves if not Rungs((10,)).prune(name, 10, curves)] == ["a", "d"]
+    assert [name for name in curves if not SuccessiveHalving((10,)).should_prune(name, 10, curves)] == ["a", "d"]
     against = {name: {10: Score(point, 1.0 if name in "ad" else 0.0)} for name, point in POINTS.items()}
-    assert [name for name in curves if not Rungs((10,)).prune(name, 10, against)] == ["b", "c"]
+    assert [name for name in curves if not SuccessiveHalving((10,)).should_prune(name, 10, against)] == ["b", "c"]
     unknown = {**curves, "d": {10: Score((0.9, math.nan))}}
-    assert Rungs((10,)).prune("d", 10, unknown)
+    assert SuccessiveHalving((10,)).should_prune("d", 10, unknown)
 
 
 def row(number: int, *found: float | None, **rest: object) -> object:

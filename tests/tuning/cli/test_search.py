@@ -14,10 +14,10 @@ from analysis.record.reading import StudyRow
 from tests.tuning.toy_rows import study_row
 from tuning.cli.search import main
 from tuning.engine import study as engine_study
-from tuning.engine.sources import Listed
+from tuning.engine.sources import ListedTrials
 from tuning.engine.study import Study, run_study
-from tuning.search.pruners import pruner
-from tuning.workers.resources import cores, resources
+from tuning.search.pruners import create_pruner
+from tuning.workers.resources import cores, machine_resources
 
 ROOT = Path(__file__).resolve().parents[3]
 SEARCH = ["--dataset", "natops", "--preset", "smoke"]
@@ -97,10 +97,10 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
 def toy_study(folder: Path, row: StudyRow) -> Study:
     return Study(
         row=row,
-        sources=[Listed(())],
-        pruner=pruner("none", 20, 5),
+        sources=[ListedTrials(())],
+        pruner=create_pruner("none", 20, 5),
         runs=folder,
-        resources=resources(1, 1, 0, devices=0),
+        resources=machine_resources(1, 1, 0, devices=0),
     )
 
 

@@ -14,15 +14,15 @@ from analysis.record.sheets import Sheet
 from analysis.record.states import COMPLETE, FAILED, PRUNED, WAITING
 from analysis.record.writing import Record
 from tests.tuning import toy_trials
+from tests.tuning.in_process import run_here
 from tests.tuning.toy_rows import trial_row
 from tuning.engine.checkpoints import inherit, kept, tidy
-from tuning.engine.engine import Engine, Plan, Watcher
-from tuning.engine.sources import SEEDS, Confirming, Listed, Proposal, Sampled
+from tuning.engine.engine import Engine, EngineCallback, StudyPlan
+from tuning.engine.sources import SEEDS, ConfirmingRuns, ListedTrials, Proposal, SampledTrials
 from tuning.engine.summary import confirmed, summary, table, write_summary
-from tuning.local import run_here
-from tuning.search.pruners import pruner
-from tuning.search.samplers import sampler
-from tuning.search.search_space import search_space
+from tuning.search.default_space import search_space
+from tuning.search.pruners import create_pruner
+from tuning.search.samplers import create_sampler
 from tuning.workers.job import Job, Outcome
 
 
@@ -37,11 +37,11 @@ def _no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def engine(record: Record, base: Config, folder: Path, trials: int = 4, seeds: int = 2, **settings: object) -> Engine:
-    search = Sampled(search_space(base), sampler("tpe", search_space(base), 0), trials, 0)
-    plan = Plan(
+    search = SampledTrials(search_space(base), create_sampler("tpe", search_space(base), 0), trials, 0)
+    plan = StudyPlan(
         "toy",
-        [search, Confirming(search, seeds, 0)],
-        pruner(str(settings.pop("pruner", "halving")), 20, 5),
+        [search, ConfirmingRuns(search, seeds, 0)],
+        create_pruner(str(settings.pop("pruner", "halving")), 20, 5),
         folder,
         "tests.tuning.toy_trials:learn",
         settings,
@@ -83,7 +83,7 @@ class Crash(BaseException):
     pass
 
 
-class Crashing(Watcher):
+class Crashing(EngineCallback):
     def __init__(self, reports: int) -> None:
         self.left = reports
 
@@ -98,7 +98,7 @@ def test_a_driver_that_dies_at_a_report_loses_and_doubles_nothing(
     record: Record, base: Config, tmp_path: Path, reports: int
 ) -> None:
     first = engine(record, base, tmp_path / "toy", pruner="none")
-    first.watchers = [Crashing(reports)]
+    first.callbacks = [Crashing(reports)]
     with pytest.raises(Crash):
         run_here(first)
     done = [trial.key for trial in record.trials("toy") if trial.state == COMPLETE]
@@ -168,11 +168,14 @@ def test_a_stopping_engine_hands_out_nothing(record: Record, base: Config, tmp_p
 def test_listed_trials_run_once_each(record: Record, base: Config, tmp_path: Path) -> None:
     keys = ["ours-s0", "ours-s1", "no_da-s0", "no_da-s1"]
     arms = tuple(Proposal(key, "trial", number, base) for number, key in enumerate(keys))
-    source = Listed(arms)
+    source = ListedTrials(arms)
     for _ in range(2):
         run_here(
             Engine(
-                record, Plan("toy", [source], pruner("none", 20, 5), tmp_path / "toy", "tests.tuning.toy_trials:learn")
+                record,
+                StudyPlan(
+                    "toy", [source], create_pruner("none", 20, 5), tmp_path / "toy", "tests.tuning.toy_trials:learn"
+                ),
             )
         )
     assert [trial.key for trial in record.trials("toy")] == keys

@@ -13,10 +13,10 @@ from analysis.record.states import COMPLETE, FAILED, WAITING
 from analysis.record.writing import Record
 from tests.tuning import toy_trials
 from tests.tuning.engine.test_engine import Forgetful, engine, states
-from tuning.local import run_here
+from tests.tuning.in_process import run_here
 from tuning.workers.failures import MEMORY, STORAGE
 from tuning.workers.job import Outcome
-from tuning.workers.pause_file import Asked
+from tuning.workers.pause_file import PauseCheck
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +72,7 @@ def test_a_full_disk_is_no_trials_fault(record: Record, base: Config, tmp_path: 
     driver.began(job)
     failure = f"OSError: [Errno {errno.ENOSPC}] No space left on device: '/data/checkpoint'"
     driver.finish(job, Outcome(failure=failure, cause=STORAGE))
-    assert driver.trouble == failure
+    assert driver.fatal_error == failure
     assert record.trial("toy", job.key).state == WAITING
 
 
@@ -100,11 +100,11 @@ def test_pausing_reaches_the_trials_of_this_driver_alone(record: Record, base: C
     driver = engine(record, base, tmp_path / "toy")
     job = driver.next_job()
     assert job is not None
-    assert not Asked(Path(job.halt))()
+    assert not PauseCheck(Path(job.pause_file))()
     driver.pause()
-    assert Asked(Path(job.halt))()
+    assert PauseCheck(Path(job.pause_file))()
     assert driver.next_job() is None
     successor = engine(record, base, tmp_path / "toy")
     again = successor.next_job()
     assert again is not None
-    assert not Asked(Path(again.halt))()
+    assert not PauseCheck(Path(again.pause_file))()

@@ -17,11 +17,11 @@ from analysis.record.reading import Records
 from analysis.record.states import COMPLETE
 from analysis.record.writing import Record
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.engine.sources import Listed, Proposal
+from tuning.engine.sources import ListedTrials, Proposal
 from tuning.engine.study import RESULTS_SECONDS, Ending, Study, _until, run_study
-from tuning.search.pruners import pruner
+from tuning.search.pruners import create_pruner
 from tuning.tracking.store import default_store, open_store
-from tuning.workers.resources import resources
+from tuning.workers.resources import machine_resources
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 
@@ -41,11 +41,11 @@ def study(record: Record, base: Config, tmp_path: Path, store: str) -> Study:
     record.finish("toy", "trial-0000", 1, COMPLETE)
     return Study(
         row=study_row(base),
-        sources=[Listed((Proposal("trial-0000", "trial", 0, base),))],
-        pruner=pruner("none", 20, 5),
+        sources=[ListedTrials((Proposal("trial-0000", "trial", 0, base),))],
+        pruner=create_pruner("none", 20, 5),
         runs=tmp_path,
         tracking=store,
-        resources=resources(1, 1, 0.0, devices=0),
+        resources=machine_resources(1, 1, 0.0, devices=0),
         trainable="tests.tuning.toy_trials:learn",
     )
 

@@ -5,13 +5,13 @@ import io
 from amc.config import Config
 from analysis.record.states import COMPLETE, FAILED, PRUNED, RUNNING, WAITING
 from tests.tuning.toy_rows import trial_row
-from tuning.engine.progress import Progress
+from tuning.engine.progress import StudyProgress
 
 
 def test_a_line_a_trial_and_the_time_left(base: Config) -> None:
     rows = [trial_row(base, 0, state=RUNNING, attempts=1)]
     out = io.StringIO()
-    progress = Progress(lambda: rows, lambda: 4, out)
+    progress = StudyProgress(lambda: rows, lambda: 4, out)
     progress.began(rows[0])
     rows[0] = trial_row(base, 0, state=RUNNING, step=10, value=0.25, attempts=1)
     progress.reported(rows[0], 10, {"val/accuracy": 0.25})
@@ -30,7 +30,7 @@ def test_what_stopped_early_need_not_be_done_any_more(base: Config) -> None:
         trial_row(base, 1, state=FAILED, reason="Diverged: bad"),
     ]
     out = io.StringIO()
-    progress = Progress(lambda: rows, lambda: 2, out)
+    progress = StudyProgress(lambda: rows, lambda: 2, out)
     progress.ended(rows[0])
     progress.ended(rows[1])
     assert out.getvalue().splitlines() == [
@@ -41,6 +41,6 @@ def test_what_stopped_early_need_not_be_done_any_more(base: Config) -> None:
 
 def test_a_trial_that_goes_on_says_so(base: Config) -> None:
     out = io.StringIO()
-    progress = Progress(list, lambda: 1, out)
+    progress = StudyProgress(list, lambda: 1, out)
     progress.began(trial_row(base, 3, state=RUNNING, step=15, attempts=2))
     assert out.getvalue() == "trial-0003 goes on from step 15 (attempt 2)\n"

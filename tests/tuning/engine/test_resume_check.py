@@ -16,11 +16,11 @@ from analysis.record.reading import StudyRow
 from analysis.record.states import COMPLETE
 from analysis.record.writing import Record
 from tests.tuning.toy_rows import trial_row
-from tuning.engine.resume_check import settle
-from tuning.search.constraints import constraint
+from tuning.engine.resume_check import create_or_resume
+from tuning.search.constraints import parse_constraint
+from tuning.search.default_space import search_space
 from tuning.search.goal import Goal
-from tuning.search.objectives import objectives
-from tuning.search.search_space import search_space
+from tuning.search.objectives import parse_objectives
 
 SPACE = {
     "weights.rank": {"kind": "log", "low": 1.0, "high": 100.0},
@@ -53,20 +53,20 @@ def row(base: Config, folder: Path, goal: Goal | None = None, fixed: dict[str, o
 
 def test_the_same_again_changes_nothing(record: Record, base: Config, tmp_path: Path) -> None:
     for _ in range(2):
-        assert settle(record, row(base, tmp_path)).settings == {"trials": 4}
-    assert settle(record, row(base, tmp_path), allow=True).settings == {"trials": 4}
+        assert create_or_resume(record, row(base, tmp_path)).settings == {"trials": 4}
+    assert create_or_resume(record, row(base, tmp_path), allow=True).settings == {"trials": 4}
 
 
 def test_the_versions_of_the_last_command_are_kept_beside_the_first(
     record: Record, base: Config, tmp_path: Path
 ) -> None:
     first = row(base, tmp_path)
-    settle(record, first)
+    create_or_resume(record, first)
     later = replace(first, versions={"toy": "2", "git": "89abcde"})
-    assert settle(record, later).settings == {"trials": 4, "versions_last": {"toy": "2", "git": "89abcde"}}
+    assert create_or_resume(record, later).settings == {"trials": 4, "versions_last": {"toy": "2", "git": "89abcde"}}
     known = record.study("kept")
     assert (known.versions, known.settings["versions_last"]) == ({"toy": "1"}, {"toy": "2", "git": "89abcde"})
-    settle(record, first)
+    create_or_resume(record, first)
     assert record.study("kept").settings == {"trials": 4}
 
 
@@ -76,7 +76,9 @@ def test_settings_are_joined_where_a_study_says_how(record: Record, base: Config
 
     wanted = row(base, tmp_path)
     for trials, found in ((4, 4), (9, 9), (2, 9)):
-        assert settle(record, replace(wanted, settings={"trials": trials}), join=most).settings == {"trials": found}
+        assert create_or_resume(record, replace(wanted, settings={"trials": trials}), join=most).settings == {
+            "trials": found
+        }
         assert record.study("kept").settings == {"trials": found}
 
 
@@ -88,20 +90,20 @@ def test_another_split_is_refused_whatever_is_allowed(
         known = row(with_overrides(base, {"split.rule": rule}), tmp_path)
         return replace(known, dataset={**known.dataset, "split": {"rule": rule, "seed": 0, "test": 8}})
 
-    settle(record, divided("subject"))
+    create_or_resume(record, divided("subject"))
     with pytest.raises(UserError) as refused:
-        settle(record, divided("random"), allow=allow)
+        create_or_resume(record, divided("random"), allow=allow)
     assert "(data split.rule 'subject' there, 'random' here; base split.rule: subject → random)" in str(refused.value)
 
 
 def test_another_space_is_refused_with_the_difference_and_the_way_on(
     record: Record, base: Config, tmp_path: Path
 ) -> None:
-    settle(record, row(base, tmp_path))
+    create_or_resume(record, row(base, tmp_path))
     changed = row(
         with_overrides(base, {"weights.gan": 2.5}),
         tmp_path,
-        Goal(objectives("accuracy,appearance"), (constraint("seconds_per_step <= 0.5"),)),
+        Goal(parse_objectives("accuracy,appearance"), (parse_constraint("seconds_per_step <= 0.5"),)),
         {"training.steps": 30},
         **{
             "weights.rank": {"kind": "log", "low": 1.0, "high": 1000.0},
@@ -111,7 +113,7 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
         },
     )
     with pytest.raises(UserError) as refused:
-        settle(record, changed)
+        create_or_resume(record, changed)
     assert str(refused.value) == (
         "study 'kept' is on record with other settings (objectives: accuracy → accuracy, appearance; "
         "constraints: none → time/step_seconds <= 0.5; switches.lgaux: bool prior 0.9 → bool prior 0.5; "
@@ -122,7 +124,7 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
     )
     assert record.study("kept") == record.create_study(changed)
     assert record.study("kept").space == row(base, tmp_path).space
-    settled = settle(record, changed, allow=True)
+    settled = create_or_resume(record, changed, allow=True)
     (note,) = settled.settings["space_changes"]
     assert note["difference"] in str(refused.value)
     assert note["time"].endswith("+00:00")
@@ -130,10 +132,10 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
     assert (known.space, known.config, known.goal) == (changed.space, changed.config, changed.goal)
     assert known.settings == settled.settings
     # From now on this is the study, and the note stays; the way back is a change, too.
-    assert settle(record, changed).settings == settled.settings
+    assert create_or_resume(record, changed).settings == settled.settings
     with pytest.raises(UserError, match=r"weights\.rank: log 1\.\.1000 → log 1\.\.100"):
-        settle(record, row(base, tmp_path))
-    assert len(settle(record, row(base, tmp_path), allow=True).settings["space_changes"]) == 2
+        create_or_resume(record, row(base, tmp_path))
+    assert len(create_or_resume(record, row(base, tmp_path), allow=True).settings["space_changes"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -148,23 +150,23 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
 def test_what_can_never_change(
     changes: dict[str, object], message: str, record: Record, base: Config, tmp_path: Path
 ) -> None:
-    settle(record, row(base, tmp_path))
+    create_or_resume(record, row(base, tmp_path))
     with pytest.raises(UserError, match=message) as refused:
-        settle(record, replace(row(base, tmp_path), **changes), allow=True)  # type: ignore[arg-type]
+        create_or_resume(record, replace(row(base, tmp_path), **changes), allow=True)  # type: ignore[arg-type]
     assert str(refused.value).endswith("give another --study")
     assert "--allow-space-change" not in str(refused.value)
 
 
 def test_another_goal_judges_every_report_again(record: Record, base: Config, tmp_path: Path) -> None:
-    settle(record, row(base, tmp_path))
+    create_or_resume(record, row(base, tmp_path))
     record.add_trial(trial_row(base, study="kept"))
     attempt = record.begin("kept", "trial-0000").attempts
     for step, seconds in ((20, 0.75), (10, 0.25)):
         metrics = {"val/accuracy": step / 100, "val/appearance": step / 50, "time/step_seconds": seconds}
         record.report("kept", "trial-0000", attempt, step, metrics)
     record.finish("kept", "trial-0000", attempt, COMPLETE)
-    goal = Goal(objectives("appearance,accuracy"), (constraint("seconds_per_step <= 0.5"),))
-    settle(record, row(base, tmp_path, goal), allow=True)
+    goal = Goal(parse_objectives("appearance,accuracy"), (parse_constraint("seconds_per_step <= 0.5"),))
+    create_or_resume(record, row(base, tmp_path, goal), allow=True)
     trial = record.trial("kept", "trial-0000")
     assert trial.value == 0.4
     assert list(trial.values.items()) == [("val/appearance", 0.4), ("val/accuracy", 0.2)]
@@ -174,5 +176,5 @@ def test_another_goal_judges_every_report_again(record: Record, base: Config, tm
         10: ((0.2, 0.1), 0.0),
         20: ((0.4, 0.2), 0.5),
     }
-    settle(record, row(base, tmp_path), allow=True)
+    create_or_resume(record, row(base, tmp_path), allow=True)
     assert (record.trial("kept", "trial-0000").value, record.trial("kept", "trial-0000").violation) == (0.2, None)

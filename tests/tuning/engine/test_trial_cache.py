@@ -7,7 +7,7 @@ from amc.config import Config
 from analysis.record.states import COMPLETE
 from analysis.record.writing import Record
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.engine.trial_cache import Standing
+from tuning.engine.trial_cache import TrialCache
 
 EVENTS = st.lists(
     st.one_of(
@@ -29,15 +29,15 @@ def test_what_is_remembered_is_what_is_on_record(
     record.delete_study("toy")
 
     record.create_study(study_row(base))
-    standing = Standing(record, "toy")
+    cache = TrialCache(record, "toy")
     for kind, what in events:
         if kind == "add":
-            number = sum(row.role == what for row in standing.trials())
+            number = sum(row.role == what for row in cache.trials())
             row = trial_row(base, number, role=what, key=f"{what}-{number:04d}")
             record.add_trial(row)
-            standing.again(row.key)
+            cache.refresh(row.key)
             continue
-        rows = standing.trials()
+        rows = cache.trials()
         if not rows:
             continue
         row = rows[int(str(what)) % len(rows)]
@@ -45,13 +45,13 @@ def test_what_is_remembered_is_what_is_on_record(
             record.begin("toy", row.key)
         elif kind == "report":
             if record.report("toy", row.key, row.attempts, row.step + 5, {"val/accuracy": 0.5}):
-                standing.reported(row.key)
+                cache.refresh_curve(row.key)
         elif kind == "finish":
             record.finish("toy", row.key, row.attempts, COMPLETE, value=0.5)
         elif kind == "release":
             record.release("toy", row.key, row.attempts, "lost", stalled=True)
-        standing.again(row.key)
-    fresh = Standing(record, "toy")
-    assert standing.trials() == fresh.trials() == record.trials("toy")
-    assert standing.scores == fresh.scores
-    assert standing.curves == fresh.curves == record.curves("toy")
+        cache.refresh(row.key)
+    fresh = TrialCache(record, "toy")
+    assert cache.trials() == fresh.trials() == record.trials("toy")
+    assert cache.scores == fresh.scores
+    assert cache.curves == fresh.curves == record.curves("toy")

@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from amc.errors import UserError
-from tuning.on_ray.nodes import Node, on_nodes
-from tuning.on_ray.session import join
+from tuning.on_ray.nodes import Node, cluster_resources
+from tuning.on_ray.ray_session import join_cluster
 from tuning.workers.resources import Resources
 
 NODES = [Node("a", 8, 2), Node("b", 4, 0), Node("c", 6, 1)]
@@ -25,7 +25,7 @@ NODES = [Node("a", 8, 2), Node("b", 4, 0), Node("c", 6, 1)]
     ],
 )
 def test_room_by_hand(asked: tuple[int | None, int | None, float | None], expected: Resources) -> None:
-    assert on_nodes(*asked, NODES) == expected
+    assert cluster_resources(*asked, NODES) == expected
 
 
 @pytest.mark.parametrize(
@@ -41,15 +41,15 @@ def test_room_by_hand(asked: tuple[int | None, int | None, float | None], expect
 )
 def test_what_no_node_can_ever_run_is_refused(asked: tuple[int | None, int | None, float | None], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        on_nodes(*asked, NODES)
+        cluster_resources(*asked, NODES)
 
 
 def test_an_address_where_nobody_answers_is_one_line() -> None:
     with socket.socket() as taken:  # bound, but nobody listens
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(UserError, match="nothing answers there"):
-            join(f"127.0.0.1:{taken.getsockname()[1]}")
+            join_cluster(f"127.0.0.1:{taken.getsockname()[1]}")
     with pytest.raises(UserError, match="run the command on a node of the cluster"):
-        join("ray://127.0.0.1:10001")
+        join_cluster("ray://127.0.0.1:10001")
     with pytest.raises(UserError, match="give auto, or the head's host:port"):
-        join("nonsense")
+        join_cluster("nonsense")

@@ -21,7 +21,7 @@ from analysis.record.sheets import Sheet
 from analysis.record.states import COMPLETE, ENDED, RUNNING
 from tests.tuning import toy_trials
 from tuning.tracking.store import default_store, open_store
-from tuning.workers.resources import cores, resources
+from tuning.workers.resources import cores, machine_resources
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
@@ -185,24 +185,24 @@ def test_a_trial_out_of_memory_gets_the_whole_device(tmp_path: Path) -> None:
 def test_resources_that_no_machine_has() -> None:
     have = cores()
     with pytest.raises(UserError, match=f"this machine has {have} CPU cores"):
-        resources(None, have + 1, None, devices=0)
+        machine_resources(None, have + 1, None, devices=0)
     with pytest.raises(UserError, match="this machine has 0 GPUs"):
-        resources(None, None, 1, devices=0)
+        machine_resources(None, None, 1, devices=0)
     with pytest.raises(UserError, match=f"room for {have} such trials"):
-        resources(have + 1, 1, 0, devices=0)
+        machine_resources(have + 1, 1, 0, devices=0)
     with pytest.raises(UserError, match="a fraction below 1"):
-        resources(1, 1, 1.5, devices=4)
+        machine_resources(1, 1, 1.5, devices=4)
     with pytest.raises(UserError, match="must be 1 or more"):
-        resources(0, 1, 0, devices=0)
+        machine_resources(0, 1, 0, devices=0)
 
 
 def test_resources_that_are_chosen() -> None:
     have = cores()
-    assert resources(None, None, None, devices=0).workers == have
-    assert resources(None, have, 0, devices=0).workers == 1
-    packed = resources(None, 1, 0.5, devices=1)
+    assert machine_resources(None, None, None, devices=0).workers == have
+    assert machine_resources(None, have, 0, devices=0).workers == 1
+    packed = machine_resources(None, 1, 0.5, devices=1)
     assert packed.workers == min(have, 2)
-    assert resources(None, None, None, devices=2).gpus == 1.0
+    assert machine_resources(None, None, None, devices=2).gpus == 1.0
 
 
 def test_the_environment_is_left_alone() -> None:

@@ -15,7 +15,7 @@ from tuning.planning import fitting
 from tuning.planning.fitting import Asked, capped, fitted, largest
 from tuning.planning.packing import GIB
 from tuning.planning.probe import Peak
-from tuning.search.search_space import search_space
+from tuning.search.default_space import search_space
 from tuning.workers.resources import Resources
 
 NOTHING = Asked(workers=False, cpus=False, gpus=False)

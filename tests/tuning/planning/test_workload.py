@@ -9,24 +9,24 @@ import pytest
 
 from amc.config import Config, with_overrides
 from tests.tuning.toy_rows import trial_row
-from tuning.engine.sources import Confirming, Listed, Proposal, Sampled, Source
+from tuning.engine.sources import ConfirmingRuns, ListedTrials, Proposal, SampledTrials, TrialSource
 from tuning.planning.forecast import Load
 from tuning.planning.workload import Work, workload
-from tuning.search.samplers import sampler
-from tuning.search.search_space import search_space
+from tuning.search.default_space import search_space
+from tuning.search.samplers import create_sampler
 
 
 def one(config: Mapping[str, Any]) -> float:
     return 1.0
 
 
-def searching(base: Config, count: int, seeds: int = 2) -> list[Source]:
+def searching(base: Config, count: int, seeds: int = 2) -> list[TrialSource]:
     space = search_space(base)
-    search = Sampled(space, sampler("random", space, 0), count, 0)
-    return [search, Confirming(search, seeds, 0)]
+    search = SampledTrials(space, create_sampler("random", space, 0), count, 0)
+    return [search, ConfirmingRuns(search, seeds, 0)]
 
 
-def left(base: Config, sources: list[Source], trials: list[Any] | None = None, **changes: Any) -> Any:
+def left(base: Config, sources: list[TrialSource], trials: list[Any] | None = None, **changes: Any) -> Any:
     curves: dict[str, dict[int, float]] = {trial.key: {trial.step: trial.value} for trial in trials or [] if trial.step}
     values = {"base": base, "workers": 2, "tested": False, "work": one} | changes
     return workload(sources, trials or [], curves, **values)
@@ -70,7 +70,7 @@ def test_confirming_runs_on_record(base: Config) -> None:
 
 def test_a_list_is_scored_on_the_test_split(base: Config) -> None:
     rows = tuple(Proposal(f"arm-{n}", "trial", n, base) for n in range(2))
-    found = left(base, [Listed(rows)], tested=True)
+    found = left(base, [ListedTrials(rows)], tested=True)
     assert found.loads == [Load(f"arm-{n}", n, 20, 10, tested=True) for n in range(2)]
     assert found.confirmation is None
 

@@ -14,25 +14,25 @@ from analysis.record.states import COMPLETE, FAILED, WAITING
 from analysis.record.writing import Record
 from tests.tuning import toy_trials
 from tests.tuning.engine.test_engine import Forgetful
+from tests.tuning.in_process import run_here
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.engine.engine import Engine, Plan
-from tuning.engine.sources import Sampled
+from tuning.engine.engine import Engine, StudyPlan
+from tuning.engine.sources import SampledTrials
 from tuning.engine.summary import summary, table
-from tuning.local import run_here
-from tuning.search.constraints import Constraint, constraint
+from tuning.search.constraints import Constraint, parse_constraint
+from tuning.search.default_space import search_space
 from tuning.search.goal import Goal
-from tuning.search.objectives import ACCURACY, objectives
-from tuning.search.pruners import pruner
-from tuning.search.samplers import sampler
-from tuning.search.search_space import search_space
+from tuning.search.objectives import ACCURACY, parse_objectives
+from tuning.search.pruners import create_pruner
+from tuning.search.samplers import create_sampler
 
 
 def test_expressions() -> None:
-    assert constraint("time/step_seconds<=0.5") == Constraint("time/step_seconds", "<=", 0.5)
-    assert constraint("  seconds_per_step  <  2e-1 ") == Constraint("time/step_seconds", "<", 0.2)
-    assert constraint("appearance >= 0.25").metric == "val/appearance"
+    assert parse_constraint("time/step_seconds<=0.5") == Constraint("time/step_seconds", "<=", 0.5)
+    assert parse_constraint("  seconds_per_step  <  2e-1 ") == Constraint("time/step_seconds", "<", 0.2)
+    assert parse_constraint("appearance >= 0.25").metric == "val/appearance"
     for text in ("seconds_per_step <= 0.1", "loss/gan > -3", "val/accuracy >= 10000000"):
-        assert constraint(str(constraint(text))) == constraint(text)
+        assert parse_constraint(str(parse_constraint(text))) == parse_constraint(text)
 
 
 @pytest.mark.parametrize(
@@ -40,16 +40,16 @@ def test_expressions() -> None:
 )
 def test_what_is_no_expression(text: str) -> None:
     with pytest.raises(UserError, match="is no METRIC OPERATOR NUMBER"):
-        constraint(text)
+        parse_constraint(text)
 
 
 def test_violations_by_hand() -> None:
-    assert constraint("m <= 0.5").violation(0.5) == 0
-    assert constraint("m < 0.5").violation(0.5) == sys.float_info.min * sys.float_info.epsilon > 0
-    assert constraint("m <= 0.5").violation(0.75) == 0.5
-    assert constraint("m >= 4").violation(1) == 0.75
-    assert constraint("m > 0").violation(-2) == 2
-    goal = Goal(constraints=(constraint("a <= 1"), constraint("b >= 2")))
+    assert parse_constraint("m <= 0.5").violation(0.5) == 0
+    assert parse_constraint("m < 0.5").violation(0.5) == sys.float_info.min * sys.float_info.epsilon > 0
+    assert parse_constraint("m <= 0.5").violation(0.75) == 0.5
+    assert parse_constraint("m >= 4").violation(1) == 0.75
+    assert parse_constraint("m > 0").violation(-2) == 2
+    goal = Goal(constraints=(parse_constraint("a <= 1"), parse_constraint("b >= 2")))
     assert goal.violation({"a": 1.5, "b": 1.0}) == 1.0
     assert goal.violation({"a": 1.0, "b": 2.0}) == 0
     assert goal.violation({"a": 1.0, "b": math.nan}) == math.inf
@@ -57,20 +57,23 @@ def test_violations_by_hand() -> None:
 
 
 def test_names_of_objectives() -> None:
-    assert [row.metric for row in objectives("appearance, accuracy")] == ["val/appearance", "val/accuracy"]
+    assert [row.metric for row in parse_objectives("appearance, accuracy")] == ["val/appearance", "val/accuracy"]
     with pytest.raises(UserError, match="unknown objective 'speed' in --objectives: choose from accuracy, appearance"):
-        objectives("accuracy,speed")
+        parse_objectives("accuracy,speed")
     with pytest.raises(UserError, match="unknown objective ''"):
-        objectives("")
+        parse_objectives("")
     with pytest.raises(UserError, match="names 'accuracy' twice"):
-        objectives("accuracy,accuracy")
+        parse_objectives("accuracy,accuracy")
 
 
 def test_a_goal_survives_the_record_and_knows_what_must_be_measured() -> None:
-    goal = Goal(objectives("accuracy"), (constraint("seconds_per_step <= 0.5"), constraint("appearance > 0.5")))
+    goal = Goal(
+        parse_objectives("accuracy"),
+        (parse_constraint("seconds_per_step <= 0.5"), parse_constraint("appearance > 0.5")),
+    )
     assert Goal.from_dict(goal.to_dict()).to_dict() == goal.to_dict()
-    assert goal.measured == ["accuracy", "appearance"]
-    assert Goal((ACCURACY,)).measured == ["accuracy"]
+    assert goal.measured_objectives == ["accuracy", "appearance"]
+    assert Goal((ACCURACY,)).measured_objectives == ["accuracy"]
 
 
 @pytest.fixture(autouse=True)
@@ -81,10 +84,10 @@ def _no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
 def searched(record: Record, base: Config, folder: Path, goal: Goal, trials: int = 6, **settings: object) -> Engine:
     record.update_study("toy", goal=goal.to_dict())
     space = search_space(base)
-    plan = Plan(
+    plan = StudyPlan(
         "toy",
-        [Sampled(space, sampler("tpe", space, 0), trials, 0)],
-        pruner("none", 20, 5),
+        [SampledTrials(space, create_sampler("tpe", space, 0), trials, 0)],
+        create_pruner("none", 20, 5),
         folder,
         "tests.tuning.toy_trials:learn",
         settings,
@@ -99,26 +102,29 @@ def searched(record: Record, base: Config, folder: Path, goal: Goal, trials: int
     ("goal", "message"),
     [
         (
-            Goal(constraints=(constraint("loss/9 <= 1"),)),
+            Goal(constraints=(parse_constraint("loss/9 <= 1"),)),
             "constraint 'loss/9 <= 1': no metric loss/9 is reported: there",
         ),
-        (Goal(objectives("accuracy,appearance")), "the objective's metric val/appearance is not reported: there is"),
+        (
+            Goal(parse_objectives("accuracy,appearance")),
+            "the objective's metric val/appearance is not reported: there is",
+        ),
     ],
 )
 def test_a_metric_that_no_report_has_stops_the_study_before_it_fails_every_trial(
     goal: Goal, message: str, record: Record, base: Config, tmp_path: Path
 ) -> None:
     engine = searched(record, base, tmp_path / "toy", goal, trials=2)
-    assert message in engine.trouble
+    assert message in engine.fatal_error
     (trial,) = record.trials("toy")
     assert (trial.state, trial.attempts) == (WAITING, 1)
     assert summary(record, "toy")["best"] is None
 
 
 def test_a_metric_that_one_trial_lacks_fails_it_by_name(record: Record, base: Config, tmp_path: Path) -> None:
-    goal = Goal(constraints=(constraint("loss/1 <= 9"),))
+    goal = Goal(constraints=(parse_constraint("loss/1 <= 9"),))
     engine = searched(record, base, tmp_path / "toy", goal, trials=2, lacks={"trial-0001": "loss/1"})
-    assert not engine.trouble
+    assert not engine.fatal_error
     first, second = record.trials("toy")
     assert (first.state, second.state) == (COMPLETE, FAILED)
     assert "constraint 'loss/1 <= 9': no metric loss/1 is reported: there" in second.reason
@@ -127,7 +133,7 @@ def test_a_metric_that_one_trial_lacks_fails_it_by_name(record: Record, base: Co
 
 def test_infeasible_trials_are_neither_best_nor_on_the_front(record: Record, base: Config, tmp_path: Path) -> None:
     # The toy's accuracy is 1 at trial 0 and lower elsewhere: the bound shuts out the best.
-    searched(record, base, tmp_path / "toy", Goal(constraints=(constraint("accuracy <= 0.9"),)))
+    searched(record, base, tmp_path / "toy", Goal(constraints=(parse_constraint("accuracy <= 0.9"),)))
     rows = record.trials("toy", "trial")
     assert {trial.state for trial in rows} == {COMPLETE}
     assert rows[0].violation == pytest.approx(0.1 / 0.9)
@@ -143,7 +149,7 @@ def test_infeasible_trials_are_neither_best_nor_on_the_front(record: Record, bas
 
 
 def test_the_summary_of_two_objectives(record: Record, base: Config, tmp_path: Path) -> None:
-    goal = Goal(objectives("accuracy,appearance"))
+    goal = Goal(parse_objectives("accuracy,appearance"))
     record.create_study(study_row(base))
     record.update_study("toy", goal=goal.to_dict())
     for number, (accuracy, appearance) in enumerate([(0.2, 0.9), (0.8, 0.4), (0.8, 0.1)]):

@@ -12,9 +12,9 @@ from amc.errors import UserError
 from analysis.record.reading import TrialRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED, RUNNING, WAITING
 from tests.tuning.toy_rows import trial_row
-from tuning.search.samplers import SAMPLERS, History, sampler
-from tuning.search.samplers.tpe import Tpe
-from tuning.search.search_space import search_space
+from tuning.search.default_space import search_space
+from tuning.search.samplers import SAMPLERS, SearchHistory, create_sampler
+from tuning.search.samplers.tpe import TPESampler
 from tuning.search.space import Space
 
 BASE = natops("smoke")
@@ -27,29 +27,29 @@ def small(tmp_path: Path, **parameters: object) -> Space:
     return search_space(BASE, file)
 
 
-def run(name: str, space: Space, count: int, seed: int = 0, start: History | None = None) -> History:
+def run(name: str, space: Space, count: int, seed: int = 0, start: SearchHistory | None = None) -> SearchHistory:
     """A search one trial after the other, on a height that is best where all weights are their smallest."""
-    history = start or History([], {})
+    history = start or SearchHistory([], {})
     for number in range(len(history.trials), count):
         # A sampler of its own for every trial, as after a restart.
-        params = sampler(name, space, seed).propose(number, history)
+        params = create_sampler(name, space, seed).propose(number, history)
         if params is None:
             break
         units = [row.to_unit(params[row.name]) for row in space.parameters if row.name in params]
         value = 1 - sum(units) / len(units)
         trial = trial_row(BASE, number, params=params, state=COMPLETE, value=value, step=20)
-        history = History([*history.trials, trial], {**history.curves, trial.key: {20: value}})
+        history = SearchHistory([*history.trials, trial], {**history.curves, trial.key: {20: value}})
     return history
 
 
-def params_of(history: History) -> list[dict[str, object]]:
+def params_of(history: SearchHistory) -> list[dict[str, object]]:
     return [dict(trial.params) for trial in history.trials]
 
 
 @pytest.mark.parametrize("name", ["tpe", "random", "cmaes"])
 def test_a_rebuilt_search_goes_on_as_the_undisturbed_one(name: str) -> None:
     whole = run(name, SPACE, 14)
-    half = History(whole.trials[:6], {t.key: whole.curves[t.key] for t in whole.trials[:6]})
+    half = SearchHistory(whole.trials[:6], {t.key: whole.curves[t.key] for t in whole.trials[:6]})
     assert params_of(run(name, SPACE, 14, start=half)) == params_of(whole)
     assert params_of(whole)[0] == SPACE.default()
     distinct = {json.dumps(params, sort_keys=True) for params in params_of(whole)}
@@ -82,12 +82,12 @@ def test_trials_are_told_as_what_they_are() -> None:
         trial_row(BASE, 4, params=params, state=WAITING),
     ]
     curves = {"trial-0000": {10: 0.3, 20: 0.5}, "trial-0001": {5: 0.1, 10: 0.2}, "trial-0003": {5: 0.1}}
-    told = [Tpe(SPACE, 0).told(row, History(rows, curves)) for row in rows]
+    told = [TPESampler(SPACE, 0).told(row, SearchHistory(rows, curves)) for row in rows]
     states = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
     assert [trial.state for trial in told] == states
     assert [trial.value for trial in told[:1]] == [0.5]
     assert told[1].intermediate_values == {5: 0.1, 10: 0.2}
-    assert Tpe(SPACE, 0).propose(5, History(rows, curves)) is not None
+    assert TPESampler(SPACE, 0).propose(5, SearchHistory(rows, curves)) is not None
 
 
 def test_trials_that_violate_a_constraint_are_told_with_by_how_much() -> None:
@@ -97,8 +97,8 @@ def test_trials_that_violate_a_constraint_are_told_with_by_how_much() -> None:
         trial_row(BASE, 1, params=params, state=PRUNED, value=0.2, step=10, violation=0.75),
         trial_row(BASE, 2, params=params, state=RUNNING, value=0.2, step=10, violation=0.5),
     ]
-    history = History(rows, {"trial-0001": {10: 0.2}})
-    told = [Tpe(SPACE, 0).told(row, history) for row in rows]
+    history = SearchHistory(rows, {"trial-0001": {10: 0.2}})
+    told = [TPESampler(SPACE, 0).told(row, history) for row in rows]
     assert [trial.constraints for trial in told] == [{"violation": 0.0}, {"violation": 0.75}, {}]
 
 
@@ -116,25 +116,25 @@ def test_several_objectives_are_told_as_places_and_early_stopped_trials_stay_wha
         row(5, PRUNED, 0.95, 0.1, step=5),
         row(6, RUNNING, 0.1, 0.1, step=5),
     ]
-    history = History(rows, {trial.key: {trial.step: trial.value or 0.0} for trial in rows})
-    told = [Tpe(SPACE, 0).told(row, history) for row in rows]
+    history = SearchHistory(rows, {trial.key: {trial.step: trial.value or 0.0} for trial in rows})
+    told = [TPESampler(SPACE, 0).told(row, history) for row in rows]
     assert [trial.state.name for trial in told] == [
         "COMPLETE", "COMPLETE", "PRUNED", "PRUNED", "FAIL", "PRUNED", "RUNNING"
     ]  # fmt: skip
     assert [trial.value for trial in told[:2]] == [0.0, -1.0]
     assert [dict(trial.intermediate_values) for trial in told[2:]] == [{10: -2}, {10: -3}, {}, {5: -4}, {}]
-    assert Tpe(SPACE, 0).propose(7, history) is not None
+    assert TPESampler(SPACE, 0).propose(7, history) is not None
 
 
 def aimed(name: str, space: Space, count: int, seed: int, **found: object) -> list[TrialRow]:
     """A search whose trials are told with values and violation computed from the first weight's place."""
-    history = History([], {})
+    history = SearchHistory([], {})
     for number in range(count):
-        params = sampler(name, space, seed).propose(number, history)
+        params = create_sampler(name, space, seed).propose(number, history)
         assert params is not None
         unit = space.parameters[0].to_unit(params[space.parameters[0].name])
         row = trial_row(BASE, number, params=params, state=COMPLETE, step=20, **{k: f(unit) for k, f in found.items()})  # type: ignore[operator]
-        history = History([*history.trials, row], {})
+        history = SearchHistory([*history.trials, row], {})
     return list(history.trials)
 
 
@@ -177,7 +177,7 @@ def test_learning_samplers_go_to_the_front_of_two_objectives(name: str, tmp_path
 def test_values_outside_a_changed_range_are_left_out(tmp_path: Path) -> None:
     space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.5, "high": 2.0}})
     row = trial_row(BASE, 0, params={"weights.gan": 7.0, "weights.rank": 3.0}, state=COMPLETE, value=0.5)
-    assert Tpe(space, 0).told(row, History([row], {})).params == {}
+    assert TPESampler(space, 0).told(row, SearchHistory([row], {})).params == {}
 
 
 def test_ranking_puts_early_stopped_trials_last() -> None:
@@ -187,7 +187,7 @@ def test_ranking_puts_early_stopped_trials_last() -> None:
         trial_row(BASE, 2, state=COMPLETE, value=0.6, step=20),
         trial_row(BASE, 3, state=FAILED, value=0.99, step=5),
     ]
-    assert History(rows, {}).ranks == {"trial-0002": 0, "trial-0001": 1, "trial-0000": 2}
+    assert SearchHistory(rows, {}).ranks == {"trial-0002": 0, "trial-0001": 1, "trial-0000": 2}
 
 
 def test_grid_walks_every_combination_once_and_ends(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_grid_walks_every_combination_once_and_ends(tmp_path: Path) -> None:
 
 def test_a_grid_too_large_is_refused() -> None:
     with pytest.raises(UserError, match=r"points .at most 100,000"):
-        sampler("grid", SPACE, 0)
+        create_sampler("grid", SPACE, 0)
 
 
 def test_categorical_for_all(tmp_path: Path) -> None:
@@ -220,14 +220,14 @@ def test_categorical_for_all(tmp_path: Path) -> None:
 
 def test_unknown_sampler() -> None:
     with pytest.raises(UserError, match="unknown sampler 'bayes': choose tpe, random, cmaes, grid"):
-        sampler("bayes", SPACE, 0)
+        create_sampler("bayes", SPACE, 0)
 
 
 def test_running_trials_keep_proposals_apart(base: Config) -> None:
     """Two workers ask one after the other, with nothing finished in between."""
     history = run("tpe", SPACE, 12)
-    first = sampler("tpe", SPACE, 0).propose(12, history)
+    first = create_sampler("tpe", SPACE, 0).propose(12, history)
     assert first is not None
     running = replace(trial_row(base, 12), params=first, state=RUNNING)
-    second = sampler("tpe", SPACE, 0).propose(13, History([*history.trials, running], history.curves))
+    second = create_sampler("tpe", SPACE, 0).propose(13, SearchHistory([*history.trials, running], history.curves))
     assert second != first

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from amc.config import natops
 from amc.errors import UserError
-from tuning.search.search_space import DEFAULT, search_space
-from tuning.search.space import Parameter, holds, validated
+from tuning.search.default_space import DEFAULT, search_space
+from tuning.search.space import Parameter, checked_space, conditions_hold
 
 BASE = natops("smoke")
 SPACE = search_space(BASE)
@@ -45,7 +45,7 @@ def test_a_decoded_trial_has_just_what_matters(values: dict[str, float]) -> None
     assert ("weights.rank" in params) == ranked
     assert ("weights.ce" in params) == ("weights.mse" in params) == (on.ldaux and on.dm)
     assert ("weights.l1" in params) == ("weights.gram" in params) == on.lgaux
-    assert [row.name for row in SPACE.asked(params)] == list(params)
+    assert [row.name for row in SPACE.active(params)] == list(params)
     assert 10.0 <= params.get("weights.rank", 10.0) <= 1000.0
 
 
@@ -71,9 +71,9 @@ def test_int_covers_both_ends_evenly() -> None:
 
 def test_conditions() -> None:
     values = {"a": True, "b": False}
-    assert holds(("a", "!b", "b | a"), values)
-    assert not holds(("a", "b"), values)
-    assert not holds(("!a|b",), values)
+    assert conditions_hold(("a", "!b", "b | a"), values)
+    assert not conditions_hold(("a", "b"), values)
+    assert not conditions_hold(("!a|b",), values)
 
 
 FILE = """
@@ -178,4 +178,4 @@ def test_conditions_in_a_circle() -> None:
         Parameter("switches.dm", "bool", choices=(False, True), when=("switches.da",)),
     ]
     with pytest.raises(UserError, match="in a circle"):
-        validated(BASE, rows, {})
+        checked_space(BASE, rows, {})

@@ -15,20 +15,20 @@ from analysis.record.states import COMPLETE, FAILED, PRUNED, TRIAL, WAITING
 from analysis.record.writing import Record
 from tests.tuning import toy_trials
 from tests.tuning.engine.test_engine import Forgetful
+from tests.tuning.in_process import run_here
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.engine.engine import Engine, Plan
-from tuning.engine.sources import Sampled, of_role
+from tuning.engine.engine import Engine, StudyPlan
+from tuning.engine.sources import SampledTrials, of_role
 from tuning.engine.summary import summary
-from tuning.local import run_here
-from tuning.search.constraints import constraint
+from tuning.search.constraints import parse_constraint
+from tuning.search.default_space import search_space
 from tuning.search.goal import Goal
-from tuning.search.objectives import objectives
-from tuning.search.pruners import pruner
-from tuning.search.samplers import SAMPLERS, History, sampler
-from tuning.search.samplers.tpe import Tpe
-from tuning.search.search_space import search_space
+from tuning.search.objectives import parse_objectives
+from tuning.search.pruners import create_pruner
+from tuning.search.samplers import SAMPLERS, SearchHistory, create_sampler
+from tuning.search.samplers.tpe import TPESampler
 from tuning.search.space import Parameter
-from tuning.search.warm_start import Past, find, past
+from tuning.search.warm_start import ImportedHistory, find_imported, imported_history
 
 ACCURACY = "val/accuracy"
 
@@ -68,7 +68,7 @@ def other_study(runs: Path, base: Config, **changes: object) -> StudyRow:
 
 def test_it_is_read_once_and_rebuilt_from_the_own_record(tmp_path: Path, base: Config) -> None:
     other_study(tmp_path, base)
-    rows = find("other", "toy", tmp_path, None, Goal())
+    rows = find_imported("other", "toy", tmp_path, None, Goal())
     assert [(row.key, row.state, list(row.curve)) for row in rows] == [
         ("trial-0000", COMPLETE, [10, 20]),
         ("trial-0001", PRUNED, [10]),
@@ -84,7 +84,7 @@ def test_it_is_read_once_and_rebuilt_from_the_own_record(tmp_path: Path, base: C
     with Record(tmp_path / "other" / "record.db") as record:
         record.delete_study("other")
     for wanted in ("other", None):
-        assert find(wanted, "toy", tmp_path, None, Goal()) == rows
+        assert find_imported(wanted, "toy", tmp_path, None, Goal()) == rows
     with Record(tmp_path / "toy" / "record.db") as record:
         record.add_imported([replace(rows[0], key="trial-0009")])  # of the same source: it has been imported
         assert record.imported("toy") == rows
@@ -95,24 +95,24 @@ def test_it_is_read_once_and_rebuilt_from_the_own_record(tmp_path: Path, base: C
 def test_one_record_for_all_studies(tmp_path: Path, base: Config) -> None:
     row = other_study(tmp_path / "elsewhere", base)
     shared = str(tmp_path / "elsewhere" / "other" / "record.db")
-    rows = find("other", "toy", tmp_path, shared, Goal())
+    rows = find_imported("other", "toy", tmp_path, shared, Goal())
     assert {found.source_uid for found in rows} == {row.uid}
 
 
 def test_what_cannot_be_used_is_said(tmp_path: Path, base: Config) -> None:
     other_study(tmp_path, base)
     with pytest.raises(UserError, match="'toy' is this study itself"):
-        find("toy", "toy", tmp_path, None, Goal())
+        find_imported("toy", "toy", tmp_path, None, Goal())
     with pytest.raises(UserError, match="'gone': there is no such study in"):
-        find("gone", "toy", tmp_path, None, Goal())
+        find_imported("gone", "toy", tmp_path, None, Goal())
     with pytest.raises(
         UserError, match="searched for accuracy, this study for appearance, accuracy: give --objectives"
     ):
-        find("other", "toy", tmp_path, None, Goal(objectives("appearance,accuracy")))
+        find_imported("other", "toy", tmp_path, None, Goal(parse_objectives("appearance,accuracy")))
     with Record(tmp_path / "empty" / "record.db") as record:
         record.create_study(study_row(base, "empty"))
     with pytest.raises(UserError, match="'empty' has no ended trial with a value to learn from"):
-        find("empty", "toy", tmp_path, None, Goal())
+        find_imported("empty", "toy", tmp_path, None, Goal())
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_complete_trials_of_something_else_are_told_as_stopped_early(
 ) -> None:
     budget = changes.pop("budget", 20)
     other_study(tmp_path, base, **changes)
-    rows = find("other", "toy", tmp_path, None, Goal())
+    rows = find_imported("other", "toy", tmp_path, None, Goal())
     mine = with_overrides(base, {"training.steps": budget})
     space = search_space(mine)
-    found = past(rows, study_row(mine), space, Goal())
+    found = imported_history(rows, study_row(mine), space, Goal())
     assert [trial.state for trial in found.trials] == [PRUNED, PRUNED, FAILED, PRUNED]
-    history = History([], found.curves, found.trials)
-    told = [Tpe(space, 0).told(trial, history) for trial in found.trials]
+    history = SearchHistory([], found.curves, found.trials)
+    told = [TPESampler(space, 0).told(trial, history) for trial in found.trials]
     assert [trial.state for trial in told] == [TrialState.PRUNED, TrialState.PRUNED, TrialState.FAIL, TrialState.PRUNED]
     assert told[0].intermediate_values == {10: 0.3, 20: 0.8}
     # Its best is still where this search begins.
@@ -146,27 +146,29 @@ def test_values_of_other_data_never_pass_for_this_studys(tmp_path: Path, base: C
     """However much is known of what going further brings: those values were measured on other clips."""
     other_study(tmp_path, base, preset="compact")
     space = search_space(base)
-    found = past(find("other", "toy", tmp_path, None, Goal()), study_row(base), space, Goal())
+    found = imported_history(find_imported("other", "toy", tmp_path, None, Goal()), study_row(base), space, Goal())
     own = [trial_row(base, number, state=COMPLETE, value=0.3, step=20, key=f"own-{number}") for number in range(4)]
     curves = {**found.curves, **{trial.key: {10: Score((0.2,)), 20: Score((0.3,))} for trial in own}}
-    history = History(own, curves, found.trials)
-    told = [Tpe(space, 0).told(trial, history) for trial in found.trials]
+    history = SearchHistory(own, curves, found.trials)
+    told = [TPESampler(space, 0).told(trial, history) for trial in found.trials]
     assert TrialState.COMPLETE not in {trial.state for trial in told}
 
 
 def test_the_same_counts_as_complete(tmp_path: Path, base: Config) -> None:
     other_study(tmp_path, base)
     space = search_space(base)
-    found = past(find("other", "toy", tmp_path, None, Goal()), study_row(base), space, Goal())
-    told = [Tpe(space, 0).told(trial, History([], found.curves, found.trials)) for trial in found.trials]
+    found = imported_history(find_imported("other", "toy", tmp_path, None, Goal()), study_row(base), space, Goal())
+    told = [TPESampler(space, 0).told(trial, SearchHistory([], found.curves, found.trials)) for trial in found.trials]
     assert [trial.value for trial in told if trial.state is TrialState.COMPLETE] == [0.8, 0.5]
     assert told[0].params.keys() == space.default().keys()
 
 
 def test_this_studys_own_constraints_judge_them(tmp_path: Path, base: Config) -> None:
     other_study(tmp_path, base)
-    goal = Goal(constraints=(constraint("seconds_per_step <= 2"),))
-    found = past(find("other", "toy", tmp_path, None, goal), study_row(base), search_space(base), goal)
+    goal = Goal(constraints=(parse_constraint("seconds_per_step <= 2"),))
+    found = imported_history(
+        find_imported("other", "toy", tmp_path, None, goal), study_row(base), search_space(base), goal
+    )
     assert [trial.violation for trial in found.trials] == [0.5, 3.5, float("inf"), 0.0]
     assert found.start is not None
     assert found.start["weights.gan"] == 2.0
@@ -174,27 +176,27 @@ def test_this_studys_own_constraints_judge_them(tmp_path: Path, base: Config) ->
 
 def test_a_start_outside_the_space_is_moved_in_or_left_out(tmp_path: Path, base: Config) -> None:
     other_study(tmp_path, base)
-    rows = find("other", "toy", tmp_path, None, Goal())
+    rows = find_imported("other", "toy", tmp_path, None, Goal())
     space = search_space(base)
     narrow = replace(
         space, parameters=tuple(replace(p, high=2.5) if p.name == "weights.gan" else p for p in space.parameters)
     )
-    start = past(rows, study_row(base), narrow, Goal()).start
+    start = imported_history(rows, study_row(base), narrow, Goal()).start
     assert start is not None
     assert start["weights.gan"] == 2.5
     gram = base.readings.gram
     for choices, fits in (((gram, "other"), True), (("this", "that"), False)):
         kinds = replace(space, parameters=(Parameter("readings.gram", "categorical", choices=choices),))
-        start = past(rows, study_row(base), kinds, Goal()).start
+        start = imported_history(rows, study_row(base), kinds, Goal()).start
         assert start == ({"readings.gram": gram} if fits else None)
 
 
-def searched(record: Record, base: Config, folder: Path, found: Past, name: str, trials: int) -> None:
+def searched(record: Record, base: Config, folder: Path, found: ImportedHistory, name: str, trials: int) -> None:
     space = search_space(base)
-    plan = Plan(
+    plan = StudyPlan(
         "toy",
-        [Sampled(space, sampler(name, space, 0), trials, 0, found)],
-        pruner("none", 20, 5),
+        [SampledTrials(space, create_sampler(name, space, 0), trials, 0, found)],
+        create_pruner("none", 20, 5),
         folder,
         "tests.tuning.toy_trials:learn",
     )
@@ -206,12 +208,14 @@ def test_the_search_begins_with_the_best_and_then_the_default_and_counts_neither
     name: str, record: Record, base: Config, tmp_path: Path
 ) -> None:
     other_study(tmp_path, base)
-    rows = find("other", "toy", tmp_path, None, Goal())
+    rows = find_imported("other", "toy", tmp_path, None, Goal())
     record.add_imported(rows)
-    found = past(rows, record.study("toy"), search_space(base), Goal())
+    found = imported_history(rows, record.study("toy"), search_space(base), Goal())
     searched(record, base, tmp_path / "toy", found, name, 2)
     # Restarted, with the other study gone, it goes on as it would have.
-    again = past(find(None, "toy", tmp_path, None, Goal()), record.study("toy"), search_space(base), Goal())
+    again = imported_history(
+        find_imported(None, "toy", tmp_path, None, Goal()), record.study("toy"), search_space(base), Goal()
+    )
     assert again == found
     searched(record, base, tmp_path / "toy", again, name, 4)
     trials = of_role(record.trials("toy"), TRIAL)
@@ -228,7 +232,9 @@ def test_the_search_begins_with_the_best_and_then_the_default_and_counts_neither
 
 def test_a_warm_start_given_later_still_tries_the_best(record: Record, base: Config, tmp_path: Path) -> None:
     other_study(tmp_path, base)
-    searched(record, base, tmp_path / "toy", Past(), "tpe", 1)
-    found = past(find("other", "toy", tmp_path, None, Goal()), record.study("toy"), search_space(base), Goal())
+    searched(record, base, tmp_path / "toy", ImportedHistory(), "tpe", 1)
+    found = imported_history(
+        find_imported("other", "toy", tmp_path, None, Goal()), record.study("toy"), search_space(base), Goal()
+    )
     searched(record, base, tmp_path / "toy", found, "tpe", 2)
     assert [trial.params["weights.gan"] for trial in record.trials("toy")] == [base.weights.gan, 3.0]

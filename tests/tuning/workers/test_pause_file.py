@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from amc.errors import UserError
-from tuning.workers import pause_file as halt
-from tuning.workers.pause_file import Asked, Halt
+from tuning.workers import pause_file
+from tuning.workers.pause_file import PauseCheck, PauseFile
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(halt, "EVERY", 0.0)
+    monkeypatch.setattr(pause_file, "EVERY", 0.0)
 
 
 def test_a_trial_hears_its_driver(tmp_path: Path) -> None:
-    driver = Halt(tmp_path / "toy")
-    asked = Asked(driver.path)
+    driver = PauseFile(tmp_path / "toy")
+    asked = PauseCheck(driver.path)
     assert not asked()
     driver.ask()
     assert asked()
@@ -26,11 +26,11 @@ def test_a_trial_hears_its_driver(tmp_path: Path) -> None:
 
 
 def test_no_trial_takes_another_drivers_word(tmp_path: Path) -> None:
-    first = Halt(tmp_path)
-    left = Asked(first.path)
+    first = PauseFile(tmp_path)
+    left = PauseCheck(first.path)
     first.ask()
-    second = Halt(tmp_path)  # the first was killed; its file goes
-    assert not Asked(second.path)()
+    second = PauseFile(tmp_path)  # the first was killed; its file goes
+    assert not PauseCheck(second.path)()
     assert list(tmp_path.iterdir()) == [second.path]
     assert not left()
 
@@ -38,11 +38,11 @@ def test_no_trial_takes_another_drivers_word(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"sto", b"\xff\xfe"])
 def test_a_file_that_says_nothing_asks_for_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "halt").write_bytes(content)
-    assert not Asked(tmp_path / "halt")()
+    assert not PauseCheck(tmp_path / "halt")()
 
 
 def test_asking_needs_no_room(tmp_path: Path) -> None:
-    driver = Halt(tmp_path)
+    driver = PauseFile(tmp_path)
     size = driver.path.stat().st_size
     driver.ask()
     assert driver.path.stat().st_size == size
@@ -50,4 +50,4 @@ def test_asking_needs_no_room(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_one_line() -> None:
     with pytest.raises(UserError, match="run the same command again"):
-        Halt(Path("/proc/study"))
+        PauseFile(Path("/proc/study"))

@@ -6,7 +6,7 @@ import pytest
 
 from amc.errors import UserError
 from tuning.workers import resources as module
-from tuning.workers.resources import Resources, resources
+from tuning.workers.resources import Resources, machine_resources
 
 
 @pytest.fixture(autouse=True)
@@ -19,13 +19,13 @@ def _eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     [(None, None, (8, 1)), (1, None, (1, 8)), (3, None, (3, 2)), (None, 3, (2, 3)), (2, 3, (2, 3)), (8, None, (8, 1))],
 )
 def test_cores_are_divided(workers: int | None, cpus: int | None, found: tuple[int, int]) -> None:
-    assert resources(workers, cpus, None, devices=0) == Resources(*found, 0.0)
+    assert machine_resources(workers, cpus, None, devices=0) == Resources(*found, 0.0)
 
 
 def test_gpus_bound_the_workers() -> None:
-    assert resources(None, None, None, devices=2) == Resources(2, 1, 1.0)
-    assert resources(None, None, 0.5, devices=2) == Resources(4, 1, 0.5)
-    assert resources(None, 4, 0.5, devices=2) == Resources(2, 4, 0.5)
+    assert machine_resources(None, None, None, devices=2) == Resources(2, 1, 1.0)
+    assert machine_resources(None, None, 0.5, devices=2) == Resources(4, 1, 0.5)
+    assert machine_resources(None, 4, 0.5, devices=2) == Resources(2, 4, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_gpus_bound_the_workers() -> None:
 )
 def test_more_than_there_is(workers: int | None, cpus: int | None, gpus: float | None, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        resources(workers, cpus, gpus, devices=2)
+        machine_resources(workers, cpus, gpus, devices=2)

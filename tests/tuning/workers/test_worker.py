@@ -14,15 +14,15 @@ import pytest
 from analysis.record.sheets import Sheet
 from tests.tuning import toy_trials
 from tuning.workers.job import Job, Outcome
-from tuning.workers.worker import Began, Died, Reported, Worker
+from tuning.workers.worker import JobCrashed, JobReported, JobStarted, TrialWorker
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[TrialWorker]:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    made = Worker([toy_trials.__name__])
+    made = TrialWorker([toy_trials.__name__])
     yield made
     made.close()
 
@@ -45,25 +45,25 @@ def job(folder: Path, key: str = "trial-0000", attempt: int = 1, **settings: obj
     )
 
 
-def follow(worker: Worker) -> tuple[list[int], Outcome | Died]:
+def follow(worker: TrialWorker) -> tuple[list[int], Outcome | JobCrashed]:
     """The steps that a job reports, all answered with "go on", and how it ends."""
     steps = []
     while True:
         message = worker.next()
-        if isinstance(message, Reported):
+        if isinstance(message, JobReported):
             steps.append(message.step)
             worker.answer(True)
-        elif not isinstance(message, Began):
+        elif not isinstance(message, JobStarted):
             return steps, message
 
 
-def test_jobs_share_a_server_and_no_memory(worker: Worker, tmp_path: Path) -> None:
+def test_jobs_share_a_server_and_no_memory(worker: TrialWorker, tmp_path: Path) -> None:
     for number in range(3):
         worker.start(job(tmp_path, f"trial-{number:04d}"))
         assert follow(worker) == ([5, 10], Outcome(value=1.0))
     began = time.monotonic()
     worker.start(job(tmp_path, "trial-0009"))
-    assert isinstance(worker.next(), Began)
+    assert isinstance(worker.next(), JobStarted)
     assert time.monotonic() - began < 0.3
     assert "step 5: loss/0 0" in (tmp_path / "logs" / "trial-0000.log").read_text()
 
@@ -74,7 +74,7 @@ def test_a_job_travels_as_json(tmp_path: Path) -> None:
     assert "\n" not in made.dumps()
 
 
-def test_a_score_sheet_comes_whole_through_the_pipe(worker: Worker, tmp_path: Path) -> None:
+def test_a_score_sheet_comes_whole_through_the_pipe(worker: TrialWorker, tmp_path: Path) -> None:
     """One of a few hundred kilobytes, which no pipe takes at once; the log has none of it."""
     worker.start(job(tmp_path, clips=20_000))
     _, end = follow(worker)
@@ -87,50 +87,50 @@ def test_a_score_sheet_comes_whole_through_the_pipe(worker: Worker, tmp_path: Pa
     assert (tmp_path / "logs" / "trial-0000.log").stat().st_size < 1_000
 
 
-def test_a_stopped_job_may_finish_its_pictures(worker: Worker, tmp_path: Path) -> None:
+def test_a_stopped_job_may_finish_its_pictures(worker: TrialWorker, tmp_path: Path) -> None:
     worker.start(job(tmp_path))
-    assert isinstance(worker.next(), Began)
-    assert isinstance(worker.next(), Reported)
+    assert isinstance(worker.next(), JobStarted)
+    assert isinstance(worker.next(), JobReported)
     worker.stop()
     assert (tmp_path / "samples" / "trial-0000" / "strip.png").is_file()
     worker.start(job(tmp_path, "trial-0001"))
     assert follow(worker)[0] == [5, 10]
 
 
-def test_a_failure_is_told_and_logged(worker: Worker, tmp_path: Path) -> None:
+def test_a_failure_is_told_and_logged(worker: TrialWorker, tmp_path: Path) -> None:
     worker.start(job(tmp_path, diverges=["trial-0000"]))
     assert follow(worker) == ([], Outcome(failure="FloatingPointError: loss/gan not finite by step 3"))
     assert "Traceback" in (tmp_path / "logs" / "trial-0000.log").read_text()
 
 
-def test_a_killed_job_goes_on_in_its_next_attempt(worker: Worker, tmp_path: Path) -> None:
+def test_a_killed_job_goes_on_in_its_next_attempt(worker: TrialWorker, tmp_path: Path) -> None:
     worker.start(job(tmp_path, dies_at=7))
-    assert follow(worker) == ([5], Died("the trial's process was killed by SIGKILL"))
+    assert follow(worker) == ([5], JobCrashed("the trial's process was killed by SIGKILL"))
     worker.start(job(tmp_path, attempt=2, dies_at=7))
     assert follow(worker) == ([5, 10], Outcome(value=1.0))
     log = (tmp_path / "logs" / "trial-0000.log").read_text()
     assert log.count("step 5:") == 2  # the earlier report was sent again, not computed again
 
 
-def test_a_killed_server_is_started_again(worker: Worker, tmp_path: Path) -> None:
+def test_a_killed_server_is_started_again(worker: TrialWorker, tmp_path: Path) -> None:
     worker.start(job(tmp_path, pause=5))
     began = worker.next()
-    assert isinstance(began, Began)
+    assert isinstance(began, JobStarted)
     assert worker.process is not None
     worker.process.kill()
     os.kill(began.pid, signal.SIGKILL)
-    assert follow(worker) == ([], Died("the trial server was killed"))
+    assert follow(worker) == ([], JobCrashed("the trial server was killed"))
     worker.start(job(tmp_path, attempt=2))
     assert follow(worker)[0] == [5, 10]
 
 
 def test_a_server_that_cannot_import_says_where_to_look(tmp_path: Path) -> None:
-    broken = Worker(["no_such_module"])
+    broken = TrialWorker(["no_such_module"])
     broken.start(job(tmp_path))
     steps, end = follow(broken)
     broken.close()
     assert steps == []
-    assert isinstance(end, Died)
+    assert isinstance(end, JobCrashed)
     assert "the trial server ended with code 1; see " in end.reason
     assert "no_such_module" in (tmp_path / "logs" / "workers.log").read_text()
 
@@ -146,18 +146,18 @@ def gone(pid: int, seconds: float) -> bool:
     return False
 
 
-def test_a_job_ends_with_the_worker_that_holds_it(worker: Worker, tmp_path: Path) -> None:
+def test_a_job_ends_with_the_worker_that_holds_it(worker: TrialWorker, tmp_path: Path) -> None:
     worker.start(job(tmp_path, pause=60))
     began = worker.next()
-    assert isinstance(began, Began)
+    assert isinstance(began, JobStarted)
     worker.close()
     assert gone(began.pid, 60), "the job trains on for nobody"
 
 
-def test_a_job_whose_worker_was_lost_saves_where_it_is(worker: Worker, tmp_path: Path) -> None:
+def test_a_job_whose_worker_was_lost_saves_where_it_is(worker: TrialWorker, tmp_path: Path) -> None:
     worker.start(job(tmp_path, pause=0.1, every=100))
     began = worker.next()
-    assert isinstance(began, Began)
+    assert isinstance(began, JobStarted)
     while not (tmp_path / "steps.txt").exists() or len((tmp_path / "steps.txt").read_text().split()) < 3:
         time.sleep(0.01)
     worker.close()
@@ -168,10 +168,10 @@ def test_a_job_whose_worker_was_lost_saves_where_it_is(worker: Worker, tmp_path:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
-def test_a_job_that_is_signalled_pauses(worker: Worker, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_job_that_is_signalled_pauses(worker: TrialWorker, tmp_path: Path, number: signal.Signals) -> None:
     worker.start(job(tmp_path, pause=0.1, every=100))
     began = worker.next()
-    assert isinstance(began, Began)
+    assert isinstance(began, JobStarted)
     while not (tmp_path / "steps.txt").exists():
         time.sleep(0.01)
     os.kill(began.pid, number)
@@ -181,7 +181,7 @@ def test_a_job_that_is_signalled_pauses(worker: Worker, tmp_path: Path, number: 
     assert len((tmp_path / "steps.txt").read_text().split()) == 10
 
 
-def test_a_disk_that_is_full_is_told_as_such(worker: Worker, tmp_path: Path) -> None:
+def test_a_disk_that_is_full_is_told_as_such(worker: TrialWorker, tmp_path: Path) -> None:
     worker.start(job(tmp_path, full_at=7))
     steps, end = follow(worker)
     assert steps == [5]

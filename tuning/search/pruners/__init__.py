@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from amc.errors import UserError
-from tuning.search.pruners.base import Curves, Pruner, Rungs
-from tuning.search.pruners.halving import Halving
-from tuning.search.pruners.hyperband import Hyperband
-from tuning.search.pruners.never import Never
+from tuning.search.pruners.base import Curves, Pruner, SuccessiveHalving
+from tuning.search.pruners.hyperband import HyperbandPruner
+from tuning.search.pruners.nop import NopPruner
+from tuning.search.pruners.successive_halving import SuccessiveHalvingPruner
 
-PRUNERS: Mapping[str, Callable[[int, int], Pruner]] = {"halving": Halving, "hyperband": Hyperband, "none": Never}
+PRUNERS: Mapping[str, Callable[[int, int], Pruner]] = {
+    "halving": SuccessiveHalvingPruner,
+    "hyperband": HyperbandPruner,
+    "none": NopPruner,
+}
 
 
-def pruner(name: str, budget: int, first: int) -> Pruner:
+def create_pruner(name: str, budget: int, first: int) -> Pruner:
     """The pruner called `name`.
 
     Args:
@@ -28,4 +32,4 @@ def pruner(name: str, budget: int, first: int) -> Pruner:
     return PRUNERS[name](budget, first)
 
 
-__all__ = ["PRUNERS", "Curves", "Pruner", "Rungs", "pruner"]
+__all__ = ["PRUNERS", "Curves", "Pruner", "SuccessiveHalving", "create_pruner"]

@@ -18,7 +18,7 @@ ETA = 3  # of the trials at a rung, the best one in ETA goes on
 class Pruner(Protocol):
     """Decides whether a trial goes on."""
 
-    def prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+    def should_prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
         """Whether trial `key` ends after its report at `step`, which `curves` has.
 
         Args:
@@ -28,7 +28,7 @@ class Pruner(Protocol):
 
 
 @dataclass(frozen=True)
-class Rungs:
+class SuccessiveHalving:
     """Asynchronous successive halving over given rungs (Li et al. 2020, in the variant that stops trials).
 
     Attributes:
@@ -39,7 +39,7 @@ class Rungs:
     steps: tuple[int, ...]
     eta: int = ETA
 
-    def prune(self, key: str, step: int, curves: Curves) -> bool:
+    def should_prune(self, key: str, step: int, curves: Curves) -> bool:
         """Whether the report at `step` took the trial to a rung on which it is not good enough.
 
         `analysis.record.ranking` says who is better. The first to reach a rung always goes on; so does whoever ties
@@ -48,11 +48,11 @@ class Rungs:
         """
         curve = curves[key]
         for rung in self.steps:
-            if standing(curve, rung) != step:
+            if step_at_rung(curve, rung) != step:
                 continue
             if not curve[step].known:
                 return True
-            stands = ((other, at) for other, row in curves.items() if (at := standing(row, rung)) is not None)
+            stands = ((other, at) for other, row in curves.items() if (at := step_at_rung(row, rung)) is not None)
             scores = {other: score for other, at in stands if (score := curves[other][at]).known}
             place = dict(zip(scores, places(list(scores.values())), strict=True))
             if place[key] >= max(1, len(scores) // self.eta):
@@ -60,12 +60,12 @@ class Rungs:
         return False
 
 
-def standing(steps: Iterable[int], rung: int) -> int | None:
+def step_at_rung(steps: Iterable[int], rung: int) -> int | None:
     """The step with which a trial stands on a rung: that of its first report there or beyond."""
     return min((step for step in steps if step >= rung), default=None)
 
 
-def geometric(first: int, budget: int, eta: int = ETA) -> tuple[int, ...]:
+def geometric_rungs(first: int, budget: int, eta: int = ETA) -> tuple[int, ...]:
     """Rungs at `first`, `first * eta`, ... below the budget: at the budget a trial is complete anyway."""
     rungs: list[int] = []
     step = max(1, first)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tuning.search.pruners.base import ETA, Curves, Rungs, geometric
+from tuning.search.pruners.base import ETA, Curves, SuccessiveHalving, geometric_rungs
 
 
-class Hyperband:
+class HyperbandPruner:
     """Brackets from "prune from the first report on" to "never prune" (Li et al. 2018, asynchronous).
 
     A bracket that prunes early gets more trials: each bracket should spend about the same number of steps. Which
@@ -15,8 +15,8 @@ class Hyperband:
     """
 
     def __init__(self, budget: int, first: int) -> None:
-        rungs = geometric(first, budget)
-        self.brackets = tuple(Rungs(rungs[start:]) for start in range(len(rungs) + 1))
+        rungs = geometric_rungs(first, budget)
+        self.brackets = tuple(SuccessiveHalving(rungs[start:]) for start in range(len(rungs) + 1))
         last = len(self.brackets) - 1
         # Hyperband's n_s = ceil((s_max + 1) / (s + 1) * eta^s) for s = last ... 0.
         counts = [-(-(last + 1) * ETA**s // (s + 1)) for s in range(last, -1, -1)]
@@ -28,8 +28,8 @@ class Hyperband:
         """The bracket of the search's `number`th trial; 0 prunes from the first report on."""
         return self.round[number % len(self.round)]
 
-    def prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+    def should_prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
         """See `Pruner`; a trial is compared with those of its own bracket."""
         mine = self.bracket(numbers[key])
         same = {other: curve for other, curve in curves.items() if self.bracket(numbers[other]) == mine}
-        return self.brackets[mine].prune(key, step, same)
+        return self.brackets[mine].should_prune(key, step, same)

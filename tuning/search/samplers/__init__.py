@@ -10,17 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from amc.errors import UserError
-from tuning.search.samplers.base import History, Sampler
-from tuning.search.samplers.cmaes import CmaEs
-from tuning.search.samplers.grid import Grid
-from tuning.search.samplers.random import Random
-from tuning.search.samplers.tpe import Tpe
+from tuning.search.samplers.base import Sampler, SearchHistory
+from tuning.search.samplers.cmaes import CmaEsSampler
+from tuning.search.samplers.grid import GridSampler
+from tuning.search.samplers.random import RandomSampler
+from tuning.search.samplers.tpe import TPESampler
 from tuning.search.space import Space
 
-SAMPLERS: Mapping[str, Callable[[Space, int], Sampler]] = {"tpe": Tpe, "random": Random, "cmaes": CmaEs, "grid": Grid}
+SAMPLERS: Mapping[str, Callable[[Space, int], Sampler]] = {
+    "tpe": TPESampler,
+    "random": RandomSampler,
+    "cmaes": CmaEsSampler,
+    "grid": GridSampler,
+}
 
 
-def sampler(name: str, space: Space, seed: int) -> Sampler:
+def create_sampler(name: str, space: Space, seed: int) -> Sampler:
     """The sampler called `name` for a space and a study's seed.
 
     Raises:
@@ -31,4 +36,4 @@ def sampler(name: str, space: Space, seed: int) -> Sampler:
     return SAMPLERS[name](space, seed)
 
 
-__all__ = ["SAMPLERS", "History", "Sampler", "sampler"]
+__all__ = ["SAMPLERS", "Sampler", "SearchHistory", "create_sampler"]

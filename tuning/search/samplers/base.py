@@ -11,11 +11,11 @@ import numpy as np
 
 from analysis.record import ranking
 from analysis.record.reading import TrialRow
-from tuning.search.samplers.extrapolate import forecasts
+from tuning.search.samplers.extrapolate import extrapolated
 
 
 @dataclass(frozen=True)
-class History:
+class SearchHistory:
     """What is known of a search.
 
     Attributes:
@@ -40,26 +40,26 @@ class History:
         return {trial.key: place for place, trial in enumerate(ranking.ranked(self.known))}
 
     @cached_property
-    def forecasts(self) -> Mapping[str, float]:
+    def extrapolated(self) -> Mapping[str, float]:
         """The first objective that trials which were stopped early would have come to
         (`tuning.search.samplers.extrapolate`)."""
-        return forecasts(self.known, self.curves)
+        return extrapolated(self.known, self.curves)
 
 
 class Sampler(Protocol):
     """Proposes parameters."""
 
-    def propose(self, number: int, history: History) -> dict[str, Any] | None:
+    def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         """Parameters of trial `number`; None when there is nothing left to propose."""
         ...
 
 
-def generator(seed: int, number: int, retry: int = 0) -> np.random.Generator:
-    """Random numbers of one proposal and no other."""
+def random_generator(seed: int, number: int, retry: int = 0) -> np.random.Generator:
+    """RandomSampler numbers of one proposal and no other."""
     return np.random.default_rng([abs(seed), int(seed < 0), number, retry])
 
 
-def seen(params: Mapping[str, Any], history: History) -> bool:
+def is_repeat(params: Mapping[str, Any], history: SearchHistory) -> bool:
     """Whether an earlier trial has just these parameters."""
     return any(dict(trial.params) == dict(params) for trial in history.trials)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuning.search.samplers.base import RETRIES, History, generator, seen
+from tuning.search.samplers.base import RETRIES, SearchHistory, is_repeat, random_generator
 from tuning.search.space import Space
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SIGMA = 0.2  # of the unit interval, at the start
 
 
-class CmaEs:
+class CmaEsSampler:
     """CMA-ES on the unit cube, from the data set's own configuration; it is trial 0.
 
     A parameter that a trial was not asked lies at its starting value. Only ranks count (`analysis.record.ranking`),
@@ -33,7 +33,7 @@ class CmaEs:
         values = space.base.flat() | space.default()
         self.start = {row.name: row.to_unit(row.clip(values[row.name])) for row in space.parameters}
 
-    def propose(self, number: int, history: History) -> dict[str, Any] | None:
+    def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         """See `Sampler`."""
         if number == 0:
             return self.space.default()
@@ -41,15 +41,15 @@ class CmaEs:
         for retry in range(RETRIES):
             optimizer = self._optimizer(history)
             # The next draw must be this proposal's own, not the one that a fresh optimiser would make first.
-            optimizer.reseed_rng(int(generator(self.seed, number, retry).integers(2**31)))
+            optimizer.reseed_rng(int(random_generator(self.seed, number, retry).integers(2**31)))
             point = optimizer.ask()
             units = {row.name: float(unit) for row, unit in zip(self.space.parameters, point, strict=False)}
             params = self.space.decode(units)
-            if not seen(params, history):
+            if not is_repeat(params, history):
                 break
         return params
 
-    def _optimizer(self, history: History) -> CMA:
+    def _optimizer(self, history: SearchHistory) -> CMA:
         from cmaes import CMA  # it imports scipy.stats, which every other search would wait for
 
         rows = self.space.parameters

@@ -17,7 +17,7 @@ from analysis.record.states import COMPLETE, PRUNED
 ENOUGH = 3  # trials that went further, to say what going further brings
 
 
-def forecasts(trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> dict[str, float]:
+def extrapolated(trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> dict[str, float]:
     """Values at the end of trials that were stopped early, by key; those that too little is known of are left out.
 
     A trial's value rises, by forecast, as much as the values of those that went further did from that step to their

@@ -8,14 +8,14 @@ import math
 from typing import Any
 
 from amc.errors import UserError
-from tuning.search.samplers.base import History, generator, seen
+from tuning.search.samplers.base import SearchHistory, is_repeat, random_generator
 from tuning.search.space import Space
 
 POINTS = 3  # of a range: both ends and the middle
 LARGEST = 100_000
 
 
-class Grid:
+class GridSampler:
     """The grid in an order shuffled by the study's seed; trial 0 is the data set's own configuration.
 
     Raises:
@@ -35,13 +35,13 @@ class Grid:
         rows: dict[str, dict[str, Any]] = {}
         for values in itertools.product(*axes):
             chosen = dict(zip((row.name for row in space.parameters), values, strict=True))
-            params = {row.name: chosen[row.name] for row in space.asked(chosen)}
+            params = {row.name: chosen[row.name] for row in space.active(chosen)}
             rows.setdefault(json.dumps(params, sort_keys=True), params)
         self.rows = list(rows.values())
-        generator(seed, 0).shuffle(self.rows)
+        random_generator(seed, 0).shuffle(self.rows)
 
-    def propose(self, number: int, history: History) -> dict[str, Any] | None:
+    def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         """See `Sampler`; None after the last combination."""
         if number == 0:
             return self.space.default()
-        return next((row for row in self.rows if not seen(row, history)), None)
+        return next((row for row in self.rows if not is_repeat(row, history)), None)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.record.reading import TrialRow, scored
 from analysis.record.states import COMPLETE, FAILED, PRUNED
-from tuning.search.samplers.base import RETRIES, History, generator, seen
+from tuning.search.samplers.base import RETRIES, SearchHistory, is_repeat, random_generator
 from tuning.search.space import Parameter, Space
 
 if TYPE_CHECKING:  # imported when the first proposal needs it: a second of a command's start
@@ -40,7 +40,7 @@ def good(count: int, dimensions: int) -> int:
     return min(math.ceil(math.pow(count, 4 / (4 + dimensions)) / 2), 25)
 
 
-class Tpe:
+class TPESampler:
     """TPE; trial 0 is the data set's own configuration.
 
     Trials that were stopped early are told with what they would have come to (`tuning.search.samplers.extrapolate`),
@@ -53,7 +53,7 @@ class Tpe:
     def __init__(self, space: Space, seed: int) -> None:
         self.space, self.seed = space, seed
 
-    def propose(self, number: int, history: History) -> dict[str, Any] | None:
+    def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         """See `Sampler`."""
         if number == 0:
             return self.space.default()
@@ -65,24 +65,24 @@ class Tpe:
         gamma = partial(good, dimensions=len(self.space.parameters))
         params: dict[str, Any] = {}
         for retry in range(RETRIES):
-            draw = int(generator(self.seed, number, retry).integers(2**31))
+            draw = int(random_generator(self.seed, number, retry).integers(2**31))
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "`gamma`", FutureWarning)  # on its way out, in Optuna 6
                 estimator = optuna.samplers.TPESampler(n_startup_trials=STARTUP, gamma=gamma, seed=draw)
             study = optuna.create_study(direction="maximize", sampler=estimator)
             study.add_trials(told)
             params = self._ask(study.ask())
-            if not seen(params, history):
+            if not is_repeat(params, history):
                 break
         return params
 
-    def told(self, trial: TrialRow, history: History) -> FrozenTrial:
+    def told(self, trial: TrialRow, history: SearchHistory) -> FrozenTrial:
         """A trial of the record as Optuna has it."""
         from optuna.trial import TrialState, create_trial
 
-        asked = [row for row in self.space.asked(trial.params) if row.name in trial.params]
+        asked = [row for row in self.space.active(trial.params) if row.name in trial.params]
         # A trial of an earlier space may have values that this one does not; they teach nothing here.
-        asked = [row for row in asked if row.inside(trial.params[row.name])]
+        asked = [row for row in asked if row.contains(trial.params[row.name])]
         states = {COMPLETE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED, FAILED: TrialState.FAIL}
         state = states.get(trial.state, TrialState.RUNNING)
         value, curve = _scalar(trial, history)
@@ -104,12 +104,12 @@ class Tpe:
         params: dict[str, Any] = {}
         for row in self.space.parameters:
             # Conditions need the values chosen so far, so the space is asked row by row.
-            if row in self.space.asked(params):
+            if row in self.space.active(params):
                 params[row.name] = _suggest(trial, row)
         return params
 
 
-def _scalar(trial: TrialRow, history: History) -> tuple[float | None, Mapping[int, float]]:
+def _scalar(trial: TrialRow, history: SearchHistory) -> tuple[float | None, Mapping[int, float]]:
     """The value and the step values that Optuna is told; larger is better; no value for a trial that stays PRUNED.
 
     With several objectives the place among all trials, at the last step alone: only that one is compared, and only
@@ -118,7 +118,7 @@ def _scalar(trial: TrialRow, history: History) -> tuple[float | None, Mapping[in
     score = scored(trial.value, trial.values, trial.violation)
     if len(score.values) == 1:
         curve = history.curves.get(trial.key, {})
-        return (history.forecasts.get(trial.key) if trial.state == PRUNED else trial.value), curve
+        return (history.extrapolated.get(trial.key) if trial.state == PRUNED else trial.value), curve
     if trial.key not in history.ranks:
         return None, {}
     place = -float(history.ranks[trial.key])

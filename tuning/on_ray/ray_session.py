@@ -43,7 +43,7 @@ def session(wanted: Resources, *, devices: int, joined: bool) -> Iterator[Path]:
             _leave()
 
 
-def join(address: str) -> list[Node]:
+def join_cluster(address: str) -> list[Node]:
     """Connects this process to a cluster; its living nodes.
 
     Raises:

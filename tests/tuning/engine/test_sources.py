@@ -9,7 +9,7 @@ from ablations.study import listed
 from amc.config import natops
 from analysis.record.reading import StudyRow, TrialRow
 from analysis.record.writing import Record
-from tuning.engine.sources import Listed
+from tuning.engine.sources import ListedTrials
 
 
 def test_arms_and_seeds_that_are_added_later_find_a_place(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ def test_arms_and_seeds_that_are_added_later_find_a_place(tmp_path: Path) -> Non
     with Record(tmp_path / "record.db") as record, record.driving("s"):
         record.create_study(study)
         for arms, seeds, added in (("no_ym", 1, 2), ("no_ym", 2, 2), ("no_ya,no_ym", 2, 2), ("all,ours_again", 2, 16)):
-            source = Listed(listed(base, chosen(arms), seeds, 0))
+            source = ListedTrials(listed(base, chosen(arms), seeds, 0))
             before = len(record.trials("s"))
             while (p := source.propose(record.trials("s"), {})) is not None:
                 config = p.config.to_dict()
@@ -27,7 +27,7 @@ def test_arms_and_seeds_that_are_added_later_find_a_place(tmp_path: Path) -> Non
             assert len(record.trials("s")) == before + added
             # A shorter list plans no fewer than there are.
             assert source.planned(record.trials("s")) == len(record.trials("s"))
-            assert Listed(()).planned(record.trials("s")) == len(record.trials("s"))
+            assert ListedTrials(()).planned(record.trials("s")) == len(record.trials("s"))
         trials = record.trials("s")
     assert [trial.number for trial in trials] == list(range(22))
     assert len({trial.key for trial in trials}) == 22

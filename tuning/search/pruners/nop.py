@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from tuning.search.pruners.base import Curves
 
 
-class Never:
+class NopPruner:
     """Every trial runs to its budget."""
 
     def __init__(self, budget: int = 0, first: int = 0) -> None:
         del budget, first
 
-    def prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+    def should_prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
         """See `Pruner`."""
         del key, step, curves, numbers
         return False

@@ -34,14 +34,14 @@ from typing import Any
 
 from amc.config import Config
 from amc.errors import UserError
-from tuning.search.space import Parameter, Space, validated
+from tuning.search.space import Parameter, Space, checked_space
 
 _DISCRIMINATOR = "switches.da | switches.dm"
 _RANKED = ("switches.mismatched", "switches.lrank")
 
 
 @dataclass(frozen=True)
-class Around:
+class LogRange:
     """A log range around the data set's own value: from value/factor to value*factor."""
 
     name: str
@@ -59,23 +59,23 @@ class Switch:
 
 
 # Conditions keep the search from asking what nothing depends on, and from switching off both discriminators.
-DEFAULT: tuple[Around | Switch, ...] = (
-    Around("optimizer.lr_generator", 5),
-    Around("optimizer.lr_discriminator", 5),
+DEFAULT: tuple[LogRange | Switch, ...] = (
+    LogRange("optimizer.lr_generator", 5),
+    LogRange("optimizer.lr_discriminator", 5),
     Switch("switches.mismatched"),
     Switch("switches.da"),
     Switch("switches.dm", when=("switches.da",)),
     Switch("switches.ldaux", when=("switches.dm",)),
     Switch("switches.lgaux"),
     Switch("switches.lrank", when=("switches.mismatched",)),
-    Around("weights.gan", 10),
-    Around("weights.rank", 10, (*_RANKED, _DISCRIMINATOR)),
-    Around("weights.ce", 10, ("switches.ldaux", "switches.dm")),
-    Around("weights.mse", 10, ("switches.ldaux", "switches.dm")),
-    Around("weights.l1", 10, ("switches.lgaux",)),
-    Around("weights.gram", 10, ("switches.lgaux", _DISCRIMINATOR)),
-    Around("margins.appearance", 10, (*_RANKED, "switches.da")),
-    Around("margins.motion", 10, (*_RANKED, "switches.dm")),
+    LogRange("weights.gan", 10),
+    LogRange("weights.rank", 10, (*_RANKED, _DISCRIMINATOR)),
+    LogRange("weights.ce", 10, ("switches.ldaux", "switches.dm")),
+    LogRange("weights.mse", 10, ("switches.ldaux", "switches.dm")),
+    LogRange("weights.l1", 10, ("switches.lgaux",)),
+    LogRange("weights.gram", 10, ("switches.lgaux", _DISCRIMINATOR)),
+    LogRange("margins.appearance", 10, (*_RANKED, "switches.da")),
+    LogRange("margins.motion", 10, (*_RANKED, "switches.dm")),
 )
 
 
@@ -100,7 +100,7 @@ def search_space(base: Config, file: Path | None = None) -> Space:
     """
     rows = {row.name: row for row in default_parameters(base)}
     if file is None:
-        return validated(base, list(rows.values()), {})
+        return checked_space(base, list(rows.values()), {})
     content = _read(file)
     unknown = set(content) - {"fixed", "parameters", "only"}
     if unknown:
@@ -125,7 +125,7 @@ def search_space(base: Config, file: Path | None = None) -> Space:
     if not rows:
         raise UserError(f"{file} leaves nothing to search")
     try:
-        return validated(base, list(rows.values()), fixed)
+        return checked_space(base, list(rows.values()), fixed)
     except UserError as error:
         raise UserError(f"{file}: {error}") from error
 
@@ -173,7 +173,7 @@ def _parameter(name: str, entry: Mapping[str, Any], file: Path) -> Parameter:
         if not isinstance(value, list):
             raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is no list")
     when = tuple(str(term) for term in lists["when"])
-    row = Parameter(name, kind, choices=tuple(lists["choices"]), when=when, **numbers)  # type: ignore[arg-type]  # checked by `validated`
+    row = Parameter(name, kind, choices=tuple(lists["choices"]), when=when, **numbers)  # type: ignore[arg-type]  # checked by `checked_space`
     return replace(row, choices=(False, True)) if kind == "bool" else row
 
 

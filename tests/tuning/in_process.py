@@ -20,7 +20,7 @@ def run_here(engine: Engine, *, stopping: Callable[[], bool] = lambda: False) ->
             engine.interrupt(job)
             raise
         engine.finish(job, outcome)
-        engine.stopping = stopping() or bool(engine.trouble)
+        engine.stopping = stopping() or bool(engine.fatal_error)
 
 
 @dataclass(frozen=True)

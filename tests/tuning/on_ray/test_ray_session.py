@@ -8,7 +8,7 @@ import weakref
 import pytest
 import ray
 
-from tuning.on_ray import session
+from tuning.on_ray import ray_session
 
 
 class Circle:
@@ -23,7 +23,7 @@ def test_leaving_lets_no_other_thread_collect_what_held_references(monkeypatch: 
     circle = Circle()
     left = weakref.ref(circle)
     del circle
-    session._leave()
+    ray_session._leave()
     assert seen == [(True, False)]
     assert gc.isenabled()
 
@@ -34,5 +34,5 @@ def test_collecting_goes_on_where_the_shutdown_fails(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(ray, "shutdown", fail)
     with pytest.raises(RuntimeError, match="no"):
-        session._leave()
+        ray_session._leave()
     assert gc.isenabled()

@@ -1,0 +1,18 @@
+"""Asynchronous successive halving."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tuning.search.pruners.base import Curves, SuccessiveHalving, geometric_rungs
+
+
+class SuccessiveHalvingPruner:
+    """Rungs from `first` on, each three times the one before it."""
+
+    def __init__(self, budget: int, first: int) -> None:
+        self.rungs = SuccessiveHalving(geometric_rungs(first, budget))
+
+    def should_prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+        """See `Pruner`."""
+        return self.rungs.should_prune(key, step, curves)
