@@ -1,9 +1,7 @@
-"""Files that are made once and kept: the cache folder, and creation that is atomic, exclusive and safe to kill.
+"""The cache folder, and files that one process makes while the others wait for it.
 
-A file under construction is called `.NAME.partial` and lies beside its final place; it is renamed there when it is
-complete, so that no reader ever sees half of it. One lock a path keeps two processes from making the same file.
-The operating system drops the lock with the process, so a killed maker leaves nothing but a partial file, which the
-next maker of that path removes.
+A file is made under a lock that belongs to its path, and appears when it is complete (`amc.atomic`). The operating
+system releases a killed process's lock; the next process that makes the file deletes what the killed one left.
 """
 
 from __future__ import annotations
@@ -11,39 +9,37 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import platformdirs
 from filelock import FileLock, Timeout
 
+from amc.atomic import atomic_write
 from amc.errors import UserError
 
 
 def cache_dir() -> Path:
-    """The folder for made data and classifiers: $AMC_CACHE, else `amc-gan` in the platform's cache folder."""
+    """The folder for generated data and trained classifiers: $AMC_CACHE, else `amc-gan` in the user's cache folder."""
     named = os.environ.get("AMC_CACHE")
     if named:
         return Path(named).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "amc-gan"
+    return platformdirs.user_cache_path("amc-gan", appauthor=False, opinion=False)
 
 
 @contextmanager
 def creating(path: Path, *, wait: bool = False) -> Iterator[Path]:
-    """Make the file `path` atomically: write the yielded path, which is renamed to `path` when the block succeeds.
+    """Yields a temporary path to write to, and renames it to `path` when the block succeeds.
 
-    When the block raises, the partial file is removed and `path` is left as it was. Processes that make the same
-    path do so one after the other (`wait=True`) or not at all (`wait=False`).
+    If the block raises, the temporary file is deleted and `path` keeps its content.
+
+    Args:
+        path: the file; missing folders are created.
+        wait: wait for another process that is writing this file, instead of raising an error.
 
     Raises:
-        UserError: the folder cannot be written, or another process is making this file and `wait` is False.
+        UserError: the folder cannot be written, or another process is writing this file and `wait` is False.
     """
     path = Path(path).expanduser().absolute()
     with locked(path, wait=wait), _partial(path) as partial:
@@ -51,12 +47,14 @@ def creating(path: Path, *, wait: bool = False) -> Iterator[Path]:
 
 
 def make_once(path: Path, make: Callable[[Path], None], *, usable: Callable[[Path], bool] = Path.is_file) -> Path:
-    """`path`, made by `make(temporary path)` where it is not there yet; several processes at once make it once.
+    """Returns `path`, and calls `make(temporary path)` first if the file is missing.
+
+    If several processes call this at the same time, one makes the file and the others wait.
 
     Args:
-        path: where the file is to be.
+        path: the file; missing folders are created.
         make: writes the file it is given.
-        usable: tells whether what lies at `path` can be used; a file for which it is False is made anew.
+        usable: whether the existing file can be used; if not, it is replaced.
 
     Raises:
         UserError: the folder cannot be written.
@@ -74,38 +72,35 @@ def make_once(path: Path, make: Callable[[Path], None], *, usable: Callable[[Pat
 
 @contextmanager
 def _partial(path: Path) -> Iterator[Path]:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        if path.exists() and not path.is_file():
-            # A device or a pipe, which the renaming would put an ordinary file in the place of.
-            raise OSError(errno.EINVAL, "it is no ordinary file")
-        partial.unlink(missing_ok=True)
-        # Asked now, not after an hour's work.
-        partial.touch()
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    try:
+    """`atomic_write` for the holder of the path's lock; fails at once, not after an hour's work, if it cannot write."""
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "it is a folder")
+            if path.exists() and not path.is_file():
+                # Renaming would replace a device or a pipe by an ordinary file.
+                raise OSError(errno.EINVAL, "it is not an ordinary file")
+            partial = stack.enter_context(atomic_write(path, exclusive=True))
+            partial.touch()
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror or error}") from error
         yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def locked(path: Path, *, wait: bool) -> Iterator[None]:
-    """Keep other processes that use this path's lock out, by waiting for them or by giving up.
+    """Holds the lock of a path, which keeps out other processes that ask for it.
 
     Args:
-        path: absolute; it need not exist.
+        path: absolute; the file need not exist.
+        wait: wait for the process that holds the lock, instead of raising an error.
 
     Raises:
-        UserError: the cache folder cannot be written, or another process has the lock and `wait` is False.
+        UserError: the cache folder cannot be written, or another process holds the lock and `wait` is False.
     """
-    # Locks live in the cache folder and are never deleted: deleting a lock file that others wait on breaks it,
-    # and a person's own folders should hold no lock files.
+    # Locks are in the cache folder, not beside the user's files, and stay: deleting a lock that others wait for
+    # would let two processes in.
     key = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
     folder = cache_dir() / "locks"
     try:

@@ -134,6 +134,6 @@ def test_an_unusable_file_is_made_again(tmp_path: Path) -> None:
 def test_what_is_no_ordinary_file_is_left_as_it_is(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(UserError, match="it is no ordinary file"), creating(pipe):
+    with pytest.raises(UserError, match="it is not an ordinary file"), creating(pipe):
         raise AssertionError("never asked for")
     assert pipe.is_fifo()

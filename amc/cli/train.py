@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from amc.atomic import atomic_write
 from amc.cli.command import NO_SUCCESS, chosen_preset
 from amc.cli.data_options import choose
 from amc.cli.from_study import Found, find
@@ -136,9 +136,5 @@ def _data_settings(config: Config) -> tuple[object, ...]:
 
 
 def _write(path: Path, facts: Mapping[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with atomic_write(path) as partial:
         partial.write_text(json.dumps(facts, indent=2) + "\n")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from amc.atomic import atomic_write
 from amc.config import Config, from_dict
 from amc.data.conditions import motion_condition, to_frames, to_video
 from amc.data.prepared import TrainingData
@@ -40,9 +41,8 @@ def save_velocities(path: Path, data: TrainingData) -> None:
         mine = train[label[train] == c]
         chosen = np.sort(rng.permutation(mine)[:LENT])
         lent[str(c)] = np.ascontiguousarray(data.velocity[chosen])
-    partial = path.with_name(f".{path.name}.partial")
-    save_file(lent, partial, metadata={"fingerprint": data.clips.info.fingerprint})
-    partial.replace(path)
+    with atomic_write(path) as partial:
+        save_file(lent, partial, metadata={"fingerprint": data.clips.info.fingerprint})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from amc.atomic import atomic_write
 from amc.errors import UserError
 
 FILE = "checkpoint.safetensors"
@@ -46,20 +46,15 @@ def save(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -
         OSError: the disk is full or not writable.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        save_file(plain, partial, metadata={"amc": json.dumps({"version": VERSION, **header})})
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        with atomic_write(path, fsync=True) as partial:
+            save_file(plain, partial, metadata={"amc": json.dumps({"version": VERSION, **header})})
     except SafetensorError as error:
         code = re.search(r"os error (\d+)", str(error))  # the library's words for the system's own number
         raise OSError(
             int(code[1]) if code else errno.EIO, f"could not write the checkpoint ({error})", str(path)
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Checkpoint:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
+from amc.atomic import atomic_write
 from amc.errors import UserError
 from analysis.figures.style import DPI, styled
 
@@ -78,9 +78,8 @@ def written(draw: Callable[[], Drawing | None], folder: Path, salt: str) -> Figu
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, content in pictures.items():
-            partial = folder / f".{drawing.name}.{suffix}.{os.getpid()}"
-            partial.write_bytes(content)
-            os.replace(partial, paths[suffix])
+            with atomic_write(paths[suffix]) as partial:
+                partial.write_bytes(content)
     except OSError as error:
         raise UserError(f"cannot write figures to {folder}: {error.strerror or error}") from error
     return Figure(drawing.name, drawing.title, drawing.caption, drawing.alt, paths["svg"], paths["png"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from amc.atomic import atomic_write
 from amc.errors import UserError
 from analysis.record.reading import Records
 from analysis.report.ablation import ablation_page
@@ -36,14 +36,10 @@ def write_report(records: Records, study: str, folder: Path, out: Path) -> Path:
     make = ablation_page if is_ablation(records.study(study)) else search_page
     page = make(records, study, folder, out)
     path = out / NAME
-    partial = out / f".{NAME}.{os.getpid()}"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        try:
+        with atomic_write(path) as partial:
             partial.write_text(rendered(page), encoding="utf-8", newline="\n")
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write the report to {out}: {error.strerror}; give another --out") from error
     return path

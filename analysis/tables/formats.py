@@ -6,13 +6,13 @@ import csv
 import io
 import json
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amc.atomic import atomic_write
 from amc.errors import UserError
 
 PAGE, GAP = 100, 2  # signs that a page of LaTeX's `article` is wide, in small print; those between two columns
@@ -70,12 +70,8 @@ def write(table: Written, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, text in texts.items():
-            partial = folder / f".{table.name}.{suffix}.{os.getpid()}"
-            try:
+            with atomic_write(folder / f"{table.name}.{suffix}") as partial:
                 partial.write_text(text, encoding="utf-8", newline="\n")
-                os.replace(partial, folder / f"{table.name}.{suffix}")
-            finally:
-                partial.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write tables to {folder}: {error.strerror}; give another --out") from error
 

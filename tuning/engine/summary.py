@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from amc.atomic import atomic_write
 from analysis.record.ranking import best, pareto, ranked
 from analysis.record.reading import ImportedRow, Records, StudyRow, TrialRow
 from analysis.record.sheets import SheetRow
@@ -52,9 +52,8 @@ def write_summary(records: Records, study: str, path: Path) -> dict[str, Any]:
     """Writes `summary.json` atomically, and returns its content."""
     content = summary(records, study)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    with atomic_write(path) as partial:
+        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return content
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from amc.atomic import atomic_write
 from amc.errors import UserError
 from analysis.record.database import DRIVER, MISSING_DRIVER, first_line, with_driver, without_password
 from analysis.record.lock import exclusive
@@ -90,12 +91,10 @@ def _make(database: Path, runs: Path) -> None:
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    partial = database.with_name(f".{database.name}.partial")
-    for left in (partial, partial.with_name(f"{partial.name}-journal")):
-        left.unlink(missing_ok=True)
-    store = SqlAlchemyStore(f"{SQLITE}{partial}", (runs / "artifacts").as_uri())  # type: ignore[no-untyped-call]
-    store.engine.dispose()
-    os.replace(partial, database)
+    with atomic_write(database, exclusive=True) as partial:
+        partial.with_name(f"{partial.name}-journal").unlink(missing_ok=True)
+        store = SqlAlchemyStore(f"{SQLITE}{partial}", (runs / "artifacts").as_uri())  # type: ignore[no-untyped-call]
+        store.engine.dispose()
 
 
 def delete_run(client: MlflowClient, run_id: str) -> bool:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from amc.evaluation.pictures.strip import GAP, INK, LINE, PAPER, checked, enlarged, text_font, text_width, written
+from amc.atomic import atomic_write
+from amc.evaluation.pictures.strip import GAP, INK, LINE, PAPER, checked, enlarged, text_font, text_width
 
 BETWEEN = 16  # pixels: before and after what belongs apart; analysis.figures.strips cuts along these sizes
 
@@ -76,4 +77,5 @@ def figure(groups: Sequence[Sequence[Video]], path: Path, *, columns: int = 4) -
                 sheet.paste(enlarged(video.frames[index]), (place, y))
             y += row
         y += BETWEEN
-    written(path, lambda to: sheet.save(to, "PNG"))
+    with atomic_write(path) as partial:
+        sheet.save(partial, "PNG")

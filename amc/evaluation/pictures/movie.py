@@ -14,7 +14,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from amc.evaluation.pictures.strip import Row, pages, written
+from amc.atomic import atomic_write
+from amc.evaluation.pictures.strip import Row, pages
 
 
 def mp4(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
@@ -31,10 +32,8 @@ def mp4(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
     """
     film = _encoded([_even(np.asarray(page)) for page in pages(rows)], fps, codec())
 
-    def save(to: Path) -> None:
-        to.write_bytes(film)
-
-    written(path, save)
+    with atomic_write(path) as partial:
+        partial.write_bytes(film)
 
 
 def codec() -> str:

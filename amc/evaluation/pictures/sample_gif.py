@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from amc.atomic import atomic_write
 from amc.config import Config
 from amc.data.conditions import test_conditions
 from amc.data.prepared import TrainingData
 from amc.evaluation.generation import generate_clips
 from amc.evaluation.judges.standard import TEST_SEED
-from amc.evaluation.pictures.strip import PAPER, written
+from amc.evaluation.pictures.strip import PAPER
 
 NAME = "row.gif"
 MOST_CLASSES = 6
@@ -73,9 +74,7 @@ def write_row(frames: NDArray[np.uint8], path: Path) -> None:
     small = pages[:, ::factor, ::factor]
     palette = Image.fromarray(small.reshape(-1, *small.shape[2:])).quantize(COLOURS, dither=Image.Dither.NONE)
     drawn = [Image.fromarray(page).quantize(palette=palette, dither=Image.Dither.NONE) for page in pages]
-    written(
-        path,
-        lambda to: drawn[0].save(
-            to, "GIF", save_all=True, append_images=drawn[1:], duration=10 * HUNDREDTHS, loop=0, optimize=True
-        ),
-    )
+    with atomic_write(path) as partial:
+        drawn[0].save(
+            partial, "GIF", save_all=True, append_images=drawn[1:], duration=10 * HUNDREDTHS, loop=0, optimize=True
+        )

@@ -8,13 +8,14 @@ Small clips are enlarged by a whole factor without smoothing, so that every pixe
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+
+from amc.atomic import atomic_write
 
 Row = tuple[str, npt.NDArray[np.uint8]]
 """A caption, in moving pictures of one line or more, and a clip (T, H, W, 3)."""
@@ -55,7 +56,8 @@ def strip(rows: Sequence[Row], path: Path, *, columns: int = 8) -> None:
             sheet.paste(image, (x, y + LINE))
             x += image.width + GAP
         y += LINE + images[0].height + GAP
-    written(path, lambda to: sheet.save(to, "PNG"))
+    with atomic_write(path) as partial:
+        sheet.save(partial, "PNG")
 
 
 def gif(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
@@ -76,12 +78,10 @@ def gif(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
     palette = _stacked(drawn).quantize(256, dither=Image.Dither.NONE)
     drawn = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in drawn]
     hundredths = max(2, round(100 / fps))
-    written(
-        path,
-        lambda to: drawn[0].save(
-            to, "GIF", save_all=True, append_images=drawn[1:], duration=10 * hundredths, loop=0, optimize=False
-        ),
-    )
+    with atomic_write(path) as partial:
+        drawn[0].save(
+            partial, "GIF", save_all=True, append_images=drawn[1:], duration=10 * hundredths, loop=0, optimize=False
+        )
 
 
 def pages(rows: Sequence[Row]) -> list[Image.Image]:
@@ -161,17 +161,3 @@ def text_font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
 def text_width(font: ImageFont.ImageFont | ImageFont.FreeTypeFont, text: str) -> int:
     """Pixels that a line of text is wide."""
     return math.ceil(font.getlength(text))
-
-
-def written(path: Path, save: Callable[[Path], None]) -> None:
-    """Calls `save` with a file beside `path` and renames it there, so that no reader sees half a picture.
-
-    Raises:
-        OSError: it cannot be written; what was at `path` is still there.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        save(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin
 from urllib.request import OpenerDirector
 
+from amc.atomic import atomic_write
 from amc.cache import locked
 from amc.errors import UserError
 from amc.importing.origin import MADE
@@ -107,9 +108,8 @@ class _Place:
     def remember(self, answer: Answer) -> None:
         """Puts what the server says on record."""
         content = {"url": self.url, "size": answer.size, "version": answer.version}
-        beside = self.note.with_name(f"{self.note.name}.partial")
-        beside.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(beside, self.note)
+        with atomic_write(self.note, exclusive=True) as partial:
+            partial.write_text(json.dumps(content), encoding="utf-8")
 
     def complete(self) -> bool:
         """Whether an earlier run brought the file, and it is as it was."""

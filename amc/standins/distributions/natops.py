@@ -12,7 +12,6 @@ appears last, and without it nothing is imported.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from amc.atomic import atomic_write
 from amc.cache import creating
 from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.errors import UserError
@@ -152,14 +152,12 @@ def _write(path: Path, frames: Iterable[NDArray[np.uint8]], quantiser: int) -> N
     """Encodes a film; it appears when it is complete, and one that is there is kept."""
     if path.is_file():
         return
-    # No lock: this process's parent holds the folder's.
-    partial_path = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _encode(partial_path, frames, quantiser)
-        os.replace(partial_path, path)
+        # Exclusive, because this process's parent holds the folder's lock.
+        with atomic_write(path, exclusive=True) as partial_path:
+            _encode(partial_path, frames, quantiser)
     except (OSError, av.error.FFmpegError) as error:
-        partial_path.unlink(missing_ok=True)
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 

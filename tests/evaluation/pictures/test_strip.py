@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from amc.evaluation.pictures.strip import GAP, LINE, gif, pages, strip
-from amc.evaluation.pictures.strip import strip as pictures
 
 
 def _clip(frames: int, size: int, start: int = 0) -> np.ndarray:
@@ -87,7 +86,7 @@ def test_a_failed_write_leaves_the_old_picture(tmp_path: Path, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(pictures.os, "replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         strip([("", _clip(4, 8))], path)
     assert path.read_bytes() == before
