@@ -95,7 +95,7 @@ SHARED = (
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
 
 
-def chosen(slugs: str | None, table: Sequence[Arm] = TABLE_4, more: Sequence[Arm] = MORE) -> tuple[Arm, ...]:
+def select_arms(slugs: str | None, table: Sequence[Arm] = TABLE_4, more: Sequence[Arm] = MORE) -> tuple[Arm, ...]:
     """The arms that a comma-separated list names, in the tables' order, each with all of its changes.
 
     `all` is all of `table`, and so is None. Ours is always among them, and so are the two arms that a pair is made of.
@@ -103,7 +103,7 @@ def chosen(slugs: str | None, table: Sequence[Arm] = TABLE_4, more: Sequence[Arm
     Raises:
         UserError: an unknown arm, or a row that cannot be used.
     """
-    rows = {arm.slug: arm for arm in resolved([*table, *more])}
+    rows = {arm.slug: arm for arm in resolve_pairs([*table, *more])}
     wanted = {slug.strip() for slug in (slugs or ALL).split(",") if slug.strip()} | {OURS}
     if ALL in wanted:
         wanted = wanted - {ALL} | {arm.slug for arm in table}
@@ -114,7 +114,7 @@ def chosen(slugs: str | None, table: Sequence[Arm] = TABLE_4, more: Sequence[Arm
     return tuple(arm for slug, arm in rows.items() if slug in wanted)
 
 
-def resolved(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+def resolve_pairs(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """The rows, those of two arms with the changes of both.
 
     Raises:
@@ -148,7 +148,7 @@ def _of_both(pair: Arm, rows: Mapping[str, Arm]) -> dict[str, Any]:
     return first | second
 
 
-def check(arms: Sequence[Arm], base: Config, seeds: int) -> None:
+def check_arms(arms: Sequence[Arm], base: Config, seeds: int) -> None:
     """Refuses rows that cannot be compared on `base` with so many seeds.
 
     Raises:
@@ -165,7 +165,7 @@ def check(arms: Sequence[Arm], base: Config, seeds: int) -> None:
         if shared:
             raise UserError(f"arm {arm.slug!r}: all arms share {', '.join(shared)}; start a study of its own for it")
         try:
-            config = configured(base, replace(arm, seed_shift=0), base.seed)
+            config = arm_config(base, replace(arm, seed_shift=0), base.seed)
         except UserError as error:
             raise UserError(f"arm {arm.slug!r}: {error}") from error
         same = made.setdefault((config, arm.seed_shift), arm.slug)
@@ -176,12 +176,12 @@ def check(arms: Sequence[Arm], base: Config, seeds: int) -> None:
             raise UserError(f"seed shifts {one} and {other} overlap: keep {SEEDS_APART} between two")
 
 
-def configured(base: Config, arm: Arm, seed: int) -> Config:
+def arm_config(base: Config, arm: Arm, seed: int) -> Config:
     """What a run of an arm is configured as: `base`, the arm's changes, and its training seed, nothing else."""
     return with_overrides(base, {**arm.changes, "seed": seed + arm.seed_shift})
 
 
-def described(arm: Arm) -> dict[str, Any]:
+def describe_arm(arm: Arm) -> dict[str, Any]:
     """A row as the record's settings have it; what is not there is as in `Arm`."""
     facts: dict[str, Any] = {"arm": arm.slug, "title": arm.title, "paper": arm.paper, "changes": dict(arm.changes)}
     return facts | ({"seed_shift": arm.seed_shift} if arm.seed_shift else {}) | ({"of": list(arm.of)} if arm.of else {})

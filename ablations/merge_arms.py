@@ -25,7 +25,7 @@ def study_on_record(address: str | Path, study: str) -> StudyRow | None:
         return None if records is None else next((row for row in records.studies() if row.name == study), None)
 
 
-def joined(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def merge_arms(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The wanted settings with every arm on record, and as many seeds as were ever asked for.
 
     A command for fewer arms or seeds runs no more than these, and takes nothing from the study's table.

@@ -6,8 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from ablations.arms import MORE, OURS, SEEDS_APART, TABLE_4, Arm, check, chosen, configured, described, resolved
-from ablations.study import listed
+from ablations.arms import (
+    MORE,
+    OURS,
+    SEEDS_APART,
+    TABLE_4,
+    Arm,
+    arm_config,
+    check_arms,
+    describe_arm,
+    resolve_pairs,
+    select_arms,
+)
+from ablations.study import arm_proposals
 from amc.config import natops
 from amc.errors import UserError
 
@@ -33,24 +44,24 @@ def test_the_arms_are_the_papers_with_its_figures() -> None:
 @pytest.mark.parametrize("arm", TABLE_4, ids=lambda arm: arm.slug)
 def test_an_arm_changes_only_what_it_names(arm) -> None:  # type: ignore[no-untyped-def]
     base = natops("compact")
-    mine, theirs = base.flat(), configured(base, arm, 7).flat()
+    mine, theirs = base.flat(), arm_config(base, arm, 7).flat()
     changed = {name for name in mine if mine[name] != theirs[name]}
     assert changed == {"seed"} | {f"switches.{name}" for name in SWITCHES_OFF[arm.slug]}
     assert theirs["seed"] == 7
 
 
 def test_seeds_are_paired_and_come_one_after_the_other() -> None:
-    proposals = listed(natops("smoke"), TABLE_4, 2, 3)
+    proposals = arm_proposals(natops("smoke"), TABLE_4, 2, 3)
     assert len({p.key for p in proposals}) == 20
     assert [p.config.seed for p in proposals] == [3_000_000] * 10 + [3_000_001] * 10
     assert [p.number for p in proposals] == list(range(20))
 
 
 def test_ours_runs_whatever_is_chosen() -> None:
-    assert [arm.slug for arm in chosen("no_ym, no_ya")] == [OURS, "no_ya", "no_ym"]
-    assert chosen(None) == TABLE_4
+    assert [arm.slug for arm in select_arms("no_ym, no_ya")] == [OURS, "no_ya", "no_ym"]
+    assert select_arms(None) == TABLE_4
     with pytest.raises(UserError, match="unknown arm no_such"):
-        chosen("no_such")
+        select_arms("no_such")
 
 
 def slugs(arms: tuple[Arm, ...]) -> list[str]:
@@ -58,16 +69,16 @@ def slugs(arms: tuple[Arm, ...]) -> list[str]:
 
 
 def test_all_means_the_papers_arms_and_more_are_named() -> None:
-    assert chosen("all") == TABLE_4
-    assert slugs(chosen("all,ours_again")) == [*slugs(TABLE_4), "ours_again"]
-    assert slugs(chosen("gram_channel")) == [OURS, "gram_channel"]
+    assert select_arms("all") == TABLE_4
+    assert slugs(select_arms("all,ours_again")) == [*slugs(TABLE_4), "ours_again"]
+    assert slugs(select_arms("gram_channel")) == [OURS, "gram_channel"]
 
 
 def test_the_same_arm_with_seeds_of_its_own() -> None:
-    (again,) = (arm for arm in chosen("ours_again") if arm.slug != OURS)
+    (again,) = (arm for arm in select_arms("ours_again") if arm.slug != OURS)
     base = natops("smoke")
-    assert configured(base, again, 7) == replace(base, seed=7 + again.seed_shift)
-    pair = listed(base, chosen("ours_again"), 3, 2)
+    assert arm_config(base, again, 7) == replace(base, seed=7 + again.seed_shift)
+    pair = arm_proposals(base, select_arms("ours_again"), 3, 2)
     seeds = {p.config.seed for p in pair}
     assert len(seeds) == 6
     # No trial or confirming run of a search has them.
@@ -75,16 +86,16 @@ def test_the_same_arm_with_seeds_of_its_own() -> None:
 
 
 def test_a_pair_brings_its_two_arms_and_has_the_changes_of_both() -> None:
-    arms = chosen("no_da_no_lrank")
+    arms = select_arms("no_da_no_lrank")
     assert slugs(arms) == [OURS, "no_da", "no_lrank", "no_da_no_lrank"]
     assert arms[-1].changes == {"switches.da": False, "switches.lrank": False}
     base = natops("smoke")
-    assert configured(base, arms[-1], 3).switches == replace(base.switches, da=False, lrank=False)
+    assert arm_config(base, arms[-1], 3).switches == replace(base.switches, da=False, lrank=False)
 
 
 def test_every_row_of_the_module_can_run() -> None:
     for base in (natops("smoke"), natops("compact"), natops("paper")):
-        check(resolved([*TABLE_4, *MORE]), base, 10)
+        check_arms(resolve_pairs([*TABLE_4, *MORE]), base, 10)
 
 
 def test_a_users_row_is_one_row() -> None:
@@ -92,18 +103,18 @@ def test_a_users_row_is_one_row() -> None:
         Arm("no_smoothing", "No label smoothing", {"readings.smoothing_start": 0.0}),
         Arm("no_smoothing_no_da", "Neither", of=("no_smoothing", "no_da")),
     )
-    arms = chosen("no_smoothing_no_da", more=mine)
+    arms = select_arms("no_smoothing_no_da", more=mine)
     assert slugs(arms) == [OURS, "no_da", "no_smoothing", "no_smoothing_no_da"]
-    check(arms, natops("smoke"), 3)
-    keys = [p.key for p in listed(natops("smoke"), arms, 1, 0)]
+    check_arms(arms, natops("smoke"), 3)
+    keys = [p.key for p in arm_proposals(natops("smoke"), arms, 1, 0)]
     assert keys == ["ours-seed-0", "no_da-seed-0", "no_smoothing-seed-0", "no_smoothing_no_da-seed-0"]
 
 
 def test_what_the_record_has_of_a_row() -> None:
-    ours, lrank = (arm for arm in chosen("no_lrank"))
-    assert described(ours) == {"arm": "ours", "title": "Ours", "paper": 91.12, "changes": {}}
-    assert described(lrank)["changes"] == {"switches.lrank": False}
-    facts = {arm.slug: described(arm) for arm in chosen("ours_again,no_da_no_lrank")}
+    ours, lrank = (arm for arm in select_arms("no_lrank"))
+    assert describe_arm(ours) == {"arm": "ours", "title": "Ours", "paper": 91.12, "changes": {}}
+    assert describe_arm(lrank)["changes"] == {"switches.lrank": False}
+    facts = {arm.slug: describe_arm(arm) for arm in select_arms("ours_again,no_da_no_lrank")}
     assert facts["ours_again"] == {
         "arm": "ours_again",
         "title": "Ours, other seeds",
@@ -135,7 +146,7 @@ def test_what_the_record_has_of_a_row() -> None:
 )
 def test_rows_that_cannot_be_in_the_table(row: Arm, said: str) -> None:
     with pytest.raises(UserError, match=said) as caught:
-        chosen("all", more=(*MORE, row))
+        select_arms("all", more=(*MORE, row))
     assert "\n" not in str(caught.value)
 
 
@@ -146,7 +157,7 @@ def test_a_pair_that_changes_a_setting_to_two_values() -> None:
         Arm("ab", "Both", of=("a", "b")),
     )
     with pytest.raises(UserError, match=r"they change weights\.rank to different values"):
-        chosen("ab", more=rows)
+        select_arms("ab", more=rows)
 
 
 @pytest.mark.parametrize(
@@ -169,20 +180,20 @@ def test_a_pair_that_changes_a_setting_to_two_values() -> None:
     ],
 )
 def test_rows_that_cannot_be_compared(row: Arm, said: str) -> None:
-    arms = chosen("x,no_dm,no_ldaux", more=(row,))
+    arms = select_arms("x,no_dm,no_ldaux", more=(row,))
     with pytest.raises(UserError, match=said) as caught:
-        check(arms, natops("smoke"), 3)
+        check_arms(arms, natops("smoke"), 3)
     assert "\n" not in str(caught.value)
 
 
 def test_more_seeds_than_lie_between_two_arms() -> None:
-    check(TABLE_4, natops("smoke"), SEEDS_APART)
+    check_arms(TABLE_4, natops("smoke"), SEEDS_APART)
     with pytest.raises(UserError, match="at most 1000"):
-        check(TABLE_4, natops("smoke"), SEEDS_APART + 1)
+        check_arms(TABLE_4, natops("smoke"), SEEDS_APART + 1)
 
 
 def test_an_arm_that_the_best_of_a_search_is_already() -> None:
     base = natops("smoke")
     found = replace(base, readings=replace(base.readings, gram="channel"))
     with pytest.raises(UserError, match="'gram_channel' is the same run as 'ours'"):
-        check(chosen("gram_channel"), found, 3)
+        check_arms(select_arms("gram_channel"), found, 3)

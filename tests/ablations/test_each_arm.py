@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ablations.arms import TABLE_4, Arm, chosen, configured
+from ablations.arms import TABLE_4, Arm, arm_config, select_arms
 from amc.config import Config, natops, with_overrides
 from amc.data.conditions import Batch, Batches, test_conditions
 from amc.methods.amc_gan.objective import Critic, DiscriminatorRow
@@ -126,7 +126,7 @@ arms = pytest.mark.parametrize("arm", TABLE_4, ids=lambda arm: arm.slug)
 
 def made(arm: Arm) -> AMCStep:
     """The arm's networks at smoke size in float64, no weight at its first value."""
-    step = AMCStep(configured(with_overrides(natops("smoke"), DISTINCT), arm, 5))
+    step = AMCStep(arm_config(with_overrides(natops("smoke"), DISTINCT), arm, 5))
     for i, network in enumerate(step.networks.values()):
         shake(network.double(), seed=i)
     return step
@@ -357,7 +357,7 @@ def test_which_rows_have_classes_and_velocities_to_show(arm: Arm) -> None:
 
 
 def toy(arm: Arm) -> Config:
-    return configured(toy_config(), arm, 11)
+    return arm_config(toy_config(), arm, 11)
 
 
 @arms
@@ -393,7 +393,7 @@ def test_networks_that_lost_nothing_start_as_in_ours(arm: Arm) -> None:
         assert all(torch.equal(mine[key], theirs[key]) for key in mine), name
 
 
-@pytest.mark.parametrize("pair", [arm for arm in chosen("no_da_no_dm,no_da_no_lrank,no_ldaux_no_lgaux") if arm.of])
+@pytest.mark.parametrize("pair", [arm for arm in select_arms("no_da_no_dm,no_da_no_lrank,no_ldaux_no_lgaux") if arm.of])
 def test_a_pair_lacks_what_each_of_its_arms_lacks(pair: Arm) -> None:
     first, second = (EXPECTED[slug] for slug in pair.of)
     step = made(pair)

@@ -1,4 +1,4 @@
-"""Tables and figures in a study's folder: those of an earlier sitting that are no longer made do not stay."""
+"""Tables and figures in a study's folder: those from an earlier run that are no longer made are removed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_what_is_no_longer_made_is_removed_and_nothing_else(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("fresh", [True, False])
-def test_results_of_an_earlier_sitting_are_said_to_be_so(
+def test_results_from_an_earlier_run_are_marked(
     tmp_path: Path, fresh: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_study(tmp_path / "record.db", arms=TABLE_4[:2], seeds=1)
@@ -62,4 +62,4 @@ def test_results_of_an_earlier_sitting_are_said_to_be_so(
     show(study, Ending(130, {}, fresh), as_json=False)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("tables: ")]
     assert line.endswith("tables") == fresh
-    assert ("of an earlier sitting" in line) != fresh
+    assert ("from an earlier run" in line) != fresh

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ablations.arms import TABLE_4, Arm
-from ablations.study import listed
+from ablations.study import arm_proposals
 from amc.config import natops
 from analysis.record.reading import StudyRow, TrialRow
 from analysis.record.sheets import REAL, STILL, Sheet, SheetRow
@@ -121,7 +121,7 @@ def write_study(
         if sheets:
             for key, made in references().items():
                 record.score(SheetRow(name, key, "made", 1.0, made.to_dict()))
-        proposals = listed(base, arms, seeds, 0)
+        proposals = arm_proposals(base, arms, seeds, 0)
         done = len(proposals) if done is None else done
         for proposal in proposals[: done + 1]:
             arm = str(proposal.params["arm"])

@@ -1,4 +1,4 @@
-"""What a driver prepares for runs that are scored on the test split, so that no worker has to."""
+"""Classifiers that the driver trains before any run is scored on the test split, so that no worker has to."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from amc.evaluation.judges.standard import SECOND, classifier, identity_classifi
 from amc.evaluation.scores import has_subjects
 
 
-def others(config: Config, data: TrainingData) -> list[TrainedClassifier | IdentityClassifier]:
-    """The judges besides the one that selects, trained now (with progress on the screen) where need be.
+def train(config: Config, data: TrainingData) -> list[TrainedClassifier | IdentityClassifier]:
+    """Trains the judges besides the motion classifier that selects, with progress on the screen, unless cached.
 
-    They are the second motion classifier, and the subject classifier where there are subjects enough to tell apart.
+    Returns:
+        The second motion classifier, and the subject classifier if there are enough subjects to train one.
     """
     second = classifier(config, data, SECOND)
     return [second, identity_classifier(config, data)] if has_subjects(data) else [second]

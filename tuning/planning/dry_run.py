@@ -22,10 +22,10 @@ from analysis.record.database import without_password
 from analysis.record.reading import Records, StudyRow, TrialRow
 from analysis.record.snapshot import looked_at
 from analysis.record.states import TRIAL
-from tuning.cli.duration import spoken
 from tuning.engine.checkpoints import KEEP
 from tuning.engine.resume_check import check_same_study
 from tuning.engine.study import Study
+from tuning.planning.durations import format_duration
 from tuning.planning.forecast import Costs, Forecast, Workload, checkpoint_count, forecast
 from tuning.planning.probe import Probe, probe
 from tuning.planning.recorded_costs import History, Recorded, comparable, recorded_costs
@@ -182,19 +182,19 @@ def told(document: Mapping[str, Any]) -> str:
     few, many = document["steps_range"]
     workers = document["resources"]["workers"]
     pruned = f"; {few:,} if all are pruned at the first chance, {many:,} if none is" if few < many else ""
-    spread = f"; {spoken(low)} to {spoken(high)}" if few < many else ""
+    spread = f"; {format_duration(low)} to {format_duration(high)}" if few < many else ""
     disk = ", ".join(f"{name} {_bytes(size)}" for name, size in document["disk"].items() if size)
     rows = {
         "trials": f"{trials}" + (f", then {confirming} confirming" if confirming else "") + _after(document),
         "steps": f"{document['steps']:,}{pruned}",
-        "wall time": f"{spoken(document['wall_seconds'])} with {workers} at once{spread}",
+        "wall time": f"{format_duration(document['wall_seconds'])} with {workers} at once{spread}",
         "device-hours": f"{document['device_hours']:.2f} ({document['device']}s)",
         "disk": f"{_bytes(document['disk_bytes'])}" + (f": {disk}" if disk else ""),
         "figures from": document["source"]["text"],
     }
     budget = document["time_budget_seconds"]
     if budget is not None and document["wall_seconds"] > budget:
-        rows["time budget"] = f"{spoken(budget)} will not do: it stops then, and the same command goes on"
+        rows["time budget"] = f"{format_duration(budget)} will not do: it stops then, and the same command goes on"
     rows |= {name: place for name, place in document["places"].items() if place}
     width = max(map(len, rows))
     lines = [f"dry run of {document['study']}: no trial is started, nothing of the study is written"]

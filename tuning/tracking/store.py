@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,10 +47,14 @@ def default_store(runs: Path) -> str:
 
 
 def ui_command(target: str) -> str:
-    """The whole command that shows a store: a bare `mlflow ui` would open another one."""
+    """The complete command that opens the MLflow UI on a store, or the URL of a tracking server.
+
+    It names this Python interpreter, so that it works in a shell where the virtual environment is not active.
+    """
     if target.startswith(("http://", "https://")):
         return without_password(target)
-    return f"mlflow ui --backend-store-uri {shlex.quote(without_password(with_driver(target)))} --host 127.0.0.1"
+    address = without_password(with_driver(target))
+    return shlex.join([sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", address, "--host", "127.0.0.1"])
 
 
 def artifact_folder(runs: Path, study: str) -> Path:

@@ -63,7 +63,7 @@ BAD = {
     "warm start of itself": ([*SEARCH, "--study", "me", "--warm-start", "me"], "'me' is this study itself"),
     "missing space": ([*SEARCH, "--space", "nowhere.toml"], "nowhere.toml"),
     "grid too large": ([*SEARCH, "--sampler", "grid"], "a grid over this space"),
-    "out is a file": ([*SEARCH, "--out", "cut.h5"], "--out cut.h5 is no folder"),
+    "out is a file": ([*SEARCH, "--out", "cut.h5"], "--out cut.h5 is not a folder"),
 }
 
 

@@ -42,7 +42,7 @@ def test_a_search_and_the_same_command_again(tmp_path: Path, clips: Path) -> Non
     assert all(trial["state"] in ("COMPLETE", "PRUNED") for trial in found["trials"])
     assert found["confirm"]["runs"][0]["scores"]["test/clips"] == found["dataset"]["split"]["test"]
     lines = first.stderr.splitlines()
-    assert any(line.startswith("look at all studies: mlflow ui --backend-store-uri sqlite:///") for line in lines)
+    assert any(f"{sys.executable} -m mlflow ui --backend-store-uri sqlite:///" in line for line in lines)
     assert any("origin=folder" in line for line in lines)
     client = open_store(default_store(tmp_path / "runs"), tmp_path / "runs")
     place = client.get_experiment_by_name("squares-smoke-search")

@@ -30,13 +30,13 @@ def test_the_second_classifier_and_the_subjects_one(clips: Path, monkeypatch: py
     quick = partial(cached_identity_classifier, recipe=Recipe(steps=20, batch=16))
     monkeypatch.setattr(finished, "cached_identity_classifier", quick)
     chosen = choose(None, clips, "smoke")
-    second, identity = judging.others(chosen.config, chosen.data)
+    second, identity = judging.train(chosen.config, chosen.data)
     assert second.details["seed"] == SECOND
     assert second.key != finished.classifier(chosen.config, chosen.data, 0).key
     assert all(place(judge.key).is_file() for judge in (second, identity))
     one = np.zeros_like(chosen.data.clips.subject)
     alone = replace(chosen.data, clips=replace(chosen.data.clips, subject=one))
-    assert [judge.key for judge in judging.others(chosen.config, alone)] == [second.key]  # nobody to tell apart
+    assert [judge.key for judge in judging.train(chosen.config, alone)] == [second.key]  # nobody to tell apart
 
 
 @pytest.mark.parametrize(("seeds", "more", "asked"), [(0, [], 0), (2, [], 1), (2, ["--dry-run"], 0)])
@@ -45,12 +45,12 @@ def test_a_search_without_confirming_runs_prepares_none(
 ) -> None:
     calls: list[str] = []
 
-    def others(config: Config, data: TrainingData) -> list[object]:
+    def train(config: Config, data: TrainingData) -> list[object]:
         calls.append(config.preset)
         return []
 
-    monkeypatch.setattr(judging, "others", others)
+    monkeypatch.setattr(judging, "train", train)
     arguments = ["--data", str(clips), "--preset", "smoke", "--workers", "1", "--out", str(tmp_path)]
-    study = cli.prepared_study(cli._parser().parse_args([*arguments, "--confirm-seeds", str(seeds), *more]))
+    study = cli.prepare_study(cli._parser().parse_args([*arguments, "--confirm-seeds", str(seeds), *more]))
     assert len(calls) == asked
     assert len(study.cached) == 1  # the classifier that selects

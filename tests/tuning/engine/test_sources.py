@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ablations.arms import chosen
-from ablations.study import listed
+from ablations.arms import select_arms
+from ablations.study import arm_proposals
 from amc.config import natops
 from analysis.record.reading import StudyRow, TrialRow
 from analysis.record.writing import Record
@@ -18,7 +18,7 @@ def test_arms_and_seeds_that_are_added_later_find_a_place(tmp_path: Path) -> Non
     with Record(tmp_path / "record.db") as record, record.driving("s"):
         record.create_study(study)
         for arms, seeds, added in (("no_ym", 1, 2), ("no_ym", 2, 2), ("no_ya,no_ym", 2, 2), ("all,ours_again", 2, 16)):
-            source = ListedTrials(listed(base, chosen(arms), seeds, 0))
+            source = ListedTrials(arm_proposals(base, select_arms(arms), seeds, 0))
             before = len(record.trials("s"))
             while (p := source.propose(record.trials("s"), {})) is not None:
                 config = p.config.to_dict()

@@ -19,7 +19,7 @@ from amc.training.loop import Run
 from analysis.record.reading import StudyRow, TrialRow
 from analysis.record.writing import Record
 from tests.toy import write_toy_file
-from tuning.cli.search import _parser, main, prepared_study
+from tuning.cli.search import _parser, main, prepare_study
 from tuning.planning import dry_run, probe, probe_job
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -65,7 +65,7 @@ def test_a_search_is_forecast_from_a_probe_and_nothing_of_it_is_there(
     assert found["source"]["step"] > 0
     assert found["disk_bytes"] == sum(found["disk"].values()) > 1_000_000
     # Of the confirming run alone.
-    study = prepared_study(_parser().parse_args(arguments(clips, out)))
+    study = prepare_study(_parser().parse_args(arguments(clips, out)))
     assert found["disk"]["generators"] == dry_run.generator_bytes(from_dict(study.row.config))
     assert found["places"]["record"] == str(out / "squares-smoke-search" / "record.db")
     assert found["places"]["tracking"] == f"sqlite:///{out / 'mlflow.db'}"
@@ -86,7 +86,7 @@ def test_ablations_for_a_person(clips: Path, tmp_path: Path, capsys: pytest.Capt
 
 
 def test_a_generator_is_as_large_as_is_forecast(clips: Path, tmp_path: Path) -> None:
-    config = from_dict(prepared_study(_parser().parse_args(arguments(clips, tmp_path))).row.config)
+    config = from_dict(prepare_study(_parser().parse_args(arguments(clips, tmp_path))).row.config)
     run = Run(config, prepare(config, clips))
     path = tmp_path / "generator.safetensors"
     save_generator(path, run)
@@ -125,7 +125,7 @@ def test_a_study_half_done_is_forecast_from_its_own_record(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = arguments(clips, tmp_path / "runs", "--trials", "4", "--pruner", "none", "--confirm-seeds", "2")
-    study = prepared_study(_parser().parse_args(asked))
+    study = prepare_study(_parser().parse_args(asked))
     written(study, {0: ("COMPLETE", 40, 0.5), 1: ("RUNNING", 20, 0.25)})
     before = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
     assert main([*asked, "--dry-run", "--json"]) == 0
@@ -140,7 +140,7 @@ def test_a_study_half_done_is_forecast_from_its_own_record(
 
 def test_nothing_left(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = arguments(clips, tmp_path / "runs", "--trials", "1", "--confirm-seeds", "0")
-    written(prepared_study(_parser().parse_args(asked)), {0: ("COMPLETE", 40, 0.5)})
+    written(prepare_study(_parser().parse_args(asked)), {0: ("COMPLETE", 40, 0.5)})
     assert main([*asked, "--dry-run", "--json"]) == 0
     found = printed(capsys)
     assert (found["trials"], found["steps"], found["wall_seconds"], found["disk_bytes"]) == (0, 0, 0, 0)
@@ -151,7 +151,7 @@ def test_a_study_of_other_settings_is_refused_as_it_would_be(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = arguments(clips, tmp_path / "runs", "--trials", "1", "--confirm-seeds", "0")
-    written(prepared_study(_parser().parse_args(asked)), {0: ("COMPLETE", 40, 0.5)})
+    written(prepare_study(_parser().parse_args(asked)), {0: ("COMPLETE", 40, 0.5)})
     assert main([*asked, "--seed", "5", "--dry-run"]) == 2
     assert "with other settings (seed 0 there, 5 here" in capsys.readouterr().err
 

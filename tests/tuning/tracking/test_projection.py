@@ -255,6 +255,6 @@ def test_a_store_whose_maker_was_killed_is_made_again(tmp_path: Path) -> None:
 
 def test_the_command_that_shows_the_store(tmp_path: Path) -> None:
     assert ui_command(default_store(tmp_path)) == (
-        f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db --host 127.0.0.1"
+        f"{sys.executable} -m mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db --host 127.0.0.1"
     )
     assert ui_command("http://127.0.0.1:5000") == "http://127.0.0.1:5000"

@@ -1,4 +1,4 @@
-"""Durations as people write them on a command line, and as they read them."""
+"""Durations as users type them, such as `30m`, and as messages show them, such as `3 h 20 min`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _LONGEST = 10 * 365 * _UNITS["d"]
 
 
-def duration(text: str, option: str = "--time-budget") -> float:
-    """Seconds of such as `90s`, `30m`, `1.5h` or `2d`.
+def parse_duration(text: str, option: str = "--time-budget") -> float:
+    """Seconds of a duration such as `90s`, `30m`, `1.5h` or `2d`.
 
     Args:
-        option: the option's name, for the complaint.
+        option: the command-line option to name in the error message.
 
     Raises:
-        UserError: no number with one of these units, not above 0, or beyond ten years.
+        UserError: The text is not a number followed by a unit, is not above 0, or exceeds ten years.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smhd])\s*", text, re.ASCII | re.IGNORECASE)
     seconds = float(found[1]) * _UNITS[found[2].lower()] if found else math.nan
@@ -27,8 +27,8 @@ def duration(text: str, option: str = "--time-budget") -> float:
     return seconds
 
 
-def spoken(seconds: float) -> str:
-    """Two units at most, the smaller ones rounded away: `45 s`, `12 min`, `3 h 20 min`, `2 d 5 h`."""
+def format_duration(seconds: float) -> str:
+    """A duration in at most two units, rounded: `45 s`, `12 min`, `3 h 20 min`, `2 d 5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
