@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,8 @@ import numpy as np
 
 from amc.data.clipfile import ClipInfo, ClipWriter
 from amc.errors import UserError
-from amc.importing.processes.pool import cores
+from amc.processes import cores, parallel_map
 from amc.progress import Progress
-from amc.standins.workers import made_by
 
 _WORTH_WORKERS = 2_000  # frames below which starting processes takes longer than it saves
 
@@ -105,10 +106,11 @@ class StandIn:
         valid = np.ones((frames, k), dtype=np.bool_)
         if workers is None:
             workers = cores() if clips * frames >= _WORTH_WORKERS else 1
-        settings = {"size": size, "frames": frames, "classes": count, "seed": seed}
+        make_clip = importlib.import_module(self.generator).make_clip
+        make = partial(make_clip, size=size, frames=frames, classes=count, seed=seed)
         with (
             ClipWriter(path, info, frames=frames, size=(size, size), keypoints=k) as writer,
-            closing(made_by(workers, clips, settings, self.generator)) as made,
+            closing(parallel_map(make, range(clips), workers)) as made,
         ):
             for i, clip in enumerate(made):
                 writer.add(clip.frames, clip.keypoints, valid, clip.label, clip.subject, clip.source)

@@ -21,8 +21,8 @@ from amc.data.clipfile import Contents, check, open_clips, verified
 from amc.errors import UserError
 from amc.importing.folder.listing import list_videos
 from amc.importing.keypoint_table import KeypointTable, read_table
-from amc.importing.processes.isolated import Died, surviving
 from amc.importing.video.video import LEAST_SHARE, Unreadable, VideoFacts, examine
+from amc.processes import WorkerDied, crash_safe_map
 from tests.importing.made_videos import folder_of_videos, moving_square, write_gif, write_video
 
 
@@ -91,8 +91,8 @@ def test_videos(tmp_path: Path, suffix: str, batch: list[list[Edit]]) -> None:
     paths = [tmp_path / f"{i}{suffix}" for i in range(len(batch))]
     for path, edits in zip(paths, batch, strict=True):
         path.write_bytes(damaged(data, edits))
-    for result in surviving(examine, paths, 1):
-        assert isinstance(result, VideoFacts | Unreadable | Died)
+    for result in crash_safe_map(examine, paths, 1):
+        assert isinstance(result, VideoFacts | Unreadable | WorkerDied)
         if isinstance(result, Unreadable):
             assert result.reason
             assert "\n" not in result.reason

@@ -42,11 +42,10 @@ from amc.importing.keypoint_source import KeypointSource, keypoint_source
 from amc.importing.keypoint_table import left_right_pairs, parse_names
 from amc.importing.origin import MADE
 from amc.importing.problems import Problems
-from amc.importing.processes.isolated import Died, surviving
-from amc.importing.processes.pool import cores, in_order
 from amc.importing.tally import Tally
 from amc.importing.video.timing import LONGEST_STILL
 from amc.importing.video.video import DecodeError, Unreadable, VideoFacts, examine
+from amc.processes import WorkerDied, cores, crash_safe_map, parallel_map
 from amc.progress import console
 
 IMPORTER_VERSION = 2
@@ -177,7 +176,7 @@ def _examine(
     """Decodes every video once; returns those that can be cut."""
     good: list[Examined] = []
     videos = listing.videos
-    results = surviving(examine, [video.path for video in videos], workers)
+    results = crash_safe_map(examine, [video.path for video in videos], workers)
     with closing(results), console("reading videos", "video") as progress:
         for i, (video, facts) in enumerate(zip(videos, results, strict=True), start=1):
             shown = _sampled(facts, cutting, rate)
@@ -192,10 +191,10 @@ def _examine(
 
 
 def _sampled(
-    facts: VideoFacts | Unreadable | Died, cutting: Cutting, rate: Fraction | None
+    facts: VideoFacts | Unreadable | WorkerDied, cutting: Cutting, rate: Fraction | None
 ) -> NDArray[np.int64] | Unusable:
     """The stored frames to take, one an instant; or why the video cannot be used."""
-    if isinstance(facts, Died):
+    if isinstance(facts, WorkerDied):
         return Unusable("crashing the decoder", "the decoder crashed on it, also when it was tried again")
     if isinstance(facts, Unreadable):
         return Unusable("unreadable", facts.reason)
@@ -312,7 +311,7 @@ def _cut(usable: list[Usable], cutting: Cutting, workers: int) -> Generator[Iter
         yield from (_windows(each, cutting) for each in usable)
         return
     parts = [(each, AT_ONCE * part) for each in usable for part in range(_parts(each, cutting))]
-    with closing(in_order(partial(_part, cutting=cutting), parts, workers)) as made:
+    with closing(parallel_map(partial(_part, cutting=cutting), parts, workers)) as made:
         for each in usable:
             yield chain.from_iterable(islice(made, _parts(each, cutting)))
 

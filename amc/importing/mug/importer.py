@@ -34,7 +34,7 @@ from amc.importing.mug.peaks import ACTION_UNITS, LANDMARK_DISPLACEMENT
 from amc.importing.mug.planning import Given, Plan, Refusal, Settings, plan
 from amc.importing.mug.summary import Counts, Planned, summary
 from amc.importing.problems import Problems
-from amc.importing.processes.pool import cores, in_order
+from amc.processes import cores, parallel_map
 from amc.progress import console
 
 IMPORTER_VERSION = 1
@@ -201,7 +201,7 @@ def _plan(given: Sequence[Given], settings: Settings, workers: int, problems: Pr
     plans = []
     with (
         console("reading landmarks", "take") as progress,
-        closing(in_order(partial(plan, settings=settings), given, workers)) as results,
+        closing(parallel_map(partial(plan, settings=settings), given, workers)) as results,
     ):
         for i, result in enumerate(results, start=1):
             if isinstance(result, Refusal):
@@ -285,7 +285,7 @@ def _write(
     with (
         ClipWriter(args.out, info, frames=settings.frames, size=size, keypoints=len(KEYPOINT_NAMES)) as writer,
         console(f"writing {args.out}", "take") as progress,
-        closing(in_order(partial(cut, settings=settings), jobs, workers)) as results,
+        closing(parallel_map(partial(cut, settings=settings), jobs, workers)) as results,
     ):
         for i, (each, result) in enumerate(zip(planned, results, strict=True), start=1):
             take = each.plan.take

@@ -19,7 +19,7 @@ from amc.cache import cache_dir, make_once
 from amc.errors import UserError
 from amc.importing.mug.distribution import TABLE, Take, text, top_folder
 from amc.importing.mug.openface_table import BadTable
-from amc.importing.processes.watched import CANNOT_RUN, run_watched
+from amc.importing.programs import CANNOT_RUN, running
 
 OPTIONS = ("-2Dfp", "-aus")
 LONGEST = 3600  # seconds that OpenFace may work on one take
@@ -120,16 +120,17 @@ def _run(program: Path, take: Take, scratch: Path) -> bytes:
             shutil.copyfile(path, staged)
     command = [str(program), "-fdir", str(frames), "-out_dir", str(out), *OPTIONS]
     try:
-        done = run_watched(command, LONGEST)
+        with running(command, stdin=subprocess.DEVNULL) as process:
+            output, errors = process.communicate(timeout=LONGEST)
     except subprocess.TimeoutExpired as error:
         raise BadTable(f"OpenFace was not done after {LONGEST} s") from error
     except OSError as error:
         raise BadTable(f"OpenFace cannot be run: {error.strerror or error}") from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        if done.returncode == CANNOT_RUN and said and said[-1].startswith("cannot be run"):
-            raise BadTable(f"OpenFace {said[-1]}")
-        raise BadTable(f"OpenFace failed with code {done.returncode}{f': {said[-1][:200]}' if said else ''}")
+    if process.returncode:
+        said = (errors or output).decode(errors="replace").strip().splitlines()
+        if process.returncode == CANNOT_RUN:
+            raise BadTable(f"OpenFace cannot be run{f': {said[-1]}' if said else ''}")
+        raise BadTable(f"OpenFace failed with code {process.returncode}{f': {said[-1][:200]}' if said else ''}")
     written = sorted(out.glob(f"*{TABLE}"))
     if len(written) != 1:
         raise BadTable(f"OpenFace wrote {len(written)} tables, not one")

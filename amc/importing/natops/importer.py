@@ -36,10 +36,9 @@ from amc.importing.natops.planning import CROP, HEIGHT, WIDTH, Cutting, FilmPlan
 from amc.importing.natops.reading import Seen, cut, look
 from amc.importing.natops.segmentation import REPETITIONS, Segment, ranges, read_segmentation
 from amc.importing.problems import Problems
-from amc.importing.processes.isolated import Died, surviving
-from amc.importing.processes.pool import cores, in_order
 from amc.importing.tally import Tally
 from amc.importing.video.video import Unreadable
+from amc.processes import WorkerDied, cores, crash_safe_map, parallel_map
 from amc.progress import console
 
 IMPORTER_VERSION = 1
@@ -203,7 +202,7 @@ def _plan(
     work = partial(look, scratch=scratch, estimate=isinstance(joints, Estimated))
     with (
         console("reading videos", "video") as progress,
-        closing(surviving(work, films, workers)) as results,
+        closing(crash_safe_map(work, films, workers)) as results,
     ):
         for i, (film, seen, known) in enumerate(zip(films, results, given, strict=True), start=1):
             rows = _usable(film, seen, known, joints, report)
@@ -220,13 +219,13 @@ def _plan(
 
 def _usable(
     film: Film,
-    seen: Seen | Unreadable | Died,
+    seen: Seen | Unreadable | WorkerDied,
     known: VideoKeypoints | None,
     joints: JointSource | Estimated,
     report: Report,
 ) -> VideoKeypoints | None:
     """The joints of a video that can be used."""
-    if isinstance(seen, Died):
+    if isinstance(seen, WorkerDied):
         report.problems.skip("unreadable video", film.name, "cannot be decoded (a library crashed on it)")
     elif isinstance(seen, Unreadable):
         report.problems.skip("unreadable video", film.name, seen.reason)
@@ -258,7 +257,7 @@ def _write(
     with (
         ClipWriter(out, info, frames=cutting.frames, size=size, keypoints=len(KEYPOINT_NAMES)) as writer,
         console(f"writing {out}", "video") as progress,
-        closing(in_order(work, plans, workers)) as results,
+        closing(parallel_map(work, plans, workers)) as results,
     ):
         for i, (each, frames) in enumerate(zip(plans, results, strict=True), start=1):
             label = info.class_names.index(each.label)

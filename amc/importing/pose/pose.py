@@ -16,6 +16,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -35,13 +36,14 @@ from amc.importing.keypoint_table import (
     write_table,
 )
 from amc.importing.pose.pose_check import LEAST_CONFIRMED, LEAST_VISIBILITY, TOLERANCE, agreed, unmirrored
+from amc.importing.programs import CANNOT_RUN, running
 from amc.importing.video.video import DecodeError, VideoFacts, read_frames
 
 PYTHON_VARIABLE = "AMC_POSE_PYTHON"
 ENVIRONMENT = ".venv-pose"
 WORKER = Path(__file__).with_name("pose_worker.py")
 PROTOCOL = 1
-PATIENCE = 10.0  # seconds for a worker to end when its input has
+PATIENCE = 10.0  # seconds for a worker that closed its output to exit
 
 VERSION = 2  # of everything below that changes a result
 LEAST_SIDE = 256  # pixels: smaller frames are enlarged to it
@@ -126,33 +128,23 @@ class PoseEstimator:
         self.interpreter = interpreter
 
     def __enter__(self) -> PoseEstimator:
-        # A file, not a pipe: nobody reads it while the worker runs, and a full pipe would stop the worker.
-        self._messages = tempfile.TemporaryFile()
-        try:
-            self._process = subprocess.Popen(
-                # Isolated: modules beside the worker or on PYTHONPATH would take the place of the environment's own.
-                [str(self.interpreter), "-I", str(WORKER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._messages,
-            )
-        except OSError as error:
-            self._messages.close()
-            raise UserError(f"cannot start the pose estimator {self.interpreter}: {error.strerror or error}") from error
-        try:
+        with ExitStack() as stack:
+            # A file instead of a pipe: nobody reads it while the worker runs, and a full pipe would block the worker.
+            self._messages = stack.enter_context(tempfile.TemporaryFile())
+            # Isolated (-I), so that modules beside the worker or on PYTHONPATH do not shadow the environment's own.
+            command = [str(self.interpreter), "-I", str(WORKER)]
+            self._process = stack.enter_context(running(command, stderr=self._messages))
             hello = self._receive()
             if not isinstance(hello, dict) or not _is_greeting(hello):
                 raise UserError(f"{self.interpreter}: not a pose estimator of protocol {PROTOCOL}")
-        except BaseException:
-            self._stop(kill=True)
-            raise
+            self._stack = stack.pop_all()
         self.identity, self.names = hello["estimator"], tuple(hello["keypoints"])
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop(kill=kind is not None)
+        self._stack.close()
 
     def estimate(self, frames: Iterable[NDArray[np.uint8]], facts: VideoFacts) -> Iterator[NDArray[np.float64] | None]:
         """For each frame (H, W, 3) of one video the points (k, 3) as x, y, visibility in its pixels; None: nobody.
@@ -215,30 +207,14 @@ class PoseEstimator:
         return answer
 
     def _ended(self) -> UserError:
-        self._wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=PATIENCE)
         self._messages.seek(0)
         lines = self._messages.read().decode(errors="replace").strip().splitlines()
         last = lines[-1].strip() if lines else f"exit code {self._process.returncode}"
+        if self._process.returncode == CANNOT_RUN:
+            return UserError(f"cannot start the pose estimator {self.interpreter}: {last}")
         return UserError(f"the pose estimator {self.interpreter} ended: {last}")
-
-    def _stop(self, *, kill: bool) -> None:
-        if kill:
-            self._process.kill()
-        for stream in (self._process.stdin, self._process.stdout):
-            assert stream is not None
-            try:
-                stream.close()
-            except BrokenPipeError:
-                continue  # what was still to be sent has no reader any more
-        self._wait()
-        self._messages.close()
-
-    def _wait(self) -> None:
-        try:
-            self._process.wait(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 def estimate_video(

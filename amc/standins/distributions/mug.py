@@ -33,7 +33,7 @@ from amc.errors import UserError
 from amc.importing.mug.alignment import Similarity
 from amc.importing.mug.distribution import TOP
 from amc.importing.procedural_marker import claim
-from amc.importing.processes.pool import cores, in_order
+from amc.processes import cores, parallel_map
 from amc.progress import Progress
 from amc.standins.face.clip import COPIES
 from amc.standins.face.expressions import peak
@@ -132,7 +132,7 @@ def write_distribution(
             claim(folder, "mug", _TOLD, _recipe(clips=clips, classes=count, seed=seed))
             _room(folder, [n for n, each in zip(lengths, planned, strict=True) if not (folder / each.place).is_dir()])
             make = partial(write_take, folder, seed)
-            with closing(in_order(make, planned, cores() if workers is None else workers, advice=_AGAIN)) as made:
+            with closing(parallel_map(make, planned, cores() if workers is None else workers, advice=_AGAIN)) as made:
                 for done, _ in enumerate(made, start=1):
                     if progress is not None:
                         progress(done, len(planned))

@@ -33,7 +33,7 @@ from amc.errors import UserError
 from amc.importing.keypoint_table import VideoKeypoints, write_rows
 from amc.importing.natops.segmentation import REPETITIONS, Segment, write_segmentation
 from amc.importing.procedural_marker import claim
-from amc.importing.processes.pool import cores, in_order
+from amc.processes import cores, parallel_map
 from amc.progress import Progress
 from amc.standins.body.gestures import GESTURES
 from amc.standins.body.recording import HEIGHT, RATE, WIDTH, Recording, film, recordings
@@ -97,7 +97,7 @@ def write_distribution(
 
     def filmed() -> Iterator[tuple[str, VideoKeypoints]]:
         make = partial(_make, folder)
-        with closing(in_order(make, planned, cores() if workers is None else workers, advice=_AGAIN)) as made:
+        with closing(parallel_map(make, planned, cores() if workers is None else workers, advice=_AGAIN)) as made:
             for each in made:
                 segments.extend(each.segments)
                 yield each.video, each.keypoints

@@ -285,7 +285,7 @@ def test_a_long_video_in_parts(tmp_path: Path, root: Path, monkeypatch: pytest.M
     assert _prepare(root, tmp_path / "whole.h5", *dense, "--workers", "1") == 0
     monkeypatch.setattr(folder, "AT_ONCE", 4)
     # In this process, so that the parts are as small as asked for.
-    monkeypatch.setattr(folder, "in_order", lambda function, items, workers: (function(item) for item in items))
+    monkeypatch.setattr(folder, "parallel_map", lambda function, items, workers: (function(item) for item in items))
     assert _prepare(root, tmp_path / "parts.h5", *dense, "--workers", "2") == 0
     assert check(tmp_path / "whole.h5").info.fingerprint == check(tmp_path / "parts.h5").info.fingerprint
 

@@ -16,8 +16,8 @@ from amc.cli.data import main
 from amc.data.clipfile import check
 from amc.importing.natops.distribution import Film
 from amc.importing.natops.reading import Seen, look
-from amc.importing.processes.isolated import Died, surviving
 from amc.importing.video.video import Unreadable
+from amc.processes import WorkerDied, crash_safe_map
 from tests.importing.made_videos import write_video
 from tests.importing.natops.made_natops import natops, pictures
 
@@ -42,9 +42,9 @@ def test_any_damage_to_a_video_is_a_reason_not_to_use_it(tmp_path: Path) -> None
         path = tmp_path / f"damaged_{i}.avi"
         path.write_bytes(content)
         films.append(_film(path))
-    seen = list(surviving(partial(look, scratch=tmp_path, estimate=False), films, 2))
+    seen = list(crash_safe_map(partial(look, scratch=tmp_path, estimate=False), films, 2))
     assert len(seen) == 60
-    assert all(isinstance(each, Seen | Unreadable | Died) for each in seen)
+    assert all(isinstance(each, Seen | Unreadable | WorkerDied) for each in seen)
     assert any(isinstance(each, Unreadable) and each.reason for each in seen)
     # Damage to a few bits may go unnoticed, but what is used has all its frames.
     assert all(each.facts.frames > 26 for each in seen if isinstance(each, Seen))

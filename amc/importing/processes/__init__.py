@@ -1,1 +1,0 @@
-"""Child processes that importers and stand-ins work in."""
