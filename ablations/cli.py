@@ -11,7 +11,7 @@ from pathlib import Path
 from ablations.results import FIGURES, REPORT, TABLES
 from ablations.study import prepare_study
 from amc.cli.command import NO_SUCCESS, Parser, run
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.tables.ablation import ablation_table, ablation_view
 from analysis.tables.formats import markdown
 from analysis.tables.study import load
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 def show(study: Study, ending: Ending, *, as_json: bool) -> None:
     """Prints the table and the paths of the results, or the table as JSON with everything else on standard error."""
     out = sys.stderr if as_json else sys.stdout
-    with Records(study.record or study.folder / "record.db") as records:
+    with RecordReader(study.record or study.folder / "record.db") as records:
         content = ablation_table(load(records, study.row.name))
     print(markdown(ablation_view(content)), file=out)
     if ending.code == NO_SUCCESS:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ablations.arms import MORE, TABLE_4
 from amc.errors import UserError
-from analysis.record.reading import StudyRow
-from analysis.record.snapshot import looked_at
+from analysis.record.reading import open_if_present
+from analysis.record.rows import StudyRow
 
 ORDER = {arm.slug: place for place, arm in enumerate([*TABLE_4, *MORE])}
 _SAME = {"changes": {}, "seed_shift": 0, "of": []}  # what makes an arm's runs, with what is meant where it is not said
@@ -21,7 +21,7 @@ def study_on_record(address: str | Path, study: str) -> StudyRow | None:
     Raises:
         UserError: it is no record, or can't be read.
     """
-    with looked_at(address) as records:
+    with open_if_present(address) as records:
         return None if records is None else next((row for row in records.studies() if row.name == study), None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.tables.study import load
 from analysis.tables.writing import write_all
 
@@ -13,7 +13,7 @@ TABLE_NAMES = {"table4", "metrics", "recall", "confusion", "judges", "cost"}
 FORMS = ("json", "md", "csv", "tex")
 
 
-def write_results(records: Records, study: str, folder: Path) -> None:
+def write_results(records: RecordReader, study: str, folder: Path) -> None:
     """Writes tables, figures and the report into DIR/<study>, which is `folder`; of a study half done they say so.
 
     Tables of an earlier sitting that are no longer made are removed, as figures are by `analysis.figures`.

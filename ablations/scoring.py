@@ -19,15 +19,15 @@ from amc.config import Config, from_dict
 from amc.data.prepared import TrainingData
 from amc.errors import UserError
 from amc.evaluation.pictures.sample_gif import NAME as ROW
+from amc.evaluation.score_sheet import REAL, STILL
 from amc.evaluation.scores import Judges, headline, references, score, show, show_real
 from amc.models.generator import Generator
 from amc.progress import console
 from amc.training.generator_file import load_generator
 from analysis.pictures import readable
-from analysis.record.reading import TrialRow
-from analysis.record.sheets import REAL, STILL, SheetRow
+from analysis.record.rows import SheetRow, TrialRow
 from analysis.record.states import COMPLETE
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Scoring:
     judges: Judges
     until: float | None = None
 
-    def __call__(self, record: Record, folder: Path) -> None:
+    def __call__(self, record: RecordWriter, folder: Path) -> None:
         """Makes what is missing in the record and in `folder`, which is DIR/<study>.
 
         Raises:
             UserError: the record does not answer, or cannot be written.
         """
         scorer, samples = self.judges.scorer(), folder / "samples"
-        scored = record.scored(self.study)
+        scored = record.score_sheet_versions(self.study)
         current = {key for key, (by, _) in scored.items() if by == scorer}
         if not readable(samples / "real" / ROW):
             _drawn(samples / "real", lambda: show_real(self.data, samples / "real"))
@@ -61,12 +61,12 @@ class Scoring:
         self._again(record, folder, ended, scorer)
         self._refer(record, ended, scorer, 0)
 
-    def _refer(self, record: Record, ended: Sequence[TrialRow], scorer: str, coming: int) -> None:
+    def _refer(self, record: RecordWriter, ended: Sequence[TrialRow], scorer: str, coming: int) -> None:
         """Scores real and still clips, once as many runs are scored this way (`coming` of them next) as otherwise.
 
         A table is by the scorer of the most runs: until then it needs the references that it has.
         """
-        scored = record.scored(self.study)
+        scored = record.score_sheet_versions(self.study)
         runs = [scored[trial.key][0] == scorer for trial in ended if trial.key in scored]
         done = all(key in scored and scored[key][0] == scorer for key in (REAL, STILL))
         if done or sum(runs) + coming < len(runs) - sum(runs) or self._late():
@@ -74,7 +74,7 @@ class Scoring:
         with console("scoring real clips", "pass") as progress:
             progress(0, 1)
             for key, sheet in references(self.config, self.data, self.judges).items():
-                record.score(SheetRow(self.study, key, scorer, time.time(), sheet.to_dict()))
+                record.put_score_sheet(SheetRow(self.study, key, scorer, time.time(), sheet.to_dict()))
             progress(1, 1)
 
     def _shown(self, folder: Path, trials: Sequence[TrialRow]) -> None:
@@ -93,8 +93,8 @@ class Scoring:
     def _late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
 
-    def _again(self, record: Record, folder: Path, ended: Sequence[TrialRow], scorer: str) -> None:
-        scored = record.scored(self.study)
+    def _again(self, record: RecordWriter, folder: Path, ended: Sequence[TrialRow], scorer: str) -> None:
+        scored = record.score_sheet_versions(self.study)
         trials = [trial for trial in ended if trial.key not in scored or scored[trial.key][0] != scorer]
         kept_scores = []
         with console("scoring again", "run") as progress:
@@ -113,7 +113,9 @@ class Scoring:
                 if not readable(samples / ROW):
                     _drawn(samples, partial(show, generator, config, self.data, samples))
                 self._refer(record, ended, scorer, 1)
-                record.score(SheetRow(self.study, trial.key, scorer, time.time(), sheet.to_dict()), headline(sheet))
+                record.put_score_sheet(
+                    SheetRow(self.study, trial.key, scorer, time.time(), sheet.to_dict()), headline(sheet)
+                )
             if trials:
                 progress(len(trials), len(trials))
         if kept_scores:

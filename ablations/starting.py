@@ -13,8 +13,8 @@ from typing import Any
 
 from amc.config import Config, from_dict
 from amc.errors import UserError
-from analysis.record.reading import StudyRow
-from analysis.record.snapshot import looked_at
+from analysis.record.reading import open_if_present
+from analysis.record.rows import StudyRow
 from analysis.record.states import TRIAL
 from tuning.engine.sources import best, of_role
 
@@ -83,7 +83,7 @@ def best_of(runs: Path, record: str | None, search: str, mine: Config) -> Start:
     """
     path = runs / search / "record.db"
     for address in (path,) if record is None else (record, path):
-        with looked_at(address) as records:
+        with open_if_present(address) as records:
             row = None if records is None else next((row for row in records.studies() if row.name == search), None)
             if records is None or row is None:
                 continue

@@ -21,7 +21,8 @@ from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
 from amc.evaluation.judges.standard import classifier as motion_classifier
 from amc.evaluation.scores import Judges, cached_judges, has_subjects
-from analysis.record.reading import Records, StudyRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import StudyRow
 from analysis.record.states import TRIAL
 from tuning.cli import options, test_judges
 from tuning.cli.preparation import Preparation, build_study, prepare, study_row
@@ -114,7 +115,7 @@ def _with_scoring(study: Study, prepared: Preparation, checkpoints: MetricCheckp
     judges = _judges(prepared, checkpoints)
     scoring = Scoring(study.row.name, prepared.config, prepared.chosen.data, judges, study.until)
 
-    def results(records: Records, folder: Path) -> None:
+    def results(records: RecordReader, folder: Path) -> None:
         write_results(records, study.row.name, folder)
 
     found = files(judges.motion, judges.second, judges.identity)

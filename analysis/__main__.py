@@ -12,8 +12,7 @@ from pathlib import Path
 from amc.cli.command import Parser, run
 from amc.errors import UserError
 from analysis.record.database import without_password
-from analysis.record.reading import Records
-from analysis.record.snapshot import looked_at
+from analysis.record.reading import RecordReader, open_if_present
 from analysis.tables.formats import markdown
 from analysis.tables.join import joined
 from analysis.tables.study import is_ablation, load
@@ -82,10 +81,10 @@ def _report(args: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _opened(args: argparse.Namespace, study: str) -> Iterator[Records]:
+def _opened(args: argparse.Namespace, study: str) -> Iterator[RecordReader]:
     """The record that has a study, looked at: a study that runs is not held up."""
     address = args.record or args.runs / study / "record.db"
-    with looked_at(address) as records:
+    with open_if_present(address) as records:
         if records is None:
             raise UserError(f"there is no study record at {without_password(str(address))}: give --runs or --record")
         yield records

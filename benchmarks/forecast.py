@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from analysis.record.reading import Records  # noqa: E402
+from analysis.record.reading import RecordReader  # noqa: E402
 
 SEARCH = ROOT / "tuning" / "run_search.py"
 
@@ -55,7 +55,7 @@ def compared(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     began = time.monotonic()
     summary = document(command)
     actual = time.monotonic() - began
-    with Records(out / summary["study"] / "record.db") as records:
+    with RecordReader(out / summary["study"] / "record.db") as records:
         steps = sum(trial.step for trial in records.trials(summary["study"]))
     disk = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     again = document([*command, "--dry-run", "--study", "again"])

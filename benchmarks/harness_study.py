@@ -17,9 +17,9 @@ from pathlib import Path
 import torch  # noqa: F401  # as in `tuning.workers.trial`: what a trial needs is imported before there is a trial
 
 from amc.config import natops, with_overrides
-from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL, WAITING
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from benchmarks.harness_trials import Plan, metrics, trial
 from tuning.engine.sources import SampledTrials
 from tuning.engine.study import Study, run_study
@@ -87,7 +87,7 @@ def prepare(folder: Path, plan: Plan) -> None:
     """Puts the plan's history on record, and into MLflow."""
     made = study(folder, plan)
     source = made.sources[0]
-    with contextlib.closing(Record(made.folder / "record.db")) as record:
+    with contextlib.closing(RecordWriter(made.folder / "record.db")) as record:
         record.create_study(made.row)
         for number in range(plan.history):
             proposal = source.propose(record.trials(NAME), record.curves(NAME))
@@ -96,7 +96,7 @@ def prepare(folder: Path, plan: Plan) -> None:
             row = TrialRow(NAME, key, TRIAL, number, None, WAITING, proposal.params, config.to_dict(), number, BUDGET)
             record.add_trial(row)
             record.begin(NAME, key)
-            record.started(NAME, key, 1)
+            record.mark_started(NAME, key, 1)
             for step in range(1, REPORTS + 1):
                 record.report(NAME, key, 1, step, metrics(step))
             record.finish(NAME, key, 1, COMPLETE, value=number / (number + 1))

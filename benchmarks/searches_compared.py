@@ -23,7 +23,7 @@ from ray.tune.search.variant_generator import generate_variants
 
 from amc.config import Config
 from analysis.record.ranking import best
-from analysis.record.reading import Score, TrialRow
+from analysis.record.rows import Score, TrialRow
 from analysis.record.states import COMPLETE, PRUNED, RUNNING, TRIAL
 from benchmarks.fidelity_functions import Function, Vector
 from benchmarks.simulated_clock import Search

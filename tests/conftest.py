@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from amc.config import Config, natops, with_overrides
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row
 
 # Started in the background without job control, this process ignores SIGINT, and so would the commands it starts.
@@ -53,8 +53,8 @@ def base() -> Config:
 
 
 @pytest.fixture
-def record(tmp_path: Path, base: Config) -> Iterator[Record]:
+def record(tmp_path: Path, base: Config) -> Iterator[RecordWriter]:
     """A record with an empty toy study."""
-    with Record(tmp_path / "toy" / "record.db") as opened:
+    with RecordWriter(tmp_path / "toy" / "record.db") as opened:
         opened.create_study(study_row(base))
         yield opened

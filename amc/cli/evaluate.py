@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amc.evaluation.judges.standard import JUDGE, SECOND, classifier, identity_classifier, reopen, table
+from amc.evaluation.score_sheet import REAL, STILL
 from amc.evaluation.scores import Judges, has_subjects, headline, references, score
 from amc.training.loop import Run
-from analysis.record.sheets import REAL, STILL
 
 # What is said of each score, and how: name, text, digits behind the point, factor.
 _LINES = (

@@ -21,7 +21,7 @@ from analysis.figures.recall import recall
 from analysis.figures.search_budget import search_budget
 from analysis.figures.searched import searched
 from analysis.figures.strips import strips
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.tables.ablation import ablation_table
 from analysis.tables.metrics import metrics_table
 from analysis.tables.study import StudyScores
@@ -35,7 +35,7 @@ NAMES = (
 __all__ = ["Figure", "draw_all", "draw_search"]
 
 
-def draw_all(scores: StudyScores, records: Records, samples: Path | None, folder: Path) -> list[Figure]:
+def draw_all(scores: StudyScores, records: RecordReader, samples: Path | None, folder: Path) -> list[Figure]:
     """Draws every figure that a study of arms has the material for, and writes it as SVG and PNG.
 
     Those of the search that the configuration came from follow, where the same record has it.
@@ -71,7 +71,7 @@ def draw_all(scores: StudyScores, records: Records, samples: Path | None, folder
     return _alone(figures, folder)
 
 
-def draw_search(records: Records, study: str, folder: Path) -> list[Figure]:
+def draw_search(records: RecordReader, study: str, folder: Path) -> list[Figure]:
     """Draws every figure that a search has the trials for, and writes it as SVG and PNG.
 
     Raises:
@@ -80,7 +80,7 @@ def draw_search(records: Records, study: str, folder: Path) -> list[Figure]:
     return _alone(_search(records, study, folder), folder)
 
 
-def _search(records: Records, study: str, folder: Path) -> list[Figure]:
+def _search(records: RecordReader, study: str, folder: Path) -> list[Figure]:
     search = searched(records, study)
     return _written(
         (lambda: search_budget(search), lambda: importance(search), lambda: parallel(search)), folder, study

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from amc.evaluation.score_sheet import ScoreSheet
 from analysis.figures.drawing import Drawing, canvas
 from analysis.figures.facts import study_facts, without_sheets
 from analysis.figures.heat import heat
 from analysis.figures.style import WIDTH
-from analysis.record.sheets import Sheet
 from analysis.tables.study import OURS, ArmScores, StudyScores
 
 PANELS = 4
@@ -64,7 +64,7 @@ def chosen(scores: StudyScores) -> list[ArmScores]:
     return [arm for arm in scored if arm.slug in taken]
 
 
-def shares(sheets: Iterable[Sheet], classes: int) -> npt.NDArray[np.float64]:
+def shares(sheets: Iterable[ScoreSheet], classes: int) -> npt.NDArray[np.float64]:
     """(K, K) percentages of each row's clips; NaN where a class has none."""
     counts = np.zeros((classes, classes), dtype=np.float64)
     for sheet in sheets:

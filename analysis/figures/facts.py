@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.record.reading import StudyRow
+from analysis.record.rows import StudyRow
 from analysis.tables.study import ArmScores, StudyScores
 
 

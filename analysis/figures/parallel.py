@@ -16,7 +16,7 @@ from analysis.figures.drawing import Drawing, canvas
 from analysis.figures.importance import importances, too_few
 from analysis.figures.searched import Search, height
 from analysis.figures.style import FAINT, GREY, INK, WIDTH
-from analysis.record.reading import TrialRow
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE
 
 SHOWN = 8  # axes of parameters

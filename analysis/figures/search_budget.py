@@ -7,7 +7,7 @@ from itertools import accumulate
 from analysis.figures.drawing import Drawing, canvas
 from analysis.figures.searched import Search
 from analysis.figures.style import BLACK, BLUE, ORANGE, VERMILLION, WIDTH, grid_lines
-from analysis.record.reading import TrialRow
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.figures.facts import data_facts, plural
-from analysis.record.reading import Records, StudyRow, TrialRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, PRUNED, TRIAL
 
 
@@ -58,7 +59,7 @@ class Search:
         return f"{said}; one seed a trial; {data_facts(self.row)}."
 
 
-def searched(records: Records, study: str) -> Search:
+def searched(records: RecordReader, study: str) -> Search:
     """What the record has of a search.
 
     Raises:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from amc.errors import UserError
 from analysis.record.database import answered, first_line, without_password
 from analysis.record.lock import driving, record_lock
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.record.schema import (
     SCHEMA_VERSION,
     connect,
@@ -30,7 +30,7 @@ from analysis.record.server_lock import give_back, locking_engine, making_tables
 PATIENCE = 60.0  # seconds for which a database server may be away: training goes on, reports wait
 
 
-class Writable(Records):
+class Writable(RecordReader):
     """A record that can be written, made on first use.
 
     Raises:
@@ -46,7 +46,7 @@ class Writable(Records):
         self.patience = PATIENCE if sqlite_path(self.address) is None else 0.0
 
     @contextmanager
-    def driving(self, study: str) -> Iterator[None]:
+    def lock_study(self, study: str) -> Iterator[None]:
         """Keeps every other driver of `study` away from this record for the block, whatever host or folder it is in.
 
         Raises:

@@ -13,7 +13,7 @@ from analysis.record.schema import projection_table, sheet_table, trial_table
 
 
 @dataclass(frozen=True)
-class Projected:
+class MlflowCursor:
     """How far the tracker has copied a trial (or with key "" the study) to one store.
 
     Attributes:
@@ -29,7 +29,7 @@ class Projected:
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrialStage:
     """What of a trial changes when it begins and ends, and when it is scored.
 
     Attributes:
@@ -45,7 +45,7 @@ class Projections(Writable):
     """The part of a record that the tracker reads and writes."""
 
     @answered
-    def targets(self, study: str) -> list[str]:
+    def mlflow_targets(self, study: str) -> list[str]:
         """The stores that a study was copied to."""
         table = projection_table
         with self.engine.connect() as connection:
@@ -53,18 +53,18 @@ class Projections(Writable):
             return [row[0] for row in connection.execute(query)]
 
     @answered
-    def projected(self, study: str, target: str) -> dict[str, Projected]:
+    def mlflow_cursors(self, study: str, target: str) -> dict[str, MlflowCursor]:
         """How far each trial was copied to the store at `target`, by key."""
         table = projection_table
         query = sa.select(table).where(table.c.study == study, table.c.target == target)
         with self.engine.connect() as connection:
             return {
-                row["key"]: Projected(**{name: row[name] for name in Projected.__dataclass_fields__})
+                row["key"]: MlflowCursor(**{name: row[name] for name in MlflowCursor.__dataclass_fields__})
                 for row in connection.execute(query).mappings()
             }
 
     @answered
-    def project(self, study: str, target: str, states: Mapping[str, Projected]) -> None:
+    def set_mlflow_cursors(self, study: str, target: str, states: Mapping[str, MlflowCursor]) -> None:
         """Notes how far trials have been copied to the store at `target`, by key."""
         table = projection_table
         with self._write() as connection:
@@ -76,7 +76,7 @@ class Projections(Writable):
                     update_trial(connection, study, key, mlflow_run_id=state.run_id)
 
     @answered
-    def stages(self, study: str) -> dict[str, Stage]:
+    def trial_stages(self, study: str) -> dict[str, TrialStage]:
         """How each trial stands, by key, in the order of `trials`: for who asks often, none of the JSON is read."""
         table, sheet = trial_table, sheet_table
         scored = table.outerjoin(sheet, sa.and_(sheet.c.study == table.c.study, sheet.c.key == table.c.key))
@@ -84,4 +84,4 @@ class Projections(Writable):
         query = sa.select(*columns).select_from(scored).where(table.c.study == study)
         with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(table.c.role.desc(), table.c.number)).all()
-        return {key: Stage(state, started is not None, made or 0.0) for key, state, started, made in rows}
+        return {key: TrialStage(state, started is not None, made or 0.0) for key, state, started, made in rows}

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.record.reading import Score, TrialRow, scored
+from analysis.record.rows import Score, TrialRow, scored
 from analysis.record.states import COMPLETE, PRUNED
 
 

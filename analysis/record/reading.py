@@ -8,22 +8,27 @@ here. The default is one SQLite file a study; any SQLAlchemy address of a databa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import sqlalchemy as sa
 
 from amc.errors import UserError
 from analysis.record.database import answered, without_password
+from analysis.record.rows import ImportedRow, Point, Score, SheetRow, StudyRow, TrialRow, scored
 from analysis.record.schema import (
     VALUES,
     check_schema,
     connect,
     database_url,
+    filled,
     imported_table,
     point_table,
     sheet_table,
@@ -31,115 +36,9 @@ from analysis.record.schema import (
     study_table,
     trial_table,
 )
-from analysis.record.sheets import SheetRow
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
-@dataclass(frozen=True)
-class StudyRow:
-    """A study: what its trials share.
-
-    Attributes:
-        dataset: name, origin, fingerprint, clips, split (rule, seed and sizes), reduction, chance, real accuracies.
-        settings: how it was asked for: sampler, pruner, workers, ...
-        goal: what trials are judged by: names of `objectives`, the first of which is a trial's value, and
-            `constraints` such as "time/step_seconds <= 0.5".
-    """
-
-    name: str
-    uid: str
-    kind: str
-    preset: str
-    seed: int
-    dataset: Mapping[str, Any]
-    config: Mapping[str, Any]
-    space: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    versions: Mapping[str, str]
-    created: float
-    goal: Mapping[str, Any] = field(default_factory=lambda: {"objectives": ["accuracy"], "constraints": []})
-
-
-@dataclass(frozen=True)
-class TrialRow:
-    """A trial as the record has it; the columns' comments in `trial_table` say what each field is."""
-
-    study: str
-    key: str
-    role: str
-    number: int
-    parent: str | None
-    state: str
-    params: Mapping[str, Any]
-    config: Mapping[str, Any]
-    seed: int
-    budget: int
-    step: int = 0
-    value: float | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
-    attempts: int = 0
-    stalls: int = 0
-    seconds: float = 0.0
-    reason: str = ""
-    mlflow_run_id: str | None = None
-    created: float = 0.0
-    started: float | None = None
-    ended: float | None = None
-    values: Mapping[str, float | None] = field(default_factory=dict)
-    violation: float | None = None
-    alone: bool = False
-
-
-@dataclass(frozen=True)
-class Point:
-    """One report of a trial: all its metrics at one training step."""
-
-    id: int
-    key: str
-    step: int
-    attempt: int
-    timestamp: int  # milliseconds since 1970
-    metrics: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Score:
-    """How a trial stands at a step.
-
-    Attributes:
-        values: every objective in the study's order, larger is better; NaN where it was not measured.
-        violation: of the study's constraints, 0 if all hold.
-    """
-
-    values: tuple[float, ...]
-    violation: float = 0.0
-
-    @property
-    def known(self) -> bool:
-        """Whether every objective was measured."""
-        return not any(map(math.isnan, self.values))
-
-
-@dataclass(frozen=True)
-class ImportedRow:
-    """An ended trial of another study; the columns' comments in `imported_table` say what each field is."""
-
-    study: str
-    source: str
-    key: str
-    source_uid: str
-    number: int
-    state: str
-    preset: str
-    dataset: Mapping[str, Any]
-    config: Mapping[str, Any]
-    budget: int
-    curve: Mapping[int, Mapping[str, float]]  # {step: metrics}
-
-
-class Records:
+class RecordReader:
     """Reads a record. Use as a context manager, or `close` it.
 
     Raises:
@@ -243,7 +142,7 @@ class Records:
         return curves
 
     @answered
-    def judged(self, study: str, key: str | None = None) -> dict[str, dict[int, Score]]:
+    def scores_by_step(self, study: str, key: str | None = None) -> dict[str, dict[int, Score]]:
         """{trial key: {step: how it stood}} by the study's goal, of all trials or one; steps ascending, maybe none."""
         keys = [trial.key for trial in self.trials(study)] if key is None else [key]
         scores: dict[str, dict[int, Score]] = {one: {} for one in keys}
@@ -266,14 +165,14 @@ class Records:
             return [_imported(row) for row in connection.execute(query).mappings()]
 
     @answered
-    def sheets(self, study: str) -> dict[str, SheetRow]:
+    def score_sheets(self, study: str) -> dict[str, SheetRow]:
         """The score sheets of a study by key: of trials, and its own two references."""
         query = sa.select(sheet_table).where(sheet_table.c.study == study).order_by(sheet_table.c.key)
         with self.engine.connect() as connection:
             return {row["key"]: _sheet(row) for row in connection.execute(query).mappings()}
 
     @answered
-    def sheet(self, study: str, key: str) -> SheetRow | None:
+    def score_sheet(self, study: str, key: str) -> SheetRow | None:
         """The score sheet with this key; None if there is none."""
         table = sheet_table
         query = sa.select(table).where(table.c.study == study, table.c.key == key)
@@ -282,32 +181,12 @@ class Records:
         return None if row is None else _sheet(row)
 
     @answered
-    def scored(self, study: str) -> dict[str, tuple[str, float]]:
+    def score_sheet_versions(self, study: str) -> dict[str, tuple[str, float]]:
         """Scorer and time of making of each score sheet, by key; cheap, none of the sheets is read."""
         table = sheet_table
         query = sa.select(table.c.key, table.c.scorer, table.c.created).where(table.c.study == study)
         with self.engine.connect() as connection:
             return {key: (scorer, created) for key, scorer, created in connection.execute(query)}
-
-    def frame(self, study: str) -> pd.DataFrame:
-        """A row a trial, a column a field; the dictionaries' entries as such as `params.NAME`."""
-        import pandas as pd  # slow to import, and rarely wanted
-
-        rows = []
-        for trial in self.trials(study):
-            dicts = ("params", "config", "scores", "values")
-            row = {name: value for name, value in vars(trial).items() if name not in dicts}
-            row |= {f"params.{name}": value for name, value in trial.params.items()}
-            row |= {f"scores.{name}": value for name, value in trial.scores.items()}
-            row |= {f"values.{name}": value for name, value in trial.values.items()}
-            rows.append(row)
-        return pd.DataFrame(rows)
-
-
-def scored(value: float | None, values: Mapping[str, float | None], violation: float | None) -> Score:
-    """A score from the columns of a trial or a report; without `values` there is the one objective."""
-    found = tuple(values.values()) or (value,)
-    return Score(tuple(math.nan if number is None else number for number in found), violation or 0.0)
 
 
 def ordered_dumps(values: Mapping[str, float | None]) -> str:
@@ -370,3 +249,44 @@ def _imported(row: sa.RowMapping) -> ImportedRow:
 
 def _point(row: sa.RowMapping) -> Point:
     return Point(row["id"], row["key"], row["step"], row["attempt"], row["timestamp"], metrics_from(row["metrics"]))
+
+
+@contextlib.contextmanager
+def open_if_present(address: str | Path) -> Iterator[RecordReader | None]:
+    """A copy of a SQLite record, or a server's itself, opened; None where there is no record yet.
+
+    Raises:
+        UserError: it is no record, or can't be read.
+    """
+    url = database_url(address)
+    path = sqlite_path(url)
+    if path is None:
+        with RecordReader(address) if filled(url) else contextlib.nullcontext() as records:
+            yield records
+    elif not path.is_file():
+        yield None
+    else:
+        with tempfile.TemporaryDirectory(prefix="amc-record-") as folder:
+            copy = Path(folder) / path.name
+            _copy(path, copy)
+            with RecordReader(copy) if filled(database_url(copy)) else contextlib.nullcontext() as records:
+                yield records
+
+
+def _copy(path: Path, copy: Path) -> None:
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as source,
+            contextlib.closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+        return
+    except sqlite3.Error:
+        pass  # such as a journal that its killed writer left, which a reader may not settle
+    try:
+        shutil.copyfile(path, copy)
+        journal = path.with_name(f"{path.name}-journal")
+        if journal.is_file():
+            shutil.copyfile(journal, copy.with_name(f"{copy.name}-journal"))
+    except OSError as error:
+        raise UserError(f"cannot read the study record {path}: {error.strerror}") from error

@@ -1,4 +1,8 @@
-"""The schema of the study record, and the way to the database that it is in."""
+"""The schema of the study record, and the way to the database that it is in.
+
+The next change of the schema is an Alembic revision (Alembic comes with MLflow) and a larger `SCHEMA_VERSION`; until
+then a record of another version is an error.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,8 @@ from sqlalchemy.sql import quoted_name
 
 from amc.errors import UserError
 from analysis.record.database import MISSING_DRIVER, first_line, server_engine, with_driver, without_password
-from analysis.record.migrations import migrate
 
-SCHEMA_VERSION = 3  # a new one is a row of `analysis.record.migrations.MIGRATIONS`, and the tables below
+SCHEMA_VERSION = 3
 WRITES = "amc_writes"  # execution option of a connection that is going to write
 
 VALUES = quoted_name("values", True)  # a word of SQL: not every database takes it as a name unquoted
@@ -104,7 +107,7 @@ projection_table = sa.Table(
 )
 
 sheet_table = sa.Table(
-    "sheet",  # what was measured on the test split: `analysis.record.sheets`
+    "sheet",  # what was measured on the test split: `amc.evaluation.score_sheet`
     metadata,
     sa.Column("study", sa.String(200), sa.ForeignKey("study.name", ondelete="CASCADE"), primary_key=True),
     sa.Column("key", sa.String(100), primary_key=True),  # the trial's, or one of the study's own references
@@ -212,11 +215,10 @@ def filled(address: sa.URL) -> bool:
 
 
 def check_schema(engine: sa.Engine, address: sa.URL) -> None:
-    """Holds a record against this program's schema; one of an earlier version is brought up to it.
+    """Checks that a database is a study record of this program's schema version.
 
     Raises:
-        UserError: no database, another one's tables, a version that this program does not know, or an earlier one
-            that can't be written.
+        UserError: it is no database, has no record's tables, or is of another schema version.
     """
     shown = without_password(address)
     try:
@@ -227,27 +229,11 @@ def check_schema(engine: sa.Engine, address: sa.URL) -> None:
             version = connection.execute(sa.select(schema_table.c.version)).scalar()
     except sa.exc.DBAPIError as error:
         raise UserError(f"cannot read the study record {shown}: {first_line(error.orig or error)}") from error
-    if version is not None and 1 <= version < SCHEMA_VERSION:
-        version = _migrated(engine, shown, version)
     if version != SCHEMA_VERSION:
-        age = "a newer" if version is not None and version > SCHEMA_VERSION else "an unknown"
         raise UserError(
-            f"the study record {shown} is of {age} schema ({version}; this program knows {SCHEMA_VERSION}): "
-            "open it with the program's version that made it, or start a study with another --study or --record"
+            f"the study record {shown} has schema version {version}, this program reads version {SCHEMA_VERSION}: "
+            "use the version of the program that wrote it, or give another --study or --record"
         )
-
-
-def _migrated(engine: sa.Engine, shown: str, version: int) -> int | None:
-    try:
-        with writing(engine) as connection:
-            # Somebody else may have been here first: whoever gets the row's lock looks again.
-            found = connection.execute(sa.select(schema_table.c.version).with_for_update()).scalar()
-            return found if found is None else migrate(connection, found)
-    except sa.exc.DBAPIError as error:
-        raise UserError(
-            f"the study record {shown} is of schema {version} and must become {SCHEMA_VERSION} before it is used, "
-            f"which failed ({first_line(error.orig or error)}): open it once as a user who may write it, or use a copy"
-        ) from error
 
 
 def sqlite_path(address: sa.URL) -> Path | None:

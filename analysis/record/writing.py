@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from analysis.record.access import insert_if_new, put, trial_row, update_trial
 from analysis.record.database import answered
 from analysis.record.mlflow_cursor import Projections
-from analysis.record.reading import ImportedRow, StudyRow, TrialRow, dumps, metrics_from, ordered_dumps
+from analysis.record.reading import dumps, metrics_from, ordered_dumps
+from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
 from analysis.record.schema import (
     imported_table,
     point_table,
@@ -29,13 +30,12 @@ from analysis.record.schema import (
     study_table,
     trial_table,
 )
-from analysis.record.sheets import SheetRow
 from analysis.record.states import ENDED, RUNNING, WAITING
 
 MAX_STALLS = 5  # attempts lost one after the other, none of which reported anything new: the trial has failed
 
 
-class Record(Projections):
+class RecordWriter(Projections):
     """Everything that a driver writes of its study; see the module's text.
 
     Raises:
@@ -62,7 +62,7 @@ class Record(Projections):
             connection.execute(sa.update(study_table).where(study_table.c.name == name).values(values))
 
     @answered
-    def change_study(
+    def change_goal(
         self,
         name: str,
         objectives: Sequence[str],
@@ -136,7 +136,7 @@ class Record(Projections):
             update_trial(connection, study, key, state=RUNNING, attempts=attempt, started=None, ended=None, reason="")
 
     @answered
-    def started(self, study: str, key: str, attempt: int) -> None:
+    def mark_started(self, study: str, key: str, attempt: int) -> None:
         """Notes that an attempt's process is up: its seconds count from now."""
         with self._write() as connection:
             table = trial_table
@@ -230,7 +230,7 @@ class Record(Projections):
         return True
 
     @answered
-    def score(self, sheet: SheetRow, scores: Mapping[str, float] | None = None) -> None:
+    def put_score_sheet(self, sheet: SheetRow, scores: Mapping[str, float] | None = None) -> None:
         """Puts a sheet in the place of the one with its key.
 
         Args:
@@ -266,7 +266,7 @@ class Record(Projections):
             return str(changes["state"])
 
     @answered
-    def adopt(self, study: str) -> list[str]:
+    def requeue_running(self, study: str) -> list[str]:
         """Makes every trial that an earlier driver left RUNNING wait for its next attempt; returns their keys."""
         adopted = []
         with self._write() as connection:

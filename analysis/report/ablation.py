@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analysis.figures import Figure, draw_all
 from analysis.figures.strips import unreadable
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.report.clips import clips_section
 from analysis.report.commands import commands_section
 from analysis.report.cost import cost_section
@@ -29,7 +29,7 @@ STRIPS = "figure3"
 METRICS = 4  # columns of a table of measures, which have their intervals in the cells
 
 
-def ablation_page(records: Records, study: str, folder: Path, out: Path) -> Page:
+def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) -> Page:
     """The page's content; figures are drawn into `out`."""
     scores = load(records, study)
     row, trials = scores.row, records.trials(study)

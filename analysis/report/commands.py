@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from analysis.record.database import without_password
-from analysis.record.reading import Records, StudyRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import StudyRow
 from analysis.record.schema import sqlite_path
 from analysis.report.page import Section
 from analysis.tables.caption import versions_last
@@ -16,7 +17,7 @@ OURS = "ours"
 WEIGHTS = {"lpips": "LPIPS", "fvd": "FVD"}  # files that scores may need, by their option
 
 
-def commands_section(records: Records, row: StudyRow) -> Section:
+def commands_section(records: RecordReader, row: StudyRow) -> Section:
     """How to run it again, and how to make the tables and this page again from the record."""
     kept = _record(records)
     again = " ".join(["python", _program(row), *map(shlex.quote, [*_data(row), *_asked(row), *kept])])
@@ -84,7 +85,7 @@ def _name(path: object) -> str:
     return PurePath(str(path)).name if PurePath(str(path)).is_absolute() else str(path)
 
 
-def _record(records: Records) -> list[str]:
+def _record(records: RecordReader) -> list[str]:
     """--record for a database server; a study's own file needs no naming."""
     return [] if sqlite_path(records.address) is not None else ["--record", without_password(records.address)]
 

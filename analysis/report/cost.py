@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import FAILED
 from analysis.report.page import Grid, Section
 from analysis.report.wording import NONE, clock, counted, number, without_folders

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.record.reading import StudyRow
+from analysis.record.rows import StudyRow
 from analysis.report.page import Grid, Section
 from analysis.report.wording import listed, quoted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analysis.record.reading import StudyRow
+from analysis.record.rows import StudyRow
 from analysis.report.page import Section
 from analysis.report.wording import counted, number
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from analysis.record.reading import StudyRow
+from analysis.record.rows import StudyRow
 from analysis.report.page import Grid, Section
 from analysis.report.wording import NONE, counted, listed, without_folders
 from analysis.tables.caption import versions_last

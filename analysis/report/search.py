@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.figures import draw_search
-from analysis.record.reading import Records, StudyRow, TrialRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import PRUNED
 from analysis.report.commands import commands_section
 from analysis.report.cost import cost_section
@@ -29,7 +30,7 @@ LIMITS = (
 )
 
 
-def search_page(records: Records, study: str, folder: Path, out: Path) -> Page:
+def search_page(records: RecordReader, study: str, folder: Path, out: Path) -> Page:
     """The page's content; figures are drawn into `out`."""
     row, trials = records.study(study), records.trials(study)
     table = search_written(records, study)

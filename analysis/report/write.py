@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from amc.atomic import atomic_write
 from amc.errors import UserError
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.report.ablation import ablation_page
 from analysis.report.page import Page
 from analysis.report.search import search_page
@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 NAME = "report.html"
 
 
-def write_report(records: Records, study: str, folder: Path, out: Path) -> Path:
+def write_report(records: RecordReader, study: str, folder: Path, out: Path) -> Path:
     """Writes `out`/report.html, and the figures that it shows as files beside it.
 
     The same record and samples give the same bytes.

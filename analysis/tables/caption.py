@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.record.reading import StudyRow
+from analysis.record.rows import StudyRow
 from analysis.tables.study import StudyScores, correct
 
 SHORT = 12  # digits of a fingerprint that are shown

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis.record.reading import TrialRow
-from analysis.record.sheets import SheetRow
+from analysis.record.rows import SheetRow, TrialRow
 from analysis.record.states import COMPLETE
 from analysis.tables.estimates import Estimated, estimated
 from analysis.tables.study import ACCURACY, correct

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from amc.errors import UserError
-from analysis.record.reading import StudyRow
+from analysis.record.rows import StudyRow
 from analysis.record.states import COMPLETE
 from analysis.tables.study import ArmScores, StudyScores
 

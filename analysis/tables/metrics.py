@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.record.sheets import Sheet
+from amc.evaluation.score_sheet import ScoreSheet
 from analysis.tables.caption import facts, sentence
 from analysis.tables.estimates import Clips, Estimated, estimated, listed
 from analysis.tables.formats import View, Written, number
@@ -122,7 +122,7 @@ def _of(scores: StudyScores, arm: ArmScores, metric: Metric) -> dict[int, Clips]
     return {seed: values for seed, values in found.items() if values is not None}
 
 
-def _values(sheet: Sheet, metric: Metric) -> Clips | None:
+def _values(sheet: ScoreSheet, metric: Metric) -> Clips | None:
     if metric.key == "second":
         return correct(sheet, second=True) if sheet.predicted_second else None
     if metric.key in sheet.clips:
@@ -132,7 +132,7 @@ def _values(sheet: Sheet, metric: Metric) -> Clips | None:
     return None
 
 
-def _reference(sheet: Sheet, metric: Metric) -> dict[str, Any] | None:
+def _reference(sheet: ScoreSheet, metric: Metric) -> dict[str, Any] | None:
     values = _values(sheet, metric)
     if values is None or not np.isfinite(values).all() or not values.size:
         return None

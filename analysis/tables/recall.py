@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.record.sheets import Sheet
+from amc.evaluation.score_sheet import ScoreSheet
 from analysis.tables.caption import facts, sentence
 from analysis.tables.formats import View, Written, number
 from analysis.tables.study import OURS, StudyScores
@@ -16,7 +16,7 @@ from analysis.tables.study import OURS, StudyScores
 Counts = npt.NDArray[np.int64]
 
 
-def confusion(sheets: Sequence[Sheet], classes: int) -> Counts:
+def confusion(sheets: Sequence[ScoreSheet], classes: int) -> Counts:
     """(K, K): clips that were to be of a class (row) and are seen as one (column), summed over the sheets."""
     counts = np.zeros((classes, classes), dtype=np.int64)
     for sheet in sheets:
@@ -104,7 +104,7 @@ def confusion_written(scores: StudyScores) -> Written:
     return Written("confusion", content, view, records)
 
 
-def _recall(scores: StudyScores, sheets: Sequence[Sheet]) -> dict[str, list[float | None]]:
+def _recall(scores: StudyScores, sheets: Sequence[ScoreSheet]) -> dict[str, list[float | None]]:
     by_seed = [confusion([sheet], len(scores.class_names)) for sheet in sheets]
     shares = [[_share(counts[k, k], counts[k].sum()) for k in range(len(counts))] for counts in by_seed]
     columns = [[value for value in column if value is not None] for column in zip(*shares, strict=True)]
@@ -116,7 +116,7 @@ def _recall(scores: StudyScores, sheets: Sequence[Sheet]) -> dict[str, list[floa
     }
 
 
-def _references(scores: StudyScores) -> list[tuple[str, str, Sheet]]:
+def _references(scores: StudyScores) -> list[tuple[str, str, ScoreSheet]]:
     both = (("real", "real clips", scores.real), ("still", "first frame", scores.still))
     return [(key, title, sheet) for key, title, sheet in both if sheet is not None]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.record.ranking import pareto, ranked
-from analysis.record.reading import Records, StudyRow, TrialRow
-from analysis.record.sheets import SheetRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, FAILED, PRUNED, TRIAL
 from analysis.tables.caption import SHORT, count, origin
 from analysis.tables.confirming import confirmed
@@ -18,7 +18,7 @@ from analysis.tables.study import ACCURACY
 PARAMETERS_SHOWN = 8  # columns of a page; all are in CSV and JSON
 
 
-def search_table(records: Records, study: str) -> dict[str, Any]:
+def search_table(records: RecordReader, study: str) -> dict[str, Any]:
     """The content of `trials.json`: {"caption", "rows" (a trial each, the best first), "confirm"}."""
     row, trials = records.study(study), records.trials(study)
     searched = [trial for trial in trials if trial.role == TRIAL]
@@ -27,11 +27,11 @@ def search_table(records: Records, study: str) -> dict[str, Any]:
     rest = [trial for trial in searched if trial not in first]
     rows = [_row(trial, place, front) for place, trial in enumerate(first, start=1)]
     rows += [_row(trial, None, front) for trial in rest]
-    confirm = _confirm([trial for trial in trials if trial.role == CONFIRM], records.sheets(study))
+    confirm = _confirm([trial for trial in trials if trial.role == CONFIRM], records.score_sheets(study))
     return {"caption": _facts(row, searched), "rows": rows, "confirm": confirm}
 
 
-def search_written(records: Records, study: str) -> Written:
+def search_written(records: RecordReader, study: str) -> Written:
     """The table in all its forms."""
     content = search_table(records, study)
     caption, rows = content["caption"], content["rows"]

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from amc.errors import UserError
-from analysis.record.reading import Records, StudyRow, TrialRow
-from analysis.record.sheets import REAL, STILL, Sheet, SheetRow
+from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
+from analysis.record.reading import RecordReader
+from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, FAILED, TRIAL
 
 OURS = "ours"
@@ -42,7 +43,7 @@ class Run:
     seed: int
     state: str
     accuracy: float | None
-    sheet: Sheet | None
+    sheet: ScoreSheet | None
     curve: Mapping[int, float]
     cost: float
     attempts: int
@@ -80,7 +81,7 @@ class ArmScores:
         return tuple(run.seed for run in self.complete)
 
     @cached_property
-    def sheets(self) -> dict[int, Sheet]:
+    def sheets(self) -> dict[int, ScoreSheet]:
         """{seed: sheet} of the complete runs that have one."""
         return {run.seed: run.sheet for run in self.complete if run.sheet is not None}
 
@@ -127,8 +128,8 @@ class StudyScores:
 
     row: StudyRow
     arms: tuple[ArmScores, ...]
-    real: Sheet | None
-    still: Sheet | None
+    real: ScoreSheet | None
+    still: ScoreSheet | None
     chance: float
     class_names: tuple[str, ...]
     clipwise: bool
@@ -186,7 +187,7 @@ class StudyScores:
         return None if self.still is None else float(correct(self.still).mean())
 
 
-def load(records: Records, study: str) -> StudyScores:
+def load(records: RecordReader, study: str) -> StudyScores:
     """What the record has of a study of arms by seeds.
 
     Arms and seeds that have complete runs stay where a later command asked for fewer; `row.settings["seeds"]` is then
@@ -198,7 +199,7 @@ def load(records: Records, study: str) -> StudyScores:
     row, trials = records.study(study), records.trials(study, TRIAL)
     if not is_ablation(row):
         raise UserError(f"study {study!r} is a {row.kind}: it has no arms")
-    sheets, curves = records.sheets(study), records.curves(study, CURVE)
+    sheets, curves = records.score_sheets(study), records.curves(study, CURVE)
     done = {trial.key for trial in trials if trial.state == COMPLETE}
     scorer = _scorer([made for key, made in sheets.items() if key in done])
     # Without runs that are scored the references are all there is.
@@ -225,7 +226,7 @@ def is_ablation(row: StudyRow) -> bool:
     return bool(row.settings.get("arms"))
 
 
-def correct(sheet: Sheet, *, second: bool = False) -> Bools:
+def correct(sheet: ScoreSheet, *, second: bool = False) -> Bools:
     """(C,): whether the motion classifier, or the second one, sees the class that was asked for."""
     predicted = sheet.predicted_second if second else sheet.predicted
     right: Bools = np.equal(np.asarray(predicted), np.asarray(sheet.label))
@@ -261,7 +262,7 @@ def _arm(
     arm: Mapping[str, Any],
     row: StudyRow,
     trials: Sequence[TrialRow],
-    sheets: Mapping[str, Sheet],
+    sheets: Mapping[str, ScoreSheet],
     curves: Mapping[str, Mapping[int, float]],
     by_sheet: bool,
 ) -> ArmScores:
@@ -290,7 +291,7 @@ def _arm(
     return ArmScores(slug, arm["title"], paper, changes, of, runs, planned)
 
 
-def _accuracy(trial: TrialRow, sheet: Sheet | None, by_sheet: bool) -> float | None:
+def _accuracy(trial: TrialRow, sheet: ScoreSheet | None, by_sheet: bool) -> float | None:
     """Of a complete run: its sheet's where runs have sheets, so that no two ways of scoring are mixed."""
     if trial.state != COMPLETE:
         return None
@@ -306,8 +307,8 @@ def _scorer(sheets: Sequence[SheetRow]) -> str:
     return max(times, key=lambda scorer: (times[scorer], used[scorer]), default="")
 
 
-def _check_clips(study: str, sheets: Mapping[str, Sheet]) -> None:
-    first: tuple[str, Sheet] | None = None
+def _check_clips(study: str, sheets: Mapping[str, ScoreSheet]) -> None:
+    first: tuple[str, ScoreSheet] | None = None
     for key, sheet in sheets.items():
         first = first or (key, sheet)
         same = sheet.label == first[1].label and sheet.subject == first[1].subject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.tables.ablation import ablation_written
 from analysis.tables.cost import cost_written
 from analysis.tables.formats import Written, write
@@ -41,7 +41,7 @@ def write_all(scores: StudyScores, folder: Path) -> list[Written]:
     return tables
 
 
-def write_search(records: Records, study: str, folder: Path) -> list[Written]:
+def write_search(records: RecordReader, study: str, folder: Path) -> list[Written]:
     """Writes a search's trials in four forms.
 
     Raises:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from analysis.record.reading import Records
+from amc.evaluation.score_sheet import REAL, STILL
+from analysis.record.reading import RecordReader
+from analysis.record.rows import SheetRow
 from analysis.record.schema import connect, database_url, sheet_table
-from analysis.record.sheets import REAL, STILL, SheetRow
 from analysis.record.states import COMPLETE
 from tests.toy import write_toy_file
 from tests.tuning.exactly_once import Row, violations
@@ -51,8 +52,8 @@ class Ablation(Search):
 
     def sheets(self) -> dict[str, SheetRow]:
         """The score sheets on record."""
-        with Records(self.folder / "record.db") as records:
-            return records.sheets(self.study)
+        with RecordReader(self.folder / "record.db") as records:
+            return records.score_sheets(self.study)
 
     def forget(self, *keys: str) -> None:
         """Removes sheets from the record, as of a study from before there were any."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from amc.evaluation.score_sheet import REAL, STILL
 from amc.models.lpips import LpipsNetwork
-from analysis.record.sheets import REAL, STILL
 from analysis.record.states import COMPLETE
 from tests.ablations.ablation import Ablation, check_the_end, unchanged
 from tests.evaluation.metrics.made_weights import written

@@ -12,7 +12,7 @@ from ablations.arms import TABLE_4
 from ablations.cli import show
 from ablations.results import FORMS, TABLE_NAMES, write_results
 from analysis.figures import NAMES
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from tests.analysis.made_study import write_study
 from tuning.engine.study import Ending
 
@@ -20,7 +20,7 @@ STUDY = "made-smoke-table4"
 
 
 def results(folder: Path) -> None:
-    with Records(folder / "record.db") as records:
+    with RecordReader(folder / "record.db") as records:
         write_results(records, STUDY, folder)
 
 

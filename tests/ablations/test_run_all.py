@@ -13,8 +13,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from ablations.cli import main
-from analysis.record.reading import Records
-from analysis.record.sheets import REAL, STILL
+from amc.evaluation.score_sheet import REAL, STILL
+from analysis.record.reading import RecordReader
 from tests.toy import write_toy_file
 from tuning.tracking.store import default_store, open_store
 
@@ -53,8 +53,8 @@ def test_two_arms_to_tables_a_report_and_the_tracker(tmp_path: Path) -> None:
     assert rows["no_ym"]["ci95"] is None
     assert content["caption"]["split"]["rule"] == "random"
     folder = tmp_path / "runs" / name
-    with Records(folder / "record.db") as records:
-        sheets = records.sheets(name)
+    with RecordReader(folder / "record.db") as records:
+        sheets = records.score_sheets(name)
         trials = {trial.key: trial for trial in records.trials(name)}
         assert records.study(name).settings["class_names"] == ["right", "down"]
     assert sheets.keys() == {"ours-seed-0", "no_ym-seed-0", REAL, STILL}
@@ -89,23 +89,23 @@ def test_one_more_seed_one_more_arm_and_then_fewer(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     rows = {row["arm"]: row for row in json.loads(first.stdout)["rows"]}
     folder = tmp_path / "runs" / name
-    with Records(folder / "record.db") as records:
-        before = records.sheets(name)
+    with RecordReader(folder / "record.db") as records:
+        before = records.score_sheets(name)
     more = ablate(tmp_path, *arguments, "--arms", "no_ya,no_ym", "--seeds", "2")
     assert more.returncode == 0, more.stderr
     content = json.loads(more.stdout)
     again = {row["arm"]: row for row in content["rows"]}
     assert [entry["n_seeds"] for entry in again.values()] == [2, 2, 2]
     assert again["ours"]["values"].items() >= rows["ours"]["values"].items()  # no finished run ran again
-    with Records(folder / "record.db") as records:
-        study, after, trials = records.study(name), records.sheets(name), records.trials(name)
+    with RecordReader(folder / "record.db") as records:
+        study, after, trials = records.study(name), records.score_sheets(name), records.trials(name)
     assert after.keys() == {*before, "ours-seed-1", "no_ym-seed-1", "no_ya-seed-0", "no_ya-seed-1"}
     assert {key: after[key] for key in before} == before  # none was scored again
     # Fewer arms and seeds ask for nothing new, and take nothing from the table.
     fewer = ablate(tmp_path, *arguments, "--arms", "ours", "--seeds", "1")
     assert fewer.returncode == 0, fewer.stderr
     assert json.loads(fewer.stdout) == content
-    with Records(folder / "record.db") as records:
+    with RecordReader(folder / "record.db") as records:
         assert records.trials(name) == trials
         assert records.study(name).settings["arms"] == study.settings["arms"]
     _, runs = tracked(tmp_path, name)
@@ -146,7 +146,7 @@ def test_an_ablation_of_what_a_search_found_goes_on_from_there(tmp_path: Path) -
     folder = tmp_path / "runs" / "squares-smoke-table4"
 
     def begun() -> tuple[float, object, dict[str, int]]:
-        with Records(folder / "record.db") as records:
+        with RecordReader(folder / "record.db") as records:
             row = records.study("squares-smoke-table4")
             weights = {trial.config["weights"]["l1"] for trial in records.trials(row.name)}
             attempts = {trial.key: trial.attempts for trial in records.trials(row.name)}

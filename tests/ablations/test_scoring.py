@@ -13,13 +13,13 @@ from ablations import scoring
 from ablations.scoring import Scoring
 from amc.config import with_overrides
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
+from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
 from amc.evaluation.scores import Judges
 from amc.models.motion_classifier import MotionClassifier
 from amc.training.generator_file import save_generator
 from amc.training.loop import Run
-from analysis.record.reading import TrialRow
-from analysis.record.sheets import REAL, STILL, Sheet
-from analysis.record.writing import Record
+from analysis.record.rows import TrialRow
+from analysis.record.writing import RecordWriter
 from tests.toy import toy_config, toy_data
 from tests.tuning.toy_rows import study_row, trial_row
 
@@ -36,7 +36,7 @@ class Made:
     """A study of three complete runs of 0 steps, with their generators and no sheets."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.record = folder, Record(folder / "record.db")
+        self.folder, self.record = folder, RecordWriter(folder / "record.db")
         self.config, self.data = toy_config(), toy_data()
         self.record.create_study(study_row(self.config))
         for seed in SEEDS:
@@ -55,7 +55,7 @@ class Made:
     def scored(self, judges: Judges | None = None, **changes: Any) -> dict[str, tuple[str, float]]:
         """Scores again; {key: (scorer, time)} of the sheets that are then on record."""
         Scoring("toy", self.config, self.data, judges or self.judges, **changes)(self.record, self.folder)
-        return self.record.scored("toy")
+        return self.record.score_sheet_versions("toy")
 
     def trial(self, seed: int) -> TrialRow:
         return self.record.trial("toy", f"ours-seed-{seed}")
@@ -64,7 +64,7 @@ class Made:
 @pytest.fixture
 def made(tmp_path: Path) -> Any:
     study = Made(tmp_path)
-    with study.record.driving("toy"):
+    with study.record.lock_study("toy"):
         yield study
     study.record.close()
 
@@ -74,7 +74,7 @@ def test_runs_without_a_sheet_are_scored_and_current_ones_left_alone(made: Made)
     assert first.keys() == {REAL, STILL, *(f"ours-seed-{seed}" for seed in SEEDS)}
     assert {scorer for scorer, _ in first.values()} == {made.judges.scorer()}
     for seed in SEEDS:
-        sheet = made.record.sheets("toy")[f"ours-seed-{seed}"].sheet
+        sheet = made.record.score_sheets("toy")[f"ours-seed-{seed}"].sheet
         right = sum(a == b for a, b in zip(sheet.label, sheet.predicted, strict=True)) / len(sheet.label)
         assert made.trial(seed).scores["test/accuracy"] == right
         assert (made.folder / "samples" / f"ours-seed-{seed}" / "row.gif").is_file()
@@ -112,7 +112,7 @@ def test_an_interruption_loses_at_most_the_run_at_hand(made: Made, monkeypatch: 
     asked: list[int] = []
     real = scoring.score
 
-    def interrupted(generator: Any, config: Any, *rest: Any, **more: Any) -> Sheet:
+    def interrupted(generator: Any, config: Any, *rest: Any, **more: Any) -> ScoreSheet:
         asked.append(config.seed)
         if len(asked) == 2:
             raise KeyboardInterrupt
@@ -121,7 +121,7 @@ def test_an_interruption_loses_at_most_the_run_at_hand(made: Made, monkeypatch: 
     monkeypatch.setattr(scoring, "score", interrupted)
     with pytest.raises(KeyboardInterrupt):
         made.scored()
-    before = made.record.scored("toy")
+    before = made.record.score_sheet_versions("toy")
     assert before.keys() == {REAL, STILL, "ours-seed-0"}
     after = made.scored()
     assert asked == [0, 1, 1, 2]
@@ -150,7 +150,7 @@ def test_references_change_with_the_scorer_of_the_most_runs(made: Made, monkeypa
     old, new = made.judges.scorer(), other.scorer()
     real, count = scoring.score, 0
 
-    def interrupted(*arguments: Any, **more: Any) -> Sheet:
+    def interrupted(*arguments: Any, **more: Any) -> ScoreSheet:
         nonlocal count
         count += 1
         if count > 1:
@@ -160,12 +160,12 @@ def test_references_change_with_the_scorer_of_the_most_runs(made: Made, monkeypa
     monkeypatch.setattr(scoring, "score", interrupted)
     with pytest.raises(KeyboardInterrupt):
         made.scored(other)
-    scorers = {key: by for key, (by, _) in made.record.scored("toy").items()}
+    scorers = {key: by for key, (by, _) in made.record.score_sheet_versions("toy").items()}
     assert scorers == {**dict.fromkeys(first, old), "ours-seed-0": new}
     count = 0
     with pytest.raises(KeyboardInterrupt):
         made.scored(other)
-    scorers = {key: by for key, (by, _) in made.record.scored("toy").items()}
+    scorers = {key: by for key, (by, _) in made.record.score_sheet_versions("toy").items()}
     assert scorers == {**dict.fromkeys(first, new), "ours-seed-2": old}
 
 

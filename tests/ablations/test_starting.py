@@ -12,8 +12,8 @@ from ablations.merge_arms import study_on_record
 from ablations.starting import Start, start
 from amc.config import Config, from_dict, natops, with_overrides
 from amc.errors import UserError
-from analysis.record.reading import StudyRow
-from analysis.record.writing import Record
+from analysis.record.rows import StudyRow
+from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
 
 MINE = natops("smoke")
@@ -21,7 +21,7 @@ MINE = natops("smoke")
 
 def search(folder: Path, name: str, *found: tuple[float | None, dict[str, Any]], **row: Any) -> None:
     """A search on record whose trials ended with these scores (None: failed) and changes of `MINE`."""
-    with Record(folder / name / "record.db") as record:
+    with RecordWriter(folder / name / "record.db") as record:
         record.create_study(replace(study_row(MINE, name), **row))
         for number, (value, changes) in enumerate(found):
             config = with_overrides(MINE, {"seed": number, **changes})

@@ -13,9 +13,9 @@ import numpy as np
 from ablations.arms import TABLE_4, Arm
 from ablations.study import arm_proposals
 from amc.config import natops
-from analysis.record.reading import StudyRow, TrialRow
-from analysis.record.sheets import REAL, STILL, Sheet, SheetRow
-from analysis.record.writing import Record
+from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
+from analysis.record.rows import SheetRow, StudyRow, TrialRow
+from analysis.record.writing import RecordWriter
 
 CLASSES, CLIPS, FRAMES = 3, 60, 8
 NAMES = ("halt", "turn left", "wave off")
@@ -25,7 +25,7 @@ RIGHT: Mapping[str, float] = {  # each arm's true accuracy
 }  # fmt: skip
 
 
-def sheet(right: float, seed: int, *, clips: int = CLIPS) -> Sheet:
+def sheet(right: float, seed: int, *, clips: int = CLIPS) -> ScoreSheet:
     """A run's scores, its true accuracy `right`: hard clips are hard for every seed."""
     draw = np.random.default_rng([7, seed])
     label = np.arange(clips) % CLASSES
@@ -39,7 +39,7 @@ def sheet(right: float, seed: int, *, clips: int = CLIPS) -> Sheet:
     def spread(middle: float, size: int = clips) -> tuple[float, ...]:
         return tuple((middle * (1 + draw.normal(0, 0.1, size))).tolist())
 
-    return Sheet(
+    return ScoreSheet(
         label=tuple(label.tolist()),
         subject=tuple((np.arange(clips) % 4).tolist()),
         predicted=tuple(predicted.tolist()),
@@ -57,7 +57,7 @@ def sheet(right: float, seed: int, *, clips: int = CLIPS) -> Sheet:
     )
 
 
-def references() -> dict[str, Sheet]:
+def references() -> dict[str, ScoreSheet]:
     """The study's own sheets: real clips are nearly all recognised, still ones are all taken for class 0."""
     real = sheet(0.99, 1000)
     real = replace(real, frames={}, clips={"motion_energy": real.clips["motion_energy"], "identity": (0.95,) * 24},
@@ -116,11 +116,11 @@ def write_study(
         versions={"amc-gan": "0.1", "git": "0123456", "torch": "2.13.0"},
         created=1_790_000_000.0,
     )
-    with Record(address) as record, record.driving(name):
+    with RecordWriter(address) as record, record.lock_study(name):
         record.create_study(replace(row, **changes))
         if sheets:
             for key, made in references().items():
-                record.score(SheetRow(name, key, "made", 1.0, made.to_dict()))
+                record.put_score_sheet(SheetRow(name, key, "made", 1.0, made.to_dict()))
         proposals = arm_proposals(base, arms, seeds, 0)
         done = len(proposals) if done is None else done
         for proposal in proposals[: done + 1]:
@@ -140,7 +140,7 @@ def write_study(
                 )
             )
             attempt = record.begin(name, proposal.key).attempts
-            record.started(name, proposal.key, attempt)
+            record.mark_started(name, proposal.key, attempt)
             if proposal.number >= done:
                 continue
             made = sheet(right[arm], 100 * list(right).index(arm) + proposal.config.seed)

@@ -11,7 +11,7 @@ import pytest
 from amc.cli.from_study import Found, find
 from amc.config import natops
 from amc.errors import UserError
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.engine.summary import write_summary
 
@@ -97,7 +97,7 @@ def test_the_announcement_is_one_line_that_says_what_changes(tmp_path: Path) -> 
 def test_a_summary_as_the_search_writes_it(tmp_path: Path) -> None:
     base = natops("smoke")
     (tmp_path / "toy").mkdir()
-    with Record(tmp_path / "toy" / "record.db") as record:
+    with RecordWriter(tmp_path / "toy" / "record.db") as record:
         record.create_study(study_row(base))
         for number, value in ((0, 0.25), (1, 0.75)):
             record.add_trial(trial_row(base, number))

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amc.errors import UserError
-from analysis.record.reading import Point, Records, TrialRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import Point, TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, RUNNING
 from tests.tuning.exactly_once import Row, Run, violations
 from tuning.tracking.store import default_store, open_store
@@ -106,7 +107,7 @@ class Search:
     def look(self) -> Look:
         """The record as it is now; nothing where there is none yet."""
         try:
-            with Records(self.folder / "record.db") as records:
+            with RecordReader(self.folder / "record.db") as records:
                 trials = {trial.key: trial for trial in records.trials(self.study)}
                 return Look(trials, tuple(records.points(self.study)))
         except UserError:

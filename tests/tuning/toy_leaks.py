@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from amc.config import natops, with_overrides
-from analysis.record.reading import StudyRow
+from analysis.record.rows import StudyRow
 from tuning.engine.sources import ListedTrials, Proposal
 from tuning.engine.study import Study, run_study
 from tuning.search.pruners import create_pruner

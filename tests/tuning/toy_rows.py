@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amc.config import Config
-from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.rows import StudyRow, TrialRow
 
 
 def study_row(base: Config, name: str = "toy") -> StudyRow:

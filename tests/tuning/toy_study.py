@@ -13,8 +13,8 @@ from pathlib import Path
 
 from amc.cli.command import run
 from amc.config import natops, with_overrides
-from analysis.record.reading import StudyRow
-from analysis.record.writing import Record
+from analysis.record.rows import StudyRow
+from analysis.record.writing import RecordWriter
 from tuning.engine.sources import ConfirmingRuns, SampledTrials
 from tuning.engine.study import Study, run_study, sigterm_as_interrupt
 from tuning.search.default_space import search_space
@@ -60,7 +60,7 @@ def main(
     return run_study(study).code
 
 
-def mark(name: str, seconds: float, record: Record, folder: Path) -> None:
+def mark(name: str, seconds: float, record: RecordWriter, folder: Path) -> None:
     """A hook: a file that is there when it begins, and one that is when it has ended, so many seconds later."""
     (folder / name).mkdir(exist_ok=True)
     (folder / name / "begun").write_text("")

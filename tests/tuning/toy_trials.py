@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.record.sheets import Sheet
+from amc.evaluation.score_sheet import ScoreSheet
 from tuning.workers.job import Job, Outcome, Reporter
 
 leaked: list[str] = []  # a trial that finds something here was given another one's memory
@@ -69,7 +69,7 @@ def sheet(clips: int) -> dict[str, Any]:
     """A score sheet of so many clips, as JSON values."""
     label = tuple(clip % 4 for clip in range(clips))
     psnr = tuple(20 + 1 / (3 + clip) for clip in range(clips))
-    return Sheet(label, (0,) * clips, label, label[::-1], {"psnr": psnr}).to_dict()
+    return ScoreSheet(label, (0,) * clips, label, label[::-1], {"psnr": psnr}).to_dict()
 
 
 def _save(path: Path, step: int, curve: list[tuple[int, dict[str, float]]]) -> None:

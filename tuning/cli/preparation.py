@@ -20,7 +20,7 @@ from amc.config import Config
 from amc.data.prepared import prepare as prepare_data
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
-from analysis.record.reading import StudyRow
+from analysis.record.rows import StudyRow
 from tuning.cli import options
 from tuning.cli.versions import versions
 from tuning.engine.machine_facts import machine_facts

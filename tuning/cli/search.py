@@ -15,7 +15,8 @@ from amc.evaluation.judges.judge_cache import files
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE, identity_classifier
 from amc.evaluation.judges.standard import classifier as motion_classifier
-from analysis.record.reading import ImportedRow, Records, StudyRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import ImportedRow, StudyRow
 from tuning.cli import options, test_judges
 from tuning.cli.preparation import Preparation, build_study, prepare, study_row
 from tuning.engine.sources import ConfirmingRuns, SampledTrials
@@ -195,7 +196,7 @@ def _row(
 def show(study: Study, ending: Ending, *, as_json: bool) -> None:
     """Prints the result: a table, or the summary as JSON with everything else on standard error."""
     out = sys.stderr if as_json else sys.stdout
-    with Records(study.record or study.folder / "record.db") as records:
+    with RecordReader(study.record or study.folder / "record.db") as records:
         print(table(records, study.row.name), file=out)
         line = confirmed(records, study.row.name)
     if line:

@@ -15,11 +15,12 @@ from amc.cli.command import Parser, run
 from amc.errors import UserError
 from analysis.record.database import without_password
 from analysis.record.lock import driving, holder, record_lock
-from analysis.record.reading import Records, StudyRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import StudyRow
 from analysis.record.schema import sqlite_path
 from analysis.record.server_lock import server_holder
 from analysis.record.states import STATES, TRIAL
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tuning.engine.sources import best, of_role
 from tuning.engine.summary import confirmed, summary, table
 from tuning.tracking.model_registry import forget
@@ -47,7 +48,7 @@ def _list(args: argparse.Namespace) -> int:
     rows = []
     for address in [args.record] if args.record else sorted(args.out.glob("*/record.db")):
         try:
-            with Records(address) as records:
+            with RecordReader(address) as records:
                 rows += [_row(records, study, args.out) for study in records.studies()]
         except UserError as error:
             if args.record:
@@ -63,7 +64,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
-    with Records(_address(args)) as records:
+    with RecordReader(_address(args)) as records:
         if args.json:
             print(json.dumps(summary(records, args.study), indent=2))
             return 0
@@ -77,10 +78,10 @@ def _status(args: argparse.Namespace) -> int:
 
 def _delete(args: argparse.Namespace) -> int:
     address, folder = _address(args), args.out / args.study
-    with Records(address) as records:
+    with RecordReader(address) as records:
         records.study(args.study)
     with driving(folder / ".lock", args.study):
-        with Record(address) as record, record.driving(args.study):
+        with RecordWriter(address) as record, record.lock_study(args.study):
             targets = _forget_runs(record, args.study, args.out)
             record.delete_study(args.study)
         for place in (folder, artifact_folder(args.out.absolute(), args.study)):
@@ -90,20 +91,20 @@ def _delete(args: argparse.Namespace) -> int:
     return 0
 
 
-def _forget_runs(record: Record, study: str, runs: Path) -> int:
+def _forget_runs(record: RecordWriter, study: str, runs: Path) -> int:
     """Removes the study's registered model and marks its runs as deleted (`mlflow gc` frees their space).
 
     Raises:
         UserError: the store does not answer; nothing of the study is gone from here then.
     """
     count = 0
-    for target in record.targets(study):
+    for target in record.mlflow_targets(study):
         if target.startswith(SQLITE) and not Path(target.removeprefix(SQLITE)).is_file():
             continue  # gone, and its runs with it
         client = open_store(target, runs.absolute())
         with answering(target):
             forget(client, record.study(study))
-            for projected in record.projected(study, target).values():
+            for projected in record.mlflow_cursors(study, target).values():
                 count += delete_run(client, projected.run_id)
     return count
 
@@ -116,7 +117,7 @@ def _address(args: argparse.Namespace) -> str | Path:
     return path
 
 
-def _row(records: Records, study: StudyRow, out: Path) -> dict[str, Any]:
+def _row(records: RecordReader, study: StudyRow, out: Path) -> dict[str, Any]:
     searched = of_role(records.trials(study.name), TRIAL)
     chosen, counts = best(searched), Counter(trial.state for trial in searched)
     return {
@@ -141,7 +142,7 @@ def _line(row: dict[str, Any]) -> str:
     return f"{row['study']}: {'; '.join(parts)}"
 
 
-def running(records: Records, study: str, out: Path) -> bool:
+def running(records: RecordReader, study: str, out: Path) -> bool:
     """Whether a living process drives the study: its folder is held, or its record, from wherever that is used."""
     path = sqlite_path(records.address)
     place = server_holder(records.engine, study) if path is None else holder(record_lock(path, study))

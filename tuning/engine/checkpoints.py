@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from analysis.record.states import COMPLETE, CONFIRM, OPEN
 
 if TYPE_CHECKING:  # workers use this file, and have no use for a database
-    from analysis.record.reading import TrialRow
+    from analysis.record.rows import TrialRow
 
 KEEP = 3  # best trials whose checkpoints stay
 

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.record.reading import TrialRow
-from analysis.record.sheets import SheetRow
+from analysis.record.rows import SheetRow, TrialRow
 from analysis.record.states import COMPLETE, FAILED, OPEN, PRUNED, TRIAL, WAITING
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tuning.engine import checkpoints
 from tuning.engine.sources import TrialSource, of_role
 from tuning.engine.trial_cache import TrialCache
@@ -74,13 +73,13 @@ class Engine:
         trouble: why the study can't go on now, such as a full disk; empty where it can.
     """
 
-    def __init__(self, record: Record, plan: StudyPlan, callbacks: Sequence[EngineCallback] = ()) -> None:
+    def __init__(self, record: RecordWriter, plan: StudyPlan, callbacks: Sequence[EngineCallback] = ()) -> None:
         self.record, self.plan, self.callbacks = record, plan, callbacks
         self.stopping = False
         self.fatal_error = ""
         self.failed_starts = 0  # attempts, one after the other, whose process never came up
         self.pause_file = PauseFile(plan.folder)
-        record.adopt(plan.study)
+        record.requeue_running(plan.study)
         self.cache = TrialCache(record, plan.study)
         self.tidy()
 
@@ -108,7 +107,7 @@ class Engine:
     def began(self, job: Job) -> None:
         """Takes the beginning of a job: its process is up."""
         self.failed_starts = 0
-        self.record.started(self.plan.study, job.key, job.attempt)
+        self.record.mark_started(self.plan.study, job.key, job.attempt)
         trial = self.cache.refresh(job.key)
         for callback in self.callbacks:
             callback.began(trial)

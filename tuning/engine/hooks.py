@@ -8,15 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from amc.errors import UserError
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 
-Hook = Callable[[Record, Path], None]
+Hook = Callable[[RecordWriter, Path], None]
 """Called with the study's open record and DIR/<study>."""
 
 LOG = Path("logs", "results.log")
 
 
-def failure(results: Hook, record: Record, folder: Path) -> str:
+def failure(results: Hook, record: RecordWriter, folder: Path) -> str:
     """Carries out a study's `results`; why that failed, in one line, and empty where it did not.
 
     Trials are worth more than what is drawn of them: whatever goes wrong here (a full disk, say) is told, written to

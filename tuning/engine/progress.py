@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from analysis.record.reading import TrialRow
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, ENDED
 from tuning.engine.engine import EngineCallback
 from tuning.search.objectives import ACCURACY, TITLES

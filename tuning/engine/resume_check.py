@@ -9,8 +9,8 @@ from typing import Any
 
 from amc.config import from_dict
 from amc.errors import UserError
-from analysis.record.reading import StudyRow
-from analysis.record.writing import Record
+from analysis.record.rows import StudyRow
+from analysis.record.writing import RecordWriter
 from tuning.search.goal import Goal
 
 SHOWN = 8  # differences in a message
@@ -23,7 +23,9 @@ Join = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 """Makes the settings to be written of those on record and those asked for."""
 
 
-def create_or_resume(record: Record, wanted: StudyRow, *, allow: bool = False, join: Join | None = None) -> StudyRow:
+def create_or_resume(
+    record: RecordWriter, wanted: StudyRow, *, allow: bool = False, join: Join | None = None
+) -> StudyRow:
     """Writes a study to the record, or finds it there; returns `wanted` with the settings that the record has now.
 
     Beside what was asked for, these tell the changes that the study had so far, and the versions of the command that
@@ -49,7 +51,7 @@ def create_or_resume(record: Record, wanted: StudyRow, *, allow: bool = False, j
         settings[VERSIONS_LAST] = dict(wanted.versions)
     if changed:
         goal = Goal.from_dict(wanted.goal)
-        record.change_study(
+        record.change_goal(
             wanted.name,
             goal.metrics,
             goal.violation,

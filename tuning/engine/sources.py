@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from amc.config import Config, from_dict
 from analysis.record.ranking import best as best
-from analysis.record.reading import TrialRow
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
 from tuning.search.samplers import Sampler, SearchHistory
 from tuning.search.samplers.base import is_repeat

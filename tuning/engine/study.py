@@ -23,9 +23,9 @@ from amc.errors import UserError
 from amc.stop_signals import INTERRUPTED, STOPS, StopSignals
 from analysis.record.database import without_password
 from analysis.record.lock import driving
-from analysis.record.reading import ImportedRow, StudyRow
+from analysis.record.rows import ImportedRow, StudyRow
 from analysis.record.states import COMPLETE, OPEN
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tuning.engine.engine import Engine, StudyPlan
 from tuning.engine.hooks import Hook, failure
 from tuning.engine.machine_facts import machine_facts
@@ -126,9 +126,9 @@ def run_study(study: Study) -> Ending:
     made = _missing(study.folder)
     try:
         with driving(study.folder / ".lock", study.row.name):
-            record = Record(study.record or study.folder / "record.db")
+            record = RecordWriter(study.record or study.folder / "record.db")
             try:
-                with record.driving(study.row.name):
+                with record.lock_study(study.row.name):
                     row = create_or_resume(record, study.row, allow=study.allow_changes, join=study.join)
                     record.add_imported(study.imported)
                     if study.before is not None:
@@ -150,7 +150,7 @@ def _missing(folder: Path) -> list[Path]:
     return [path for path in (folder, *folder.parents) if not path.exists()]
 
 
-def _run(study: Study, record: Record) -> Ending:
+def _run(study: Study, record: RecordWriter) -> Ending:
     name = study.row.name
     plan = StudyPlan(
         name,
@@ -222,7 +222,7 @@ def _hurried(engine: Engine, stop: Stop) -> bool:
     return stop.signals.came or bool(engine.fatal_error)
 
 
-def _made(results: Hook, study: Study, record: Record) -> bool:
+def _made(results: Hook, study: Study, record: RecordWriter) -> bool:
     """Whether there are results now, which the tracker may copy."""
     why = failure(results, record, study.folder)
     if why:

@@ -11,8 +11,8 @@ from typing import Any
 
 from amc.atomic import atomic_write
 from analysis.record.ranking import best, pareto, ranked
-from analysis.record.reading import ImportedRow, Records, StudyRow, TrialRow
-from analysis.record.sheets import SheetRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL
 from analysis.tables.confirming import confirmed as over_seeds
 from analysis.tables.estimates import Estimated, listed
@@ -24,7 +24,7 @@ ROWS = 20  # of the table on the screen
 TEST = "test/accuracy"
 
 
-def summary(records: Records, study: str) -> dict[str, Any]:
+def summary(records: RecordReader, study: str) -> dict[str, Any]:
     """The content of `summary.json`."""
     row, trials = records.study(study), records.trials(study)
     searched = of_role(trials, TRIAL)
@@ -43,12 +43,14 @@ def summary(records: Records, study: str) -> dict[str, Any]:
         "trials": [_trial(trial) for trial in searched],
         "best": None if chosen is None else _trial(chosen),
         "pareto": [trial.key for trial in pareto(searched)],
-        "confirm": None if chosen is None else _confirm(confirming(trials, chosen.key), chosen, records.sheets(study)),
+        "confirm": None
+        if chosen is None
+        else _confirm(confirming(trials, chosen.key), chosen, records.score_sheets(study)),
         "versions": dict(row.versions),
     }
 
 
-def write_summary(records: Records, study: str, path: Path) -> dict[str, Any]:
+def write_summary(records: RecordReader, study: str, path: Path) -> dict[str, Any]:
     """Writes `summary.json` atomically, and returns its content."""
     content = summary(records, study)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +59,7 @@ def write_summary(records: Records, study: str, path: Path) -> dict[str, Any]:
     return content
 
 
-def table(records: Records, study: str) -> str:
+def table(records: RecordReader, study: str) -> str:
     """The ranked table with its caption; objectives in percent."""
     row, trials = records.study(study), records.trials(study)
     searched = of_role(trials, TRIAL)
@@ -84,7 +86,7 @@ def table(records: Records, study: str) -> str:
     return "\n".join(lines)
 
 
-def confirmed(records: Records, study: str) -> str:
+def confirmed(records: RecordReader, study: str) -> str:
     """A line on the confirming runs of the best trial; empty where there are none."""
     trials = records.trials(study)
     chosen = best(of_role(trials, TRIAL))
@@ -92,7 +94,7 @@ def confirmed(records: Records, study: str) -> str:
         return ""
     runs = confirming(trials, chosen.key)
     done = [run for run in runs if run.state == COMPLETE and TEST in run.scores]
-    test = over_seeds(done, records.sheets(study))
+    test = over_seeds(done, records.score_sheets(study))
     if test is None:
         return ""
     values = [run.value for run in done if run.value is not None]

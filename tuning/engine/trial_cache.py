@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.record.reading import Score, TrialRow
-from analysis.record.writing import Record
+from analysis.record.rows import Score, TrialRow
+from analysis.record.writing import RecordWriter
 
 
 class TrialCache:
@@ -20,12 +20,12 @@ class TrialCache:
         curves: the same by its first objective alone.
     """
 
-    def __init__(self, record: Record, study: str) -> None:
+    def __init__(self, record: RecordWriter, study: str) -> None:
         self.record, self.study = record, study
         self.rows = {trial.key: trial for trial in record.trials(study)}
         self.scores: dict[str, Mapping[int, Score]] = {}
         self.curves: dict[str, Mapping[int, float]] = {}
-        for key, scores in record.judged(study).items():
+        for key, scores in record.scores_by_step(study).items():
             self._stood(key, scores)
 
     def trials(self) -> list[TrialRow]:
@@ -44,7 +44,7 @@ class TrialCache:
 
     def refresh_curve(self, key: str) -> TrialRow:
         """A trial that reported, as it is now."""
-        self._stood(key, self.record.judged(self.study, key)[key])
+        self._stood(key, self.record.scores_by_step(self.study, key)[key])
         return self.refresh(key)
 
     def _stood(self, key: str, scores: Mapping[int, Score]) -> None:

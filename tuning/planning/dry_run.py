@@ -19,8 +19,8 @@ from amc.errors import UserError
 from amc.evaluation.scores import PASSES
 from amc.models.generator import Generator
 from analysis.record.database import without_password
-from analysis.record.reading import Records, StudyRow, TrialRow
-from analysis.record.snapshot import looked_at
+from analysis.record.reading import RecordReader, open_if_present
+from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import TRIAL
 from tuning.engine.checkpoints import KEEP
 from tuning.engine.resume_check import check_same_study
@@ -69,7 +69,7 @@ def dry_run(study: Study) -> dict[str, Any]:
     name = study.row.name
     trials: list[TrialRow] = []
     curves: Mapping[str, Mapping[int, float]] = {}
-    with looked_at(study.record or study.folder / "record.db") as known:
+    with open_if_present(study.record or study.folder / "record.db") as known:
         if known is not None and any(row.name == name for row in known.studies()):
             trials, curves = known.trials(name), known.curves(name)
             check_same_study(known.study(name), study.row, allow=study.allow_changes)
@@ -249,7 +249,7 @@ def _recorded(study: Study, work: Work) -> Source | None:
     """Costs from studies of --out that this one can be compared with."""
     histories, places = [], []
     for path in sorted(study.runs.glob("*/record.db")):
-        with contextlib.suppress(UserError), looked_at(path) as records:
+        with contextlib.suppress(UserError), open_if_present(path) as records:
             if records is None:
                 continue
             for row in records.studies():
@@ -265,8 +265,8 @@ def _recorded(study: Study, work: Work) -> Source | None:
     return Source("record", found.costs, max(checkpoints), pictures, _from_record(found))
 
 
-def _history(records: Records, study: StudyRow) -> History:
-    made = {key: created for key, (_, created) in records.scored(study.name).items()}
+def _history(records: RecordReader, study: StudyRow) -> History:
+    made = {key: created for key, (_, created) in records.score_sheet_versions(study.name).items()}
     return History(study, records.trials(study.name), records.points(study.name), made)
 
 

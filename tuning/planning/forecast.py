@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.record.reading import Score
+from analysis.record.rows import Score
 from analysis.record.states import CONFIRM, TRIAL
 from tuning.search.pruners import Pruner
 from tuning.search.pruners.nop import NopPruner

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.record.reading import Point, StudyRow, TrialRow
+from analysis.record.rows import Point, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED
 from tuning.planning.forecast import Costs
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from amc.cli.describe import training_step_macs
 from amc.config import Config, from_dict
-from analysis.record.reading import TrialRow
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, OPEN, TRIAL, WAITING
 from tuning.engine.sources import ConfirmingRuns, Proposal, TrialSource, best, of_role
 from tuning.planning.forecast import Load, Workload

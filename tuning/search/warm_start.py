@@ -16,8 +16,8 @@ from typing import Any
 from amc.config import from_dict
 from amc.errors import UserError
 from analysis.record import ranking
-from analysis.record.reading import ImportedRow, Records, StudyRow, TrialRow
-from analysis.record.snapshot import looked_at
+from analysis.record.reading import RecordReader, open_if_present
+from analysis.record.rows import ImportedRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED, PRUNED, TRIAL
 from tuning.search.goal import Goal
 from tuning.search.space import Space
@@ -65,7 +65,7 @@ def find_imported(wanted: str | None, study: str, runs: Path, record: str | None
     if wanted == study:
         raise UserError(f"--warm-start {wanted!r} is this study itself: give another one's name")
     for place in (mine, runs / wanted / "record.db"):
-        with looked_at(place) as records:
+        with open_if_present(place) as records:
             if records is not None and any(row.name == wanted for row in records.studies()):
                 return rows + _read(records, wanted, study, goal)
     where = f"{record} or {runs}" if record else str(runs)
@@ -91,11 +91,11 @@ def imported_history(rows: Sequence[ImportedRow], study: StudyRow, space: Space,
 
 
 def _of_study(place: str | Path, study: str) -> list[ImportedRow]:
-    with looked_at(place) as records:
+    with open_if_present(place) as records:
         return [] if records is None else records.imported(study)
 
 
-def _read(records: Records, source: str, study: str, goal: Goal) -> list[ImportedRow]:
+def _read(records: RecordReader, source: str, study: str, goal: Goal) -> list[ImportedRow]:
     other = records.study(source)
     named = list(other.goal["objectives"])
     wanted = [row.name for row in goal.objectives]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from amc.evaluation import standalone
 from amc.training import checkpoint
-from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.rows import StudyRow, TrialRow
 from tuning.engine.checkpoints import attempt_folder
 
 if TYPE_CHECKING:

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.record.database import without_password
-from analysis.record.mlflow_cursor import Projected
-from analysis.record.reading import Point, StudyRow, TrialRow
-from analysis.record.sheets import SheetRow
+from analysis.record.mlflow_cursor import MlflowCursor
+from analysis.record.rows import Point, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tuning.tracking.results import log_files, log_results
 from tuning.tracking.store import experiment, open_store
 
@@ -52,7 +51,7 @@ class Projection:
 
     def __init__(
         self,
-        record: Record,
+        record: RecordWriter,
         study: str,
         *,
         runs: Path,
@@ -66,7 +65,7 @@ class Projection:
         self.facts = facts or {}
         self.client: MlflowClient | None = None
         self.experiment = ""
-        self.known: dict[str, Projected] = {}
+        self.known: dict[str, MlflowCursor] = {}
         self.there: dict[str, str] | None = None  # ids of the runs that the store has, by key
         self.changed: set[str] = set()  # keys whose state is not noted yet
         self.seen = 0  # id up to which all points of the record are copied
@@ -92,7 +91,7 @@ class Projection:
         client = self._open()
         parent = self._parent(client)
         # States first: a trial that has ended by then has all its points.
-        standing = self.record.stages(self.study.name)
+        standing = self.record.trial_stages(self.study.name)
         points = self._new_points()
         for key, trial in standing.items():
             known = self.known.get(key)
@@ -111,14 +110,14 @@ class Projection:
         if self.client is None:
             client = open_store(self.address, self.runs)
             self.experiment = experiment(client, self.study.name, self.address, self.runs)
-            self.known = self.record.projected(self.study.name, self.target)
+            self.known = self.record.mlflow_cursors(self.study.name, self.target)
             self.client = client
         if self.there is None:
             # An earlier driver may have made runs and died before it noted so.
             self.there = _runs(self.client, self.experiment, self.study.uid)
         return self.client
 
-    def _parent(self, client: MlflowClient) -> Projected:
+    def _parent(self, client: MlflowClient) -> MlflowCursor:
         study = self.study
         tags = {"amc.role": "study", "amc.study": study.name, "amc.kind": study.kind, "amc.seed": str(study.seed)}
         state = self._run(client, PARENT, study.name, tags, round(study.created * 1000))
@@ -128,7 +127,7 @@ class Projection:
             state = self._note(PARENT, replace(state, described=True))
         return state
 
-    def _close_parent(self, client: MlflowClient, parent: Projected, status: str) -> None:
+    def _close_parent(self, client: MlflowClient, parent: MlflowCursor, status: str) -> None:
         if status == "RUNNING" or status == "SCHEDULED":
             self._status(client, PARENT, parent, status, None)
             if status == "SCHEDULED" and self.results:  # of a study half done
@@ -163,7 +162,7 @@ class Projection:
         if trial.state not in ENDED:
             self._status(client, trial.key, state, status, None)
             return
-        sheet = self.record.sheet(self.study.name, trial.key)
+        sheet = self.record.score_sheet(self.study.name, trial.key)
         if state.status != status or (sheet is not None and state.scored != sheet.created):
             _log_end(client, state.run_id, trial, sheet)
             state = self._note(
@@ -173,20 +172,20 @@ class Projection:
             state = self._pictures(client, trial.key, state)
             self._status(client, trial.key, state, status, _ms(trial.ended))
 
-    def _run(self, client: MlflowClient, key: str, name: str, tags: Mapping[str, str], start: int) -> Projected:
+    def _run(self, client: MlflowClient, key: str, name: str, tags: Mapping[str, str], start: int) -> MlflowCursor:
         if key in self.known:
             return self.known[key]
         assert self.there is not None
         if key in self.there:
             # What an earlier driver got to is not known: all is written again, which changes nothing.
-            return self._note(key, Projected(self.there[key]))
+            return self._note(key, MlflowCursor(self.there[key]))
         tags = {**tags, **_common(self.study), **{f"amc.{fact}": value for fact, value in self.facts.items()}}
         commit = self.facts.get("version.git", "").rstrip("+")
         if commit:
             tags["mlflow.source.git.commit"] = commit
         run = client.create_run(self.experiment, start_time=start, tags=tags, run_name=name)
         self.there[key] = run.info.run_id
-        return self._note(key, Projected(run.info.run_id, status=run.info.status))
+        return self._note(key, MlflowCursor(run.info.run_id, status=run.info.status))
 
     def _new_points(self) -> dict[str, list[Point]]:
         points = self.record.points(self.study.name, after=self.seen)
@@ -197,7 +196,7 @@ class Projection:
                 found.setdefault(point.key, []).append(point)
         return found
 
-    def _points(self, client: MlflowClient, key: str, state: Projected, points: list[Point]) -> Projected:
+    def _points(self, client: MlflowClient, key: str, state: MlflowCursor, points: list[Point]) -> MlflowCursor:
         from mlflow.entities import Metric
 
         for batch in _batches(points):
@@ -210,14 +209,14 @@ class Projection:
             state = self._note(key, replace(state, cursor=batch[-1].id))
         return state
 
-    def _pictures(self, client: MlflowClient, key: str, state: Projected) -> Projected:
+    def _pictures(self, client: MlflowClient, key: str, state: MlflowCursor) -> MlflowCursor:
         folder = self.folder / "samples" / key
         if state.pictured or not folder.is_dir() or not any(folder.iterdir()):
             return state
         client.log_artifacts(state.run_id, str(folder), "samples")
         return self._note(key, replace(state, pictured=True))
 
-    def _status(self, client: MlflowClient, key: str, state: Projected, status: str, end: int | None) -> None:
+    def _status(self, client: MlflowClient, key: str, state: MlflowCursor, status: str, end: int | None) -> None:
         if state.status == status:
             return
         if status in ("RUNNING", "SCHEDULED"):
@@ -226,7 +225,7 @@ class Projection:
             client.set_terminated(state.run_id, status=status, end_time=end)
         self._note(key, replace(state, status=status))
 
-    def _note(self, key: str, state: Projected) -> Projected:
+    def _note(self, key: str, state: MlflowCursor) -> MlflowCursor:
         self.known[key] = state
         self.changed.add(key)
         self._sign_of_life()
@@ -234,7 +233,7 @@ class Projection:
 
     def _write_notes(self) -> None:
         if self.changed:
-            self.record.project(self.study.name, self.target, {key: self.known[key] for key in self.changed})
+            self.record.set_mlflow_cursors(self.study.name, self.target, {key: self.known[key] for key in self.changed})
             self.changed.clear()
 
     def _sign_of_life(self) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amc.errors import UserError
-from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import TRIAL
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tuning.engine.sources import best, of_role
 from tuning.engine.summary import summary, table
 from tuning.tracking.model_registry import register
@@ -25,7 +25,7 @@ FILES = ("tables", "figures", "report.html")  # in DIR/<study>: folders and a fi
 
 
 def log_results(
-    client: MlflowClient, record: Record, study: StudyRow, run_id: str, *, folder: Path, seen: Callable[[], None]
+    client: MlflowClient, record: RecordWriter, study: StudyRow, run_id: str, *, folder: Path, seen: Callable[[], None]
 ) -> list[str]:
     """Copies what was found to the study's run `run_id`, and registers the best model of a search.
 
@@ -82,7 +82,7 @@ def _digest(folder: Path) -> str | None:
 
 def _log_summary(
     client: MlflowClient,
-    record: Record,
+    record: RecordWriter,
     study: StudyRow,
     chosen: TrialRow | None,
     run_id: str,

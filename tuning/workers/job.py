@@ -75,7 +75,7 @@ class Outcome:
         failure: why it failed; empty if it did not.
         cause: of the failure, if it is not the trial's own (`tuning.workers.failures`).
         paused: it saved a checkpoint and goes on from there in its next attempt.
-        sheet: its score sheet (`analysis.record.sheets`), as JSON values; None where it was not scored on the test
+        sheet: its score sheet (`amc.evaluation.score_sheet`), as JSON values; None where it was not scored on the test
         split.
         scorer: which way of scoring the sheet is of.
     """

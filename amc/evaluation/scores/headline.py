@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.record.sheets import Sheet
+from amc.evaluation.score_sheet import ScoreSheet
 
 
-def headline(sheet: Sheet, part: str = "test") -> dict[str, float]:
+def headline(sheet: ScoreSheet, part: str = "test") -> dict[str, float]:
     """Each under `part`/name: accuracies as fractions, means over clips of what is measured clip by clip, distances.
 
     `correct` and `clips` count what accuracy is made of; `features` of the sheet, how many clips distances are of, are

@@ -11,6 +11,7 @@ from amc.config import Config
 from amc.data.prepared import TrainingData
 from amc.evaluation.judges import identity
 from amc.evaluation.judges.identity import judged_clips, scored_frames
+from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
 from amc.evaluation.scores.score import (
     CHUNK,
     Found,
@@ -25,12 +26,11 @@ from amc.evaluation.scores.score import (
     sheet,
 )
 from amc.evaluation.scores.test_judges import Judges
-from analysis.record.sheets import REAL, STILL, Sheet
 
 _FLOOR = 6  # stream of random numbers, beside those of the draws
 
 
-def references(config: Config, data: TrainingData, judges: Judges, *, part: Part = "test") -> dict[str, Sheet]:
+def references(config: Config, data: TrainingData, judges: Judges, *, part: Part = "test") -> dict[str, ScoreSheet]:
     """The sheets `REAL` and `STILL`.
 
     `REAL` has what classifiers see in the real clips (the ceiling) and their motion energy. Its Frechet and kernel
@@ -43,7 +43,7 @@ def references(config: Config, data: TrainingData, judges: Judges, *, part: Part
         return _references(config, data, judges, part)
 
 
-def _references(config: Config, data: TrainingData, judges: Judges, part: Part) -> dict[str, Sheet]:
+def _references(config: Config, data: TrainingData, judges: Judges, part: Part) -> dict[str, ScoreSheet]:
     clips, length = part_of(data, part), config.model.frames
     real = real_found(config, data, judges, part)
     train = alike(data, clips)

@@ -20,11 +20,11 @@ from amc.evaluation.judges.motion_classifier import RECIPE, predict
 from amc.evaluation.judges.standard import TEST_SEED
 from amc.evaluation.metrics.distances import FEWEST, frechet_distance, kernel_distance
 from amc.evaluation.metrics.pixels import difference, motion_energy, psnr, ssim
+from amc.evaluation.score_sheet import ScoreSheet
 from amc.evaluation.scores.draws import draws
 from amc.evaluation.scores.seen import seen
 from amc.evaluation.scores.test_judges import Judges
 from amc.training.loop import VALIDATION_SEED
-from analysis.record.sheets import Sheet
 
 Part = Literal["validation", "test"]
 CHUNK = 128  # clips whose four draws are in memory at once
@@ -43,7 +43,7 @@ def score(
     chunk: int = CHUNK,
     device: torch.device | None = None,
     between: Callable[[], None] = lambda: None,
-) -> Sheet:
+) -> ScoreSheet:
     """Generates for the clips of a part of the split, and measures.
 
     What is measured is frames 2 to T, the first being given; classifiers look at the last T - d (R15). Accuracy,
@@ -156,13 +156,13 @@ def sheet(
     found: Found,
     numbers: dict[str, float],
     identity: dict[str, NDArray[np.float64]],
-) -> Sheet:
+) -> ScoreSheet:
     """What was found of `clips`, as a sheet."""
     by_frame: Found = {name: _floats(found[name]) for name in ("psnr", "ssim") if name in found}
     plain = ("diversity_noise", "diversity_velocity", "motion_energy", "lpips")
     by_clip: Found = {name: values.mean(1) for name, values in by_frame.items()}
     by_clip |= {name: _floats(found[name]) for name in plain if name in found} | identity
-    return Sheet(
+    return ScoreSheet(
         label=tuple(data.clips.label[clips].tolist()),
         subject=tuple(data.clips.subject[clips].tolist()),
         predicted=tuple(found["predicted"].tolist()),

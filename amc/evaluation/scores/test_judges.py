@@ -21,7 +21,7 @@ from amc.evaluation.judges.standard import JUDGE, SECOND, TEST_SEED
 from amc.evaluation.judges.subject_frames import divide
 from amc.evaluation.metrics.fvd import load_fvd
 from amc.evaluation.metrics.lpips import load_lpips
-from analysis.record.sheets import VERSION
+from amc.evaluation.score_sheet import VERSION
 
 
 class PerceptualDistance(Protocol):

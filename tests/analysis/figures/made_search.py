@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from amc.config import natops, with_overrides
-from analysis.record.reading import StudyRow, TrialRow
-from analysis.record.writing import Record
+from analysis.record.rows import StudyRow, TrialRow
+from analysis.record.writing import RecordWriter
 
 SPACE: dict[str, dict[str, Any]] = {
     "optimizer.lr_generator": {"kind": "log", "when": [], "low": 1e-4, "high": 1e-2},
@@ -39,7 +39,7 @@ def write_search(path: Path, trials: int = 40, *, name: str = "made-smoke-search
         versions={},
         created=1_790_000_000.0,
     )
-    with Record(path) as record, record.driving(name):
+    with RecordWriter(path) as record, record.lock_study(name):
         record.create_study(row)
         for number in range(trials):
             params = _params(draw)
@@ -47,7 +47,7 @@ def write_search(path: Path, trials: int = 40, *, name: str = "made-smoke-search
             config = with_overrides(base, {k: v for k, v in params.items() if k.startswith("optimizer")}).to_dict()
             record.add_trial(TrialRow(name, key, "trial", number, None, "WAITING", params, config, number, steps))
             attempt = record.begin(name, key).attempts
-            record.started(name, key, attempt)
+            record.mark_started(name, key, attempt)
             if number >= trials - running:
                 continue
             pruned = number % 3 == 2

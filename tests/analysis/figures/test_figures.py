@@ -18,6 +18,7 @@ from PIL import Image
 
 from ablations.arms import TABLE_4, Arm
 from amc.errors import UserError
+from amc.evaluation.score_sheet import ScoreSheet
 from analysis.figures import draw_all
 from analysis.figures.accuracies import accuracies
 from analysis.figures.behaviour import behaviour
@@ -29,8 +30,7 @@ from analysis.figures.drawing import Drawing
 from analysis.figures.frames import PSNR, frames
 from analysis.figures.judges import judges
 from analysis.figures.recall import recall
-from analysis.record.reading import Records
-from analysis.record.sheets import Sheet
+from analysis.record.reading import RecordReader
 from analysis.tables.ablation import ablation_table
 from analysis.tables.metrics import metrics_table
 from analysis.tables.study import StudyScores, load
@@ -44,7 +44,7 @@ EVERY = ("accuracies", "differences", "curves", "budget", "confusion", "recall",
 
 def scores_of(folder: Path, **how: Any) -> StudyScores:
     write_study(folder / "record.db", **how)
-    with Records(folder / "record.db") as records:
+    with RecordReader(folder / "record.db") as records:
         return load(records, STUDY)
 
 
@@ -188,7 +188,7 @@ def test_a_run_under_way_is_drawn_and_named_as_such(tmp_path: Path) -> None:
 
 
 def test_shares_by_hand() -> None:
-    sheets = [Sheet((0, 0, 1), (0, 0, 0), (0, 1, 1)), Sheet((0, 0, 1), (0, 0, 0), (0, 0, 0))]
+    sheets = [ScoreSheet((0, 0, 1), (0, 0, 0), (0, 1, 1)), ScoreSheet((0, 0, 1), (0, 0, 0), (0, 0, 0))]
     expected = [[75, 25, 0], [50, 50, 0], [np.nan, np.nan, np.nan]]  # 3 of 4, 1 of 2, and a class without clips
     np.testing.assert_allclose(shares(sheets, 3), expected)
 
@@ -274,9 +274,9 @@ def test_files_are_the_same_bytes_twice_whatever_the_users_own_settings(tmp_path
     code = (
         "import sys; from pathlib import Path\n"
         "import matplotlib; matplotlib.rcParams['font.size'] = float(sys.argv[2])\n"
-        "from analysis.figures import draw_all; from analysis.record.reading import Records\n"
+        "from analysis.figures import draw_all; from analysis.record.reading import RecordReader\n"
         "from analysis.tables.study import load\n"
-        f"with Records({str(tmp_path / 'record.db')!r}) as records:\n"
+        f"with RecordReader({str(tmp_path / 'record.db')!r}) as records:\n"
         f"    drawn = draw_all(load(records, {STUDY!r}), records, None, Path(sys.argv[1]))\n"
         f"assert [one.name for one in drawn] == {list(EVERY)}, drawn\n"
         "found = {'torch', 'ray', 'mlflow', 'optuna', 'matplotlib.pyplot'} & set(sys.modules)\n"
@@ -298,20 +298,20 @@ def test_files_are_the_same_bytes_twice_whatever_the_users_own_settings(tmp_path
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     write_study(tmp_path / "record.db", arms=TABLE_4[:1], seeds=1)
     (tmp_path / "file").write_text("in the way")
-    with Records(tmp_path / "record.db") as records, pytest.raises(UserError, match="cannot write figures to"):
+    with RecordReader(tmp_path / "record.db") as records, pytest.raises(UserError, match="cannot write figures to"):
         draw_all(load(records, STUDY), records, None, tmp_path / "file")
     assert sorted(path.name for path in tmp_path.glob("file*")) == ["file"]
 
 
 def test_before_the_first_run_nothing_is_drawn_and_nothing_made(tmp_path: Path) -> None:
     write_study(tmp_path / "record.db", done=0)
-    with Records(tmp_path / "record.db") as records:
+    with RecordReader(tmp_path / "record.db") as records:
         assert draw_all(load(records, STUDY), records, tmp_path / "nowhere", tmp_path / "out") == []
     assert not (tmp_path / "out").exists()
 
 
 def test_measures_that_are_0_throughout_are_drawn(whole: StudyScores) -> None:
-    def still(sheet: Sheet) -> Sheet:
+    def still(sheet: ScoreSheet) -> ScoreSheet:
         return replace(sheet, clips={**sheet.clips, "motion_energy": (0.0,) * len(sheet.label)})
 
     arms = tuple(

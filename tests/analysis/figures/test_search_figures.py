@@ -15,8 +15,9 @@ from analysis.figures.importance import FEWEST, importance, importances, too_few
 from analysis.figures.parallel import parallel, ticks
 from analysis.figures.search_budget import search_budget, so_far
 from analysis.figures.searched import Search, height, searched
-from analysis.record.reading import Records, TrialRow
-from analysis.record.writing import Record
+from analysis.record.reading import RecordReader
+from analysis.record.rows import TrialRow
+from analysis.record.writing import RecordWriter
 from analysis.tables.study import load
 from tests.analysis.figures.made_search import SPACE, write_search
 from tests.analysis.figures.texts import check_readable, laid_out
@@ -29,7 +30,7 @@ NAME = "made-smoke-search"
 def search(tmp_path_factory: pytest.TempPathFactory) -> Search:
     path = tmp_path_factory.mktemp("search") / "record.db"
     write_search(path)
-    with Records(path) as records:
+    with RecordReader(path) as records:
         return searched(records, NAME)
 
 
@@ -117,7 +118,7 @@ def test_heights_by_hand() -> None:
 @pytest.mark.parametrize("trials", [1, 2, 4])
 def test_a_search_that_has_just_begun(tmp_path: Path, trials: int) -> None:
     write_search(tmp_path / "record.db", trials)
-    with Records(tmp_path / "record.db") as records:
+    with RecordReader(tmp_path / "record.db") as records:
         drawn = [figure.name for figure in draw_search(records, NAME, tmp_path / "figures")]
     assert drawn == {1: [], 2: ["search_budget"], 4: ["search_budget", "parallel"]}[trials]
 
@@ -125,7 +126,7 @@ def test_a_search_that_has_just_begun(tmp_path: Path, trials: int) -> None:
 def test_the_search_that_a_study_came_from_follows_its_figures(tmp_path: Path) -> None:
     write_search(tmp_path / "record.db", 3)
     write_study(tmp_path / "record.db", arms=TABLE_4[:1], seeds=1, sheets=False)
-    with Record(tmp_path / "record.db") as record:
+    with RecordWriter(tmp_path / "record.db") as record:
         settings = record.study("made-smoke-table4").settings
         record.update_study("made-smoke-table4", settings={**settings, "from_study": NAME})
         drawn = draw_all(load(record, "made-smoke-table4"), record, None, tmp_path / "figures")

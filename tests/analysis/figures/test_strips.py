@@ -11,7 +11,7 @@ from PIL import Image
 from ablations.arms import TABLE_4
 from amc.evaluation.pictures.figure import Video, figure
 from analysis.figures.strips import ROWS, cell_side, cut, strips
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.tables.study import StudyScores, load
 from tests.analysis.figures.texts import check_readable, laid_out
 from tests.analysis.made_study import write_study
@@ -39,7 +39,7 @@ def frame(clip: int, row: int, time: int, size: int) -> np.ndarray[tuple[int, ..
 
 def study(folder: Path) -> StudyScores:
     write_study(folder / "record.db", arms=ARMS, seeds=2)
-    with Records(folder / "record.db") as records:
+    with RecordReader(folder / "record.db") as records:
         return load(records, "made-smoke-table4")
 
 

@@ -15,7 +15,7 @@ from amc.config import Config
 from amc.errors import UserError
 from analysis.record import lock
 from analysis.record.lock import driving, exclusive, holder, local_locks, record_lock
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -169,15 +169,15 @@ def test_one_sqlite_record_has_one_driver_a_study_whatever_folder_it_runs_in(tmp
     database = tmp_path / "record.db"
     link = tmp_path / "elsewhere.db"
     link.symlink_to(database)
-    with Record(database) as record, Record(link) as same:
+    with RecordWriter(database) as record, RecordWriter(link) as same:
         record.create_study(study_row(base))
-        with record.driving("toy"):
+        with record.lock_study("toy"):
             assert holder(record_lock(link, "toy")) is not None
-            with pytest.raises(UserError, match="study 'toy' is being run by process"), same.driving("toy"):
+            with pytest.raises(UserError, match="study 'toy' is being run by process"), same.lock_study("toy"):
                 pass
-            with same.driving("another"):
+            with same.lock_study("another"):
                 pass
-        with same.driving("toy"):
+        with same.lock_study("toy"):
             pass
 
 
@@ -187,7 +187,7 @@ def test_two_studies_write_one_sqlite_record_at_the_same_time(tmp_path: Path, ba
 
     def drive(name: str) -> None:
         try:
-            with Record(tmp_path / "record.db") as record, record.driving(name):
+            with RecordWriter(tmp_path / "record.db") as record, record.lock_study(name):
                 record.create_study(study_row(base, name))
                 for number in range(60):
                     record.update_study(name, settings={"number": number})
@@ -200,5 +200,5 @@ def test_two_studies_write_one_sqlite_record_at_the_same_time(tmp_path: Path, ba
     for thread in threads:
         thread.join()
     assert not troubles
-    with Record(tmp_path / "record.db") as record:
+    with RecordWriter(tmp_path / "record.db") as record:
         assert {study.name: study.settings["number"] for study in record.studies()} == {"a": 59, "b": 59, "c": 59}

@@ -17,9 +17,9 @@ import pytest
 from amc.config import Config
 from amc.errors import UserError
 from analysis.record.database import without_password
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.record.server_lock import server_holder
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.analysis.record import test_writing as test_record
 from tests.tuning.postgres import PASSWORD, Server, running
 from tests.tuning.toy_rows import study_row, trial_row
@@ -43,24 +43,26 @@ def url(server: Server) -> str:
 
 
 @pytest.fixture
-def record(url: str, base: Config) -> Iterator[Record]:
-    with Record(url) as opened:
+def record(url: str, base: Config) -> Iterator[RecordWriter]:
+    with RecordWriter(url) as opened:
         opened.create_study(study_row(base))
         yield opened
 
 
-def shared() -> list[Callable[[Record, Config], None]]:
+def shared() -> list[Callable[[RecordWriter, Config], None]]:
     """The tests of the record that need no SQLite file."""
     found = [test for name, test in vars(test_record).items() if name.startswith("test_")]
     return [test for test in found if list(inspect.signature(test).parameters) == ["record", "base"]]
 
 
 @pytest.mark.parametrize("test", shared(), ids=lambda test: test.__name__.removeprefix("test_"))
-def test_the_record_is_the_same_there(test: Callable[[Record, Config], None], record: Record, base: Config) -> None:
+def test_the_record_is_the_same_there(
+    test: Callable[[RecordWriter, Config], None], record: RecordWriter, base: Config
+) -> None:
     test(record, base)
 
 
-def test_what_is_hard_to_store(record: Record, base: Config) -> None:
+def test_what_is_hard_to_store(record: RecordWriter, base: Config) -> None:
     """Numbers that JSON lacks, large seeds, and text that a server refuses, come back as they are or readable."""
     record.add_trial(trial_row(base, seed=2**62))
     record.begin("toy", KEY)
@@ -81,8 +83,8 @@ def child(url: str, body: str) -> subprocess.Popen[str]:
         sys.path[:0] = {[str(ROOT), *sys.path]!r}
         from tests.tuning.toy_rows import study_row, trial_row
         from amc.config import natops
-        from analysis.record.writing import Record
-        record = Record({url!r})
+        from analysis.record.writing import RecordWriter
+        record = RecordWriter({url!r})
         record.create_study(study_row(natops("smoke")))
         record.add_trial(trial_row(natops("smoke")))
     """)
@@ -94,7 +96,7 @@ def test_a_writer_killed_in_the_middle_loses_nothing_that_was_committed(url: str
     process = child(
         url,
         """
-        with record.driving("toy"):
+        with record.lock_study("toy"):
             record.begin("toy", "trial-0000")
             for step in range(1, 100000):
                 assert record.report("toy", "trial-0000", 1, step, {"val/accuracy": step / 1e5})
@@ -109,19 +111,19 @@ def test_a_writer_killed_in_the_middle_loses_nothing_that_was_committed(url: str
     told = 50 + len(process.stdout.readlines())
     process.wait()
     process.stdout.close()
-    with Record(url) as record, record.driving("toy"):  # at once: the lock died with its holder
+    with RecordWriter(url) as record, record.lock_study("toy"):  # at once: the lock died with its holder
         points = record.points("toy")
         assert [point.step for point in points] == list(range(1, len(points) + 1))
         assert [point.id for point in points] == sorted(point.id for point in points)
         assert len(points) in (told, told + 1)
-        assert record.adopt("toy") == [KEY]
+        assert record.requeue_running("toy") == [KEY]
 
 
 def test_the_lock_names_its_living_holder_and_dies_with_it(server: Server, url: str, tmp_path: Path) -> None:
     process = child(
         url,
         """
-        with record.driving("toy"):
+        with record.lock_study("toy"):
             print("held", flush=True)
             time.sleep(600)
         """,
@@ -131,13 +133,13 @@ def test_the_lock_names_its_living_holder_and_dies_with_it(server: Server, url: 
     holder = f"process {process.pid} on {os.uname().nodename}"[:40]
     server.psql("DROP ROLE IF EXISTS other")
     server.psql("CREATE ROLE other LOGIN PASSWORD 'geheim/1' IN ROLE pg_read_all_data, pg_write_all_data")
-    with Record(url) as record:
-        with pytest.raises(UserError, match=f"being run by {holder}"), record.driving("toy"):
+    with RecordWriter(url) as record:
+        with pytest.raises(UserError, match=f"being run by {holder}"), record.lock_study("toy"):
             pass
-        with record.driving("another"):  # other studies of the same database go their way
+        with record.lock_study("another"):  # other studies of the same database go their way
             assert (server_holder(record.engine, "another") or "").startswith(f"process {os.getpid()} on ")
         assert server_holder(record.engine, "another") is None
-    with Records(url.replace("amc:", "other:")) as seen:  # whoever may not look into another user's sessions
+    with RecordReader(url.replace("amc:", "other:")) as seen:  # whoever may not look into another user's sessions
         assert (server_holder(seen.engine, "toy") or "").startswith(holder)
     for command in (["delete", "toy"], ["list", "--json"]):
         code = main([*command, "--out", str(tmp_path), "--record", url])
@@ -145,20 +147,20 @@ def test_the_lock_names_its_living_holder_and_dies_with_it(server: Server, url: 
     process.kill()
     process.wait()
     process.stdout.close()
-    with Record(url) as record, record.driving("toy"):
+    with RecordWriter(url) as record, record.lock_study("toy"):
         pass
 
 
-def drivers(server: Server, record: Record) -> list[int]:
+def drivers(server: Server, record: RecordWriter) -> list[int]:
     """The server's processes for connections of drivers to this record."""
     here = f"datname = '{record.address.database}' AND application_name LIKE 'amc %'"
     found = server.psql(f"SELECT pid FROM pg_stat_activity WHERE {here}")
     return [int(line) for line in found.stdout.split()]
 
 
-def test_a_broken_connection_is_made_again_with_its_lock(server: Server, record: Record, base: Config) -> None:
+def test_a_broken_connection_is_made_again_with_its_lock(server: Server, record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
-    with record.driving("toy"):
+    with record.lock_study("toy"):
         attempt = record.begin("toy", KEY).attempts
         for step in range(1, 6):
             (pid,) = drivers(server, record)
@@ -169,17 +171,17 @@ def test_a_broken_connection_is_made_again_with_its_lock(server: Server, record:
 
 
 def test_who_lost_the_study_to_another_driver_writes_nothing_more(
-    server: Server, record: Record, base: Config, url: str
+    server: Server, record: RecordWriter, base: Config, url: str
 ) -> None:
     record.add_trial(trial_row(base))
-    with Record(url) as other, record.driving("toy"):
+    with RecordWriter(url) as other, record.lock_study("toy"):
         record.begin("toy", KEY)
         (pid,) = drivers(server, record)
         server.psql(f"SELECT pg_terminate_backend({pid})")
-        with other.driving("toy"):
+        with other.lock_study("toy"):
             with pytest.raises(UserError, match=f"is being run by process {os.getpid()} on "):
                 record.report("toy", KEY, 1, 5, {"val/accuracy": 0.1})
-            other.adopt("toy")
+            other.requeue_running("toy")
             other.begin("toy", KEY)
         # The other one has ended: the lock is free again, but this driver's attempt counts no longer.
         assert not record.report("toy", KEY, 1, 5, {"val/accuracy": 0.1})
@@ -187,10 +189,10 @@ def test_who_lost_the_study_to_another_driver_writes_nothing_more(
 
 
 def test_a_server_that_restarts_holds_reports_up_and_loses_none(
-    server: Server, record: Record, base: Config, capfd: pytest.CaptureFixture[str]
+    server: Server, record: RecordWriter, base: Config, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The server is one that is set to forget the last commits in a crash; a driver's writes are safe from that."""
-    with record.driving("toy"):
+    with record.lock_study("toy"):
         for number in range(4):
             record.add_trial(trial_row(base, number))
         ended = threading.Event()
@@ -220,10 +222,10 @@ def test_a_server_that_restarts_holds_reports_up_and_loses_none(
     assert PASSWORD not in said
 
 
-def test_a_server_that_stays_away_ends_in_one_line(server: Server, record: Record, base: Config) -> None:
+def test_a_server_that_stays_away_ends_in_one_line(server: Server, record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     record.patience = 0.5
-    with record.driving("toy"):
+    with record.lock_study("toy"):
         record.begin("toy", KEY)
         server.stop()
         try:
@@ -252,7 +254,7 @@ def test_addresses_that_lead_nowhere(server: Server, capsys: pytest.CaptureFixtu
     for url in wrong:
         assert main(["list", "--out", str(tmp_path), "--record", url]) == 2
         with pytest.raises(UserError, match="cannot make the study record"):
-            Record(url)
+            RecordWriter(url)
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("error: cannot read the study record postgresql+psycopg://amc@127.0.0.1:")
         assert "geheim" not in line
@@ -260,13 +262,13 @@ def test_addresses_that_lead_nowhere(server: Server, capsys: pytest.CaptureFixtu
 
 
 def test_managing_studies_on_a_server(
-    record: Record, base: Config, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    record: RecordWriter, base: Config, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record.add_trial(trial_row(base))
     place = ["--out", str(tmp_path), "--record", url]
     assert main(["list", *place]) == 0
     assert capsys.readouterr().out == "toy: toy (procedural), smoke; 1 WAITING\n"
-    with record.driving("toy"):
+    with record.lock_study("toy"):
         main(["list", *place])
         assert "running now" in capsys.readouterr().out
         main(["status", "toy", *place])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from amc.config import natops
 from analysis.record.ranking import best, epsilon_net, fronts, ordered, pareto, places, ranked
-from analysis.record.reading import Score
+from analysis.record.rows import Score
 from analysis.record.states import COMPLETE, PRUNED
 from tests.tuning.toy_rows import trial_row
 from tuning.search.pruners.base import SuccessiveHalving, step_at_rung

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from amc.config import Config, natops
 from amc.errors import UserError
+from amc.evaluation.score_sheet import REAL, ScoreSheet
 from analysis.record.lock import driving
-from analysis.record.mlflow_cursor import Projected, Stage
-from analysis.record.sheets import REAL, Sheet, SheetRow
-from analysis.record.writing import MAX_STALLS, Record
+from analysis.record.mlflow_cursor import MlflowCursor, TrialStage
+from analysis.record.rows import SheetRow
+from analysis.record.writing import MAX_STALLS, RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
 
 KEY = "trial-0000"
@@ -37,7 +38,7 @@ def metrics(step: int) -> dict[str, float]:
 )
 def test_any_order_of_duplicate_and_stale_reports_gives_one_curve(events: list[tuple[str, int]]) -> None:
     """The curve is what the attempts that counted reported first, whatever came late or twice."""
-    with tempfile.TemporaryDirectory() as folder, Record(Path(folder) / "record.db") as record:
+    with tempfile.TemporaryDirectory() as folder, RecordWriter(Path(folder) / "record.db") as record:
         base = natops("smoke")
         record.create_study(study_row(base))
         record.add_trial(trial_row(base))
@@ -64,7 +65,7 @@ def test_any_order_of_duplicate_and_stale_reports_gives_one_curve(events: list[t
         assert stamps == sorted(stamps)
 
 
-def test_only_the_current_attempt_ends_a_trial(record: Record, base: Config) -> None:
+def test_only_the_current_attempt_ends_a_trial(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     first = record.begin("toy", KEY).attempts
     record.release("toy", KEY, first, "lost")
@@ -77,13 +78,13 @@ def test_only_the_current_attempt_ends_a_trial(record: Record, base: Config) -> 
         record.begin("toy", KEY)
 
 
-def test_adding_twice_adds_once(record: Record, base: Config) -> None:
+def test_adding_twice_adds_once(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     record.add_trial(trial_row(base, params={"weights.gan": 99.0}))
     assert [dict(trial.params) for trial in record.trials("toy")] == [{"weights.gan": 1.0}]
 
 
-def test_a_trial_whose_attempts_keep_dying_has_failed(record: Record, base: Config) -> None:
+def test_a_trial_whose_attempts_keep_dying_has_failed(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     states = [
         record.release("toy", KEY, record.begin("toy", KEY).attempts, "killed", stalled=True) for _ in range(MAX_STALLS)
@@ -91,7 +92,7 @@ def test_a_trial_whose_attempts_keep_dying_has_failed(record: Record, base: Conf
     assert states == ["WAITING"] * (MAX_STALLS - 1) + ["FAILED"]
 
 
-def test_progress_between_two_deaths_starts_the_count_anew(record: Record, base: Config) -> None:
+def test_progress_between_two_deaths_starts_the_count_anew(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     for step in range(1, 3 * MAX_STALLS):
         attempt = record.begin("toy", KEY).attempts
@@ -99,32 +100,32 @@ def test_progress_between_two_deaths_starts_the_count_anew(record: Record, base:
         assert record.release("toy", KEY, attempt, "killed", stalled=True) == "WAITING"
 
 
-def test_adopting_makes_running_trials_wait_and_touches_no_other(record: Record, base: Config) -> None:
+def test_adopting_makes_running_trials_wait_and_touches_no_other(record: RecordWriter, base: Config) -> None:
     for number in range(3):
         record.add_trial(trial_row(base, number))
     record.finish("toy", KEY, record.begin("toy", KEY).attempts, "COMPLETE", value=0.5)
     record.begin("toy", "trial-0001")
-    assert record.adopt("toy") == ["trial-0001"]
+    assert record.requeue_running("toy") == ["trial-0001"]
     assert [trial.state for trial in record.trials("toy")] == ["COMPLETE", "WAITING", "WAITING"]
-    assert record.adopt("toy") == []
+    assert record.requeue_running("toy") == []
 
 
-def test_nan_is_no_value(record: Record, base: Config) -> None:
+def test_nan_is_no_value(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     record.report("toy", KEY, record.begin("toy", KEY).attempts, 5, {"val/accuracy": float("nan")})
     assert record.trial("toy", KEY).value is None
 
 
-def test_projection_state_is_kept_for_each_store(record: Record, base: Config) -> None:
+def test_projection_state_is_kept_for_each_store(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
-    record.project("toy", "sqlite:///a", {KEY: Projected("run-1", cursor=3)})
-    record.project("toy", "sqlite:///a", {KEY: Projected("run-1", cursor=9, described=True)})
-    record.project("toy", "sqlite:///b", {KEY: Projected("run-2")})
-    assert record.projected("toy", "sqlite:///a") == {KEY: Projected("run-1", cursor=9, described=True)}
+    record.set_mlflow_cursors("toy", "sqlite:///a", {KEY: MlflowCursor("run-1", cursor=3)})
+    record.set_mlflow_cursors("toy", "sqlite:///a", {KEY: MlflowCursor("run-1", cursor=9, described=True)})
+    record.set_mlflow_cursors("toy", "sqlite:///b", {KEY: MlflowCursor("run-2")})
+    assert record.mlflow_cursors("toy", "sqlite:///a") == {KEY: MlflowCursor("run-1", cursor=9, described=True)}
     assert record.trial("toy", KEY).mlflow_run_id == "run-2"
 
 
-def test_deleting_a_study_leaves_nothing(record: Record, base: Config) -> None:
+def test_deleting_a_study_leaves_nothing(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     record.report("toy", KEY, record.begin("toy", KEY).attempts, 5, metrics(5))
     record.delete_study("toy")
@@ -140,8 +141,8 @@ def test_a_writer_killed_in_the_middle_loses_nothing_that_was_committed(tmp_path
         sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}
         from tests.tuning.toy_rows import study_row, trial_row
         from amc.config import natops
-        from analysis.record.writing import Record
-        record = Record({str(tmp_path / "record.db")!r})
+        from analysis.record.writing import RecordWriter
+        record = RecordWriter({str(tmp_path / "record.db")!r})
         record.create_study(study_row(natops("smoke")))
         record.add_trial(trial_row(natops("smoke")))
         record.begin("toy", "trial-0000")
@@ -158,7 +159,7 @@ def test_a_writer_killed_in_the_middle_loses_nothing_that_was_committed(tmp_path
     told = 20 + len(process.stdout.readlines())
     process.wait()
     process.stdout.close()
-    with Record(tmp_path / "record.db") as record:
+    with RecordWriter(tmp_path / "record.db") as record:
         steps = list(record.curves("toy")[KEY])
         assert steps == list(range(1, len(steps) + 1))
         assert len(steps) in (told, told + 1)
@@ -194,64 +195,66 @@ def test_a_record_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
         sys.path[:0] = {sys.path!r}
         import sqlalchemy as sa
         from analysis.record.schema import study_table
-        from analysis.record.writing import Record
+        from analysis.record.writing import RecordWriter
         sa.event.listen(study_table, "after_create", lambda *a, **k: os.kill(os.getpid(), 9))
-        Record({str(tmp_path / "record.db")!r})
+        RecordWriter({str(tmp_path / "record.db")!r})
     """)
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
-    with Record(tmp_path / "record.db") as record:
+    with RecordWriter(tmp_path / "record.db") as record:
         assert record.studies() == []
 
 
 def sheet(scorer: str = "one", created: float = 1.5, key: str = KEY) -> SheetRow:
-    made = Sheet((0, 1), (3, 4), (0, 0), clips={"psnr": (20.0, 21.0)}, numbers={"features": 2.0})
+    made = ScoreSheet((0, 1), (3, 4), (0, 0), clips={"psnr": (20.0, 21.0)}, numbers={"features": 2.0})
     return SheetRow("toy", key, scorer, created, json.loads(json.dumps(made.to_dict())))
 
 
-def test_a_sheet_comes_with_the_end_of_the_attempt_that_counts(record: Record, base: Config) -> None:
+def test_a_sheet_comes_with_the_end_of_the_attempt_that_counts(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     first = record.begin("toy", KEY).attempts
     record.release("toy", KEY, first, "lost")
     second = record.begin("toy", KEY).attempts
     assert not record.finish("toy", KEY, first, "COMPLETE", sheet=sheet("stale"))
-    assert record.sheets("toy") == {}
+    assert record.score_sheets("toy") == {}
     assert record.finish("toy", KEY, second, "COMPLETE", scores={"test/accuracy": 0.5}, sheet=sheet())
     assert record.finish("toy", KEY, second, "COMPLETE", sheet=sheet("again"))  # carried out twice: the first one stays
-    assert record.sheets("toy") == {KEY: sheet()}
-    assert record.sheet("toy", KEY) == sheet()
-    assert record.sheet("toy", "trial-0001") is None
-    assert record.scored("toy") == {KEY: ("one", 1.5)}
-    assert record.stages("toy")[KEY] == Stage("COMPLETE", started=False, scored=1.5)
+    assert record.score_sheets("toy") == {KEY: sheet()}
+    assert record.score_sheet("toy", KEY) == sheet()
+    assert record.score_sheet("toy", "trial-0001") is None
+    assert record.score_sheet_versions("toy") == {KEY: ("one", 1.5)}
+    assert record.trial_stages("toy")[KEY] == TrialStage("COMPLETE", started=False, scored=1.5)
 
 
-def test_scoring_again_takes_the_place_of_sheet_and_scores_and_of_nothing_else(record: Record, base: Config) -> None:
+def test_scoring_again_takes_the_place_of_sheet_and_scores_and_of_nothing_else(
+    record: RecordWriter, base: Config
+) -> None:
     record.add_trial(trial_row(base))
     record.add_trial(trial_row(base, 1))
     record.finish(
         "toy", KEY, record.begin("toy", KEY).attempts, "COMPLETE", value=0.5, scores={"old": 1.0}, sheet=sheet()
     )
     before = record.trial("toy", KEY)
-    record.score(sheet("two", 2.5), {"test/accuracy": 0.25})
-    record.score(sheet("two", 3.5, REAL))
-    assert record.sheets("toy") == {KEY: sheet("two", 2.5), REAL: sheet("two", 3.5, REAL)}
+    record.put_score_sheet(sheet("two", 2.5), {"test/accuracy": 0.25})
+    record.put_score_sheet(sheet("two", 3.5, REAL))
+    assert record.score_sheets("toy") == {KEY: sheet("two", 2.5), REAL: sheet("two", 3.5, REAL)}
     assert record.trial("toy", KEY) == replace(before, scores={"test/accuracy": 0.25})
     assert record.trial("toy", "trial-0001").scores == {}
-    assert record.stages("toy")["trial-0001"].scored == 0.0
+    assert record.trial_stages("toy")["trial-0001"].scored == 0.0
     record.delete_study("toy")
-    assert record.sheets("toy") == {}
+    assert record.score_sheets("toy") == {}
 
 
-def test_many_who_score_and_add_at_once_leave_one_of_each(record: Record, base: Config) -> None:
+def test_many_who_score_and_add_at_once_leave_one_of_each(record: RecordWriter, base: Config) -> None:
     """Threads with connections of their own; the record of a study that two programs create, too."""
-    others = [Record(record.address.render_as_string(hide_password=False)) for _ in range(6)]
+    others = [RecordWriter(record.address.render_as_string(hide_password=False)) for _ in range(6)]
     failures: list[BaseException] = []
 
-    def race(number: int, mine: Record) -> None:
+    def race(number: int, mine: RecordWriter) -> None:
         try:
             for turn in range(5):
                 mine.create_study(study_row(base, f"study-{turn}"))
                 mine.add_trial(trial_row(base, turn))
-                mine.score(sheet(f"by-{number}", float(turn), f"trial-{turn:04d}"), {"by": float(number)})
+                mine.put_score_sheet(sheet(f"by-{number}", float(turn), f"trial-{turn:04d}"), {"by": float(number)})
         except BaseException as error:
             failures.append(error)
 
@@ -267,7 +270,7 @@ def test_many_who_score_and_add_at_once_leave_one_of_each(record: Record, base: 
     assert [row.key for row in record.trials("toy")] == [f"trial-{turn:04d}" for turn in range(5)]
     for row in record.trials("toy"):
         # Sheet and scores are of one transaction.
-        assert record.sheets("toy")[row.key].scorer == f"by-{row.scores['by']:.0f}"
+        assert record.score_sheets("toy")[row.key].scorer == f"by-{row.scores['by']:.0f}"
 
 
 def test_a_process_killed_while_it_scores_leaves_sheet_and_scores_of_one_piece(tmp_path: Path) -> None:
@@ -276,14 +279,15 @@ def test_a_process_killed_while_it_scores_leaves_sheet_and_scores_of_one_piece(t
         sys.path[:0] = {sys.path!r}
         from tests.tuning.toy_rows import study_row, trial_row
         from amc.config import natops
-        from analysis.record.sheets import SheetRow
-        from analysis.record.writing import Record
-        record = Record({str(tmp_path / "record.db")!r})
+        from analysis.record.rows import SheetRow
+        from analysis.record.writing import RecordWriter
+        record = RecordWriter({str(tmp_path / "record.db")!r})
         record.create_study(study_row(natops("smoke")))
         record.add_trial(trial_row(natops("smoke")))
         for number in range(100000):
             content = {{"number": number, "filling": ["x" * 50] * 2000}}
-            record.score(SheetRow("toy", "trial-0000", "one", float(number), content), {{"number": float(number)}})
+            row = SheetRow("toy", "trial-0000", "one", float(number), content)
+            record.put_score_sheet(row, {{"number": float(number)}})
             print(number, flush=True)
     """)
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
@@ -295,7 +299,7 @@ def test_a_process_killed_while_it_scores_leaves_sheet_and_scores_of_one_piece(t
     told = 7 + len(process.stdout.readlines())
     process.wait()
     process.stdout.close()
-    with Record(tmp_path / "record.db") as record:
+    with RecordWriter(tmp_path / "record.db") as record:
         number = record.trial("toy", KEY).scores["number"]
         assert number in (told, told + 1)
-        assert record.sheets("toy")[KEY].content["number"] == number
+        assert record.score_sheets("toy")[KEY].content["number"] == number

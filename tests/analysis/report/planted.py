@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from amc.config import natops, with_overrides
-from analysis.record.reading import StudyRow, TrialRow
-from analysis.record.writing import Record
+from analysis.record.rows import StudyRow, TrialRow
+from analysis.record.writing import RecordWriter
 
 CAPTION: Mapping[str, Any] = {
     "dataset": "natops",
@@ -85,7 +85,7 @@ def write_search(address: Path, *, name: str = "made-smoke-search", reason: str 
         created=1_790_000_000.0,
     )
     ends = (("COMPLETE", 0.6), ("PRUNED", 0.3), ("COMPLETE", 0.8), ("FAILED", None))
-    with Record(address) as record, record.driving(name):
+    with RecordWriter(address) as record, record.lock_study(name):
         record.create_study(study)
         trials = [(f"trial-{number}", "trial", None, state, value) for number, (state, value) in enumerate(ends)]
         trials += [(f"confirm-{number}", "confirm", "trial-2", "COMPLETE", 0.7) for number in range(2)]
@@ -96,7 +96,7 @@ def write_search(address: Path, *, name: str = "made-smoke-search", reason: str 
                 TrialRow(name, key, role, number, parent, "WAITING", params, config, number, base.training.steps)
             )
             attempt = record.begin(name, key).attempts
-            record.started(name, key, attempt)
+            record.mark_started(name, key, attempt)
             if value is not None:
                 record.report(name, key, attempt, 40, {"val/accuracy": value})
             scores = {"test/accuracy": 0.65 + 0.1 * (key == "confirm-1")} if role == "confirm" else {}

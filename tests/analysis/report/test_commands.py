@@ -9,14 +9,14 @@ import pytest
 
 from ablations.arms import TABLE_4
 from ablations.cli import _parser
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.report.commands import commands_section
 from analysis.report.page import Section
 from tests.analysis.made_study import write_study
 
 
 def commands(path: Path, study: str) -> tuple[str, ...]:
-    with Records(path) as records:
+    with RecordReader(path) as records:
         return commands_section(records, records.study(study)).commands
 
 
@@ -42,7 +42,7 @@ def test_names_are_quoted_for_the_shell(tmp_path: Path, name: str) -> None:
 
 def section_of(path: Path, **changes: Any) -> Section:
     """Of a study whose settings or versions are changed."""
-    with Records(path) as records:
+    with RecordReader(path) as records:
         row = records.study("made-smoke-table4")
         row = replace(row, settings={**row.settings, **changes.pop("settings", {})}, **changes)
         return commands_section(records, row)
@@ -71,7 +71,7 @@ def test_the_revision_checked_out_is_the_one_that_scored(tmp_path: Path) -> None
 
 def test_other_data_are_named_by_their_fingerprint(tmp_path: Path) -> None:
     write_study(tmp_path / "record.db", done=0)
-    with Records(tmp_path / "record.db") as records:
+    with RecordReader(tmp_path / "record.db") as records:
         row = records.study("made-smoke-table4")
         row = type(row)(**{**vars(row), "dataset": {**row.dataset, "origin": "natops"}})
         section = commands_section(records, row)

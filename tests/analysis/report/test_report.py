@@ -11,8 +11,8 @@ import pytest
 
 from ablations.arms import TABLE_4
 from amc.errors import UserError
-from analysis.record.reading import Records
-from analysis.record.writing import Record
+from analysis.record.reading import RecordReader
+from analysis.record.writing import RecordWriter
 from analysis.report import write_report
 from analysis.report.definitions import definitions_section
 from analysis.report.provenance import provenance_section
@@ -24,7 +24,7 @@ HOSTILE = '<script>alert("it\'s & out")</script>'
 
 
 def made(folder: Path, study: str = STUDY, samples: Path | None = None) -> str:
-    with Records(folder / "record.db") as records:
+    with RecordReader(folder / "record.db") as records:
         path = write_report(records, study, samples or folder / "none", folder / "out")
     assert path == folder / "out" / "report.html"
     return path.read_text(encoding="utf-8")
@@ -242,7 +242,7 @@ def test_pictures_that_cannot_be_read_count_as_absent_and_are_named(tmp_path: Pa
 @pytest.mark.usefixtures("undrawn")
 def test_what_was_begun_and_scored_by_different_versions_says_so(tmp_path: Path) -> None:
     write_study(tmp_path / "record.db", done=4)
-    with Records(tmp_path / "record.db") as records:
+    with RecordReader(tmp_path / "record.db") as records:
         row = records.study(STUDY)
     section = provenance_section(row)
     assert dict(section.terms)["Source revision"] == "0123456"
@@ -258,7 +258,7 @@ def test_what_was_begun_and_scored_by_different_versions_says_so(tmp_path: Path)
 
 def test_no_folder_of_the_machine_is_on_the_page(tmp_path: Path) -> None:
     write_search(tmp_path / "record.db", reason="cannot read /srv/me/data/clips.h5: '/srv/me/my data/x.bin' is gone")
-    with Record(tmp_path / "record.db") as record, record.driving("made-smoke-search"):
+    with RecordWriter(tmp_path / "record.db") as record, record.lock_study("made-smoke-search"):
         settings = record.study("made-smoke-search").settings
         more = {"lpips": "/srv/me/lpips.safetensors", "warm_start": ["/srv/me/runs/first"]}
         record.update_study("made-smoke-search", settings={**settings, **more})
@@ -273,7 +273,7 @@ def test_no_folder_of_the_machine_is_on_the_page(tmp_path: Path) -> None:
 
 def test_arms_with_seeds_of_their_own_are_no_pairs(tmp_path: Path) -> None:
     write_study(tmp_path / "record.db", done=0)
-    with Records(tmp_path / "record.db") as records:
+    with RecordReader(tmp_path / "record.db") as records:
         row = records.study(STUDY)
     assert "Not so" not in str(definitions_section(row, (), clipwise=True))
     again = {"arm": "ours_again", "title": "Ours, other seeds", "seed_shift": 10_000}

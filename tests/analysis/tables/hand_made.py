@@ -8,9 +8,9 @@ from typing import Any
 
 from ablations.arms import TABLE_4
 from amc.config import natops
-from analysis.record.reading import StudyRow, TrialRow
-from analysis.record.sheets import Sheet, SheetRow
-from analysis.record.writing import Record
+from amc.evaluation.score_sheet import ScoreSheet
+from analysis.record.rows import SheetRow, StudyRow, TrialRow
+from analysis.record.writing import RecordWriter
 
 DATASET: Mapping[str, Any] = {
     "name": "natops",
@@ -28,7 +28,7 @@ def write_scores(
     scores: Mapping[str, tuple[float | None, ...]],
     *,
     name: str = "s",
-    sheets: Mapping[str, Sheet] | None = None,
+    sheets: Mapping[str, ScoreSheet] | None = None,
     arms: Mapping[str, Mapping[str, Any]] | None = None,
     dataset: Mapping[str, Any] = DATASET,
     **changes: Any,
@@ -49,7 +49,7 @@ def write_scores(
     config = natops("smoke").to_dict()
     row = {"preset": "compact", "seed": 0, "config": config, "space": {}, "versions": {}, "created": 0.0}
     row |= {"settings": {"seeds": max(map(len, scores.values())), "arms": described}, "dataset": dataset, **changes}
-    with Record(address) as record:
+    with RecordWriter(address) as record:
         record.create_study(StudyRow(name=name, uid="", kind="table4", **row))
         number = 0
         for arm, values in scores.items():
@@ -70,11 +70,11 @@ def write_scores(
                 number += 1
 
 
-def sheet(right: str, *, second: str | None = None, label: tuple[int, ...] | None = None, **more: Any) -> Sheet:
+def sheet(right: str, *, second: str | None = None, label: tuple[int, ...] | None = None, **more: Any) -> ScoreSheet:
     """A sheet of two classes: a 1 in `right` is a clip that is taken for what it should be."""
     asked = tuple(place % 2 for place in range(len(right))) if label is None else label
 
     def seen(marks: str) -> tuple[int, ...]:
         return tuple(want if mark == "1" else 1 - want for want, mark in zip(asked, marks, strict=True))
 
-    return Sheet(asked, (-1,) * len(asked), seen(right), () if second is None else seen(second), **more)
+    return ScoreSheet(asked, (-1,) * len(asked), seen(right), () if second is None else seen(second), **more)

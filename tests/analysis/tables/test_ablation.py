@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from amc.errors import UserError
-from analysis.record.reading import Records
+from amc.evaluation.score_sheet import REAL, STILL
+from analysis.record.reading import RecordReader
+from analysis.record.rows import SheetRow
 from analysis.record.schema import study_table
-from analysis.record.sheets import REAL, STILL, SheetRow
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from analysis.statistics import crossed, holm
 from analysis.tables.ablation import ablation_table, ablation_written
 from analysis.tables.formats import markdown
@@ -24,7 +25,7 @@ SCORES = {"ours": (0.9, 0.8, 0.85), "no_ym": (0.2, 0.1, 0.15), "no_lrank": (0.9,
 
 
 def loaded(address: Path, name: str = "s") -> StudyScores:
-    with Records(address) as records:
+    with RecordReader(address) as records:
         return load(records, name)
 
 
@@ -175,9 +176,9 @@ def test_p_of_a_record_without_sheets_is_that_of_its_interval(tmp_path: Path) ->
 
 
 def scored_by(address: Path, scorer: str, created: float, **sheets: str) -> None:
-    with Record(address) as record, record.driving("s"):
+    with RecordWriter(address) as record, record.lock_study("s"):
         for key, right in sheets.items():
-            record.score(SheetRow("s", key.replace("__", "-"), scorer, created, sheet(right).to_dict()))
+            record.put_score_sheet(SheetRow("s", key.replace("__", "-"), scorer, created, sheet(right).to_dict()))
 
 
 def test_one_scorer_for_the_whole_study_that_of_the_most_runs(tmp_path: Path) -> None:
@@ -210,10 +211,10 @@ def test_of_as_many_sheets_the_newest_scorer_counts(tmp_path: Path) -> None:
 def test_arms_and_seeds_that_a_later_command_did_not_ask_for_stay(tmp_path: Path) -> None:
     arms = {"ours": (0.9, 0.8), "no_da": (0.7, 0.6), "my_own": (0.5, 0.4), "never": (None,)}
     write_scores(tmp_path / "r.db", arms, arms={"my_own": {"seed_shift": 1000}})
-    with Records(tmp_path / "r.db") as records:
+    with RecordReader(tmp_path / "r.db") as records:
         whole = records.study("s")
     fewer = {"seeds": 1, "arms": [arm for arm in whole.settings["arms"] if arm["arm"] == "ours"]}
-    with Record(tmp_path / "r.db") as record, record.engine.begin() as connection:
+    with RecordWriter(tmp_path / "r.db") as record, record.engine.begin() as connection:
         connection.execute(study_table.update().values(settings=json.dumps(fewer)))
     scores = loaded(tmp_path / "r.db")
     assert [(arm.slug, arm.title, arm.seeds) for arm in scores.arms] == [

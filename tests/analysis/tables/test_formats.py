@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amc.errors import UserError
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.tables.formats import View, Written, csv_text, latex, markdown, p_value, tex, write
 from analysis.tables.study import load
 from analysis.tables.writing import tables_of
@@ -88,7 +88,7 @@ def test_long_tables_go_on_in_another() -> None:
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
 def test_every_table_compiles_in_a_minimal_article(tmp_path: Path, made_runs: Path) -> None:
-    with Records(made_runs / "made" / "record.db") as records:
+    with RecordReader(made_runs / "made" / "record.db") as records:
         tables = tables_of(load(records, "made"))
     long = View(HOSTILE * 3, ("trial", "%"), (("trial-0", "1.5"),) * 95, notes=(HOSTILE * 3,))
     parts = [latex(table.view, table.name) for table in tables] + [latex(VIEW, HOSTILE), latex(long, "long")]

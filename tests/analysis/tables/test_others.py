@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from amc.errors import UserError
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.tables.cost import cost_table, cost_written
 from analysis.tables.join import joined
 from analysis.tables.judges import judges_table, judges_written
@@ -20,7 +20,7 @@ from tests.analysis.tables.hand_made import DATASET, sheet, write_scores
 
 
 def loaded(address: Path, name: str = "s") -> StudyScores:
-    with Records(address) as records:
+    with RecordReader(address) as records:
         return load(records, name)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from amc.config import natops
-from analysis.record.reading import Records, StudyRow, TrialRow
-from analysis.record.sheets import SheetRow
-from analysis.record.writing import Record
+from analysis.record.reading import RecordReader
+from analysis.record.rows import SheetRow, StudyRow, TrialRow
+from analysis.record.writing import RecordWriter
 from analysis.statistics import crossed, mean_interval
 from analysis.tables.formats import markdown
 from analysis.tables.search import search_table, search_written
@@ -23,7 +23,7 @@ VALUES = (0.4, 0.9, None, 0.6)  # the third one failed
 def address(tmp_path: Path) -> Path:
     path = tmp_path / "record.db"
     config = natops("smoke").to_dict()
-    with Record(path) as record:
+    with RecordWriter(path) as record:
         row = StudyRow("s", "", "search", "compact", 5, DATASET, config, {}, {"trials": 5}, {"git": "0123"}, 0.0)
         record.create_study(row)
         for number, value in enumerate(VALUES):
@@ -35,7 +35,7 @@ def address(tmp_path: Path) -> Path:
 
 
 def _run(
-    record: Record, key: str, role: str, number: int, parent: str | None, value: float | None,
+    record: RecordWriter, key: str, role: str, number: int, parent: str | None, value: float | None,
     scores: dict[str, float], params: dict[str, object], sheet: SheetRow | None = None,
 ) -> None:  # fmt: skip
     config = natops("smoke").to_dict()
@@ -49,7 +49,7 @@ def _run(
 
 
 def test_trials_stand_in_their_order_with_what_they_were(address: Path) -> None:
-    with Records(address) as records:
+    with RecordReader(address) as records:
         content = search_table(records, "s")
     assert [row["key"] for row in content["rows"]] == ["trial-1", "trial-3", "trial-0", "trial-2"]
     assert [row["rank"] for row in content["rows"]] == [1, 2, 3, None]
@@ -60,7 +60,7 @@ def test_trials_stand_in_their_order_with_what_they_were(address: Path) -> None:
 
 
 def test_confirming_runs_with_their_interval_by_hand(address: Path) -> None:
-    with Records(address) as records:
+    with RecordReader(address) as records:
         confirm = search_table(records, "s")["confirm"]
     assert (confirm["of"], confirm["n_seeds"], confirm["mean"]) == (["trial-1"], 2, pytest.approx(85.0))
     # t(0.975; 1) = 12.7062 times 5 is 63.5 each way; an accuracy is at most 100.
@@ -71,7 +71,7 @@ def test_confirming_runs_with_sheets_cross_seeds_and_clips(tmp_path: Path) -> No
     marks = ("1" * 30 + "0" * 10, "1" * 36 + "0" * 4)
     right = np.array([[mark == "1" for mark in row] for row in marks])
     for name, scorers in (("same", ("x", "x")), ("other", ("x", "y")), ("one", ("x", ""))):
-        with Record(tmp_path / f"{name}.db") as record:
+        with RecordWriter(tmp_path / f"{name}.db") as record:
             config = natops("smoke").to_dict()
             row = StudyRow("s", "", "search", "compact", 5, DATASET, config, {}, {"trials": 1}, {}, 0.0)
             record.create_study(row)
@@ -82,7 +82,7 @@ def test_confirming_runs_with_sheets_cross_seeds_and_clips(tmp_path: Path) -> No
                     SheetRow("s", f"confirm-{number}", scorer, 1.0, sheet(marks[number]).to_dict()) if scorer else None
                 )
                 _run(record, f"confirm-{number}", "confirm", number, "trial-0", 0.9, scores, {}, made)
-        with Records(tmp_path / f"{name}.db") as records:
+        with RecordReader(tmp_path / f"{name}.db") as records:
             confirm = search_table(records, "s")["confirm"]
             (note,) = (note for note in search_written(records, "s").view.notes if "fresh" in note)
         assert confirm["mean"] == pytest.approx(82.5)
@@ -94,7 +94,7 @@ def test_confirming_runs_with_sheets_cross_seeds_and_clips(tmp_path: Path) -> No
 
 
 def test_the_caption_says_origin_preset_and_that_it_is_not_finished(address: Path) -> None:
-    with Records(address) as records:
+    with RecordReader(address) as records:
         text = markdown(search_written(records, "s").view)
     for said in ("origin=procedural", "preset compact", "NOT FINISHED: 4 of 5 trials", "test accuracy 85.0%",
                  "trial-2 FAILED: loss is not finite"):  # fmt: skip

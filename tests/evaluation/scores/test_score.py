@@ -14,11 +14,11 @@ from amc.data.prepared import TrainingData
 from amc.evaluation.judges.identity import identity_kept
 from amc.evaluation.judges.standard import TEST_SEED
 from amc.evaluation.metrics.pixels import MOST_PSNR
+from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
 from amc.evaluation.scores import Judges, headline, references, score
 from amc.evaluation.scores.draws import draws
 from amc.models.generator import Generator
 from amc.training.loop import hits
-from analysis.record.sheets import REAL, STILL, Sheet
 from tests.evaluation.scores.known import copier, even, oracle, toy_judges
 from tests.toy import toy_clips, toy_config, toy_data
 
@@ -36,7 +36,7 @@ def judges(data: TrainingData) -> Judges:
 
 
 @pytest.fixture(scope="module")
-def reference(data: TrainingData, judges: Judges) -> dict[str, Sheet]:
+def reference(data: TrainingData, judges: Judges) -> dict[str, ScoreSheet]:
     return references(CONFIG, data, judges)
 
 
@@ -69,7 +69,7 @@ def test_a_sheet_is_the_same_again_and_in_any_batches(data: TrainingData, judges
         for name in mine:
             assert mine[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-5)
     assert parts.numbers == pytest.approx(whole.numbers, rel=1e-3)
-    assert Sheet.from_dict(whole.to_dict()).predicted == whole.predicted
+    assert ScoreSheet.from_dict(whole.to_dict()).predicted == whole.predicted
 
 
 def test_a_sheet_has_all_that_is_measured(data: TrainingData, judges: Judges) -> None:
@@ -86,7 +86,7 @@ def test_a_sheet_has_all_that_is_measured(data: TrainingData, judges: Judges) ->
 
 
 def test_a_generator_that_repeats_its_frame_scores_as_still_clips(
-    data: TrainingData, judges: Judges, reference: dict[str, Sheet]
+    data: TrainingData, judges: Judges, reference: dict[str, ScoreSheet]
 ) -> None:
     sheet, still = score(copier(), CONFIG, data, judges), reference[STILL]
     assert (sheet.predicted, sheet.predicted_second) == (still.predicted, still.predicted_second)
@@ -98,7 +98,7 @@ def test_a_generator_that_repeats_its_frame_scores_as_still_clips(
 
 
 def test_a_generator_that_knows_the_clips_scores_as_real_ones(
-    data: TrainingData, judges: Judges, reference: dict[str, Sheet]
+    data: TrainingData, judges: Judges, reference: dict[str, ScoreSheet]
 ) -> None:
     sheet, real = score(oracle(data), CONFIG, data, judges), reference[REAL]
     assert set(sheet.clips["psnr"]) == {MOST_PSNR}

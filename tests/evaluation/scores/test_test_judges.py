@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from amc.errors import UserError
+from amc.evaluation.score_sheet import ScoreSheet
 from amc.evaluation.scores import Judges, cached_judges, has_subjects, headline
 from amc.evaluation.scores import test_judges as judges
-from analysis.record.sheets import Sheet
 from tests.evaluation.scores.known import toy_judges
 from tests.toy import toy_clips, toy_config, toy_data
 
@@ -75,7 +75,7 @@ def test_a_file_of_weights_that_is_not_there_is_said(name: str, tmp_path: Path) 
 
 
 def test_the_headline_of_a_sheet() -> None:
-    sheet = Sheet(
+    sheet = ScoreSheet(
         label=(0, 1, 1, 0),
         subject=(3, 3, 4, 4),
         predicted=(0, 1, 0, 1),

@@ -10,7 +10,7 @@ import pytest
 
 from amc.config import Config
 from amc.errors import UserError
-from analysis.record.reading import StudyRow
+from analysis.record.rows import StudyRow
 from tests.tuning.toy_rows import study_row
 from tuning.cli.search import main
 from tuning.engine import study as engine_study

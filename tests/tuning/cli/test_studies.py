@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 from amc.config import Config
+from amc.evaluation.score_sheet import REAL
 from analysis.record.lock import driving
-from analysis.record.mlflow_cursor import Projected
-from analysis.record.sheets import REAL, SheetRow
+from analysis.record.mlflow_cursor import MlflowCursor
+from analysis.record.rows import SheetRow
 from analysis.record.states import COMPLETE
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.cli.studies import main
 
 
 @pytest.fixture
-def out(record: Record, base: Config, tmp_path: Path) -> Path:
+def out(record: RecordWriter, base: Config, tmp_path: Path) -> Path:
     record.add_trial(trial_row(base))
     record.add_trial(trial_row(base, 1))
     record.begin("toy", "trial-0000")
@@ -67,10 +68,10 @@ def test_one_record_that_cannot_be_used_hides_no_other(out: Path, capsys: pytest
 
 
 def test_a_study_can_be_deleted_when_its_store_is_gone(
-    out: Path, record: Record, capsys: pytest.CaptureFixture[str]
+    out: Path, record: RecordWriter, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gone = out / "moved" / "mlflow.db"
-    record.project("toy", f"sqlite:///{gone}", {"trial-0000": Projected("0123")})
+    record.set_mlflow_cursors("toy", f"sqlite:///{gone}", {"trial-0000": MlflowCursor("0123")})
     assert main(["delete", "toy", "--out", str(out)]) == 0, capsys.readouterr().err
     assert not gone.parent.exists()
 
@@ -81,17 +82,17 @@ def test_sheets_are_deleted_with_their_study_alone(
     """In a record that two studies share, and with tables made."""
     shared = str(tmp_path / "shared.db")
     sheet = SheetRow("toy", "trial-0000", "scorer", 1.0, {})
-    with Record(shared) as record:
+    with RecordWriter(shared) as record:
         for name in ("toy", "other"):
             record.create_study(study_row(base, name))
             record.add_trial(trial_row(base, study=name))
-            record.score(replace(sheet, study=name), {"test/accuracy": 0.5})
-            record.score(replace(sheet, study=name, key=REAL))
+            record.put_score_sheet(replace(sheet, study=name), {"test/accuracy": 0.5})
+            record.put_score_sheet(replace(sheet, study=name, key=REAL))
     for part in ("generators", "tables"):
         (tmp_path / "toy" / part).mkdir(parents=True)
     assert main(["status", "toy", "--out", str(tmp_path), "--record", shared]) == 0
     assert main(["delete", "toy", "--out", str(tmp_path), "--record", shared]) == 0, capsys.readouterr().err
     assert not (tmp_path / "toy").exists()
-    with Record(shared) as record:
-        assert record.sheets("toy") == {}
-        assert set(record.sheets("other")) == {"trial-0000", REAL}
+    with RecordWriter(shared) as record:
+        assert record.score_sheets("toy") == {}
+        assert set(record.score_sheets("other")) == {"trial-0000", REAL}

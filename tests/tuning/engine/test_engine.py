@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from amc.config import Config
-from analysis.record.reading import TrialRow
-from analysis.record.sheets import Sheet
+from amc.evaluation.score_sheet import ScoreSheet
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED, WAITING
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
 from tests.tuning.in_process import run_here
 from tests.tuning.toy_rows import trial_row
@@ -36,7 +36,9 @@ def _no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toy_trials, "leaked", Forgetful())
 
 
-def engine(record: Record, base: Config, folder: Path, trials: int = 4, seeds: int = 2, **settings: object) -> Engine:
+def engine(
+    record: RecordWriter, base: Config, folder: Path, trials: int = 4, seeds: int = 2, **settings: object
+) -> Engine:
     search = SampledTrials(search_space(base), create_sampler("tpe", search_space(base), 0), trials, 0)
     plan = StudyPlan(
         "toy",
@@ -49,11 +51,11 @@ def engine(record: Record, base: Config, folder: Path, trials: int = 4, seeds: i
     return Engine(record, plan)
 
 
-def states(record: Record, role: str = "trial") -> list[str]:
+def states(record: RecordWriter, role: str = "trial") -> list[str]:
     return [trial.state for trial in record.trials("toy", role)]
 
 
-def test_a_search_with_its_confirmation(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_search_with_its_confirmation(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     run_here(engine(record, base, tmp_path / "toy"))
     # Table B's own gan weight 1 is the toy's best, and it came first: all others fall behind at a rung.
     assert states(record) == [COMPLETE, PRUNED, PRUNED, PRUNED]
@@ -68,7 +70,7 @@ def test_a_search_with_its_confirmation(record: Record, base: Config, tmp_path: 
     assert dict(runs[0].config) == {**config, "seed": runs[0].seed}
 
 
-def test_a_larger_number_adds_and_runs_nothing_again(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_larger_number_adds_and_runs_nothing_again(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     run_here(engine(record, base, tmp_path / "toy", trials=2))
     before = {trial.key: trial for trial in record.trials("toy")}
     run_here(engine(record, base, tmp_path / "toy", trials=2))
@@ -95,7 +97,7 @@ class Crashing(EngineCallback):
 
 @pytest.mark.parametrize("reports", [1, 2, 3, 4, 5, 7, 9])
 def test_a_driver_that_dies_at_a_report_loses_and_doubles_nothing(
-    record: Record, base: Config, tmp_path: Path, reports: int
+    record: RecordWriter, base: Config, tmp_path: Path, reports: int
 ) -> None:
     first = engine(record, base, tmp_path / "toy", pruner="none")
     first.callbacks = [Crashing(reports)]
@@ -109,7 +111,7 @@ def test_a_driver_that_dies_at_a_report_loses_and_doubles_nothing(
     assert sum(trial.attempts for trial in record.trials("toy")) == 7  # four trials, two confirming runs, one again
 
 
-def test_a_failed_trial_tells_why_and_the_study_goes_on(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_failed_trial_tells_why_and_the_study_goes_on(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     run_here(engine(record, base, tmp_path / "toy", diverges=["trial-0000"]))
     assert states(record)[0] == FAILED
     failed = record.trial("toy", "trial-0000")
@@ -118,7 +120,7 @@ def test_a_failed_trial_tells_why_and_the_study_goes_on(record: Record, base: Co
     assert "not finite" in table(record, "toy")
 
 
-def test_a_lost_worker_costs_an_attempt_only(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_lost_worker_costs_an_attempt_only(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy")
     job = driver.next_job()
     assert job is not None
@@ -134,7 +136,7 @@ def test_a_lost_worker_costs_an_attempt_only(record: Record, base: Config, tmp_p
     assert record.trial("toy", job.key).state == "RUNNING"
 
 
-def test_a_report_sent_again_is_not_judged_again(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_report_sent_again_is_not_judged_again(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     """A continued trial was good enough at step 5 when it was there; better ones came since."""
     driver = engine(record, base, tmp_path / "toy", pruner="halving")
     job = driver.next_job()
@@ -150,7 +152,7 @@ def test_a_report_sent_again_is_not_judged_again(record: Record, base: Config, t
     assert driver.report(again, 5, {"val/accuracy": 0.1})
 
 
-def test_interrupted_trials_come_before_new_ones(record: Record, base: Config, tmp_path: Path) -> None:
+def test_interrupted_trials_come_before_new_ones(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy")
     jobs: list[Job] = [job for job in (driver.next_job(), driver.next_job()) if job is not None]
     driver.interrupt(jobs[1])
@@ -158,14 +160,14 @@ def test_interrupted_trials_come_before_new_ones(record: Record, base: Config, t
     assert [job.key for job in (restarted.next_job(), restarted.next_job()) if job] == ["trial-0000", "trial-0001"]
 
 
-def test_a_stopping_engine_hands_out_nothing(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_stopping_engine_hands_out_nothing(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy")
     driver.stopping = True
     assert driver.next_job() is None
     assert driver.finished
 
 
-def test_listed_trials_run_once_each(record: Record, base: Config, tmp_path: Path) -> None:
+def test_listed_trials_run_once_each(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     keys = ["ours-s0", "ours-s1", "no_da-s0", "no_da-s1"]
     arms = tuple(Proposal(key, "trial", number, base) for number, key in enumerate(keys))
     source = ListedTrials(arms)
@@ -182,7 +184,7 @@ def test_listed_trials_run_once_each(record: Record, base: Config, tmp_path: Pat
     assert [trial.attempts for trial in record.trials("toy")] == [1] * 4
 
 
-def test_checkpoints_of_the_best_stay_and_pictures_of_all(record: Record, base: Config, tmp_path: Path) -> None:
+def test_checkpoints_of_the_best_stay_and_pictures_of_all(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     run_here(engine(record, base, tmp_path / "toy", trials=6, pruner="none"))
     ranked = sorted(record.trials("toy", "trial"), key=lambda trial: -(trial.value or 0))
     assert {path.name for path in (tmp_path / "toy/checkpoints").iterdir()} == {trial.key for trial in ranked[:3]}
@@ -230,7 +232,7 @@ def test_a_trial_that_lacks_an_objective_keeps_no_better_ones_checkpoint_out(bas
     assert kept([*lacking, whole], 3) == {"trial-0003"}
 
 
-def test_summary_and_table(record: Record, base: Config, tmp_path: Path) -> None:
+def test_summary_and_table(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     data = {**record.study("toy").dataset, "chance": 1 / 3, "real_accuracy": {"validation": 1.0, "test": 0.95}}
     record.update_study("toy", dataset=data)
     run_here(engine(record, base, tmp_path / "toy"))
@@ -252,11 +254,11 @@ def test_summary_and_table(record: Record, base: Config, tmp_path: Path) -> None
     )
 
 
-def test_what_a_run_was_scored_with_is_on_record(record: Record, base: Config, tmp_path: Path) -> None:
+def test_what_a_run_was_scored_with_is_on_record(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     run_here(engine(record, base, tmp_path / "toy", trials=1, seeds=0, clips=7))
-    (row,) = record.sheets("toy").values()
+    (row,) = record.score_sheets("toy").values()
     assert (row.key, row.scorer) == ("trial-0000", "toy")
-    assert row.sheet == Sheet.from_dict(toy_trials.sheet(7))
+    assert row.sheet == ScoreSheet.from_dict(toy_trials.sheet(7))
     ended = record.trial("toy", "trial-0000").ended
     assert ended is not None
     assert row.created <= ended

@@ -10,7 +10,7 @@ import pytest
 
 from amc.config import Config
 from analysis.record.states import COMPLETE, FAILED, WAITING
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
 from tests.tuning.engine.test_engine import Forgetful, engine, states
 from tests.tuning.in_process import run_here
@@ -25,7 +25,7 @@ def _no_leak(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
-def test_out_of_memory_is_tried_again_once_alone(record: Record, base: Config, tmp_path: Path) -> None:
+def test_out_of_memory_is_tried_again_once_alone(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy", hungry=["trial-0000"], pruner="none")
     run_here(driver)
     trial = record.trial("toy", "trial-0000")
@@ -33,14 +33,16 @@ def test_out_of_memory_is_tried_again_once_alone(record: Record, base: Config, t
     assert [other.attempts for other in record.trials("toy", "trial")[1:]] == [1, 1, 1]
 
 
-def test_out_of_memory_alone_too_is_a_failure_with_its_reason(record: Record, base: Config, tmp_path: Path) -> None:
+def test_out_of_memory_alone_too_is_a_failure_with_its_reason(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
     run_here(engine(record, base, tmp_path / "toy", hungry=["trial-0000"], fits_alone=False, pruner="none"))
     trial = record.trial("toy", "trial-0000")
     assert (trial.state, trial.attempts, trial.reason) == (FAILED, 2, "MemoryError: a tensor of 80 GB")
     assert states(record)[1:] == [COMPLETE] * 3
 
 
-def test_a_process_killed_for_memory_counts_the_same(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_process_killed_for_memory_counts_the_same(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy")
     for expected in (WAITING, FAILED):
         job = driver.next_job()
@@ -52,7 +54,7 @@ def test_a_process_killed_for_memory_counts_the_same(record: Record, base: Confi
     assert job.alone
 
 
-def test_alone_means_without_the_cap_that_packing_set(record: Record, base: Config, tmp_path: Path) -> None:
+def test_alone_means_without_the_cap_that_packing_set(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy")
     object.__setattr__(driver.plan, "memory", 2**30)
     job = driver.next_job()
@@ -65,7 +67,7 @@ def test_alone_means_without_the_cap_that_packing_set(record: Record, base: Conf
     assert (again.key, again.alone, again.memory) == (job.key, True, None)
 
 
-def test_a_full_disk_is_no_trials_fault(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_full_disk_is_no_trials_fault(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy")
     job = driver.next_job()
     assert job is not None
@@ -76,7 +78,7 @@ def test_a_full_disk_is_no_trials_fault(record: Record, base: Config, tmp_path: 
     assert record.trial("toy", job.key).state == WAITING
 
 
-def test_a_paused_study_goes_on_at_the_very_step(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_paused_study_goes_on_at_the_very_step(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy", pruner="none")
     looks = 0
 
@@ -96,7 +98,7 @@ def test_a_paused_study_goes_on_at_the_very_step(record: Record, base: Config, t
     assert steps.count("trial-0000") == 20  # none was made twice
 
 
-def test_pausing_reaches_the_trials_of_this_driver_alone(record: Record, base: Config, tmp_path: Path) -> None:
+def test_pausing_reaches_the_trials_of_this_driver_alone(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy")
     job = driver.next_job()
     assert job is not None

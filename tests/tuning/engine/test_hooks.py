@@ -13,9 +13,9 @@ import pytest
 
 from amc.config import Config
 from amc.errors import UserError
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from analysis.record.states import COMPLETE
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.engine.sources import ListedTrials, Proposal
 from tuning.engine.study import RESULTS_SECONDS, Ending, Study, _until, run_study
@@ -33,7 +33,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def study(record: Record, base: Config, tmp_path: Path, store: str) -> Study:
+def study(record: RecordWriter, base: Config, tmp_path: Path, store: str) -> Study:
     """Of one trial, which is complete."""
     record.add_trial(trial_row(base))
     record.begin("toy", "trial-0000")
@@ -50,8 +50,8 @@ def study(record: Record, base: Config, tmp_path: Path, store: str) -> Study:
     )
 
 
-def write_table(text: str) -> Callable[[Record, Path], None]:
-    def results(record: Record, folder: Path) -> None:
+def write_table(text: str) -> Callable[[RecordWriter, Path], None]:
+    def results(record: RecordWriter, folder: Path) -> None:
         path = folder / "tables" / "table4.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{text}, {len(record.trials('toy'))} trial\n")
@@ -59,8 +59,8 @@ def write_table(text: str) -> Callable[[Record, Path], None]:
     return results
 
 
-def raising(error: BaseException) -> Callable[[Record, Path], None]:
-    def hook(record: Record, folder: Path) -> None:
+def raising(error: BaseException) -> Callable[[RecordWriter, Path], None]:
+    def hook(record: RecordWriter, folder: Path) -> None:
         raise error
 
     return hook
@@ -71,7 +71,7 @@ def parent(study: Study) -> tuple[Any, str]:
     client = open_store(study.target, study.runs)
     place = client.get_experiment_by_name("toy")
     assert place is not None
-    with Records(study.folder / "record.db") as records:
+    with RecordReader(study.folder / "record.db") as records:
         mine = f"tags.`amc.study_id` = '{records.study('toy').uid}'"
     (run,) = client.search_runs([place.experiment_id], filter_string=f"{mine} AND tags.`amc.role` = 'study'")
     return client, run.info.run_id
@@ -86,12 +86,12 @@ def logged(study: Study) -> Path:
 def test_both_are_carried_out_though_nothing_is_left_to_train(study: Study) -> None:
     order: list[str] = []
 
-    def before(record: Record, folder: Path) -> None:
+    def before(record: RecordWriter, folder: Path) -> None:
         order.append("before")
         with pytest.raises(UserError, match="is being run by process"):
             run_study(study)  # it is under the study's lock
 
-    def results(record: Record, folder: Path) -> None:
+    def results(record: RecordWriter, folder: Path) -> None:
         order.append("results")
         write_table("one")(record, folder)
 
@@ -153,11 +153,11 @@ def test_a_stop_while_results_are_made_ends_in_order(study: Study) -> None:
 
 @pytest.mark.parametrize("error", [UserError("no such clips"), KeyboardInterrupt()])
 def test_whatever_ends_before_leaves_the_study_as_it_was(error: BaseException, study: Study) -> None:
-    with Records(study.folder / "record.db") as records:
+    with RecordReader(study.folder / "record.db") as records:
         known = records.trials("toy")
     with pytest.raises(type(error)):
         run_study(replace(study, before=raising(error), results=write_table("never")))
-    with Records(study.folder / "record.db") as records:
+    with RecordReader(study.folder / "record.db") as records:
         assert records.trials("toy") == known
     assert not (study.folder / "tables").exists()
     assert run_study(study).code == 0

@@ -12,9 +12,9 @@ import pytest
 
 from amc.config import Config, with_overrides
 from amc.errors import UserError
-from analysis.record.reading import StudyRow
+from analysis.record.rows import StudyRow
 from analysis.record.states import COMPLETE
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import trial_row
 from tuning.engine.resume_check import create_or_resume
 from tuning.search.constraints import parse_constraint
@@ -51,14 +51,14 @@ def row(base: Config, folder: Path, goal: Goal | None = None, fixed: dict[str, o
     )
 
 
-def test_the_same_again_changes_nothing(record: Record, base: Config, tmp_path: Path) -> None:
+def test_the_same_again_changes_nothing(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     for _ in range(2):
         assert create_or_resume(record, row(base, tmp_path)).settings == {"trials": 4}
     assert create_or_resume(record, row(base, tmp_path), allow=True).settings == {"trials": 4}
 
 
 def test_the_versions_of_the_last_command_are_kept_beside_the_first(
-    record: Record, base: Config, tmp_path: Path
+    record: RecordWriter, base: Config, tmp_path: Path
 ) -> None:
     first = row(base, tmp_path)
     create_or_resume(record, first)
@@ -70,7 +70,7 @@ def test_the_versions_of_the_last_command_are_kept_beside_the_first(
     assert record.study("kept").settings == {"trials": 4}
 
 
-def test_settings_are_joined_where_a_study_says_how(record: Record, base: Config, tmp_path: Path) -> None:
+def test_settings_are_joined_where_a_study_says_how(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     def most(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**wanted, "trials": max(known["trials"], wanted["trials"])}
 
@@ -84,7 +84,7 @@ def test_settings_are_joined_where_a_study_says_how(record: Record, base: Config
 
 @pytest.mark.parametrize("allow", [False, True])
 def test_another_split_is_refused_whatever_is_allowed(
-    record: Record, base: Config, tmp_path: Path, allow: bool
+    record: RecordWriter, base: Config, tmp_path: Path, allow: bool
 ) -> None:
     def divided(rule: str) -> StudyRow:
         known = row(with_overrides(base, {"split.rule": rule}), tmp_path)
@@ -97,7 +97,7 @@ def test_another_split_is_refused_whatever_is_allowed(
 
 
 def test_another_space_is_refused_with_the_difference_and_the_way_on(
-    record: Record, base: Config, tmp_path: Path
+    record: RecordWriter, base: Config, tmp_path: Path
 ) -> None:
     create_or_resume(record, row(base, tmp_path))
     changed = row(
@@ -148,7 +148,7 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
     ],
 )
 def test_what_can_never_change(
-    changes: dict[str, object], message: str, record: Record, base: Config, tmp_path: Path
+    changes: dict[str, object], message: str, record: RecordWriter, base: Config, tmp_path: Path
 ) -> None:
     create_or_resume(record, row(base, tmp_path))
     with pytest.raises(UserError, match=message) as refused:
@@ -157,7 +157,7 @@ def test_what_can_never_change(
     assert "--allow-space-change" not in str(refused.value)
 
 
-def test_another_goal_judges_every_report_again(record: Record, base: Config, tmp_path: Path) -> None:
+def test_another_goal_judges_every_report_again(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     create_or_resume(record, row(base, tmp_path))
     record.add_trial(trial_row(base, study="kept"))
     attempt = record.begin("kept", "trial-0000").attempts
@@ -171,7 +171,7 @@ def test_another_goal_judges_every_report_again(record: Record, base: Config, tm
     assert trial.value == 0.4
     assert list(trial.values.items()) == [("val/appearance", 0.4), ("val/accuracy", 0.2)]
     assert trial.violation == 0.5
-    judged = record.judged("kept")["trial-0000"]
+    judged = record.scores_by_step("kept")["trial-0000"]
     assert {step: (score.values, score.violation) for step, score in judged.items()} == {
         10: ((0.2, 0.1), 0.0),
         20: ((0.4, 0.2), 0.5),

@@ -7,15 +7,15 @@ from pathlib import Path
 from ablations.arms import select_arms
 from ablations.study import arm_proposals
 from amc.config import natops
-from analysis.record.reading import StudyRow, TrialRow
-from analysis.record.writing import Record
+from analysis.record.rows import StudyRow, TrialRow
+from analysis.record.writing import RecordWriter
 from tuning.engine.sources import ListedTrials
 
 
 def test_arms_and_seeds_that_are_added_later_find_a_place(tmp_path: Path) -> None:
     base = natops("smoke")
     study = StudyRow("s", "", "table4", "smoke", 0, {}, base.to_dict(), {}, {}, {}, 0.0)
-    with Record(tmp_path / "record.db") as record, record.driving("s"):
+    with RecordWriter(tmp_path / "record.db") as record, record.lock_study("s"):
         record.create_study(study)
         for arms, seeds, added in (("no_ym", 1, 2), ("no_ym", 2, 2), ("no_ya,no_ym", 2, 2), ("all,ours_again", 2, 16)):
             source = ListedTrials(arm_proposals(base, select_arms(arms), seeds, 0))

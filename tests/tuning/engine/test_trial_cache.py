@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from amc.config import Config
 from analysis.record.states import COMPLETE
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.engine.trial_cache import TrialCache
 
@@ -24,7 +24,7 @@ EVENTS = st.lists(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=EVENTS)
 def test_what_is_remembered_is_what_is_on_record(
-    record: Record, base: Config, events: list[tuple[str, object]]
+    record: RecordWriter, base: Config, events: list[tuple[str, object]]
 ) -> None:
     record.delete_study("toy")
 

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from amc.errors import UserError
-from analysis.record.reading import Records, TrialRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import TrialRow
 from analysis.record.states import ENDED, RUNNING
 from tests.tuning.postgres import PASSWORD, Server, free_port, running
 from tuning.tracking.store import open_store
@@ -82,7 +83,7 @@ def wait(process: subprocess.Popen[str], record: str, when: Callable[[list[Trial
     while time.monotonic() < deadline:
         assert process.poll() is None, process.stderr and process.stderr.read()
         try:
-            with Records(record) as records:
+            with RecordReader(record) as records:
                 if when(records.trials("toy")):
                     return
         except UserError:
@@ -99,7 +100,7 @@ def in_the_middle(trials: list[TrialRow]) -> bool:
 
 def exactly_once(record: str, tracking: str, folder: Path) -> dict[str, TrialRow]:
     """Every trial is there once, in the record and in MLflow, with one whole curve that is the same in both."""
-    with Records(record) as records:
+    with RecordReader(record) as records:
         rows, curves = records.trials("toy"), records.curves("toy")
     searched = [row for row in rows if row.role == "trial"]
     assert [row.key for row in searched] == [f"trial-{number:04d}" for number in range(TRIALS)]
@@ -135,7 +136,7 @@ def test_a_killed_driver_and_a_second_one_on_another_host(server: Server, tmp_pa
         assert not there.exists()
         first.kill()
         first.communicate()
-        with Records(record) as records:
+        with RecordReader(record) as records:
             done = {trial.key: trial for trial in records.trials("toy") if trial.state in ENDED}
         assert done
         code, errors = end(start(here, record, mlflow))  # at once

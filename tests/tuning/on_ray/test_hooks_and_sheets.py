@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.record.reading import Records
-from analysis.record.sheets import Sheet
+from amc.evaluation.score_sheet import ScoreSheet
+from analysis.record.reading import RecordReader
 from analysis.record.states import COMPLETE
 from tests.tuning import toy_trials
 from tests.tuning.on_ray.test_runner import end, exactly_once, start, tracked
@@ -41,7 +41,7 @@ def stopped(process: subprocess.Popen[str], begun: Path) -> str:
 def test_a_study_is_stopped_in_every_part_and_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     folder = tmp_path / "toy"
     stopped(start(tmp_path, 2, clips=CLIPS, before=SLOW, results=0.0), folder / "before" / "begun")
-    with Records(folder / "record.db") as records:
+    with RecordReader(folder / "record.db") as records:
         assert records.study("toy").settings["trials"] == 2
         assert records.trials("toy") == []
     assert not (folder / "tables").exists()
@@ -49,16 +49,16 @@ def test_a_study_is_stopped_in_every_part_and_ends_as_if_it_had_not_been(tmp_pat
     assert (folder / "before" / "trials").read_text() == "0\n"
     assert not (folder / "tables" / "trials").exists()
     assert {run.info.status for run in tracked(tmp_path) if run.data.tags["amc.role"] == "study"} == {"SCHEDULED"}
-    with Records(folder / "record.db") as records:
+    with RecordReader(folder / "record.db") as records:
         rows = {row.key: row for row in records.trials("toy")}
     code, errors = end(start(tmp_path, 2, clips=CLIPS, before=0.0, results=0.0))
     assert code == 0, errors
     assert exactly_once(tmp_path, 2) == rows  # trained once, before the second stop
     assert (folder / "tables" / "trials").read_text() == f"{len(rows)}\n"
-    with Records(folder / "record.db") as records:
-        sheets = records.sheets("toy")
+    with RecordReader(folder / "record.db") as records:
+        sheets = records.score_sheets("toy")
     assert set(sheets) == {key for key, row in rows.items() if row.state == COMPLETE}
-    expected = Sheet.from_dict(toy_trials.sheet(CLIPS))
+    expected = ScoreSheet.from_dict(toy_trials.sheet(CLIPS))
     client = open_store(default_store(tmp_path), tmp_path)
     for run in tracked(tmp_path):
         key = run.data.tags.get("amc.trial_key")
@@ -68,7 +68,7 @@ def test_a_study_is_stopped_in_every_part_and_ends_as_if_it_had_not_been(tmp_pat
         elif key in sheets:
             assert sheets[key].sheet == expected
             content = json.loads(Path(client.download_artifacts(run.info.run_id, "sheet.json")).read_text())
-            assert Sheet.from_dict(content) == expected
+            assert ScoreSheet.from_dict(content) == expected
         else:
             assert "sheet.json" not in files
     assert len(json.dumps(toy_trials.sheet(CLIPS))) > 90_000

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from amc.errors import UserError
+from amc.evaluation.score_sheet import ScoreSheet
 from analysis.record.lock import driving
-from analysis.record.reading import Records, TrialRow
-from analysis.record.sheets import Sheet
+from analysis.record.reading import RecordReader
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, ENDED, RUNNING
 from tests.tuning import toy_trials
 from tuning.tracking.store import default_store, open_store
@@ -43,7 +44,7 @@ def wait(process: subprocess.Popen[str], folder: Path, when: Callable[[list[Tria
     while time.monotonic() < deadline:
         assert process.poll() is None, process.stderr and process.stderr.read()
         try:
-            with Records(folder / "toy" / "record.db") as records:
+            with RecordReader(folder / "toy" / "record.db") as records:
                 if when(records.trials("toy")):
                     return
         except UserError:
@@ -61,7 +62,7 @@ def tracked(folder: Path) -> list[Any]:
 
 def exactly_once(folder: Path, trials: int) -> dict[str, TrialRow]:
     """What the contract promises, whatever happened on the way."""
-    with Records(folder / "toy" / "record.db") as records:
+    with RecordReader(folder / "toy" / "record.db") as records:
         rows = records.trials("toy")
         curves = records.curves("toy")
     searched = [row for row in rows if row.role == "trial"]
@@ -99,7 +100,7 @@ def test_a_killed_driver_and_dying_workers(tmp_path: Path) -> None:
         pass
     process.kill()
     process.communicate()
-    with Records(tmp_path / "toy" / "record.db") as records:
+    with RecordReader(tmp_path / "toy" / "record.db") as records:
         done = {trial.key: trial for trial in records.trials("toy") if trial.state in ENDED}
     assert done
     code, errors = end(start(tmp_path, 6, **settings))  # at once, while the old workers may still be there
@@ -114,10 +115,10 @@ def test_a_killed_driver_and_dying_workers(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "toy" / "summary.json").read_text())
     assert all(trial["mlflow_run_id"] for trial in summary["trials"])
     assert len(list((tmp_path / "toy" / "checkpoints").iterdir())) <= 3
-    with Records(tmp_path / "toy" / "record.db") as records:  # sheets of 100 kB, which came by way of Tune
-        sheets = {key: row.sheet for key, row in records.sheets("toy").items()}
+    with RecordReader(tmp_path / "toy" / "record.db") as records:  # sheets of 100 kB, which came by way of Tune
+        sheets = {key: row.sheet for key, row in records.score_sheets("toy").items()}
     assert sheets == {
-        key: Sheet.from_dict(toy_trials.sheet(5_000)) for key, row in rows.items() if row.state == COMPLETE
+        key: ScoreSheet.from_dict(toy_trials.sheet(5_000)) for key, row in rows.items() if row.state == COMPLETE
     }
 
 
@@ -131,7 +132,7 @@ def test_an_interrupted_study_ends_soon_and_can_go_on(tmp_path: Path, number: si
     code, errors = end(process)
     assert code == 130, errors
     assert time.monotonic() - began < 10
-    with Records(tmp_path / "toy" / "record.db") as records:
+    with RecordReader(tmp_path / "toy" / "record.db") as records:
         trials = records.trials("toy")
     # One of the two may have fallen behind at the first rung before the signal came.
     assert {trial.state for trial in trials} - {"PRUNED"} == {"WAITING"}
@@ -150,7 +151,7 @@ def test_a_time_budget_is_kept_and_nothing_lost(tmp_path: Path) -> None:
     budget, began = 60.0, time.monotonic()
     code, errors = end(start(tmp_path, 4, pause=4.0, seconds=budget))
     took = time.monotonic() - began
-    with Records(tmp_path / "toy" / "record.db") as records:
+    with RecordReader(tmp_path / "toy" / "record.db") as records:
         trials = records.trials("toy")
     assert trials, errors
     assert {trial.state for trial in trials} <= {"WAITING", *ENDED}
@@ -163,7 +164,7 @@ def test_a_time_budget_is_kept_and_nothing_lost(tmp_path: Path) -> None:
     assert code == 0, errors
     exactly_once(tmp_path, 4)
     steps = (tmp_path / "toy" / "steps.txt").read_text().split()
-    with Records(tmp_path / "toy" / "record.db") as records:
+    with RecordReader(tmp_path / "toy" / "record.db") as records:
         assert all(steps.count(trial.key) == trial.step for trial in records.trials("toy"))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from amc.config import Config
 from analysis.record.states import RUNNING, WAITING
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning.engine.test_engine import engine
 from tuning.engine.engine import MAX_FAILED_STARTS
 from tuning.on_ray import runner
@@ -21,7 +21,7 @@ IDLE = json.dumps(["idle", {}])
 
 
 @pytest.fixture
-def slots(record: Record, base: Config, tmp_path: Path) -> TrialSlots:
+def slots(record: RecordWriter, base: Config, tmp_path: Path) -> TrialSlots:
     return TrialSlots(engine(record, base, tmp_path / "toy", trials=2, seeds=0, pruner="none"), TWO, [], lambda: False)
 
 
@@ -46,7 +46,7 @@ def test_an_idle_worker_gives_up_the_room_that_the_last_trial_waits_for(
     assert not slots.on_message("a", IDLE)
 
 
-def test_workers_that_never_come_up_end_the_study_and_fail_no_trial(slots: TrialSlots, record: Record) -> None:
+def test_workers_that_never_come_up_end_the_study_and_fail_no_trial(slots: TrialSlots, record: RecordWriter) -> None:
     for number in range(MAX_FAILED_STARTS):
         assert not slots.engine.fatal_error
         assert slots.suggest(f"x{number}")
@@ -57,7 +57,7 @@ def test_workers_that_never_come_up_end_the_study_and_fail_no_trial(slots: Trial
     assert slots.should_stop()
 
 
-def test_a_trial_that_pauses_unasked_is_not_handed_out_for_ever(slots: TrialSlots, record: Record) -> None:
+def test_a_trial_that_pauses_unasked_is_not_handed_out_for_ever(slots: TrialSlots, record: RecordWriter) -> None:
     for number in range(20):
         if slots.suggest(f"x{number}") is None:
             break
@@ -68,7 +68,7 @@ def test_a_trial_that_pauses_unasked_is_not_handed_out_for_ever(slots: TrialSlot
     assert record.trial("toy", "trial-0000").reason == "its process was told to stop"
 
 
-def test_a_trial_alone_waits_for_the_others_and_they_for_it(slots: TrialSlots, record: Record) -> None:
+def test_a_trial_alone_waits_for_the_others_and_they_for_it(slots: TrialSlots, record: RecordWriter) -> None:
     assert slots.suggest("a")
     assert slots.suggest("b")
     says(slots, "b", "began")
@@ -81,7 +81,7 @@ def test_a_trial_alone_waits_for_the_others_and_they_for_it(slots: TrialSlots, r
     assert given["alone"]
 
 
-def test_no_node_left_is_told(slots: TrialSlots, record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_node_left_is_told(slots: TrialSlots, record: RecordWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     assert slots.suggest("a")
     monkeypatch.setattr(runner.ray, "nodes", lambda: [{"Alive": False}])
     assert not slots.should_stop()

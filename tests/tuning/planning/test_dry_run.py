@@ -16,8 +16,8 @@ from amc.config import from_dict
 from amc.data.prepared import prepare
 from amc.training.generator_file import save_generator
 from amc.training.loop import Run
-from analysis.record.reading import StudyRow, TrialRow
-from analysis.record.writing import Record
+from analysis.record.rows import StudyRow, TrialRow
+from analysis.record.writing import RecordWriter
 from tests.toy import write_toy_file
 from tuning.cli.search import _parser, main, prepare_study
 from tuning.planning import dry_run, probe, probe_job
@@ -101,7 +101,7 @@ def test_scoring_is_forecast_by_what_it_generates() -> None:
 def written(study: Any, states: Mapping[int, tuple[str, int, float]]) -> None:
     """Puts trials of a study on record: state, steps and value by number. A report every 10 steps, 1 s apart."""
     row: StudyRow = study.row
-    with Record(study.folder / "record.db") as record:
+    with RecordWriter(study.folder / "record.db") as record:
         record.create_study(row)
         for number, (state, steps, value) in states.items():
             proposal = study.sources[0].propose(record.trials(row.name), record.curves(row.name))
@@ -110,7 +110,7 @@ def written(study: Any, states: Mapping[int, tuple[str, int, float]]) -> None:
             fields |= {"study": row.name, "params": proposal.params, "config": proposal.config.to_dict()}
             record.add_trial(TrialRow(**fields, seed=number, budget=40))  # type: ignore[arg-type]
             record.begin(row.name, proposal.key)
-            record.started(row.name, proposal.key, 1)
+            record.mark_started(row.name, proposal.key, 1)
             for step in range(10, steps + 1, 10):
                 metrics = {"val/accuracy": value, "time/step_seconds": 0.25, "time/evaluation_seconds": 2.0}
                 record.report(row.name, proposal.key, 1, step, metrics, objectives=["val/accuracy"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from amc.config import Config
-from analysis.record.reading import Point, StudyRow, TrialRow
+from analysis.record.rows import Point, StudyRow, TrialRow
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.planning.recorded_costs import History, comparable, recorded_costs
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from amc.config import natops
-from analysis.record.reading import TrialRow
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, PRUNED, RUNNING
 from tests.tuning.toy_rows import trial_row
 from tuning.search.default_space import search_space

@@ -11,7 +11,7 @@ import pytest
 from amc.config import Config
 from amc.errors import UserError
 from analysis.record.states import COMPLETE, FAILED, WAITING
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
 from tests.tuning.engine.test_engine import Forgetful
 from tests.tuning.in_process import run_here
@@ -81,7 +81,9 @@ def _no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toy_trials, "leaked", Forgetful())
 
 
-def searched(record: Record, base: Config, folder: Path, goal: Goal, trials: int = 6, **settings: object) -> Engine:
+def searched(
+    record: RecordWriter, base: Config, folder: Path, goal: Goal, trials: int = 6, **settings: object
+) -> Engine:
     record.update_study("toy", goal=goal.to_dict())
     space = search_space(base)
     plan = StudyPlan(
@@ -112,7 +114,7 @@ def searched(record: Record, base: Config, folder: Path, goal: Goal, trials: int
     ],
 )
 def test_a_metric_that_no_report_has_stops_the_study_before_it_fails_every_trial(
-    goal: Goal, message: str, record: Record, base: Config, tmp_path: Path
+    goal: Goal, message: str, record: RecordWriter, base: Config, tmp_path: Path
 ) -> None:
     engine = searched(record, base, tmp_path / "toy", goal, trials=2)
     assert message in engine.fatal_error
@@ -121,7 +123,7 @@ def test_a_metric_that_no_report_has_stops_the_study_before_it_fails_every_trial
     assert summary(record, "toy")["best"] is None
 
 
-def test_a_metric_that_one_trial_lacks_fails_it_by_name(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_metric_that_one_trial_lacks_fails_it_by_name(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     goal = Goal(constraints=(parse_constraint("loss/1 <= 9"),))
     engine = searched(record, base, tmp_path / "toy", goal, trials=2, lacks={"trial-0001": "loss/1"})
     assert not engine.fatal_error
@@ -131,7 +133,9 @@ def test_a_metric_that_one_trial_lacks_fails_it_by_name(record: Record, base: Co
     assert second.reason in table(record, "toy")
 
 
-def test_infeasible_trials_are_neither_best_nor_on_the_front(record: Record, base: Config, tmp_path: Path) -> None:
+def test_infeasible_trials_are_neither_best_nor_on_the_front(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
     # The toy's accuracy is 1 at trial 0 and lower elsewhere: the bound shuts out the best.
     searched(record, base, tmp_path / "toy", Goal(constraints=(parse_constraint("accuracy <= 0.9"),)))
     rows = record.trials("toy", "trial")
@@ -148,7 +152,7 @@ def test_infeasible_trials_are_neither_best_nor_on_the_front(record: Record, bas
     assert "violates a constraint" in shown[-1]
 
 
-def test_the_summary_of_two_objectives(record: Record, base: Config, tmp_path: Path) -> None:
+def test_the_summary_of_two_objectives(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     goal = Goal(parse_objectives("accuracy,appearance"))
     record.create_study(study_row(base))
     record.update_study("toy", goal=goal.to_dict())

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from amc.errors import UserError
-from analysis.record.reading import Score
+from analysis.record.rows import Score
 from tuning.search.pruners import SuccessiveHalving, create_pruner
 from tuning.search.pruners.base import geometric_rungs, step_at_rung
 from tuning.search.pruners.hyperband import HyperbandPruner

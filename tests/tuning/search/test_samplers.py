@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from amc.config import Config, natops
 from amc.errors import UserError
-from analysis.record.reading import TrialRow
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED, RUNNING, WAITING
 from tests.tuning.toy_rows import trial_row
 from tuning.search.default_space import search_space

@@ -10,9 +10,10 @@ from optuna.trial import TrialState
 
 from amc.config import Config, with_overrides
 from amc.errors import UserError
-from analysis.record.reading import Records, Score, StudyRow
+from analysis.record.reading import RecordReader
+from analysis.record.rows import Score, StudyRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED, TRIAL, WAITING
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
 from tests.tuning.engine.test_engine import Forgetful
 from tests.tuning.in_process import run_here
@@ -41,7 +42,7 @@ def _no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
 def other_study(runs: Path, base: Config, **changes: object) -> StudyRow:
     """A study "other" with a complete trial (weights.gan 3), one stopped early, a failed and a waiting one."""
     row = replace(study_row(base, "other"), **changes)  # type: ignore[arg-type]
-    with Record(runs / "other" / "record.db") as record:
+    with RecordWriter(runs / "other" / "record.db") as record:
         record.create_study(row)
         for number, (gan, state, curve) in enumerate(
             [
@@ -75,17 +76,17 @@ def test_it_is_read_once_and_rebuilt_from_the_own_record(tmp_path: Path, base: C
         ("trial-0002", FAILED, []),
         ("trial-0004", COMPLETE, [10, 20]),
     ]
-    with Record(tmp_path / "toy" / "record.db") as record:
+    with RecordWriter(tmp_path / "toy" / "record.db") as record:
         record.create_study(study_row(base))
         for _ in range(2):
             record.add_imported(rows)
         assert record.imported("toy") == rows
         assert record.trials("toy") == []
-    with Record(tmp_path / "other" / "record.db") as record:
+    with RecordWriter(tmp_path / "other" / "record.db") as record:
         record.delete_study("other")
     for wanted in ("other", None):
         assert find_imported(wanted, "toy", tmp_path, None, Goal()) == rows
-    with Record(tmp_path / "toy" / "record.db") as record:
+    with RecordWriter(tmp_path / "toy" / "record.db") as record:
         record.add_imported([replace(rows[0], key="trial-0009")])  # of the same source: it has been imported
         assert record.imported("toy") == rows
         record.delete_study("toy")
@@ -109,7 +110,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, base: Config) -> None:
         UserError, match="searched for accuracy, this study for appearance, accuracy: give --objectives"
     ):
         find_imported("other", "toy", tmp_path, None, Goal(parse_objectives("appearance,accuracy")))
-    with Record(tmp_path / "empty" / "record.db") as record:
+    with RecordWriter(tmp_path / "empty" / "record.db") as record:
         record.create_study(study_row(base, "empty"))
     with pytest.raises(UserError, match="'empty' has no ended trial with a value to learn from"):
         find_imported("empty", "toy", tmp_path, None, Goal())
@@ -191,7 +192,7 @@ def test_a_start_outside_the_space_is_moved_in_or_left_out(tmp_path: Path, base:
         assert start == ({"readings.gram": gram} if fits else None)
 
 
-def searched(record: Record, base: Config, folder: Path, found: ImportedHistory, name: str, trials: int) -> None:
+def searched(record: RecordWriter, base: Config, folder: Path, found: ImportedHistory, name: str, trials: int) -> None:
     space = search_space(base)
     plan = StudyPlan(
         "toy",
@@ -205,7 +206,7 @@ def searched(record: Record, base: Config, folder: Path, found: ImportedHistory,
 
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "grid"])
 def test_the_search_begins_with_the_best_and_then_the_default_and_counts_neither(
-    name: str, record: Record, base: Config, tmp_path: Path
+    name: str, record: RecordWriter, base: Config, tmp_path: Path
 ) -> None:
     other_study(tmp_path, base)
     rows = find_imported("other", "toy", tmp_path, None, Goal())
@@ -226,11 +227,11 @@ def test_the_search_begins_with_the_best_and_then_the_default_and_counts_neither
     content = summary(record, "toy")
     assert len(content["trials"]) == 4
     assert content["imported"] == {"other": 4}
-    with Records(tmp_path / "toy" / "record.db") as records:
+    with RecordReader(tmp_path / "toy" / "record.db") as records:
         assert len(records.trials("toy")) == 4
 
 
-def test_a_warm_start_given_later_still_tries_the_best(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_warm_start_given_later_still_tries_the_best(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     other_study(tmp_path, base)
     searched(record, base, tmp_path / "toy", ImportedHistory(), "tpe", 1)
     found = imported_history(

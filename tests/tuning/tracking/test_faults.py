@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from amc.errors import UserError
-from analysis.record.reading import Point, Records
+from analysis.record.reading import RecordReader
+from analysis.record.rows import Point
 from analysis.record.states import ENDED
 from tests.tuning.exactly_once import STATUS
 from tests.tuning.mlflow_server import Server
@@ -47,7 +48,7 @@ class Toy:
     def points(self) -> list[Point]:
         """The record's, in the order of arrival; none where there is no record yet."""
         try:
-            with Records(self.address) as records:
+            with RecordReader(self.address) as records:
                 return records.points(self.name)
         except UserError:
             return []
@@ -62,7 +63,7 @@ class Toy:
 
     def check(self) -> None:
         """The store has every trial once, in its right state, with the record's curve point for point."""
-        with Records(self.address) as records:
+        with RecordReader(self.address) as records:
             rows = {trial.key: trial for trial in records.trials(self.name)}
             points = records.points(self.name)
         assert sum(row.role == "trial" for row in rows.values()) == self.trials

@@ -18,7 +18,7 @@ from amc.evaluation.standalone import load_clip_maker, save_velocities
 from amc.training import checkpoint
 from amc.training.loop import Run
 from analysis.record.states import COMPLETE
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.toy import toy_config, toy_data
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.cli.studies import main
@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 
 
-def end(record: Record, base: Config, folder: Path, number: int, value: float) -> None:
+def end(record: RecordWriter, base: Config, folder: Path, number: int, value: float) -> None:
     """A complete trial with a checkpoint of its own."""
     key = f"trial-{number:04d}"
     record.add_trial(trial_row(base, number))
     record.begin("toy", key)
-    record.started("toy", key, 1)
+    record.mark_started("toy", key, 1)
     record.report("toy", key, 1, 20, {"val/accuracy": value})
     record.finish("toy", key, 1, COMPLETE, value=value)
     run = Run(toy_config(average=0.9), toy_data())
@@ -47,7 +47,7 @@ def end(record: Record, base: Config, folder: Path, number: int, value: float) -
     (samples / "strip.png").write_bytes(key.encode())
 
 
-def finish(record: Record, folder: Path) -> Projection:
+def finish(record: RecordWriter, folder: Path) -> Projection:
     """The end of a driver."""
     projection = Projection(record, "toy", runs=folder, folder=folder / "toy", target=default_store(folder))
     projection.sync(study_status="FINISHED")
@@ -74,7 +74,11 @@ LOAD = """
 
 
 def test_the_life_of_a_model(
-    record: Record, base: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    record: RecordWriter,
+    base: Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     end(record, base, tmp_path, 0, 0.5)
     projection = finish(record, tmp_path)

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from amc.config import Config
-from analysis.record.sheets import Sheet, SheetRow
+from amc.evaluation.score_sheet import ScoreSheet
+from analysis.record.rows import SheetRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import trial_row
 from tuning.tracking.projection import Projection
 from tuning.tracking.store import default_store, experiment, open_store, ui_command
@@ -36,14 +37,14 @@ def client(runs: Path) -> Any:
 
 
 @pytest.fixture
-def filled(record: Record, base: Config, tmp_path: Path) -> Iterator[Record]:
+def filled(record: RecordWriter, base: Config, tmp_path: Path) -> Iterator[RecordWriter]:
     """A complete trial, a pruned one, a failed one, an interrupted one and one that never began."""
     for number in range(5):
         record.add_trial(trial_row(base, number))
     for number in range(4):
         key = f"trial-{number:04d}"
         attempt = record.begin("toy", key).attempts
-        record.started("toy", key, attempt)
+        record.mark_started("toy", key, attempt)
         for step in range(5, 5 * (4 - number) + 1, 5):
             record.report("toy", key, attempt, step, {"val/accuracy": step / 20, "loss/gan": 1 / step})
     record.finish("toy", "trial-0000", 1, COMPLETE, value=1.0, scores={"test/accuracy": 0.75})
@@ -55,13 +56,13 @@ def filled(record: Record, base: Config, tmp_path: Path) -> Iterator[Record]:
     return record  # type: ignore[return-value]
 
 
-def project(record: Record, runs: Path, tmp_path: Path, status: str = "RUNNING") -> Projection:
+def project(record: RecordWriter, runs: Path, tmp_path: Path, status: str = "RUNNING") -> Projection:
     projection = Projection(record, "toy", runs=runs, folder=tmp_path / "toy", target=default_store(runs))
     projection.sync(study_status=status)
     return projection
 
 
-def found(client: Any, record: Record) -> dict[str, Any]:
+def found(client: Any, record: RecordWriter) -> dict[str, Any]:
     place = client.get_experiment_by_name("toy")
     query = f"tags.`amc.study_id` = '{record.study('toy').uid}'"
     runs = client.search_runs([place.experiment_id], filter_string=query)
@@ -75,7 +76,7 @@ def curve(client: Any, run: Any, name: str) -> list[tuple[int, float, int]]:
     return sorted((metric.step, metric.value, metric.timestamp) for metric in history)
 
 
-def test_the_store_has_what_the_record_has(filled: Record, client: Any, runs: Path, tmp_path: Path) -> None:
+def test_the_store_has_what_the_record_has(filled: RecordWriter, client: Any, runs: Path, tmp_path: Path) -> None:
     project(filled, runs, tmp_path)
     there = found(client, filled)
     assert {key: run.info.status for key, run in there.items()} == {
@@ -105,7 +106,7 @@ def test_the_store_has_what_the_record_has(filled: Record, client: Any, runs: Pa
     }
 
 
-def test_projecting_twice_is_projecting_once(filled: Record, client: Any, runs: Path, tmp_path: Path) -> None:
+def test_projecting_twice_is_projecting_once(filled: RecordWriter, client: Any, runs: Path, tmp_path: Path) -> None:
     project(filled, runs, tmp_path)
     before = found(client, filled)
     project(filled, runs, tmp_path)
@@ -116,18 +117,18 @@ def test_projecting_twice_is_projecting_once(filled: Record, client: Any, runs: 
 
 
 def sheet(created: float, **numbers: float) -> SheetRow:
-    content = Sheet((0, 1), (0, 0), (0, 0), numbers=numbers).to_dict()
+    content = ScoreSheet((0, 1), (0, 0), (0, 0), numbers=numbers).to_dict()
     return SheetRow("toy", "trial-0000", "scorer", created, content)
 
 
 def test_a_run_that_is_scored_again_has_its_new_scores_and_its_sheet(
-    filled: Record, client: Any, runs: Path, tmp_path: Path
+    filled: RecordWriter, client: Any, runs: Path, tmp_path: Path
 ) -> None:
     project(filled, runs, tmp_path)
     first = found(client, filled)["trial-0000"]
     assert [file.path for file in client.list_artifacts(first.info.run_id)] == ["samples"]
     made = time.time() + 60
-    filled.score(sheet(made, fvd=3.0), {"test/accuracy": 0.5, "test/psnr": 20.0})
+    filled.put_score_sheet(sheet(made, fvd=3.0), {"test/accuracy": 0.5, "test/psnr": 20.0})
     for _ in range(2):  # the second time there is nothing left to copy
         project(filled, runs, tmp_path)
     run = found(client, filled)["trial-0000"]
@@ -138,26 +139,28 @@ def test_a_run_that_is_scored_again_has_its_new_scores_and_its_sheet(
     assert by_time[1][2] == round(made * 1000)
     assert len(curve(client, run, "test/psnr")) == len(curve(client, run, "trial/seconds")) == 1
     artifact = Path(run.info.artifact_uri.removeprefix("file://")) / "sheet.json"
-    assert Sheet.from_dict(json.loads(artifact.read_text())).numbers == {"fvd": 3.0}
+    assert ScoreSheet.from_dict(json.loads(artifact.read_text())).numbers == {"fvd": 3.0}
     artifact.write_text("a mark")
     project(filled, runs, tmp_path)
     assert artifact.read_text() == "a mark"
 
 
 def test_a_tracker_that_died_after_it_copied_a_new_score(
-    filled: Record, client: Any, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: RecordWriter, client: Any, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project(filled, runs, tmp_path)
-    filled.score(sheet(time.time() + 60), {"test/accuracy": 0.5})
+    filled.put_score_sheet(sheet(time.time() + 60), {"test/accuracy": 0.5})
     with monkeypatch.context() as patch:
-        patch.setattr(filled, "project", lambda *_: None)  # nothing is noted
+        patch.setattr(filled, "set_mlflow_cursors", lambda *_: None)  # nothing is noted
         project(filled, runs, tmp_path)
     project(filled, runs, tmp_path)
     run = found(client, filled)["trial-0000"]
     assert [value for _, value, _ in curve(client, run, "test/accuracy")] == [0.5, 0.75]
 
 
-def test_a_tracker_that_died_before_it_noted_anything(filled: Record, client: Any, runs: Path, tmp_path: Path) -> None:
+def test_a_tracker_that_died_before_it_noted_anything(
+    filled: RecordWriter, client: Any, runs: Path, tmp_path: Path
+) -> None:
     """All was copied, nothing was noted: runs are found again by their tags, and no point counts twice."""
     project(filled, runs, tmp_path)
     before = found(client, filled)
@@ -172,9 +175,9 @@ def test_a_tracker_that_died_before_it_noted_anything(filled: Record, client: An
             assert steps == [point.step for point in filled.points("toy", key)]
 
 
-def test_a_run_left_running_is_set_right(filled: Record, client: Any, runs: Path, tmp_path: Path) -> None:
+def test_a_run_left_running_is_set_right(filled: RecordWriter, client: Any, runs: Path, tmp_path: Path) -> None:
     project(filled, runs, tmp_path)
-    filled.adopt("toy")
+    filled.requeue_running("toy")
     project(filled, runs, tmp_path, "SCHEDULED")
     assert found(client, filled)["trial-0003"].info.status == "SCHEDULED"
     attempt = filled.begin("toy", "trial-0003").attempts
@@ -189,11 +192,11 @@ def test_a_run_left_running_is_set_right(filled: Record, client: Any, runs: Path
 
 
 def test_more_points_than_a_batch_may_have(
-    record: Record, base: Config, client: Any, runs: Path, tmp_path: Path
+    record: RecordWriter, base: Config, client: Any, runs: Path, tmp_path: Path
 ) -> None:
     record.add_trial(trial_row(base))
     record.begin("toy", "trial-0000")
-    record.started("toy", "trial-0000", 1)
+    record.mark_started("toy", "trial-0000", 1)
     for step in range(1, 32):
         record.report("toy", "trial-0000", 1, step, {"val/accuracy": 0.0, **{f"loss/{i}": 1.0 for i in range(39)}})
     project(record, runs, tmp_path)
@@ -201,7 +204,7 @@ def test_more_points_than_a_batch_may_have(
     assert [step for step, _, _ in curve(client, run, "loss/38")] == list(range(1, 32))
 
 
-def test_a_store_that_does_not_answer_keeps_nothing_up(record: Record, base: Config, tmp_path: Path) -> None:
+def test_a_store_that_does_not_answer_keeps_nothing_up(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     record.add_trial(trial_row(base))
     record.begin("toy", "trial-0000")
     said: list[str] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.record.reading import Records
+from analysis.record.reading import RecordReader
 from tests.tuning import toy_leaks
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,7 +21,7 @@ def test_no_state_reaches_the_next_trial(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.tuning.toy_leaks", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    with Records(tmp_path / "leaks" / "record.db") as records:
+    with RecordReader(tmp_path / "leaks" / "record.db") as records:
         states = {row.number: (row.state, row.attempts) for row in records.trials("leaks")}
     ends = {"returns": ("COMPLETE", 1), "raises": ("FAILED", 1), "stopped": ("PRUNED", 1)}
     died = ("COMPLETE", 2)  # its second attempt is quiet

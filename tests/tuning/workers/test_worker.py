@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.record.sheets import Sheet
+from amc.evaluation.score_sheet import ScoreSheet
 from tests.tuning import toy_trials
 from tuning.workers.job import Job, Outcome
 from tuning.workers.worker import JobCrashed, JobReported, JobStarted, TrialWorker
@@ -80,7 +80,7 @@ def test_a_score_sheet_comes_whole_through_the_pipe(worker: TrialWorker, tmp_pat
     _, end = follow(worker)
     assert isinstance(end, Outcome)
     assert end.sheet is not None
-    assert Sheet.from_dict(end.sheet) == Sheet.from_dict(toy_trials.sheet(20_000))
+    assert ScoreSheet.from_dict(end.sheet) == ScoreSheet.from_dict(toy_trials.sheet(20_000))
     assert end.scorer == "toy"
     assert len(json.dumps(end.to_dict())) > 400_000
     assert Outcome(**json.loads(json.dumps(end.to_dict()))) == end

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from analysis.record.ranking import places
-from analysis.record.reading import Score
+from analysis.record.rows import Score
 
 Curves = Mapping[str, Mapping[int, Score]]
 """{trial key: {step: how it stood}} of all trials of a search, ended ones too."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from analysis.record import ranking
-from analysis.record.reading import TrialRow
+from analysis.record.rows import TrialRow
 from tuning.search.samplers.extrapolate import extrapolated
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from analysis.record.reading import TrialRow, scored
+from analysis.record.rows import TrialRow, scored
 from analysis.record.states import COMPLETE, FAILED, PRUNED
 from tuning.search.samplers.base import RETRIES, SearchHistory, is_repeat, random_generator
 from tuning.search.space import Parameter, Space

@@ -18,7 +18,7 @@ DIGITS = 6  # significant, of what is kept
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ScoreSheet:
     """The scores of one generator on C test clips of T frames.
 
     Attributes:
@@ -52,7 +52,7 @@ class Sheet:
         return {"version": VERSION, **content}
 
     @staticmethod
-    def from_dict(content: Mapping[str, Any]) -> Sheet:
+    def from_dict(content: Mapping[str, Any]) -> ScoreSheet:
         """The sheet that `to_dict` wrote.
 
         Raises:
@@ -70,29 +70,7 @@ class Sheet:
             {key: tuple(map(float, values)) for key, values in content[name].items()} for name in ("clips", "frames")
         )
         numbers = {key: float(value) for key, value in content["numbers"].items()}
-        return Sheet(label, subject, predicted, second, clips, frames, numbers)
-
-
-@dataclass(frozen=True)
-class SheetRow:
-    """A sheet as the record has it.
-
-    Attributes:
-        key: the trial's, or `REAL` or `STILL`.
-        scorer: a digest of all that decides what is measured and how; another one asks for scoring again.
-        created: seconds since 1970.
-    """
-
-    study: str
-    key: str
-    scorer: str
-    created: float
-    content: Mapping[str, Any]
-
-    @property
-    def sheet(self) -> Sheet:
-        """The content, read."""
-        return Sheet.from_dict(self.content)
+        return ScoreSheet(label, subject, predicted, second, clips, frames, numbers)
 
 
 def _rounded(value: float) -> float:
