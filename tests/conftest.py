@@ -3,6 +3,7 @@ telemetry."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from collections.abc import Iterator
@@ -24,6 +25,21 @@ from tests.tuning.toy_rows import study_row
 # Started in the background without job control, this process ignores SIGINT, and so would the commands it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no process of a parallel run is left with a long one; `alone` last."""
+    slow, alone = ({item.path for item in items if item.get_closest_marker(name)} for name in ("slow", "alone"))
+    items.sort(key=lambda item: (item.path in alone, item.path not in slow))
+
+
+@pytest.fixture(autouse=True)
+def _others_wait(request: pytest.FixtureRequest, session_cache: Path) -> Iterator[None]:
+    """While a test marked `alone` runs, the other test processes start none."""
+    with (session_cache.parent / "alone.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH)
+        yield
+        fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold the file open
 
 
 @pytest.fixture(scope="session", autouse=True)
