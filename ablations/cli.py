@@ -12,9 +12,9 @@ from ablations.results import FIGURES, REPORT, TABLES
 from ablations.study import prepare_study
 from amc.cli.command import NO_SUCCESS, Parser, run
 from analysis.record.reading import RecordReader
-from analysis.tables.ablation import ablation_table, ablation_view
+from analysis.tables.ablation import ablation_content, ablation_text
 from analysis.tables.formats import markdown
-from analysis.tables.study import load
+from analysis.tables.load_study import load_study
 from tuning.cli import options
 from tuning.engine.study import Ending, Study, run_study, sigterm_as_interrupt
 from tuning.planning.dry_run import show_forecast
@@ -76,8 +76,8 @@ def show(study: Study, ending: Ending, *, as_json: bool) -> None:
     """Prints the table and the paths of the results, or the table as JSON with everything else on standard error."""
     out = sys.stderr if as_json else sys.stdout
     with RecordReader(study.record or study.folder / "record.db") as records:
-        content = ablation_table(load(records, study.row.name))
-    print(markdown(ablation_view(content)), file=out)
+        content = ablation_content(load_study(records, study.row.name))
+    print(markdown(ablation_text(content)), file=out)
     if ending.code == NO_SUCCESS:
         print(f"error: no run succeeded; see the logs in {study.folder / 'logs'}", file=sys.stderr)
     older = "" if ending.results else " (from an earlier run; rerun to regenerate)"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.record.reading import RecordReader
-from analysis.tables.study import load
-from analysis.tables.writing import write_all
+from analysis.tables.load_study import load_study
+from analysis.tables.write_tables import write_ablation_tables
 
 TABLES, FIGURES, REPORT = "tables", "figures", "report.html"  # in DIR/<study>
 TABLE_NAMES = {"table4", "metrics", "recall", "confusion", "judges", "cost"}
@@ -21,14 +21,14 @@ def write_results(records: RecordReader, study: str, folder: Path) -> None:
     Raises:
         UserError: the record does not answer, its sheets do not fit together, or the folder cannot be written.
     """
-    from analysis.report import write_report  # with its drawing it takes seconds to import
+    from analysis.report.write import write_report  # with its drawing it takes seconds to import
 
     for part in (folder / TABLES, folder / FIGURES):
         for left in part.glob(".*"):  # half-written, by a command that was killed
             left.unlink(missing_ok=True)
     for left in folder.glob(f".{REPORT}.*"):
         left.unlink(missing_ok=True)
-    written = {table.name for table in write_all(load(records, study), folder / TABLES)}
+    written = {table.name for table in write_ablation_tables(load_study(records, study), folder / TABLES)}
     for name in TABLE_NAMES - written:
         for form in FORMS:
             (folder / TABLES / f"{name}.{form}").unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from amc.evaluation.scores import Judges, headline, references, score, show, sho
 from amc.models.generator import Generator
 from amc.progress import console
 from amc.training.generator_file import load_generator
-from analysis.pictures import readable
+from analysis.figures.picture_files import is_readable
 from analysis.record.rows import SheetRow, TrialRow
 from analysis.record.states import COMPLETE
 from analysis.record.writing import RecordWriter
@@ -54,7 +54,7 @@ class Scoring:
         scorer, samples = self.judges.scorer(), folder / "samples"
         scored = record.score_sheet_versions(self.study)
         current = {key for key, (by, _) in scored.items() if by == scorer}
-        if not readable(samples / "real" / ROW):
+        if not is_readable(samples / "real" / ROW):
             _drawn(samples / "real", lambda: show_real(self.data, samples / "real"))
         ended = [trial for trial in record.trials(self.study) if trial.state == COMPLETE]
         self._shown(folder, [trial for trial in ended if trial.key in current])
@@ -81,7 +81,7 @@ class Scoring:
         """Makes moving clips again that a full disk or a kill left broken, where the run's generator is there."""
         for trial in trials:
             path = folder / "samples" / trial.key / ROW
-            if not path.exists() or readable(path) or self._late():
+            if not path.exists() or is_readable(path) or self._late():
                 continue
             try:
                 generator, config = kept(folder, trial)
@@ -110,7 +110,7 @@ class Scoring:
                 sheet = score(generator, config, self.data, self.judges)
                 # Pictures first: a run whose sheet is current is not looked at again.
                 samples = folder / "samples" / trial.key
-                if not readable(samples / ROW):
+                if not is_readable(samples / ROW):
                     _drawn(samples, partial(show, generator, config, self.data, samples))
                 self._refer(record, ended, scorer, 1)
                 record.put_score_sheet(

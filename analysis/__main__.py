@@ -14,9 +14,9 @@ from amc.errors import UserError
 from analysis.record.database import without_password
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.tables.formats import markdown
-from analysis.tables.join import joined
-from analysis.tables.study import is_ablation, load
-from analysis.tables.writing import write_all, write_search
+from analysis.tables.join_studies import join_studies
+from analysis.tables.load_study import is_ablation, load_study
+from analysis.tables.write_tables import write_ablation_tables, write_search_tables
 
 RUNS = Path("runs")
 
@@ -55,16 +55,16 @@ def _tables(args: argparse.Namespace) -> int:
     folder = args.out or args.runs / names[0] / "tables"
     with _opened(args, names[0]) as records:
         if is_ablation(records.study(names[0])):
-            scores = [load(records, names[0])]
+            scores = [load_study(records, names[0])]
             for name in names[1:]:
                 with _opened(args, name) as others:
-                    scores.append(load(others, name))
-            written = write_all(joined(scores), folder)
+                    scores.append(load_study(others, name))
+            written = write_ablation_tables(join_studies(scores), folder)
         elif len(names) > 1:
             raise UserError(f"study {names[0]!r} is a search: give one --study")
         else:
-            written = write_search(records, names[0], folder)
-    print(markdown(written[0].view), file=sys.stderr if args.json else sys.stdout)
+            written = write_search_tables(records, names[0], folder)
+    print(markdown(written[0].text), file=sys.stderr if args.json else sys.stdout)
     print(f"tables: {folder}", file=sys.stderr if args.json else sys.stdout)
     if args.json:
         print(json.dumps(written[0].content, indent=2))
@@ -72,7 +72,7 @@ def _tables(args: argparse.Namespace) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from analysis.report import write_report  # draws figures, which tables need not wait for
+    from analysis.report.write import write_report  # draws figures, which tables need not wait for
 
     folder = args.runs / args.study
     with _opened(args, args.study) as records:

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from analysis.statistics import holm
-from analysis.statistics.mean_squares import Table, ends, level, table
+from analysis.statistics.holm import holm
+from analysis.statistics.intervals import crossed_interval, p_value
+from analysis.statistics.mean_squares import MeanSquares, mean_squares
 from benchmarks.simulated_studies import Setting, seed_deviation, studies
 
 SEEDS = (3, 6, 10)
@@ -45,7 +46,7 @@ POWER_SEEDS = (3, 6, 8, 10)
 def coverage(setting: Setting, share: float, other: float, seeds: int, count: int, draw: Any) -> dict[str, float]:
     """Of the mean of an arm and of its difference to one with share `other`; half widths in points."""
     rows = [
-        (_held(table(lot[:, 0]), share), _held(_difference(lot), share - other))
+        (_held(mean_squares(lot[:, 0]), share), _held(_difference(lot), share - other))
         for lot in studies(setting, (share, other), seeds, count, draw)
     ]
     mean, difference = (np.concatenate(part, axis=1) for part in zip(*rows, strict=True))
@@ -64,18 +65,20 @@ def found(setting: Setting, shares: Sequence[float], seeds: int, count: int, dra
     lots = []
     for lot in studies(setting, shares, seeds, count, draw):
         answers = lot.astype(np.int8)
-        p = np.stack([level(table(answers[:, arm] - answers[:, 0]), 0.0) for arm in range(1, len(shares))], axis=1)
+        p = np.stack(
+            [p_value(mean_squares(answers[:, arm] - answers[:, 0]), 0.0) for arm in range(1, len(shares))], axis=1
+        )
         lots.append(np.array([holm(row) for row in p]) < LEVEL)
     return np.concatenate(lots)
 
 
-def _difference(lot: NDArray[np.bool_]) -> Table:
+def _difference(lot: NDArray[np.bool_]) -> MeanSquares:
     answers = lot.astype(np.int8)
-    return table(answers[:, 0] - answers[:, 1])
+    return mean_squares(answers[:, 0] - answers[:, 1])
 
 
-def _held(squares: Table, truth: float) -> NDArray[np.float64]:
-    low, high = ends(squares, LEVEL)
+def _held(squares: MeanSquares, truth: float) -> NDArray[np.float64]:
+    low, high = crossed_interval(squares, LEVEL)
     alone = stdtrit(squares.seeds - 1, 1 - LEVEL / 2) * np.sqrt(squares.seed / (squares.seeds * squares.clips))
     held = (low <= truth) & (truth <= high)
     return np.stack([held, (high - low) / 2, abs(squares.mean - truth) <= alone])

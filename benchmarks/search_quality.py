@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from amc.config import configure  # noqa: E402
-from analysis.statistics import holm  # noqa: E402
+from analysis.statistics.holm import holm  # noqa: E402
 from benchmarks.fidelity_functions import FUNCTIONS  # noqa: E402
 from benchmarks.paired_regrets import compare, median  # noqa: E402
 from benchmarks.searches_compared import COMPLETED, RETURNED, compared  # noqa: E402

@@ -1,5 +1,1 @@
-"""A study's report: one HTML file that holds all it shows, opens offline, and runs no script."""
-
-from analysis.report.write import write_report
-
-__all__ = ["write_report"]
+"""The report of a study: one HTML file that embeds all it shows, opens offline and runs no script."""

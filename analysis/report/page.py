@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Grid:
+class HtmlTable:
     """A table of the page.
 
     Attributes:
@@ -78,7 +78,7 @@ class Section:
     anchor: str
     title: str
     lead: tuple[str, ...] = ()
-    grids: tuple[Grid, ...] = ()
+    grids: tuple[HtmlTable, ...] = ()
     pictures: tuple[Picture, ...] = ()
     clips: tuple[Picture, ...] = ()
     terms: tuple[tuple[str, str], ...] = ()

@@ -9,10 +9,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from amc.atomic import atomic_write
 from amc.errors import UserError
 from analysis.record.reading import RecordReader
-from analysis.report.ablation import ablation_page
+from analysis.report.ablation_page import ablation_page
 from analysis.report.page import Page
-from analysis.report.search import search_page
-from analysis.tables.study import is_ablation
+from analysis.report.search_page import search_page
+from analysis.tables.load_study import is_ablation
 
 TEMPLATES = Path(__file__).with_name("templates")
 NAME = "report.html"

@@ -1,1 +1,1 @@
-"""Tables from a study's record alone: pure content first, then its written forms."""
+"""Tables computed from a study record: content as data, then written as Markdown, LaTeX, CSV and JSON."""

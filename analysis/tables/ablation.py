@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from analysis.statistics import cohens_h, hedges_g, holm
-from analysis.tables.caption import count, facts, sentence
+from analysis.statistics.effect_sizes import cohens_h, hedges_g
+from analysis.statistics.holm import holm
+from analysis.statistics.rank_agreement import rank_agreement
+from analysis.tables.caption import facts, sentence
+from analysis.tables.cells import number, p_cell, plural, span
 from analysis.tables.estimates import (
     PERCENT,
     POINTS,
     Clips,
-    Estimated,
+    MeanEstimate,
     accuracies,
+    as_list,
     difference,
-    estimated,
-    listed,
+    estimate_mean,
     second_accuracies,
 )
-from analysis.tables.formats import View, Written, number, p_value, span
-from analysis.tables.ranks import agreement
-from analysis.tables.speed import speed_of, target_of
-from analysis.tables.study import OURS, ArmScores, StudyScores
+from analysis.tables.formats import Table
+from analysis.tables.learning_speed import learning_speed, target_accuracy
+from analysis.tables.study_scores import OURS, ArmScores, StudyScores
+from analysis.tables.text_table import TextTable
 
 ALPHA = 0.05
 
 
-def ablation_table(scores: StudyScores) -> dict[str, Any]:
+def ablation_content(scores: StudyScores) -> dict[str, Any]:
     """The content of `table4.json`.
 
     A difference is over the seeds that both arms have finished, clip by clip (`n_pairs` of them); p is Holm-corrected
@@ -37,7 +41,7 @@ def ablation_table(scores: StudyScores) -> dict[str, Any]:
     second + Ours.
     """
     values = {arm.slug: accuracies(scores, arm) for arm in scores.arms}
-    target = target_of(scores)
+    target = target_accuracy(scores)
     ours = values.get(OURS, {})
     found = [_difference(values[arm.slug], ours if arm.slug != OURS else {}) for arm in scores.arms]
     rows = [_row(scores, arm, values, row, target) for arm, (row, _) in zip(scores.arms, found, strict=True)]
@@ -51,17 +55,18 @@ def ablation_table(scores: StudyScores) -> dict[str, Any]:
     caption["compared"] = len(tested)
     pairs = max((row["n_pairs"] for row, _ in tested), default=0)
     caption["smallest_p"] = 2 / 2**pairs if pairs else None  # that the exact test can reach with the pairs there are
-    caption["order"] = agreement(paper, {row["arm"]: row["mean"] for row in rows})
+    order = rank_agreement(paper, {row["arm"]: row["mean"] for row in rows})
+    caption["order"] = None if order is None else asdict(order)
     caption["target"] = target
     caption["notes"] = _notes(scores, rows, caption)
     return {"caption": caption, "rows": rows}
 
 
-def ablation_view(content: Mapping[str, Any]) -> View:
+def ablation_text(content: Mapping[str, Any]) -> TextTable:
     """The table for people."""
     caption, rows = content["caption"], content["rows"]
     what = "accuracy in % of the motion classifier on clips generated for the test split"
-    return View(
+    return TextTable(
         caption=sentence(caption, what),
         head=_HEAD,
         rows=tuple(_cells(row) for row in rows),
@@ -74,9 +79,9 @@ def ablation_view(content: Mapping[str, Any]) -> View:
     )
 
 
-def ablation_written(scores: StudyScores) -> Written:
+def ablation_table(scores: StudyScores) -> Table:
     """The table in all its forms."""
-    content = ablation_table(scores)
+    content = ablation_content(scores)
     shared = ("study", "dataset", "origin", "preset", "fingerprint", "clips")
     same = {name if name != "clips" else "test_clips": content["caption"][name] for name in shared}
     same["split_rule"] = content["caption"]["split"]["rule"]
@@ -86,7 +91,7 @@ def ablation_written(scores: StudyScores) -> Written:
         for title, name in _REFERENCES
         if content["caption"][name] is not None
     ]
-    return Written(str(scores.row.kind), content, ablation_view(content), records)
+    return Table(str(scores.row.kind), content, ablation_text(content), records)
 
 
 _REFERENCES = (
@@ -117,32 +122,32 @@ def _row(
     target: float | None,
 ) -> dict[str, Any]:
     mine = values[arm.slug]
-    level = estimated(mine, 100, PERCENT)
-    second = estimated(second_accuracies(scores, arm), 100, PERCENT)
+    level = estimate_mean(mine, 100, PERCENT)
+    second = estimate_mean(second_accuracies(scores, arm), 100, PERCENT)
     row: dict[str, Any] = {"arm": arm.slug, "title": arm.title, "paper": arm.paper}
     row |= {
         "mean": None if level is None else level.mean,
-        "ci95": None if level is None else listed(level.interval),
+        "ci95": None if level is None else as_list(level.interval),
         "n_seeds": len(mine),
         "clips": int(scores.row.dataset["split"]["test"]),
     }
     row |= compared
     row["second_mean"] = None if second is None else second.mean
-    row["steps_to_target"] = speed_of(arm, target)
+    row["steps_to_target"] = learning_speed(arm, target)
     row["seconds"] = float(np.mean([run.cost for run in arm.complete])) if arm.complete else None
     row["interaction"] = _interaction(arm, values)
     row["values"] = {str(seed): 100 * float(one.mean()) for seed, one in sorted(mine.items())}
     return row
 
 
-def _difference(mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> tuple[dict[str, Any], Estimated | None]:
+def _difference(mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> tuple[dict[str, Any], MeanEstimate | None]:
     names = ("difference", "difference_ci95", "p", "p_holm", "p_exact", "p_floor", "cohens_h", "hedges_g", "detectable")
     paired = difference(mine, ours)
     row: dict[str, Any] = {"n_pairs": len(paired), **dict.fromkeys(names)}
-    found = estimated(paired, 100, POINTS, exact=True)
+    found = estimate_mean(paired, 100, POINTS, exact=True)
     if found is None:
         return row, None
-    row |= {"difference": found.mean, "difference_ci95": listed(found.interval), "p": found.p}
+    row |= {"difference": found.mean, "difference_ci95": as_list(found.interval), "p": found.p}
     row |= {"p_exact": found.p_exact, "p_floor": None if found.p_exact is None else 2 / 2**found.seeds}
     first, second = (float(np.mean([values[seed].mean() for seed in paired])) for values in (mine, ours))
     row["cohens_h"] = cohens_h(first, second)
@@ -165,13 +170,13 @@ def _interaction(arm: ArmScores, values: Mapping[str, Mapping[int, Clips]]) -> d
         return None
     first, second = (values[slug] for slug in arm.of)
     apart, alone = difference(values[arm.slug], first), difference(second, values.get(OURS, {}))
-    found = estimated(difference(apart, alone), 100)
+    found = estimate_mean(difference(apart, alone), 100)
     if found is None:
         return None
     return {
         "of": list(arm.of),
         "mean": found.mean,
-        "ci95": listed(found.interval),
+        "ci95": as_list(found.interval),
         "p": found.p,
         "n_seeds": found.seeds,
     }
@@ -182,10 +187,10 @@ def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapp
     notes = [_how(scores)]
     if compared:
         floor, pairs = float(caption["smallest_p"]), _pairs(row for row in rows if row["p"] is not None)
-        note = f"p is corrected by Holm over {count(compared, 'arm')}. The exact sign-flip test stands beside it: "
+        note = f"p is corrected by Holm over {plural(compared, 'arm')}. The exact sign-flip test stands beside it: "
         note += f"with {pairs} no exact p can be below {floor:.3g}"
         if floor * compared > ALPHA:
-            note += f", so after correction over {count(compared, 'arm')} it could reject nothing"
+            note += f", so after correction over {plural(compared, 'arm')} it could reject nothing"
         notes.append(f"{note}.")
     unclear = [row for row in rows if row["p_holm"] is not None and row["p_holm"] > ALPHA]
     if unclear:
@@ -201,13 +206,13 @@ def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapp
     if order is not None:
         notes.append(
             f"The order of {order['arms']} arms agrees with the paper's by Kendall's tau {order['tau']:.2f}"
-            f" (p {p_value(order['p'])})."
+            f" (p {p_cell(order['p'])})."
         )
     titles = {row["arm"]: row["title"] for row in rows}
     notes += [
         f"{row['title']}: beyond the sum of {' and '.join(titles[arm] for arm in row['interaction']['of'])} by "
         f"{row['interaction']['mean']:+.1f} points ({span(row['interaction']['ci95'])}, "
-        f"p {p_value(row['interaction']['p'])}, not corrected)."
+        f"p {p_cell(row['interaction']['p'])}, not corrected)."
         for row in rows
         if row["interaction"] is not None
     ]
@@ -217,7 +222,7 @@ def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapp
 def _pairs(rows: Iterable[Mapping[str, Any]]) -> str:
     """Such as "3 paired seeds" and "2 to 3 paired seeds"."""
     counts = sorted({int(row["n_pairs"]) for row in rows})
-    most = count(counts[-1], "paired seed")
+    most = plural(counts[-1], "paired seed")
     return most if len(counts) == 1 else f"{counts[0]} to {most}"
 
 
@@ -252,7 +257,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         str(row["n_seeds"]),
         number(row["difference"], "+.1f"),
         span(row["difference_ci95"]),
-        p_value(row["p_holm"]),
-        p_value(row["p_exact"]),
+        p_cell(row["p_holm"]),
+        p_cell(row["p_exact"]),
         number(row["second_mean"]),
     )

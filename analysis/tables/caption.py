@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.record.rows import StudyRow
-from analysis.tables.study import StudyScores, correct
+from analysis.tables.cells import plural
+from analysis.tables.study_scores import StudyScores, correct
 
 SHORT = 12  # digits of a fingerprint that are shown
 
@@ -66,8 +67,8 @@ def sentence(caption: Mapping[str, Any], what: str) -> str:
     """`caption` in words."""
     text = (
         f"{caption['study']}: {what}; {caption['dataset']}, origin={caption['origin']}, "
-        f"split by {caption['split']['rule']}, preset {caption['preset']}, {count(caption['seeds'], 'seed')}, "
-        f"{count(caption['clips'], 'test clip')}; data {caption['fingerprint'][:SHORT]}; "
+        f"split by {caption['split']['rule']}, preset {caption['preset']}, {plural(caption['seeds'], 'seed')}, "
+        f"{plural(caption['clips'], 'test clip')}; data {caption['fingerprint'][:SHORT]}; "
         f"chance {caption['chance']:.1f}"
     )
     if caption["first_frame_accuracy"] is not None:
@@ -84,7 +85,7 @@ def unscored(caption: Mapping[str, Any]) -> str:
     """A sentence on the complete runs that are left out because they were not scored as the others were."""
     left, runs = caption["unscored"], caption["runs"]
     return (
-        f"{left} of {count(runs, 'run')} {'is' if left == 1 else 'are'} not scored in the same way as the others and "
+        f"{left} of {plural(runs, 'run')} {'is' if left == 1 else 'are'} not scored in the same way as the others and "
         "left out: run the same command again."
     )
 
@@ -97,8 +98,3 @@ def failures(caption: Mapping[str, Any]) -> str:
     keys = ", ".join(run["key"] for run in caption["failed"])
     said = "; ".join(f"{reason} ({times})" if times > 1 else reason for reason, times in reasons.items())
     return f" FAILED, not counted: {keys}: {said}."
-
-
-def count(number: int, what: str) -> str:
-    """Such as "1 seed" and "3 seeds"."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from analysis.tables.caption import facts, sentence
-from analysis.tables.formats import View, Written, number
-from analysis.tables.speed import end_of, speed_of, target_of
-from analysis.tables.study import StudyScores
+from analysis.tables.cells import number
+from analysis.tables.formats import Table
+from analysis.tables.learning_speed import final_accuracy_of_ours, learning_speed, target_accuracy
+from analysis.tables.study_scores import StudyScores
+from analysis.tables.text_table import TextTable
 
 
-def cost_table(scores: StudyScores) -> dict[str, Any]:
+def cost_content(scores: StudyScores) -> dict[str, Any]:
     """The content of `cost.json`: {"caption", "rows" (an arm each)}; `seconds` is a complete run's mean."""
-    target = target_of(scores)
+    target = target_accuracy(scores)
     rows = [
         {
             "arm": arm.slug,
@@ -25,7 +27,7 @@ def cost_table(scores: StudyScores) -> dict[str, Any]:
             "seconds": float(np.mean([run.cost for run in arm.complete])) if arm.complete else None,
             "total_seconds": arm.cost,
             "attempts": sum(run.attempts for run in arm.runs),
-            "steps_to_target": speed_of(arm, target),
+            "steps_to_target": learning_speed(arm, target),
         }
         for arm in scores.arms
     ]
@@ -33,17 +35,17 @@ def cost_table(scores: StudyScores) -> dict[str, Any]:
         "caption": {
             **facts(scores),
             "target": target,
-            "ours_end": end_of(scores),
+            "ours_end": final_accuracy_of_ours(scores),
             "total_seconds": sum(arm.cost for arm in scores.arms),
         },
         "rows": rows,
     }
 
 
-def cost_written(scores: StudyScores) -> Written:
+def cost_table(scores: StudyScores) -> Table:
     """The table in all its forms."""
-    content = cost_table(scores)
-    view = View(
+    content = cost_content(scores)
+    view = TextTable(
         caption=sentence(content["caption"], "what each arm took"),
         head=("arm", "runs", "steps a run", "seconds a run", "minutes in all", "attempts", "steps to target", "range"),
         rows=tuple(
@@ -60,7 +62,7 @@ def cost_written(scores: StudyScores) -> Written:
         ),
         notes=_notes(content["caption"]),
     )
-    return Written("cost", content, view, content["rows"])
+    return Table("cost", content, view, content["rows"])
 
 
 def _notes(caption: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from analysis.statistics.rank_agreement import rank_agreement, swapped_pairs
 from analysis.tables.caption import facts, sentence
-from analysis.tables.estimates import PERCENT, POINTS, accuracies, difference, estimated, listed, second_accuracies
-from analysis.tables.formats import View, Written, number, p_value, span
-from analysis.tables.ranks import agreement, swapped
-from analysis.tables.study import StudyScores
+from analysis.tables.cells import number, p_cell, span
+from analysis.tables.estimates import PERCENT, POINTS, accuracies, as_list, difference, estimate_mean, second_accuracies
+from analysis.tables.formats import Table
+from analysis.tables.study_scores import StudyScores
+from analysis.tables.text_table import TextTable
 
 PAIRS_SHOWN = 6
 
 
-def judges_table(scores: StudyScores) -> dict[str, Any]:
+def judges_content(scores: StudyScores) -> dict[str, Any]:
     """The content of `judges.json`: {"caption", "rows" (an arm each)}; `difference` is the second minus the first."""
     rows: list[dict[str, Any]] = []
     for arm in scores.arms:
         first, second = accuracies(scores, arm), second_accuracies(scores, arm)
-        by_first, by_second = estimated(first, 100, PERCENT), estimated(second, 100, PERCENT)
-        apart = estimated(difference(second, first), 100, POINTS)
+        by_first, by_second = estimate_mean(first, 100, PERCENT), estimate_mean(second, 100, PERCENT)
+        apart = estimate_mean(difference(second, first), 100, POINTS)
         rows.append(
             {
                 "arm": arm.slug,
                 "title": arm.title,
                 "n_seeds": len(first),
                 "first": None if by_first is None else by_first.mean,
-                "first_ci95": None if by_first is None else listed(by_first.interval),
+                "first_ci95": None if by_first is None else as_list(by_first.interval),
                 "second": None if by_second is None else by_second.mean,
-                "second_ci95": None if by_second is None else listed(by_second.interval),
+                "second_ci95": None if by_second is None else as_list(by_second.interval),
                 "difference": None if apart is None else apart.mean,
-                "difference_ci95": None if apart is None else listed(apart.interval),
+                "difference_ci95": None if apart is None else as_list(apart.interval),
             }
         )
     by: list[dict[str, float | None]] = [{row["arm"]: row[name] for row in rows} for name in ("first", "second")]
     caption = facts(scores)
-    caption["order"] = agreement(by[0], by[1])
-    caption["swapped"] = [list(pair) for pair in swapped(by[0], by[1])]
+    order = rank_agreement(by[0], by[1])
+    caption["order"] = None if order is None else asdict(order)
+    caption["swapped"] = [list(pair) for pair in swapped_pairs(by[0], by[1])]
     return {"caption": caption, "rows": rows}
 
 
-def judges_written(scores: StudyScores) -> Written:
+def judges_table(scores: StudyScores) -> Table:
     """The table in all its forms."""
-    content = judges_table(scores)
+    content = judges_content(scores)
     caption, rows = content["caption"], content["rows"]
     references = []
     if caption["real_second_accuracy"] is not None:
         real, second = caption["real_accuracy"], caption["real_second_accuracy"]
         references = [("real clips", "-", number(real), "-", number(second), "-", number(second - real, "+.1f"), "-")]
-    view = View(
+    view = TextTable(
         caption=sentence(caption, "accuracy in % by two motion classifiers that were trained with different seeds"),
         head=("arm", "seeds", "first", "95% interval", "second", "95% interval", "second - first", "its 95% interval"),
         rows=tuple(
@@ -67,7 +71,7 @@ def judges_written(scores: StudyScores) -> Written:
         references=tuple(references),
         notes=tuple(_notes(content)),
     )
-    return Written("judges", content, view, rows)
+    return Table("judges", content, view, rows)
 
 
 def _notes(content: dict[str, Any]) -> list[str]:
@@ -75,7 +79,7 @@ def _notes(content: dict[str, Any]) -> list[str]:
     if order is None:
         return []
     titles = {row["arm"]: row["title"] for row in content["rows"]}
-    text = f"The two order {order['arms']} arms alike by Kendall's tau {order['tau']:.2f} (p {p_value(order['p'])}); "
+    text = f"The two order {order['arms']} arms alike by Kendall's tau {order['tau']:.2f} (p {p_cell(order['p'])}); "
     if not pairs:
         return [f"{text}no two arms change places."]
     arms = order["arms"]

@@ -11,9 +11,11 @@ import numpy as np
 
 from amc.evaluation.score_sheet import ScoreSheet
 from analysis.tables.caption import facts, sentence
-from analysis.tables.estimates import Clips, Estimated, estimated, listed
-from analysis.tables.formats import View, Written, number
-from analysis.tables.study import ArmScores, StudyScores, correct
+from analysis.tables.cells import number
+from analysis.tables.estimates import Clips, MeanEstimate, as_list, estimate_mean
+from analysis.tables.formats import Table
+from analysis.tables.study_scores import ArmScores, StudyScores, correct
+from analysis.tables.text_table import TextTable
 
 HIGHER, LOWER, REAL_BEST = "higher", "lower", "as real clips"
 
@@ -58,7 +60,7 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
-def metrics_table(scores: StudyScores) -> dict[str, Any]:
+def metrics_content(scores: StudyScores) -> dict[str, Any]:
     """The content of `metrics.json`: {"caption", "metrics", "rows" (an arm each), "references"}."""
     known = [metric for metric in METRICS if any(_of(scores, arm, metric) for arm in scores.arms)]
     caption = facts(scores)
@@ -77,7 +79,7 @@ def metrics_table(scores: StudyScores) -> dict[str, Any]:
                 "title": arm.title,
                 "n_seeds": len(arm.sheets),
                 "values": {
-                    metric.key: _entry(estimated(_of(scores, arm, metric), metric.scale, metric.bounds))
+                    metric.key: _entry(estimate_mean(_of(scores, arm, metric), metric.scale, metric.bounds))
                     for metric in known
                 },
             }
@@ -91,11 +93,11 @@ def metrics_table(scores: StudyScores) -> dict[str, Any]:
     }
 
 
-def metrics_written(scores: StudyScores) -> Written:
+def metrics_table(scores: StudyScores) -> Table:
     """The table in all its forms."""
-    content = metrics_table(scores)
+    content = metrics_content(scores)
     known = [metric for metric in METRICS if any(one["key"] == metric.key for one in content["metrics"])]
-    view = View(
+    view = TextTable(
         caption=sentence(content["caption"], "other scores on the test split, mean over seeds (95% interval)"),
         head=("arm", "seeds", *(metric.head for metric in known)),
         rows=tuple(
@@ -113,7 +115,7 @@ def metrics_written(scores: StudyScores) -> Written:
         for row in (*content["rows"], *content["references"])
         for key, entry in row["values"].items()
     ]
-    return Written("metrics", content, view, records)
+    return Table("metrics", content, view, records)
 
 
 def _of(scores: StudyScores, arm: ArmScores, metric: Metric) -> dict[int, Clips]:
@@ -139,10 +141,10 @@ def _reference(sheet: ScoreSheet, metric: Metric) -> dict[str, Any] | None:
     return {"mean": metric.scale * float(values.mean()), "ci95": None, "n_seeds": 1, "clips": int(values.size)}
 
 
-def _entry(found: Estimated | None) -> dict[str, Any] | None:
+def _entry(found: MeanEstimate | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    return {"mean": found.mean, "ci95": listed(found.interval), "n_seeds": found.seeds, "clips": found.clips}
+    return {"mean": found.mean, "ci95": as_list(found.interval), "n_seeds": found.seeds, "clips": found.clips}
 
 
 def _features(scores: StudyScores) -> int | None:

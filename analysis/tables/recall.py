@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from amc.evaluation.score_sheet import ScoreSheet
 from analysis.tables.caption import facts, sentence
-from analysis.tables.formats import View, Written, number
-from analysis.tables.study import OURS, StudyScores
+from analysis.tables.cells import number
+from analysis.tables.formats import Table
+from analysis.tables.study_scores import OURS, StudyScores
+from analysis.tables.text_table import TextTable
 
 Counts = npt.NDArray[np.int64]
 
@@ -24,7 +26,7 @@ def confusion(sheets: Sequence[ScoreSheet], classes: int) -> Counts:
     return counts
 
 
-def recall_table(scores: StudyScores) -> dict[str, Any]:
+def recall_content(scores: StudyScores) -> dict[str, Any]:
     """The content of `recall.json`: {"caption", "classes", "rows" (an arm each), "references"}.
 
     A row has `recall` by class (mean over seeds; None for a class without clips), its `low` and `high` over seeds.
@@ -42,7 +44,7 @@ def recall_table(scores: StudyScores) -> dict[str, Any]:
     }
 
 
-def confusion_table(scores: StudyScores) -> dict[str, Any]:
+def confusion_content(scores: StudyScores) -> dict[str, Any]:
     """The content of `confusion.json`: an arm's `counts` over all seeds and `percent` of each row."""
     named = [(arm.slug, arm.title, list(arm.sheets.values())) for arm in scores.arms]
     named += [(key, title, [sheet]) for key, title, sheet in _references(scores)]
@@ -54,15 +56,15 @@ def confusion_table(scores: StudyScores) -> dict[str, Any]:
     return {"caption": facts(scores), "classes": list(scores.class_names), "rows": rows}
 
 
-def recall_written(scores: StudyScores) -> Written:
+def recall_table(scores: StudyScores) -> Table:
     """The table in all its forms."""
-    content = recall_table(scores)
+    content = recall_content(scores)
     classes = content["classes"]
 
     def cells(row: dict[str, Any]) -> tuple[str, ...]:
         return row["title"], str(row.get("n_seeds", "-")), *(number(value, ".0f") for value in row["recall"])
 
-    view = View(
+    view = TextTable(
         caption=sentence(content["caption"], "recall in % by class, mean over seeds"),
         head=("arm", "seeds", *classes),
         rows=tuple(map(cells, content["rows"])),
@@ -74,12 +76,12 @@ def recall_written(scores: StudyScores) -> Written:
         for row in (*content["rows"], *content["references"])
         for place, name in enumerate(classes)
     ]
-    return Written("recall", content, view, records)
+    return Table("recall", content, view, records)
 
 
-def confusion_written(scores: StudyScores) -> Written:
+def confusion_table(scores: StudyScores) -> Table:
     """The table in all its forms; those for people have Ours alone."""
-    content = confusion_table(scores)
+    content = confusion_content(scores)
     classes = content["classes"]
     rows = tuple(
         (f"{row['title']}: {name}", *(number(share, ".0f") for share in row["percent"][asked]))
@@ -95,13 +97,13 @@ def confusion_written(scores: StudyScores) -> Written:
         for a, name in enumerate(classes)
         for b, seen in enumerate(classes)
     ]
-    view = View(
+    view = TextTable(
         caption=sentence(content["caption"], what),
         head=("arm", *classes),
         rows=rows,
         notes=("The other arms are in the CSV and JSON forms.",),
     )
-    return Written("confusion", content, view, records)
+    return Table("confusion", content, view, records)
 
 
 def _recall(scores: StudyScores, sheets: Sequence[ScoreSheet]) -> dict[str, list[float | None]]:

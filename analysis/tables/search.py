@@ -9,16 +9,18 @@ from analysis.record.ranking import pareto, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, FAILED, PRUNED, TRIAL
-from analysis.tables.caption import SHORT, count, origin
-from analysis.tables.confirming import confirmed
-from analysis.tables.estimates import listed
-from analysis.tables.formats import View, Written, number, span
-from analysis.tables.study import ACCURACY
+from analysis.tables.caption import SHORT, origin
+from analysis.tables.cells import number, plural, span
+from analysis.tables.confirming_runs import confirming_accuracy
+from analysis.tables.estimates import as_list
+from analysis.tables.formats import Table
+from analysis.tables.study_scores import ACCURACY
+from analysis.tables.text_table import TextTable
 
 PARAMETERS_SHOWN = 8  # columns of a page; all are in CSV and JSON
 
 
-def search_table(records: RecordReader, study: str) -> dict[str, Any]:
+def search_content(records: RecordReader, study: str) -> dict[str, Any]:
     """The content of `trials.json`: {"caption", "rows" (a trial each, the best first), "confirm"}."""
     row, trials = records.study(study), records.trials(study)
     searched = [trial for trial in trials if trial.role == TRIAL]
@@ -31,13 +33,13 @@ def search_table(records: RecordReader, study: str) -> dict[str, Any]:
     return {"caption": _facts(row, searched), "rows": rows, "confirm": confirm}
 
 
-def search_written(records: RecordReader, study: str) -> Written:
+def search_table(records: RecordReader, study: str) -> Table:
     """The table in all its forms."""
-    content = search_table(records, study)
+    content = search_content(records, study)
     caption, rows = content["caption"], content["rows"]
     objectives = caption["objectives"]
     parameters = _varied(rows)[:PARAMETERS_SHOWN]
-    view = View(
+    view = TextTable(
         caption=_sentence(caption),
         head=("trial", "rank", *(f"{name}, %" for name in objectives), "state", "steps", "seconds", *parameters),
         rows=tuple(
@@ -60,7 +62,7 @@ def search_written(records: RecordReader, study: str) -> Written:
         | {f"params.{name}": value for name, value in row["params"].items()}
         for row in rows
     ]
-    return Written("trials", content, view, records_)
+    return Table("trials", content, view, records_)
 
 
 def _facts(row: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
@@ -104,11 +106,11 @@ def _confirm(runs: Sequence[TrialRow], sheets: Mapping[str, SheetRow]) -> dict[s
     if not runs:
         return None
     values = {run.key: 100 * run.scores[ACCURACY] for run in runs if run.state == COMPLETE and ACCURACY in run.scores}
-    found = confirmed(runs, sheets, 100.0)
+    found = confirming_accuracy(runs, sheets, 100.0)
     return {
         "of": sorted({run.parent for run in runs if run.parent}),
         "mean": None if found is None else found.mean,
-        "ci95": None if found is None else listed(found.interval),
+        "ci95": None if found is None else as_list(found.interval),
         "crossed": found is not None and found.clips > 1,
         "n_seeds": len(values),
         "runs": len(runs),
@@ -130,13 +132,13 @@ def _sentence(caption: Mapping[str, Any]) -> str:
     if caption["real_accuracy"] is not None:
         text += f", real clips {caption['real_accuracy']:.1f}"
     text += "; " + ", ".join(f"{caption[name]} {name}" for name, _ in _STATES) + "."
-    return text + (f" NOT FINISHED: {ended} of {count(planned, 'trial')}." if ended < planned else "")
+    return text + (f" NOT FINISHED: {ended} of {plural(planned, 'trial')}." if ended < planned else "")
 
 
 def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
     confirm, notes = content["confirm"], []
     if confirm is not None and confirm["mean"] is not None:
-        text = f"{', '.join(confirm['of'])} again with {count(confirm['n_seeds'], 'fresh seed')}: "
+        text = f"{', '.join(confirm['of'])} again with {plural(confirm['n_seeds'], 'fresh seed')}: "
         text += f"test accuracy {confirm['mean']:.1f}%"
         how = "seeds and clips crossed" if confirm["crossed"] else "Student's t over seeds alone"
         sure = (
@@ -149,7 +151,7 @@ def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
         notes.append(f"Constraints: {', '.join(content['caption']['constraints'])}; trials that keep them come first.")
     left = len(_varied(content["rows"])) - len(parameters)
     if left > 0:
-        notes.append(f"{count(left, 'more parameter')} in the CSV and JSON forms.")
+        notes.append(f"{plural(left, 'more parameter')} in the CSV and JSON forms.")
     failed = [row for row in content["rows"] if row["state"] == FAILED]
     notes += [f"{row['key']} FAILED: {row['reason'] or 'no reason known'}." for row in failed]
     return notes

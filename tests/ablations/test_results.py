@@ -11,7 +11,7 @@ import pytest
 from ablations.arms import TABLE_4
 from ablations.cli import show
 from ablations.results import FORMS, TABLE_NAMES, write_results
-from analysis.figures import NAMES
+from analysis.figures.draw_all import NAMES
 from analysis.record.reading import RecordReader
 from tests.analysis.made_study import write_study
 from tuning.engine.study import Ending

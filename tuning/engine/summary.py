@@ -14,8 +14,8 @@ from analysis.record.ranking import best, pareto, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL
-from analysis.tables.confirming import confirmed as over_seeds
-from analysis.tables.estimates import Estimated, listed
+from analysis.tables.confirming_runs import confirming_accuracy
+from analysis.tables.estimates import MeanEstimate, as_list
 from tuning.engine.sources import confirming, of_role
 from tuning.search.goal import Goal
 from tuning.search.objectives import ACCURACY, NAMES
@@ -94,7 +94,7 @@ def confirmed(records: RecordReader, study: str) -> str:
         return ""
     runs = confirming(trials, chosen.key)
     done = [run for run in runs if run.state == COMPLETE and TEST in run.scores]
-    test = over_seeds(done, records.score_sheets(study))
+    test = confirming_accuracy(done, records.score_sheets(study))
     if test is None:
         return ""
     values = [run.value for run in done if run.value is not None]
@@ -103,7 +103,7 @@ def confirmed(records: RecordReader, study: str) -> str:
     return f"{chosen.key} again with {seeds}: test accuracy {100 * test.mean:.1f}% {_interval(test)}{validation}"
 
 
-def _interval(estimate: Estimated) -> str:
+def _interval(estimate: MeanEstimate) -> str:
     if estimate.interval is None:
         return "(one seed gives no interval)"
     low, high = estimate.interval
@@ -180,13 +180,13 @@ def _width(name: str) -> int:
 
 
 def _confirm(runs: Sequence[TrialRow], chosen: TrialRow, sheets: Mapping[str, SheetRow]) -> dict[str, Any]:
-    test = over_seeds(runs, sheets)
+    test = confirming_accuracy(runs, sheets)
     return {
         "of": chosen.key,
         "runs": [{**_trial(run), "scores": dict(run.scores)} for run in runs],
         "n_seeds": 0 if test is None else test.seeds,
         "test_accuracy": None if test is None else test.mean,
-        "ci95": None if test is None else listed(test.interval),
+        "ci95": None if test is None else as_list(test.interval),
     }
 
 

@@ -19,21 +19,22 @@ from PIL import Image
 from ablations.arms import TABLE_4, Arm
 from amc.errors import UserError
 from amc.evaluation.score_sheet import ScoreSheet
-from analysis.figures import draw_all
-from analysis.figures.accuracies import accuracies
-from analysis.figures.behaviour import behaviour
-from analysis.figures.budget import budget
-from analysis.figures.confusion import chosen, confusion, shares
-from analysis.figures.curves import curves
-from analysis.figures.differences import differences, verdict_of
+from analysis.figures.ablation.accuracies import accuracies
+from analysis.figures.ablation.behaviour import behaviour
+from analysis.figures.ablation.budget import budget
+from analysis.figures.ablation.confusion import chosen, confusion, shares
+from analysis.figures.ablation.curves import curves
+from analysis.figures.ablation.differences import differences, verdict_of
+from analysis.figures.ablation.judges import judges
+from analysis.figures.ablation.quality_by_frame import PSNR, frames
+from analysis.figures.ablation.recall import recall
+from analysis.figures.draw_all import draw_all
 from analysis.figures.drawing import Drawing
-from analysis.figures.frames import PSNR, frames
-from analysis.figures.judges import judges
-from analysis.figures.recall import recall
 from analysis.record.reading import RecordReader
-from analysis.tables.ablation import ablation_table
-from analysis.tables.metrics import metrics_table
-from analysis.tables.study import StudyScores, load
+from analysis.tables.ablation import ablation_content
+from analysis.tables.load_study import load_study
+from analysis.tables.metrics import metrics_content
+from analysis.tables.study_scores import StudyScores
 from tests.analysis.figures.texts import check_readable, laid_out
 from tests.analysis.made_study import write_study
 
@@ -45,7 +46,7 @@ EVERY = ("accuracies", "differences", "curves", "budget", "confusion", "recall",
 def scores_of(folder: Path, **how: Any) -> StudyScores:
     write_study(folder / "record.db", **how)
     with RecordReader(folder / "record.db") as records:
-        return load(records, STUDY)
+        return load_study(records, STUDY)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> StudyScores:
 
 
 def drawings(scores: StudyScores) -> dict[str, Callable[[], Drawing | None]]:
-    table, metrics = ablation_table(scores), metrics_table(scores)
+    table, metrics = ablation_content(scores), metrics_content(scores)
     return {
         "accuracies": lambda: accuracies(scores, table),
         "differences": lambda: differences(scores, table),
@@ -103,7 +104,7 @@ def test_a_study_half_done_says_so(half: StudyScores, name: str) -> None:
 
 
 def test_accuracies_show_what_the_table_says(whole: StudyScores) -> None:
-    table = ablation_table(whole)
+    table = ablation_content(whole)
     with laid_out(lambda: accuracies(whole, table)) as drawing:
         (axes,) = drawing.canvas.axes
         assert rows_of(axes) == [arm.title for arm in TABLE_4]
@@ -123,7 +124,7 @@ def test_accuracies_show_what_the_table_says(whole: StudyScores) -> None:
 
 def test_an_arm_without_a_run_has_its_row_and_the_papers_figure(tmp_path: Path) -> None:
     scores = scores_of(tmp_path, done=1, seeds=1)
-    table = ablation_table(scores)
+    table = ablation_content(scores)
     with laid_out(lambda: accuracies(scores, table)) as drawing:
         (axes,) = drawing.canvas.axes
         assert rows_of(axes)[:2] == ["Ours", "No ya (0 of 1)"]
@@ -274,10 +275,10 @@ def test_files_are_the_same_bytes_twice_whatever_the_users_own_settings(tmp_path
     code = (
         "import sys; from pathlib import Path\n"
         "import matplotlib; matplotlib.rcParams['font.size'] = float(sys.argv[2])\n"
-        "from analysis.figures import draw_all; from analysis.record.reading import RecordReader\n"
-        "from analysis.tables.study import load\n"
+        "from analysis.figures.draw_all import draw_all; from analysis.record.reading import RecordReader\n"
+        "from analysis.tables.load_study import load_study\n"
         f"with RecordReader({str(tmp_path / 'record.db')!r}) as records:\n"
-        f"    drawn = draw_all(load(records, {STUDY!r}), records, None, Path(sys.argv[1]))\n"
+        f"    drawn = draw_all(load_study(records, {STUDY!r}), records, None, Path(sys.argv[1]))\n"
         f"assert [one.name for one in drawn] == {list(EVERY)}, drawn\n"
         "found = {'torch', 'ray', 'mlflow', 'optuna', 'matplotlib.pyplot'} & set(sys.modules)\n"
         "assert not found, found\n"
@@ -299,14 +300,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     write_study(tmp_path / "record.db", arms=TABLE_4[:1], seeds=1)
     (tmp_path / "file").write_text("in the way")
     with RecordReader(tmp_path / "record.db") as records, pytest.raises(UserError, match="cannot write figures to"):
-        draw_all(load(records, STUDY), records, None, tmp_path / "file")
+        draw_all(load_study(records, STUDY), records, None, tmp_path / "file")
     assert sorted(path.name for path in tmp_path.glob("file*")) == ["file"]
 
 
 def test_before_the_first_run_nothing_is_drawn_and_nothing_made(tmp_path: Path) -> None:
     write_study(tmp_path / "record.db", done=0)
     with RecordReader(tmp_path / "record.db") as records:
-        assert draw_all(load(records, STUDY), records, tmp_path / "nowhere", tmp_path / "out") == []
+        assert draw_all(load_study(records, STUDY), records, tmp_path / "nowhere", tmp_path / "out") == []
     assert not (tmp_path / "out").exists()
 
 
@@ -319,7 +320,7 @@ def test_measures_that_are_0_throughout_are_drawn(whole: StudyScores) -> None:
         for arm in whole.arms
     )
     scores = replace(whole, arms=arms, real=None)
-    drawing = behaviour(scores, metrics_table(scores))
+    drawing = behaviour(scores, metrics_content(scores))
     assert drawing is not None
     (panel,) = [axes for axes in drawing.canvas.axes if "energy" in axes.get_xlabel()]
     assert panel.get_xlim() == (0, 1)
@@ -329,7 +330,7 @@ def test_runs_that_are_left_out_of_accuracies_are_said(whole: StudyScores) -> No
     ours = whole.arms[0]
     run = replace(ours.runs[2], sheet=None, accuracy=None)
     scores = replace(whole, arms=(replace(ours, runs=(*ours.runs[:2], run)), *whole.arms[1:]), unscored=1)
-    table = ablation_table(scores)
+    table = ablation_content(scores)
     for drawing in (accuracies(scores, table), differences(scores, table), budget(scores, table)):
         assert drawing is not None
         assert "2 to 3 seeds an arm" in drawing.caption

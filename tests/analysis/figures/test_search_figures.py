@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from ablations.arms import TABLE_4
-from analysis.figures import draw_all, draw_search
-from analysis.figures.importance import FEWEST, importance, importances, too_few
-from analysis.figures.parallel import parallel, ticks
-from analysis.figures.search_budget import search_budget, so_far
-from analysis.figures.searched import Search, height, searched
+from analysis.figures.draw_all import draw_all, draw_search
+from analysis.figures.search.budget import search_budget, so_far
+from analysis.figures.search.importance import FEWEST, importance, importances, too_few
+from analysis.figures.search.parallel import parallel, ticks
+from analysis.figures.search.search_trials import SearchTrials, position_in_range, search_trials
 from analysis.record.reading import RecordReader
 from analysis.record.rows import TrialRow
 from analysis.record.writing import RecordWriter
-from analysis.tables.study import load
+from analysis.tables.load_study import load_study
 from tests.analysis.figures.made_search import SPACE, write_search
 from tests.analysis.figures.texts import check_readable, laid_out
 from tests.analysis.made_study import write_study
@@ -27,11 +27,11 @@ NAME = "made-smoke-search"
 
 
 @pytest.fixture(scope="module")
-def search(tmp_path_factory: pytest.TempPathFactory) -> Search:
+def search(tmp_path_factory: pytest.TempPathFactory) -> SearchTrials:
     path = tmp_path_factory.mktemp("search") / "record.db"
     write_search(path)
     with RecordReader(path) as records:
-        return searched(records, NAME)
+        return search_trials(records, NAME)
 
 
 def trial(number: int, value: float, step: int, state: str = "COMPLETE") -> TrialRow:
@@ -39,13 +39,13 @@ def trial(number: int, value: float, step: int, state: str = "COMPLETE") -> Tria
                     ended=float(number))  # fmt: skip
 
 
-def test_a_search_counts_what_has_ended(search: Search) -> None:
+def test_a_search_counts_what_has_ended(search: SearchTrials) -> None:
     assert (len(search.trials), len(search.complete), search.left_out) == (39, 26, 1)
     assert "26 complete trials, 13 pruned, 1 left out" in search.facts
     assert "natops, origin procedural, preset smoke" in search.facts
 
 
-def test_steps_and_values_with_pruned_trials_apart(search: Search) -> None:
+def test_steps_and_values_with_pruned_trials_apart(search: SearchTrials) -> None:
     with laid_out(lambda: search_budget(search)) as drawing:
         check_readable(drawing)
         left = drawing.canvas.axes[0]
@@ -54,12 +54,12 @@ def test_steps_and_values_with_pruned_trials_apart(search: Search) -> None:
         assert (lines["complete"].get_marker(), lines["pruned"].get_marker()) == ("o", "x")
 
 
-def test_the_best_so_far_by_hand(search: Search) -> None:
+def test_the_best_so_far_by_hand(search: SearchTrials) -> None:
     trials = (trial(0, 0.3, 40), trial(1, 0.9, 10, "PRUNED"), trial(2, 0.2, 40), trial(3, 0.5, 40))
     assert so_far(replace(search, trials=trials)) == ([40, 90, 130], [30, 30, 50])
 
 
-def test_the_parameter_that_matters_is_the_most_important(search: Search) -> None:
+def test_the_parameter_that_matters_is_the_most_important(search: SearchTrials) -> None:
     found = importances(search)
     assert set(found) == set(SPACE)
     assert sum(found.values()) == pytest.approx(1)
@@ -72,7 +72,7 @@ def test_the_parameter_that_matters_is_the_most_important(search: Search) -> Non
         assert len(axes.patches) == len(axes.lines[0].get_xdata()) == len(SPACE)
 
 
-def test_values_that_hang_on_nothing_are_not_above_chance(search: Search) -> None:
+def test_values_that_hang_on_nothing_are_not_above_chance(search: SearchTrials) -> None:
     noise = np.random.default_rng(3).permutation([trial.value for trial in search.trials])
     trials = tuple(replace(t, value=float(v), state="COMPLETE") for t, v in zip(search.trials, noise, strict=True))
     with laid_out(lambda: importance(replace(search, trials=trials))) as drawing:
@@ -81,7 +81,7 @@ def test_values_that_hang_on_nothing_are_not_above_chance(search: Search) -> Non
         assert sum(above) <= 1  # 7 parameters at 5% each
 
 
-def test_too_few_trials_are_said_and_not_drawn(search: Search) -> None:
+def test_too_few_trials_are_said_and_not_drawn(search: SearchTrials) -> None:
     few = replace(search, trials=search.trials[: FEWEST - 1])
     assert importance(few) is None
     assert f"they need {FEWEST} ended trials, and there are {FEWEST - 1}" in too_few(few)
@@ -92,7 +92,7 @@ def test_too_few_trials_are_said_and_not_drawn(search: Search) -> None:
     assert "complete trials, there are 3" in said  # one of the first four was pruned anyway
 
 
-def test_a_line_a_trial_across_the_ranges(search: Search) -> None:
+def test_a_line_a_trial_across_the_ranges(search: SearchTrials) -> None:
     with laid_out(lambda: parallel(search)) as drawing:
         check_readable(drawing)
         axes = drawing.canvas.axes[0]
@@ -106,11 +106,11 @@ def test_a_line_a_trial_across_the_ranges(search: Search) -> None:
 
 
 def test_heights_by_hand() -> None:
-    assert height({"kind": "log", "low": 1e-4, "high": 1e-2}, 1e-3) == pytest.approx(0.5)
-    assert height({"kind": "int", "low": 8, "high": 64}, 36) == pytest.approx(0.5)
-    assert height({"kind": "categorical", "choices": ["a", "b", "c"]}, "b") == pytest.approx(0.5)
-    assert height({"kind": "bool", "choices": [False, True]}, True) == 1
-    assert math.isnan(height({"kind": "categorical", "choices": ["a", "b"]}, "z"))
+    assert position_in_range({"kind": "log", "low": 1e-4, "high": 1e-2}, 1e-3) == pytest.approx(0.5)
+    assert position_in_range({"kind": "int", "low": 8, "high": 64}, 36) == pytest.approx(0.5)
+    assert position_in_range({"kind": "categorical", "choices": ["a", "b", "c"]}, "b") == pytest.approx(0.5)
+    assert position_in_range({"kind": "bool", "choices": [False, True]}, True) == 1
+    assert math.isnan(position_in_range({"kind": "categorical", "choices": ["a", "b"]}, "z"))
     assert ticks({"kind": "bool", "choices": [False, True]}) == [(0, "off"), (1, "on")]
     assert ticks({"kind": "log", "low": 1e-4, "high": 1e3}) == [(0, "0.0001"), (1, "1000")]
 
@@ -129,5 +129,5 @@ def test_the_search_that_a_study_came_from_follows_its_figures(tmp_path: Path) -
     with RecordWriter(tmp_path / "record.db") as record:
         settings = record.study("made-smoke-table4").settings
         record.update_study("made-smoke-table4", settings={**settings, "from_study": NAME})
-        drawn = draw_all(load(record, "made-smoke-table4"), record, None, tmp_path / "figures")
+        drawn = draw_all(load_study(record, "made-smoke-table4"), record, None, tmp_path / "figures")
     assert [figure.name for figure in drawn] == ["accuracies", "curves", "budget", "search_budget", "parallel"]

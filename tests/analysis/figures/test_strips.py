@@ -10,9 +10,10 @@ from PIL import Image
 
 from ablations.arms import TABLE_4
 from amc.evaluation.pictures.figure import Video, figure
-from analysis.figures.strips import ROWS, cell_side, cut, strips
+from analysis.figures.ablation.figure3 import ROWS, cell_side, cut, strips
 from analysis.record.reading import RecordReader
-from analysis.tables.study import StudyScores, load
+from analysis.tables.load_study import load_study
+from analysis.tables.study_scores import StudyScores
 from tests.analysis.figures.texts import check_readable, laid_out
 from tests.analysis.made_study import write_study
 
@@ -40,7 +41,7 @@ def frame(clip: int, row: int, time: int, size: int) -> np.ndarray[tuple[int, ..
 def study(folder: Path) -> StudyScores:
     write_study(folder / "record.db", arms=ARMS, seeds=2)
     with RecordReader(folder / "record.db") as records:
-        return load(records, "made-smoke-table4")
+        return load_study(records, "made-smoke-table4")
 
 
 @pytest.mark.parametrize("size", [32, 48, 64, 128, 160])

@@ -10,8 +10,8 @@ import pytest
 from ablations.arms import TABLE_4
 from ablations.cli import _parser
 from analysis.record.reading import RecordReader
-from analysis.report.commands import commands_section
 from analysis.report.page import Section
+from analysis.report.sections.commands import commands_section
 from tests.analysis.made_study import write_study
 
 

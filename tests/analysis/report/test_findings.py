@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.report.findings import summarized
+from analysis.report.ablation_summary import summarized
 from analysis.report.page import Summary
 from tests.analysis.report.planted import row, table
 

@@ -13,9 +13,9 @@ from ablations.arms import TABLE_4
 from amc.errors import UserError
 from analysis.record.reading import RecordReader
 from analysis.record.writing import RecordWriter
-from analysis.report import write_report
-from analysis.report.definitions import definitions_section
-from analysis.report.provenance import provenance_section
+from analysis.report.sections.definitions import definitions_section
+from analysis.report.sections.provenance import provenance_section
+from analysis.report.write import write_report
 from tests.analysis.made_study import RIGHT, write_study
 from tests.analysis.report.planted import Reader, write_gif, write_search
 
@@ -48,7 +48,7 @@ def page(whole: Path) -> str:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take seconds, and have tests of their own."""
-    monkeypatch.setattr("analysis.report.ablation.draw_all", lambda *_: [])
+    monkeypatch.setattr("analysis.report.ablation_page.draw_all", lambda *_: [])
 
 
 def test_nothing_is_fetched_and_no_script_runs(page: str) -> None:
@@ -201,7 +201,7 @@ def test_large_clips_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.
     for arm in TABLE_4[:2]:
         write_gif(tmp_path / "samples" / f"{arm.slug}-seed-0" / "clips.gif", side=64)
     size = (tmp_path / "samples" / "ours-seed-0" / "clips.gif").stat().st_size
-    monkeypatch.setattr("analysis.report.clips.BUDGET", size + 1)
+    monkeypatch.setattr("analysis.report.sections.moving_clips.BUDGET", size + 1)
     assert "Left out to keep this page small: No ya" in Reader(made(tmp_path, samples=tmp_path)).text
 
 
@@ -213,7 +213,7 @@ def test_clips_that_are_left_out_take_no_room_from_those_that_follow(
     for arm, side in zip(TABLE_4[:3], (16, 64, 16), strict=True):
         write_gif(tmp_path / "samples" / f"{arm.slug}-seed-0" / "clips.gif", side=side)
     size = (tmp_path / "samples" / "ours-seed-0" / "clips.gif").stat().st_size
-    monkeypatch.setattr("analysis.report.clips.BUDGET", 2 * size)
+    monkeypatch.setattr("analysis.report.sections.moving_clips.BUDGET", 2 * size)
     text = Reader(made(tmp_path, samples=tmp_path)).text
     assert "Left out to keep this page small: No ya; they" in text
     assert "No ym no_ym-seed-0" in text

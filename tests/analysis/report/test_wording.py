@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.report.wording import clock, listed, number, p_value, quoted, span, without_folders
+from analysis.report.formatting import clock, listed, number, p_value, quoted, span, without_folders
 
 
 @pytest.mark.parametrize(

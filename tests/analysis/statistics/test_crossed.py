@@ -10,8 +10,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.stats import ttest_1samp
 
-from analysis.statistics import crossed
-from analysis.statistics.mean_squares import table
+from analysis.statistics.crossed import crossed
+from analysis.statistics.intervals import p_value
+from analysis.statistics.mean_squares import mean_squares
 
 Numbers = NDArray[np.float64]
 shapes = st.tuples(st.integers(2, 6), st.integers(1, 8))
@@ -24,12 +25,10 @@ def test_an_analysis_of_variance_by_hand() -> None:
     # = 6.5; what is left is 0.5, 0.5, -1 and its negative, 3 / 2 = 1.5.
     found = crossed([[1.0, 2.0, 3.0], [3.0, 4.0, 8.0]])
     assert found.mean == 3.5
-    assert found.seed_means == (2.0, 5.0)
-    assert found.spread is not None
-    assert (found.spread.seed, found.spread.clip, found.spread.rest) == pytest.approx((4.0, 2.5, 1.5))
-    assert found.spread.intraclass == pytest.approx(0.625)
+    assert found.variance is not None
+    assert (found.variance.seed, found.variance.clip, found.variance.rest) == pytest.approx((4.0, 2.5, 1.5))
     # 4 / 2 + 2.5 / 3 + 1.5 / 6
-    assert found.error == pytest.approx(math.sqrt(3.0833333))
+    assert found.variance.of_mean(2, 3) == pytest.approx(3.0833333)
     # t(0.975; 1) = 12.706205 for the seeds, t(0.975; 2) = 4.302653 for the clips beyond the rest.
     reach = math.sqrt((12.706205**2 * 13.5 + 4.302653**2 * 5.0) / 6)
     assert found.interval == pytest.approx((3.5 - reach, 3.5 + reach), abs=1e-5)
@@ -38,13 +37,13 @@ def test_an_analysis_of_variance_by_hand() -> None:
 def test_seeds_that_happen_to_agree_are_not_without_spread() -> None:
     # Both rows have mean 1, so seeds show no variance; the rest, +-1 / 2 and with one degree of freedom, has.
     found = crossed([[0.0, 2.0], [2.0, 0.0]])
-    assert found.spread is not None
-    assert (found.spread.seed, found.spread.rest) == (0.0, 4.0 / 1)
+    assert found.variance is not None
+    assert (found.variance.seed, found.variance.rest) == (0.0, 4.0 / 1)
     assert found.interval == pytest.approx((1 - 12.706205, 1 + 12.706205), abs=1e-5)  # sqrt(t^2 4 / 4)
 
 
 @given(arrays(np.float64, st.integers(2, 8), elements=st.integers(-200, 200).map(lambda n: n / 8)))
-def test_one_clip_is_students_t_over_seeds(values: Numbers) -> None:
+def test_one_clip_gives_students_t_over_seeds(values: Numbers) -> None:
     assume(values.std() > 0)
     found, expected = crossed(values[:, None]), ttest_1samp(values, 0.0)
     assert found.p == pytest.approx(expected.pvalue, rel=1e-6)
@@ -73,7 +72,7 @@ def test_shift_and_scale(values: Numbers, shift: float, scale: float) -> None:
     found, moved = crossed(values), crossed(values * scale + shift)
     assert found.interval is not None
     assert moved.interval == pytest.approx(tuple(end * scale + shift for end in found.interval), abs=1e-6)
-    assert moved.p_of(shift) == pytest.approx(found.p, abs=1e-6)
+    assert p_value(mean_squares(values * scale + shift), shift) == pytest.approx(found.p, abs=1e-6)
     scaled = crossed(values, scale=scale)
     assert scaled.interval == pytest.approx(tuple(end * scale for end in found.interval))
     assert (scaled.p, scaled.mean) == pytest.approx((found.p, found.mean * scale))
@@ -107,9 +106,8 @@ def test_p_is_small_just_where_the_interval_leaves_0_out(values: Numbers, confid
 def test_p_of_a_share_and_its_interval(values: NDArray[np.bool_], chance: float) -> None:
     assume(values.shape[1] > 1)
     found = crossed(values, scale=100)
-    p = found.p_of(100 * chance)
+    p = float(p_value(mean_squares(values), chance))
     assert found.interval is not None
-    assert p is not None
     assume(abs(p - 0.05) > 1e-6)
     assert (p < 0.05) == (not found.interval[0] <= 100 * chance <= found.interval[1])
     assert 0 <= found.interval[0] <= found.mean <= found.interval[1] <= 100 + 1e-9
@@ -143,8 +141,8 @@ def test_shares_of_frames_without_spread_are_not_certain() -> None:
     # One that does differ is known, and half of the doubt is gone.
     values = np.ones((3, 144))
     values[0, 0] = 0.9
-    assert table(values, 1.0).least == pytest.approx(1 / (2 * 144**2))
-    assert table(values).least == 0.0
+    assert mean_squares(values, 1.0).least == pytest.approx(1 / (2 * 144**2))
+    assert mean_squares(values).least == 0.0
 
 
 def test_no_answer_that_differs_is_not_certain_either() -> None:
@@ -163,12 +161,12 @@ def test_numbers_without_spread_give_a_point() -> None:
 def test_one_seed_gives_no_interval() -> None:
     found = crossed([[True, False, True, True]])
     assert found.mean == 0.75
-    assert (found.interval, found.p, found.error, found.spread, found.p_of(0.5)) == (None,) * 5
+    assert (found.interval, found.p, found.variance) == (None,) * 3
 
 
 @pytest.mark.parametrize("values", [[], [[]], [1.0, 2.0], [[1.0, float("nan")], [0.0, 1.0]], [[math.inf, 1.0]]])
 def test_values_that_are_no_table_are_refused(values: list[list[float]]) -> None:
-    with pytest.raises(ValueError, match=r"table of seeds and clips|not finite"):
+    with pytest.raises(ValueError, match=r"non-empty table|NaN or infinity"):
         crossed(values)
 
 

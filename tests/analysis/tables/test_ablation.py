@@ -14,10 +14,12 @@ from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow
 from analysis.record.schema import study_table
 from analysis.record.writing import RecordWriter
-from analysis.statistics import crossed, holm
-from analysis.tables.ablation import ablation_table, ablation_written
+from analysis.statistics.crossed import crossed
+from analysis.statistics.holm import holm
+from analysis.tables.ablation import ablation_content, ablation_table
 from analysis.tables.formats import markdown
-from analysis.tables.study import StudyScores, load
+from analysis.tables.load_study import load_study
+from analysis.tables.study_scores import StudyScores
 from tests.analysis.made_study import write_study
 from tests.analysis.tables.hand_made import DATASET, sheet, write_scores
 
@@ -26,7 +28,7 @@ SCORES = {"ours": (0.9, 0.8, 0.85), "no_ym": (0.2, 0.1, 0.15), "no_lrank": (0.9,
 
 def loaded(address: Path, name: str = "s") -> StudyScores:
     with RecordReader(address) as records:
-        return load(records, name)
+        return load_study(records, name)
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def scalar(tmp_path: Path) -> StudyScores:
 
 
 def test_without_sheets_student_over_seeds_and_the_exact_test_by_hand(scalar: StudyScores) -> None:
-    content = ablation_table(scalar)
+    content = ablation_content(scalar)
     rows = {row["arm"]: row for row in content["rows"]}
     assert list(rows) == ["ours", "no_ym", "no_lrank"]
     assert rows["ours"]["mean"] == pytest.approx(85.0)
@@ -59,7 +61,7 @@ def test_without_sheets_student_over_seeds_and_the_exact_test_by_hand(scalar: St
 
 
 def test_the_caption_says_where_it_comes_from_and_that_it_is_not_finished(scalar: StudyScores) -> None:
-    text = markdown(ablation_written(scalar).view)
+    text = markdown(ablation_table(scalar).text)
     for said in (
         "origin=procedural, split by random",
         "preset compact, 3 seeds, 288 test clips; data ffffffffffff",
@@ -85,7 +87,7 @@ def test_with_sheets_seeds_and_clips_are_crossed(tmp_path: Path) -> None:
         tmp_path / "r.db", {arm: tuple(r.count("1") / 8 for r in rs) for arm, rs in CLIPS.items()}, sheets=sheets
     )
     scores = loaded(tmp_path / "r.db")
-    content = ablation_table(scores)
+    content = ablation_content(scores)
     ours, no_ya, no_da = content["rows"]
     assert content["caption"]["statistics"] == "seeds and clips crossed"
     assert (ours["mean"], no_ya["mean"], no_ya["difference"]) == (81.25, 43.75, -37.5)
@@ -111,7 +113,7 @@ def test_with_sheets_seeds_and_clips_are_crossed(tmp_path: Path) -> None:
 def test_an_arm_with_seeds_of_its_own_is_paired_by_replicate(tmp_path: Path) -> None:
     scores = {"ours": (0.9, 0.5), "ours_again": (0.8, 0.4)}
     write_scores(tmp_path / "r.db", scores, arms={"ours_again": {"seed_shift": 1000}})
-    row = ablation_table(loaded(tmp_path / "r.db"))["rows"][1]
+    row = ablation_content(loaded(tmp_path / "r.db"))["rows"][1]
     assert row["difference"] == pytest.approx(-10.0)
     assert list(row["values"]) == ["0", "1"]
 
@@ -119,7 +121,7 @@ def test_an_arm_with_seeds_of_its_own_is_paired_by_replicate(tmp_path: Path) -> 
 def test_a_pair_of_arms_has_its_interaction(tmp_path: Path) -> None:
     scores = {"ours": (0.9, 0.9), "no_da": (0.8, 0.7), "no_dm": (0.6, 0.6), "both": (0.2, 0.3)}
     write_scores(tmp_path / "r.db", scores, arms={"both": {"of": ["no_da", "no_dm"]}})
-    content = ablation_table(loaded(tmp_path / "r.db"))
+    content = ablation_content(loaded(tmp_path / "r.db"))
     found = content["rows"][-1]["interaction"]
     # Seed 0: 20 - 80 - 60 + 90 = -30, seed 1: 30 - 70 - 60 + 90 = -10.
     assert (found["mean"], found["n_seeds"], found["of"]) == (pytest.approx(-20.0), 2, ["no_da", "no_dm"])
@@ -129,16 +131,16 @@ def test_a_pair_of_arms_has_its_interaction(tmp_path: Path) -> None:
 
 def test_failed_runs_are_named_and_not_counted(tmp_path: Path) -> None:
     write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8), "no_da": (0.7, None)})
-    written = ablation_written(loaded(tmp_path / "r.db"))
+    written = ablation_table(loaded(tmp_path / "r.db"))
     assert written.content["rows"][1]["n_seeds"] == 1
     assert written.content["caption"]["failed"][0]["key"] == "no_da-seed-1"
-    assert "FAILED, not counted: no_da-seed-1: <the loss>" in written.view.caption
-    assert "NOT FINISHED: 3 of 4 runs" in written.view.caption
+    assert "FAILED, not counted: no_da-seed-1: <the loss>" in written.text.caption
+    assert "NOT FINISHED: 3 of 4 runs" in written.text.caption
 
 
 def test_one_seed_has_no_interval_and_no_p(tmp_path: Path) -> None:
     write_study(tmp_path / "r.db", name="one", seeds=1)
-    content = ablation_table(loaded(tmp_path / "r.db", "one"))
+    content = ablation_content(loaded(tmp_path / "r.db", "one"))
     for row in content["rows"]:
         assert (row["ci95"], row["difference_ci95"], row["p"], row["p_holm"], row["p_exact"]) == (None,) * 5
     assert content["caption"]["notes"][0].startswith("One seed gives no interval")
@@ -146,17 +148,17 @@ def test_one_seed_has_no_interval_and_no_p(tmp_path: Path) -> None:
 
 def test_half_done(tmp_path: Path) -> None:
     write_study(tmp_path / "r.db", name="half", done=7)
-    written = ablation_written(loaded(tmp_path / "r.db", "half"))
-    assert "NOT FINISHED: 7 of 30 runs" in written.view.caption
+    written = ablation_table(loaded(tmp_path / "r.db", "half"))
+    assert "NOT FINISHED: 7 of 30 runs" in written.text.caption
     assert [row["n_seeds"] for row in written.content["rows"]] == [1] * 7 + [0] * 3
-    assert written.view.rows[-1][2:5] == ("-", "-", "0")
+    assert written.text.rows[-1][2:5] == ("-", "-", "0")
 
 
 def test_nothing_done_yet(tmp_path: Path) -> None:
     write_study(tmp_path / "r.db", name="new", done=0)
-    written = ablation_written(loaded(tmp_path / "r.db", "new"))
-    assert "NOT FINISHED: 0 of 30 runs" in written.view.caption
-    assert {row[2] for row in written.view.rows} == {"-"}
+    written = ablation_table(loaded(tmp_path / "r.db", "new"))
+    assert "NOT FINISHED: 0 of 30 runs" in written.text.caption
+    assert {row[2] for row in written.text.rows} == {"-"}
 
 
 def test_runs_scored_on_other_clips_are_refused(tmp_path: Path) -> None:
@@ -168,7 +170,7 @@ def test_runs_scored_on_other_clips_are_refused(tmp_path: Path) -> None:
 
 def test_p_of_a_record_without_sheets_is_that_of_its_interval(tmp_path: Path) -> None:
     write_scores(tmp_path / "r.db", {"ours": (0.9, 0.9, 0.9), "no_da": (0.8, 0.7, 0.6)})
-    row = ablation_table(loaded(tmp_path / "r.db"))["rows"][1]
+    row = ablation_content(loaded(tmp_path / "r.db"))["rows"][1]
     # -10, -20, -30: t = 20 / (10 / sqrt(3)) = 3.4641 with 2 degrees of freedom, p = 1 - t / sqrt(t^2 + 2) = 0.0742.
     assert row["p"] == pytest.approx(0.07418, abs=1e-4)
     assert row["difference_ci95"] == pytest.approx([-44.841, 4.841], abs=1e-3)
@@ -190,14 +192,14 @@ def test_one_scorer_for_the_whole_study_that_of_the_most_runs(tmp_path: Path) ->
     scores = loaded(tmp_path / "r.db")
     assert (scores.scorer, scores.clipwise, scores.unscored) == ("made", True, 2)
     assert (scores.real, scores.still, scores.real_accuracy) == (None, None, 0.99)
-    written = ablation_written(scores)
+    written = ablation_table(scores)
     ours, no_da, no_ym = written.content["rows"]
     assert (ours["mean"], no_da["mean"], no_ym["mean"]) == (75.0, 75.0, None)
     assert (no_da["n_seeds"], no_da["n_pairs"]) == (2, 2)
     assert written.content["caption"]["statistics"] == "seeds and clips crossed"
-    assert "2 of 7 runs are not scored in the same way as the others" in written.view.caption
-    assert any(note.startswith("p is corrected by Holm over 1 arm.") for note in written.view.notes)
-    assert any("with 2 paired seeds no exact p can be below 0.5" in note for note in written.view.notes)
+    assert "2 of 7 runs are not scored in the same way as the others" in written.text.caption
+    assert any(note.startswith("p is corrected by Holm over 1 arm.") for note in written.text.notes)
+    assert any("with 2 paired seeds no exact p can be below 0.5" in note for note in written.text.notes)
 
 
 def test_of_as_many_sheets_the_newest_scorer_counts(tmp_path: Path) -> None:
@@ -223,36 +225,36 @@ def test_arms_and_seeds_that_a_later_command_did_not_ask_for_stay(tmp_path: Path
         ("my_own", "My own", (0, 1)),
     ]
     assert (scores.finished, scores.planned) == (6, 6)
-    content = ablation_table(scores)
+    content = ablation_content(scores)
     assert (content["caption"]["seeds"], content["rows"][2]["difference"]) == (2, pytest.approx(-40.0))
 
 
 def test_the_papers_figures_stand_beside_its_data_set_alone(tmp_path: Path) -> None:
     write_scores(tmp_path / "r.db", {"ours": (0.9,), "no_da": (0.7,)}, dataset={**DATASET, "name": "mug"})
-    rows = ablation_table(loaded(tmp_path / "r.db"))["rows"]
+    rows = ablation_content(loaded(tmp_path / "r.db"))["rows"]
     assert [(row["paper"], row["paper_agrees"]) for row in rows] == [(None, None)] * 2
 
 
 def test_an_arm_with_seeds_that_ours_has_not_is_said(tmp_path: Path) -> None:
     write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8), "no_da": (0.7, 0.5, 0.6)})
-    content = ablation_table(loaded(tmp_path / "r.db"))
+    content = ablation_content(loaded(tmp_path / "r.db"))
     assert (content["rows"][1]["n_seeds"], content["rows"][1]["n_pairs"]) == (3, 2)
     assert any("not all of the arm's: No Da 2 of 3" in note for note in content["caption"]["notes"])
     assert any("with 2 paired seeds no exact p can be below 0.5" in note for note in content["caption"]["notes"])
-    assert ablation_written(loaded(tmp_path / "r.db")).records[1]["n_pairs"] == 2
+    assert ablation_table(loaded(tmp_path / "r.db")).records[1]["n_pairs"] == 2
 
 
 def test_runs_that_are_not_scored_again_yet_are_left_out(tmp_path: Path) -> None:
     write_scores(tmp_path / "r.db", {"ours": (0.9,), "no_da": (0.5,)}, sheets={"ours-seed-0": sheet("1100")})
     scores = loaded(tmp_path / "r.db")
     assert (scores.clipwise, scores.unscored, scores.finished) == (True, 1, 2)
-    written = ablation_written(scores)
+    written = ablation_table(scores)
     assert [row["mean"] for row in written.content["rows"]] == [50.0, None]
-    assert "1 of 2 runs is not scored in the same way as the others and left out" in written.view.caption
+    assert "1 of 2 runs is not scored in the same way as the others and left out" in written.text.caption
 
 
 def test_more_seeds_than_can_be_counted_out(tmp_path: Path) -> None:
     write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8) * 11, "no_da": (0.7, 0.6) * 11})
-    row = ablation_table(loaded(tmp_path / "r.db"))["rows"][1]
+    row = ablation_content(loaded(tmp_path / "r.db"))["rows"][1]
     assert (row["n_seeds"], row["difference"], row["p_exact"]) == (22, pytest.approx(-20.0), None)
     assert row["p_holm"] < 0.001

@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 
 from amc.errors import UserError
 from analysis.record.reading import RecordReader
-from analysis.tables.formats import View, Written, csv_text, latex, markdown, p_value, tex, write
-from analysis.tables.study import load
-from analysis.tables.writing import tables_of
+from analysis.tables.cells import p_cell
+from analysis.tables.formats import Table, csv_text, markdown, write
+from analysis.tables.latex import latex, tex
+from analysis.tables.load_study import load_study
+from analysis.tables.text_table import TextTable
+from analysis.tables.write_tables import tables_of
 
 HOSTILE = "a_b & 50% #1 ~^\\{} $x$ <b>|`\"' y\u2032 \u2212 \u2013 \u221a [x] \u00fc \u2191 Fr\u00e9chet \u4e2d"
-VIEW = View(
+VIEW = TextTable(
     caption=HOSTILE,
     head=("arm", f"{HOSTILE}", "[mm] *"),
     rows=((HOSTILE, "1.0", "[1]"), ("[2mm]", "*", "-")),
@@ -42,7 +45,7 @@ def test_what_latex_reads_is_escaped_whatever_the_text(text: str) -> None:
 
 @given(st.lists(st.text(min_size=1), min_size=2, max_size=2))
 def test_a_markdown_row_has_as_many_cells_as_were_given(cells: list[str]) -> None:
-    line = markdown(View("c", ("a", "b"), (tuple(cells),))).splitlines()[4]
+    line = markdown(TextTable("c", ("a", "b"), (tuple(cells),))).splitlines()[4]
     assert line.replace("\\\\", "").replace("\\|", "").count("|") == 3
 
 
@@ -64,11 +67,11 @@ def test_csv_spreads_intervals_and_mappings_and_keeps_negative_numbers() -> None
 
 
 def test_p_values_are_never_zero() -> None:
-    assert [p_value(p) for p in (None, 0.0, 0.0009, 0.05)] == ["-", "< 0.001", "< 0.001", "0.050"]
+    assert [p_cell(p) for p in (None, 0.0, 0.0009, 0.05)] == ["-", "< 0.001", "< 0.001", "0.050"]
 
 
 def test_wide_tables_go_on_in_another() -> None:
-    wide = View("c", ("arm", *(f"column {n}" for n in range(30))), (("Ours", *("12.3 (10.0 to 14.5)",) * 30),))
+    wide = TextTable("c", ("arm", *(f"column {n}" for n in range(30))), (("Ours", *("12.3 (10.0 to 14.5)",) * 30),))
     text = latex(wide, "t")
     assert text.count("\\begin{table}") == text.count("\\end{table}") > 1
     assert text.count("12.3") == 30
@@ -77,21 +80,21 @@ def test_wide_tables_go_on_in_another() -> None:
 
 def test_long_tables_go_on_in_another() -> None:
     rows = tuple((f"trial-{number}", f"{number}.5") for number in range(100))
-    text = latex(View("c", ("trial", "%"), rows, references=(("chance", "16.7"),), notes=("a note",)), "t")
+    text = latex(TextTable("c", ("trial", "%"), rows, references=(("chance", "16.7"),), notes=("a note",)), "t")
     parts = text.split("\\begin{table}")[1:]
     assert [part.count("trial-") for part in parts] == [40, 40, 20]
     assert [f"{number}.5" for number in range(100)] == re.findall(r"\d+\.5", text)
     assert ["chance" in part and "a note" in part for part in parts] == [False, False, True]
     assert text.count("\\label{tab:t}") == 1
-    assert "chance" in latex(View("c", ("trial", "%"), (), references=(("chance", "16.7"),)), "t")
+    assert "chance" in latex(TextTable("c", ("trial", "%"), (), references=(("chance", "16.7"),)), "t")
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
 def test_every_table_compiles_in_a_minimal_article(tmp_path: Path, made_runs: Path) -> None:
     with RecordReader(made_runs / "made" / "record.db") as records:
-        tables = tables_of(load(records, "made"))
-    long = View(HOSTILE * 3, ("trial", "%"), (("trial-0", "1.5"),) * 95, notes=(HOSTILE * 3,))
-    parts = [latex(table.view, table.name) for table in tables] + [latex(VIEW, HOSTILE), latex(long, "long")]
+        tables = tables_of(load_study(records, "made"))
+    long = TextTable(HOSTILE * 3, ("trial", "%"), (("trial-0", "1.5"),) * 95, notes=(HOSTILE * 3,))
+    parts = [latex(table.text, table.name) for table in tables] + [latex(VIEW, HOSTILE), latex(long, "long")]
     document = "\\documentclass{article}\n\\begin{document}\n" + "\n".join(parts) + "\\end{document}\n"
     (tmp_path / "all.tex").write_text(document)
     for _ in range(2):
@@ -107,7 +110,7 @@ def test_every_table_compiles_in_a_minimal_article(tmp_path: Path, made_runs: Pa
 
 
 def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = Written("t", {"a": 1}, VIEW, [{"a": 1}])
+    table = Table("t", {"a": 1}, VIEW, [{"a": 1}])
     write(table, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["t.csv", "t.json", "t.md", "t.tex"]
     assert json.loads((tmp_path / "out" / "t.json").read_text()) == {"a": 1}
@@ -120,4 +123,4 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="give another --out"):
-        write(Written("t", {}, VIEW, []), tmp_path / "file" / "tables")
+        write(Table("t", {}, VIEW, []), tmp_path / "file" / "tables")

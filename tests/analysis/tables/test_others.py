@@ -9,19 +9,20 @@ import pytest
 
 from amc.errors import UserError
 from analysis.record.reading import RecordReader
-from analysis.tables.cost import cost_table, cost_written
-from analysis.tables.join import joined
-from analysis.tables.judges import judges_table, judges_written
-from analysis.tables.metrics import metrics_table, metrics_written
-from analysis.tables.recall import confusion_table, recall_table
-from analysis.tables.study import StudyScores, load
+from analysis.tables.cost import cost_content, cost_table
+from analysis.tables.join_studies import join_studies
+from analysis.tables.judges import judges_content, judges_table
+from analysis.tables.load_study import load_study
+from analysis.tables.metrics import metrics_content, metrics_table
+from analysis.tables.recall import confusion_content, recall_content
+from analysis.tables.study_scores import StudyScores
 from tests.analysis.made_study import NAMES, RIGHT
 from tests.analysis.tables.hand_made import DATASET, sheet, write_scores
 
 
 def loaded(address: Path, name: str = "s") -> StudyScores:
     with RecordReader(address) as records:
-        return load(records, name)
+        return load_study(records, name)
 
 
 @pytest.fixture
@@ -57,17 +58,17 @@ def two_seeds(tmp_path: Path) -> StudyScores:
 
 
 def test_recall_and_confusion_by_hand(two_seeds: StudyScores) -> None:
-    ours, no_da = recall_table(two_seeds)["rows"]
+    ours, no_da = recall_content(two_seeds)["rows"]
     # Class 0 is clips 1, 3, 5, 7: seed 0 has 3 of 4 right, seed 1 all; class 1: 3 of 4, then none.
     assert (ours["recall"], ours["low"], ours["high"]) == ([87.5, 37.5], [75.0, 0.0], [100.0, 75.0])
     assert no_da["recall"] == [50.0, 75.0]
-    counts = confusion_table(two_seeds)["rows"][0]
+    counts = confusion_content(two_seeds)["rows"][0]
     assert counts["counts"] == [[7, 1], [5, 3]]
     assert counts["percent"] == [[87.5, 12.5], [62.5, 37.5]]
 
 
 def test_metrics_by_hand(two_seeds: StudyScores) -> None:
-    content = metrics_table(two_seeds)
+    content = metrics_content(two_seeds)
     assert [metric["key"] for metric in content["metrics"]] == ["second", "identity", "psnr", "frechet_distance"]
     ours, no_da = (row["values"] for row in content["rows"])
     assert ours["second"]["mean"] == 25.0
@@ -81,36 +82,36 @@ def test_metrics_by_hand(two_seeds: StudyScores) -> None:
 
 
 def test_whether_the_order_hangs_on_the_classifier(made_runs: Path, two_seeds: StudyScores) -> None:
-    content = judges_table(two_seeds)
+    content = judges_content(two_seeds)
     ours, no_da = content["rows"]
     assert (ours["first"], ours["second"], ours["difference"]) == (62.5, 25.0, -37.5)
     assert (no_da["first"], no_da["second"]) == (62.5, 87.5)
     # Level by the first classifier: no order to disagree with; two arms have no tau worth the name.
     assert (content["caption"]["order"], content["caption"]["swapped"]) == (None, [])
     made = loaded(made_runs / "made" / "record.db", "made")
-    assert "no two arms change places" in judges_written(made).view.notes[0]
+    assert "no two arms change places" in judges_table(made).text.notes[0]
 
 
 def test_references_stand_below_the_arms(made_runs: Path) -> None:
     scores = loaded(made_runs / "made" / "record.db", "made")
     assert scores.class_names == NAMES
-    recall = recall_table(scores)["references"]
+    recall = recall_content(scores)["references"]
     assert [row["key"] for row in recall] == ["real", "still"]
     assert recall[1]["recall"] == [100.0, 0.0, 0.0]
-    written = metrics_written(scores)
-    assert [cells[0] for cells in written.view.references] == ["real clips", "first frame"]
+    written = metrics_table(scores)
+    assert [cells[0] for cells in written.text.references] == ["real clips", "first frame"]
     assert any(
         "as many (60) training clips, of other subjects, against the test clips have a Fréchet distance of 0.80" in note
-        for note in written.view.notes
+        for note in written.text.notes
     )
-    assert "Fréchet distance of features ↓" in written.view.head
-    assert "motion energy, 1/1000" in written.view.head
+    assert "Fréchet distance of features ↓" in written.text.head
+    assert "motion energy, 1/1000" in written.text.head
 
 
 def test_steps_to_ninety_percent_of_ours_by_hand(tmp_path: Path) -> None:
     # Curves are half of the end at step 20, all of it at step 40. The target is 0.9 * (80 + 60) / 2 = 63.
     write_scores(tmp_path / "r.db", {"ours": (0.8, 0.6), "no_da": (0.9, 0.7), "no_ym": (0.1, 0.2)})
-    content = cost_table(loaded(tmp_path / "r.db"))
+    content = cost_content(loaded(tmp_path / "r.db"))
     assert content["caption"]["target"] == pytest.approx(63.0)
     ours, no_da, no_ym = (row["steps_to_target"] for row in content["rows"])
     # Seed 0 of Ours: from 40 to 80, 63 is at 20 + 20 * 23 / 40 = 31.5; seed 1 never: no median.
@@ -123,10 +124,10 @@ def test_steps_to_ninety_percent_of_ours_by_hand(tmp_path: Path) -> None:
 def test_a_target_that_guessing_reaches_is_none(tmp_path: Path) -> None:
     # Ours ends at 0.18 on average; 0.9 of it is 0.162, below chance at 1 / 6.
     write_scores(tmp_path / "r.db", {"ours": (0.2, 0.16), "no_da": (0.9, 0.7)})
-    written = cost_written(loaded(tmp_path / "r.db"))
+    written = cost_table(loaded(tmp_path / "r.db"))
     assert written.content["caption"]["target"] is None
     assert [row["steps_to_target"] for row in written.content["rows"]] == [None, None]
-    assert written.view.notes == (
+    assert written.text.notes == (
         "No steps to a target: 90% of the validation accuracy that Ours ends with (18.0%) is no more than guessing "
         "reaches (16.7%).",
     )
@@ -135,7 +136,7 @@ def test_a_target_that_guessing_reaches_is_none(tmp_path: Path) -> None:
 def test_identity_is_said_to_be_of_other_clips_and_is_never_certain(tmp_path: Path) -> None:
     sheets = {f"ours-seed-{seed}": sheet("1100", clips={"identity": (1.0, 1.0, 1.0)}) for seed in range(2)}
     write_scores(tmp_path / "r.db", {"ours": (0.5, 0.5)}, sheets=sheets)
-    content = metrics_table(loaded(tmp_path / "r.db"))
+    content = metrics_content(loaded(tmp_path / "r.db"))
     (note,) = content["caption"]["notes"]
     assert note.startswith("Identity kept is of 3 clips generated for subjects of the training split")
     # t(0.975; 2) = 4.302653 over 3 clips is more than the whole range.
@@ -154,10 +155,10 @@ def test_guessing_reaches_from_the_rarest_to_the_commonest_class(tmp_path: Path)
 def test_studies_side_by_side_have_the_arms_of_all(tmp_path: Path) -> None:
     write_scores(tmp_path / "a.db", {"ours": (0.9, 0.8), "no_da": (0.7, 0.6)}, name="a")
     write_scores(tmp_path / "b.db", {"ours": (0.9, 0.8), "gram_channel": (0.8, 0.8)}, name="b")
-    both = joined([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
+    both = join_studies([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
     assert [arm.slug for arm in both.arms] == ["ours", "no_da", "gram_channel"]
     assert (both.finished, both.planned) == (6, 6)
-    assert cost_written(both).view.caption.startswith("a + b: what each arm took")
+    assert cost_table(both).text.caption.startswith("a + b: what each arm took")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_different_origins_or_presets_are_never_in_one_table(tmp_path: Path, sai
     write_scores(tmp_path / "a.db", {"ours": (0.9,)}, name="a")
     write_scores(tmp_path / "b.db", {"ours": (0.9,)}, name="b", **change)
     with pytest.raises(UserError, match=said) as raised:
-        joined([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
+        join_studies([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
     assert "\n" not in str(raised.value)
 
 
@@ -182,11 +183,11 @@ def test_one_ours_cannot_have_two_scores(tmp_path: Path) -> None:
     write_scores(tmp_path / "a.db", {"ours": (0.9,)}, name="a")
     write_scores(tmp_path / "b.db", {"ours": (0.8,)}, name="b")
     with pytest.raises(UserError, match="different scores"):
-        joined([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
+        join_studies([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
 
 
 def test_every_arm_of_a_whole_study_has_every_metric(made_runs: Path) -> None:
-    content = metrics_table(loaded(made_runs / "made" / "record.db", "made"))
+    content = metrics_content(loaded(made_runs / "made" / "record.db", "made"))
     assert [row["arm"] for row in content["rows"]] == list(RIGHT)
     assert all(entry is not None and entry["ci95"] for row in content["rows"] for entry in row["values"].values())
 
@@ -202,7 +203,7 @@ def test_arms_of_one_name_must_be_one(tmp_path: Path, said: str, scores: tuple[f
     write_scores(tmp_path / "a.db", {"ours": (0.9,), "no_da": (0.7,)}, name="a")
     write_scores(tmp_path / "b.db", {"ours": (0.9,), "no_da": scores}, name="b", arms=more)
     with pytest.raises(UserError, match=said) as raised:
-        joined([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
+        join_studies([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
     assert "\n" not in str(raised.value)
 
 
@@ -212,6 +213,6 @@ def test_a_study_without_a_finished_run_changes_nothing(tmp_path: Path, first: b
     write_scores(tmp_path / "a.db", {"ours": (0.5,), "no_da": (0.5,)}, name="a", sheets=sheets)
     write_scores(tmp_path / "b.db", {"ours": (None,)}, name="b")
     found, empty = loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")
-    both = joined([empty, found] if first else [found, empty])
+    both = join_studies([empty, found] if first else [found, empty])
     assert (both.clipwise, both.scorer, both.finished, both.unscored) == (True, "made", 2, 0)
     assert both.arms[0].accuracies == {0: 0.5}

@@ -11,9 +11,10 @@ from amc.config import natops
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from analysis.record.writing import RecordWriter
-from analysis.statistics import crossed, mean_interval
+from analysis.statistics.crossed import crossed
+from analysis.statistics.intervals import t_interval
 from analysis.tables.formats import markdown
-from analysis.tables.search import search_table, search_written
+from analysis.tables.search import search_content, search_table
 from tests.analysis.tables.hand_made import DATASET, sheet
 
 VALUES = (0.4, 0.9, None, 0.6)  # the third one failed
@@ -50,7 +51,7 @@ def _run(
 
 def test_trials_stand_in_their_order_with_what_they_were(address: Path) -> None:
     with RecordReader(address) as records:
-        content = search_table(records, "s")
+        content = search_content(records, "s")
     assert [row["key"] for row in content["rows"]] == ["trial-1", "trial-3", "trial-0", "trial-2"]
     assert [row["rank"] for row in content["rows"]] == [1, 2, 3, None]
     best = content["rows"][0]
@@ -61,7 +62,7 @@ def test_trials_stand_in_their_order_with_what_they_were(address: Path) -> None:
 
 def test_confirming_runs_with_their_interval_by_hand(address: Path) -> None:
     with RecordReader(address) as records:
-        confirm = search_table(records, "s")["confirm"]
+        confirm = search_content(records, "s")["confirm"]
     assert (confirm["of"], confirm["n_seeds"], confirm["mean"]) == (["trial-1"], 2, pytest.approx(85.0))
     # t(0.975; 1) = 12.7062 times 5 is 63.5 each way; an accuracy is at most 100.
     assert confirm["ci95"] == pytest.approx([21.469, 100.0], abs=1e-3)
@@ -83,11 +84,11 @@ def test_confirming_runs_with_sheets_cross_seeds_and_clips(tmp_path: Path) -> No
                 )
                 _run(record, f"confirm-{number}", "confirm", number, "trial-0", 0.9, scores, {}, made)
         with RecordReader(tmp_path / f"{name}.db") as records:
-            confirm = search_table(records, "s")["confirm"]
-            (note,) = (note for note in search_written(records, "s").view.notes if "fresh" in note)
+            confirm = search_content(records, "s")["confirm"]
+            (note,) = (note for note in search_table(records, "s").text.notes if "fresh" in note)
         assert confirm["mean"] == pytest.approx(82.5)
         assert confirm["crossed"] == (name == "same")
-        expected = crossed(right, scale=100).interval if name == "same" else mean_interval([75.0, 90.0]).interval
+        expected = crossed(right, scale=100).interval if name == "same" else t_interval([75.0, 90.0])[1]
         assert expected is not None
         assert confirm["ci95"] == pytest.approx([max(0.0, expected[0]), min(100.0, expected[1])])
         assert ("seeds and clips crossed" in note, "over seeds alone" in note) == (name == "same", name != "same")
@@ -95,7 +96,7 @@ def test_confirming_runs_with_sheets_cross_seeds_and_clips(tmp_path: Path) -> No
 
 def test_the_caption_says_origin_preset_and_that_it_is_not_finished(address: Path) -> None:
     with RecordReader(address) as records:
-        text = markdown(search_written(records, "s").view)
+        text = markdown(search_table(records, "s").text)
     for said in ("origin=procedural", "preset compact", "NOT FINISHED: 4 of 5 trials", "test accuracy 85.0%",
                  "trial-2 FAILED: loss is not finite"):  # fmt: skip
         assert said in text

@@ -1,0 +1,1 @@
+"""Figures of an ablation study (arms by seeds): one module per figure."""

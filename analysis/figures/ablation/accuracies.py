@@ -1,0 +1,90 @@
+"""Accuracy of every arm with its interval, between chance and real clips, beside the paper's figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from analysis.figures.captions import how, study_facts, unscored
+from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, WIDTH, arm_rows, grid_lines
+from analysis.tables.cells import plural
+from analysis.tables.study_scores import StudyScores
+
+SPREAD = 0.22  # rows: how far apart an arm's first and last seed are drawn
+
+
+def accuracies(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
+    """A row an arm: mean and interval, its seeds, the paper's figure; None before the first run is complete.
+
+    Args:
+        table: of `ablation_content`; percent.
+    """
+    rows = table["rows"]
+    if not any(row["n_seeds"] for row in rows):
+        return None
+    planned = int(scores.row.settings["seeds"])
+    figure = canvas(WIDTH, 1.6 + 0.33 * len(rows))
+    axes = figure.subplots()
+    arm_rows(axes, [_title(row, planned) for row in rows])
+    grid_lines(axes)
+    axes.axvline(100 * scores.chance, color=BLACK, linestyle=":", linewidth=1.4, label="chance", gid="chance")
+    if scores.still_accuracy is not None:
+        still = 100 * scores.still_accuracy
+        axes.axvline(still, color=VERMILLION, linestyle="--", linewidth=1.2, label="first frame repeated", gid="still")
+    real = 100 * scores.real_accuracy
+    axes.axvline(real, color=GREEN, linestyle="-.", linewidth=1.2, label="real clips", gid="real")
+    labels = {"seed": "one seed", "mean": "mean", "paper": "the paper's figure"}
+    if max(row["n_seeds"] for row in rows) == 1:
+        labels["mean"] = "one run"
+    elif any(row["ci95"] for row in rows):
+        labels["mean"] = "mean, 95% interval"
+    for place, row in enumerate(rows):
+        values = [row["values"][seed] for seed in sorted(row["values"], key=int)]
+        spread = np.linspace(-SPREAD, SPREAD, len(values))
+        if len(values) > 1:
+            axes.plot(values, place + spread, linestyle="none", marker="o", markersize=3.2, color=GREY, alpha=0.75,
+                      label=labels.pop("seed", None), gid=f"seeds-{row['arm']}")  # fmt: skip
+        if len(values):
+            error = None if row["ci95"] is None else [[row["mean"] - row["ci95"][0]], [row["ci95"][1] - row["mean"]]]
+            axes.errorbar([row["mean"]], [place], xerr=error, fmt="o", markersize=6.5, color=BLUE, capsize=3.5,
+                          elinewidth=1.6, zorder=3, label=labels.pop("mean", None))  # fmt: skip
+        if row["paper"] is not None:
+            axes.plot([row["paper"]], [place], linestyle="none", marker="D", markersize=6, markerfacecolor="none",
+                      markeredgecolor=BLACK, zorder=4, label=labels.pop("paper", None))  # fmt: skip
+    axes.set_xlim(-2, 102)
+    axes.set_xlabel("motion accuracy on the test split, %")
+    figure.legend(loc="outside lower center", ncols=3)
+    return Drawing(
+        "accuracies",
+        "Motion accuracy, arm by arm",
+        "Share of generated test clips in which the motion classifier sees the class that was asked for: "
+        f"{_shown(rows)}. Vertical lines: guessing, clips that repeat their first "
+        "frame, and the real clips. Hollow diamonds are the paper's figures, measured on its own data. "
+        + how(table)
+        + study_facts(scores)
+        + unscored(scores),
+        "Dot plot of accuracy by arm. " + " ".join(_said(row) for row in rows),
+        figure,
+    )
+
+
+def _title(row: Mapping[str, Any], planned: int) -> str:
+    count = int(row["n_seeds"])
+    return str(row["title"]) if count == planned else f"{row['title']} ({count} of {planned})"
+
+
+def _shown(rows: list[Mapping[str, Any]]) -> str:
+    if max(row["n_seeds"] for row in rows) == 1:
+        return "single runs, since one seed tells no interval"
+    interval = " with its 95% interval" if any(row["ci95"] for row in rows) else ""
+    return f"mean over seeds{interval}, each seed as a grey point"
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    if not row["n_seeds"]:
+        return f"{row['title']}: no run."
+    span = "" if row["ci95"] is None else f" ({row['ci95'][0]:.1f} to {row['ci95'][1]:.1f})"
+    return f"{row['title']}: {row['mean']:.1f}%{span}, {plural(int(row['n_seeds']), 'seed')}."

@@ -1,0 +1,88 @@
+"""What else sheets measure clip by clip: identity kept, diversity, motion energy, beside real clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from analysis.figures.captions import labelled, study_facts, without_sheets
+from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.style import BLUE, GREEN, GREY, WIDTH, arm_rows, grid_lines
+from analysis.tables.study_scores import ArmScores, StudyScores
+
+MEASURES = ("identity", "diversity_noise", "diversity_velocity", "motion_energy")
+
+
+def behaviour(scores: StudyScores, metrics: Mapping[str, Any]) -> Drawing | None:
+    """A panel a measure, a row an arm; None where sheets have none of them.
+
+    Args:
+        metrics: of `metrics_content`.
+    """
+    known = [metric for metric in metrics["metrics"] if metric["key"] in MEASURES]
+    known.sort(key=lambda metric: MEASURES.index(metric["key"]))
+    entries = {row["arm"]: row["values"] for row in metrics["rows"]}
+    arms = [arm for arm in scores.arms if any(entries[arm.slug][metric["key"]] for metric in known)]
+    if not arms:
+        return None
+    real: Mapping[str, Any] = next((row["values"] for row in metrics["references"] if row["key"] == "real"), {})
+    planned = int(scores.row.settings["seeds"])
+    columns = min(2, len(known))
+    rows = -(-len(known) // columns)
+    figure = canvas(WIDTH, 0.7 + rows * (0.75 + 0.23 * len(arms)))
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for place, axes in enumerate(grid.flat):
+        if place >= len(known):
+            axes.set_visible(False)
+            continue
+        key = known[place]["key"]
+        arm_rows(axes, [labelled(arm, planned, len(arm.sheets)) for arm in arms])
+        grid_lines(axes)
+        if real.get(key):
+            axes.axvline(real[key]["mean"], color=GREEN, linestyle="-.", linewidth=1.2, label="real clips")
+        for row, arm in enumerate(arms):
+            _arm(axes, row, arm, known[place], entries[arm.slug][key])
+        axes.set_xlabel(known[place]["title"])
+        if known[place]["title"].endswith("%"):
+            axes.set_xlim(-3, 103)
+        else:
+            axes.set_xlim(0, 1.06 * axes.dataLim.x1 or 1)  # clips that all stand still have 0 throughout
+    seen = {text: handle for axes in grid.flat for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(list(seen.values()), list(seen), loc="outside lower center", ncols=len(seen))
+    return Drawing(
+        "behaviour",
+        "Identity, diversity and motion",
+        "Identity kept: frames in which a subject classifier sees the subject whose first frame was given. Diversity: "
+        "mean absolute pixel difference (range 0 to 1) of two clips of the same condition with other noise z, or with "
+        "other drawn velocities. Motion energy: mean absolute difference of neighbouring frames. Means over seeds with "
+        "95% intervals where there are any, seeds as grey points; the line is the real test clips' "
+        "(of identity: of real clips of the training subjects that it is measured on). "
+        + study_facts(scores, arms)
+        + without_sheets(scores),
+        "Dot plots by arm. "
+        + "; ".join(f"{metric['title']}: {_told(arms, entries, metric['key'])}" for metric in known)
+        + ".",
+        figure,
+    )
+
+
+def _arm(axes: Axes, row: int, arm: ArmScores, metric: Mapping[str, Any], entry: Mapping[str, Any] | None) -> None:
+    if entry is None:
+        return
+    found = [sheet.clips[metric["key"]] for sheet in arm.sheets.values() if sheet.clips.get(metric["key"])]
+    values = [metric["scale"] * float(np.mean(one)) for one in found]
+    spread = np.linspace(-0.22, 0.22, len(values))
+    if len(values) > 1:
+        axes.plot(values, row + spread, linestyle="none", marker="o", markersize=3, color=GREY, alpha=0.75,
+                  label="one seed")  # fmt: skip
+    low, high = entry["ci95"] or (entry["mean"], entry["mean"])
+    axes.plot([low, high], [row, row], color=BLUE, linewidth=1.6)
+    axes.plot([entry["mean"]], [row], linestyle="none", marker="o", markersize=6, color=BLUE, zorder=3,
+              label="mean, 95% interval" if entry["ci95"] else "one run")  # fmt: skip
+
+
+def _told(arms: list[ArmScores], entries: Mapping[str, Mapping[str, Any]], key: str) -> str:
+    return ", ".join(f"{arm.title} {entry['mean']:.3g}" for arm in arms if (entry := entries[arm.slug][key]))

@@ -1,0 +1,101 @@
+"""What accuracy costs: time of a run, and training steps until an arm reaches a share of Ours' accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from analysis.figures.captions import labelled, study_facts, unscored
+from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.style import BLUE, GREY, WIDTH, Mark, arm_rows, grid_lines, marks
+from analysis.statistics.steps_to_target import steps_to_target
+from analysis.tables.learning_speed import TARGET_SHARE
+from analysis.tables.study_scores import ArmScores, StudyScores
+
+MINUTES = 180  # seconds from which on minutes are the unit
+
+
+def budget(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
+    """Time against accuracy, and steps to the table's target; None before the first run is complete.
+
+    Args:
+        table: of `ablation_content`.
+    """
+    arms = [arm for arm in scores.arms if arm.complete]
+    if not arms:
+        return None
+    rows = {row["arm"]: row for row in table["rows"]}
+    goal, planned = table["caption"]["target"], int(scores.row.settings["seeds"])
+    figure = canvas(WIDTH, 1.4 + 0.27 * max(8, len(arms)))
+    left, right = figure.subplots(1, 2)
+    looks = dict(zip((arm.slug for arm in scores.arms), marks(len(scores.arms)), strict=True))
+    _costs(left, arms, rows, looks)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    caption = (
+        "Left: what a run took on the study's machine, against its test accuracy; whatever else the machine did at the "
+        "time makes a run longer. "
+    )
+    alt = "Scatter of a run's time against its accuracy"
+    if goal is None:
+        right.set_visible(False)
+    else:
+        arm_rows(right, [labelled(arm, planned) for arm in arms])
+        _steps(right, arms, rows, goal)
+        caption += (
+            f"Right: training steps until the validation accuracy reached {goal:.1f}%, which is {TARGET_SHARE:.0%} of "
+            "Ours' final value (mean over its seeds), interpolated between evaluations: single seeds and their "
+            "median. A cross at the right edge is a seed that never reached the target; without a blue point, neither "
+            "did the median. "
+        )
+        told = "; ".join(_told(arm, goal) for arm in arms)
+        alt += f", and steps to {TARGET_SHARE:.0%} of Ours' accuracy, seed by seed: {told}"
+    caption += study_facts(scores, arms) + unscored(scores)
+    return Drawing("budget", "Budget and accuracy", caption, f"{alt}.", figure)
+
+
+def _costs(axes: Axes, arms: list[ArmScores], rows: Mapping[str, Any], looks: Mapping[str, Mark]) -> None:
+    longest = max(rows[arm.slug]["seconds"] or 0.0 for arm in arms)
+    unit, size = ("minutes", 60.0) if longest > MINUTES else ("seconds", 1.0)
+    for arm in arms:
+        mark, row = looks[arm.slug], rows[arm.slug]
+        axes.plot([row["seconds"] / size], [row["mean"]], linestyle="none", marker=mark.marker, color=mark.colour,
+                  markersize=7, label=arm.title)  # fmt: skip
+    axes.set_xlim(0, 1.08 * longest / size or 1.0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_ylim(-3, 103)
+    grid_lines(axes, "both")
+    axes.set_xlabel(f"{unit} a run, mean over seeds")
+    axes.set_ylabel("test accuracy, mean over seeds, %")
+
+
+def _steps(axes: Axes, arms: list[ArmScores], rows: Mapping[str, Any], goal: float) -> None:
+    """Steps to `goal` percent; seeds that never came there lie beyond the budget."""
+    last = max(run.budget for arm in arms for run in arm.complete)
+    labels = {"seed": "one seed", "never": "never", "median": "median"}
+    for place, arm in enumerate(arms):
+        found = _found(arm, goal)
+        spread = np.linspace(-0.22, 0.22, len(found)) if len(found) > 1 else np.zeros(len(found))
+        for offset, steps in zip(spread, found, strict=True):
+            kind, marker = ("never", "x") if steps is None else ("seed", "o")
+            axes.plot([1.08 * last if steps is None else steps], [place + offset], linestyle="none", marker=marker,
+                      markersize=4, color=GREY, label=labels.pop(kind, None))  # fmt: skip
+        median = (rows[arm.slug]["steps_to_target"] or {}).get("median")
+        if median is not None:
+            axes.plot([median], [place], linestyle="none", marker="o", markersize=6.5, color=BLUE, zorder=3,
+                      label=labels.pop("median", None))  # fmt: skip
+    grid_lines(axes)
+    axes.set_xlim(0, 1.14 * last)
+    axes.set_xlabel(f"steps to {goal:.0f}% validation accuracy")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, columnspacing=1.2, handletextpad=0.4)
+
+
+def _found(arm: ArmScores, goal: float) -> list[float | None]:
+    return [steps_to_target(run.curve, goal / 100) for run in arm.complete if run.curve]
+
+
+def _told(arm: ArmScores, goal: float) -> str:
+    return f"{arm.title} " + ", ".join("never" if steps is None else f"{steps:.0f}" for steps in _found(arm, goal))

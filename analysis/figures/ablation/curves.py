@@ -1,0 +1,57 @@
+"""Validation accuracy while training: each arm against Ours, with the range over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+
+from analysis.figures.ablation.arm_panels import Band, band, panels
+from analysis.figures.captions import study_facts
+from analysis.figures.drawing import Drawing
+from analysis.figures.style import BLACK
+from analysis.tables.cells import plural
+from analysis.tables.study_scores import OURS, ArmScores, StudyScores
+
+
+def curves(scores: StudyScores) -> Drawing | None:
+    """A panel an arm; None before the first report."""
+    bands = {arm.slug: found for arm in scores.arms if (found := _band(arm)) is not None}
+    if not bands:
+        return None
+    ours = bands.pop(OURS, None)
+
+    def chance(axes: Axes) -> None:
+        axes.axhline(100 * scores.chance, color=BLACK, linestyle=":", linewidth=1.2, label="chance")
+
+    figure = panels(
+        ours, list(bands.values()), x="training steps", y="validation accuracy, %", limits=(-3, 103), extra=chance
+    )
+    shown = [arm for arm in scores.arms if arm.slug in bands or (arm.slug == OURS and ours is not None)]
+    return Drawing(
+        "curves",
+        "Accuracy while training",
+        "Motion accuracy on clips generated for the validation split by training step: mean over seeds, the band from "
+        "the lowest to the highest seed (no confidence interval). Test clips play no part here. "
+        + study_facts(scores, shown, split="validation"),
+        "Line charts of validation accuracy by training step, an arm a panel against Ours. Last values, mean over "
+        "seeds: " + ", ".join(_said(one) for one in [*([ours] if ours else []), *bands.values()]) + ".",
+        figure,
+    )
+
+
+def _band(arm: ArmScores) -> Band | None:
+    """Of the complete runs; before there is one, of those that have begun."""
+    if arm.complete:
+        found = [run.curve for run in arm.complete if run.curve]
+        return band(f"{arm.title} ({plural(len(found), 'seed')})", _percent(found))
+    begun = [run.curve for run in arm.runs if run.curve]
+    return band(f"{arm.title} (not complete)", _percent(begun))
+
+
+def _percent(curves: Sequence[Mapping[int, float]]) -> list[dict[int, float]]:
+    return [{step: 100 * value for step, value in curve.items()} for curve in curves]
+
+
+def _said(one: Band) -> str:
+    return f"{one.title} {one.values[:, -1].mean():.0f}%"

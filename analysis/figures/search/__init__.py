@@ -1,0 +1,1 @@
+"""Figures of a hyperparameter search: one module per figure."""

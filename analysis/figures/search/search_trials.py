@@ -1,0 +1,89 @@
+"""A search as figures need it: its trials with their parameters, and the rows of its space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.figures.captions import data_facts
+from analysis.record.reading import RecordReader
+from analysis.record.rows import StudyRow, TrialRow
+from analysis.record.states import COMPLETE, CONFIRM, PRUNED, TRIAL
+from analysis.tables.cells import plural
+
+
+@dataclass(frozen=True)
+class SearchTrials:
+    """A search.
+
+    Attributes:
+        objective: what a trial's value is; validation accuracy is shown in percent.
+        trials: complete and pruned ones that have a value and keep the constraints, by number.
+        confirm: complete confirming runs.
+        left_out: trials of other states, without a value, or that break a constraint.
+        space: {dotted name: kind, range or choices, conditions}.
+    """
+
+    row: StudyRow
+    objective: str
+    trials: tuple[TrialRow, ...]
+    confirm: tuple[TrialRow, ...]
+    left_out: int
+    space: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def complete(self) -> tuple[TrialRow, ...]:
+        """The trials that were not stopped early."""
+        return tuple(trial for trial in self.trials if trial.state == COMPLETE)
+
+    @property
+    def scale(self) -> float:
+        """Factor of shown values."""
+        return 100.0 if "accuracy" in self.objective else 1.0
+
+    @property
+    def axis(self) -> str:
+        """What an axis of values is called."""
+        return "validation accuracy, %" if self.objective == "accuracy" else self.objective
+
+    @property
+    def facts(self) -> str:
+        """The closing sentences of a caption."""
+        pruned = len(self.trials) - len(self.complete)
+        said = f"{plural(len(self.complete), 'complete trial')}, {pruned} pruned"
+        if self.left_out:
+            said += f", {self.left_out} left out (not ended, failed, or against a constraint)"
+        clips = self.row.dataset.get("split", {}).get("validation")
+        said += "" if clips is None else f"; {plural(int(clips), 'validation clip')}"
+        return f"{said}; one seed a trial; {data_facts(self.row)}."
+
+
+def search_trials(records: RecordReader, study: str) -> SearchTrials:
+    """What the record has of a search.
+
+    Raises:
+        UserError: there is no such study.
+    """
+    row, trials = records.study(study), records.trials(study)
+    own = [trial for trial in trials if trial.role == TRIAL]
+    usable = tuple(trial for trial in own if trial.state in (COMPLETE, PRUNED) and _counts(trial))
+    confirm = tuple(t for t in trials if t.role == CONFIRM and t.state == COMPLETE and _counts(t))
+    objective = str(next(iter(row.goal.get("objectives") or ["accuracy"])))
+    return SearchTrials(row, objective, usable, confirm, len(own) - len(usable), row.space.get("parameters") or {})
+
+
+def position_in_range(row: Mapping[str, Any], value: Any) -> float:
+    """Where a value lies in its range, 0 to 1 (a value outside lies beyond)."""
+    if row["kind"] in ("categorical", "bool"):
+        choices = list(row["choices"])
+        return choices.index(value) / (len(choices) - 1) if value in choices else math.nan
+    low, high = float(row["low"]), float(row["high"])
+    if row["kind"] == "log":
+        return math.log(value / low) / math.log(high / low) if value > 0 else math.nan
+    return (float(value) - low) / (high - low)
+
+
+def _counts(trial: TrialRow) -> bool:
+    return trial.value is not None and math.isfinite(trial.value) and not trial.violation

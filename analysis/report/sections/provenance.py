@@ -1,0 +1,103 @@
+"""Where a study's numbers come from: data, revision, versions, settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Any
+
+from analysis.record.rows import StudyRow
+from analysis.report.formatting import NONE, counted, listed, without_folders
+from analysis.report.page import HtmlTable, Section
+from analysis.tables.caption import versions_last
+
+
+def provenance_section(row: StudyRow) -> Section:
+    """Data set and fingerprint, versions, and everything that was set."""
+    grids = tuple(_versions(row))
+    folded = [("Complete configuration of Ours, or of a search's beginning", _flat(row.config))]
+    if row.space:
+        folded.append(("Search space", json.dumps(row.space, indent=1, sort_keys=True)))
+    folded.append(("Settings of the study", json.dumps(_public(row.settings), indent=1, sort_keys=True)))
+    return Section(
+        "provenance", "Data, versions and settings", grids=grids, terms=tuple(_terms(row)), folded=tuple(folded)
+    )
+
+
+def _versions(row: StudyRow) -> Iterator[HtmlTable]:
+    """One column where the study was made with one set of versions, else that of its begin and of its last command."""
+    first, last = row.versions, versions_last(row)
+    names = sorted({*first, *last} - {"git"})
+    if not names:
+        return
+    if all(first.get(name) == last.get(name) for name in names):
+        rows = tuple((name, first[name]) for name in names)
+        yield HtmlTable(("package", "version"), rows, "Versions that the study was made with.", frozenset({0, 1}))
+        return
+    head = ("package", "begun with", "scored and reported with")
+    both = tuple((name, first.get(name, NONE), last.get(name, NONE)) for name in names)
+    yield HtmlTable(head, both, "Versions that the study was made with.", frozenset({0, 1, 2}))
+
+
+def _terms(row: StudyRow) -> Iterator[tuple[str, str]]:
+    data = row.dataset
+    yield "Data set", f"{data['name']}, origin={data['origin']}, {counted(data['clips'], 'clip')}"
+    yield "Fingerprint of the clips", str(data["fingerprint"])
+    if data.get("reduction"):
+        yield "Reduced on loading", str(data["reduction"])
+    split = data.get("split")
+    if split:
+        parts = ", ".join(f"{split[name]} {name}" for name in ("train", "validation", "test"))
+        left = f", {split['left_out']} left out" if split.get("left_out") else ""
+        yield "Split", f"by {split['rule']}, seed {split['seed']}: {parts}{left}"
+    if data.get("classifier"):
+        yield "Motion classifier", str(data["classifier"])
+    yield "Preset", row.preset
+    yield "Seed of the study", str(row.seed)
+    if row.settings.get("from_study"):
+        began = row.settings.get("from_trial") or "the best trial"
+        restored = row.settings.get("restored")
+        put_back = f", with {listed(restored)} as in Ours, which that trial had otherwise" if restored else ""
+        yield "Base configuration", f"{began} of the search {row.settings['from_study']}{put_back}"
+    yield "Begun", datetime.fromtimestamp(row.created, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    first, last = row.versions.get("git", ""), versions_last(row).get("git", "")
+    if first == last:
+        yield "Source revision", _revision(first)
+    else:
+        yield "Source revision at the study's begin", _revision(first)
+        yield "Source revision that went on with it last, scored and reported it", _revision(last)
+
+
+def _revision(git: str) -> str:
+    if not git:
+        return "unknown"
+    return f"{git.removesuffix('+')}{', with changes not committed' if git.endswith('+') else ''}"
+
+
+def _public(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without the name of the machine and its folders, which are nobody's business."""
+    machine = {name: value for name, value in settings.get("machine", {}).items() if name != "host"}
+    shown: dict[str, Any] = _portable({**settings, "machine": machine} if machine else dict(settings))
+    return shown
+
+
+def _portable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _portable(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_portable(inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    return PurePath(value).name if PurePath(value).is_absolute() else without_folders(value)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> str:
+    lines = []
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            lines.append(_flat(value, f"{prefix}{name}."))
+        else:
+            lines.append(f"{prefix}{name} = {json.dumps(value)}")
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,31 @@
+"""Text of table cells and of counts in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def number(value: float | None, form: str = ".1f") -> str:
+    """Formats a number; "-" if it is unknown or not finite."""
+    return "-" if value is None or not math.isfinite(value) else format(value, form)
+
+
+def span(interval: Sequence[float] | None, form: str = ".1f") -> str:
+    """Formats an interval, such as "1.2 to 3.4"; "-" if there is none."""
+    return "-" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"
+
+
+def p_cell(p: float | None) -> str:
+    """Formats a p value, such as "0.012" or "< 0.001"; "-" if there is none."""
+    return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def plural(count: int, singular: str) -> str:
+    """Formats a count, such as "1 seed" or "3 seeds"."""
+    return f"{count} {singular if count == 1 else singular + 's'}"
+
+
+def printable(text: str) -> str:
+    """Replaces line breaks and other unprintable characters by single blanks."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -1,0 +1,108 @@
+"""Several studies in one table: only what was measured in the same way on the same data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from amc.errors import UserError
+from analysis.record.rows import StudyRow
+from analysis.record.states import COMPLETE
+from analysis.tables.study_scores import ArmScores, StudyScores
+
+ASIDE = ("seed", "switches")  # of a configuration: what arms and runs differ in
+
+
+def join_studies(studies: Sequence[StudyScores]) -> StudyScores:
+    """The first study with the arms and seeds that only the others have; one without complete runs adds its arms alone.
+
+    Its name becomes those of all, such as "one + two".
+
+    Raises:
+        UserError: they differ in data, origin, preset, split, configuration, seeds, in how they were scored, or in what
+            an arm of one name is or has with the same seed.
+    """
+    first, *others = studies
+    for other in others:
+        first = _with(first, other)
+    return first
+
+
+def _with(first: StudyScores, other: StudyScores) -> StudyScores:
+    names = f"studies {first.row.name!r} and {other.row.name!r} cannot be in one table: "
+    for what, mine, its in zip(_SHARED, _shared(first), _shared(other), strict=True):
+        if mine != its:
+            raise UserError(f"{names}their {what} differ ({_brief(mine)}, {_brief(its)})")
+    if first.finished and other.finished and first.scorer != other.scorer:
+        raise UserError(f"{names}their ways of scoring differ ({_brief(first.scorer)}, {_brief(other.scorer)})")
+    if _clips(first) and _clips(other) and _clips(first) != _clips(other):
+        raise UserError(f"{names}they were scored on different clips")
+    arms = []
+    for arm in first.arms:
+        again = other.by_slug.get(arm.slug)
+        if again is not None and arm.changes != again.changes:
+            raise UserError(f"{names}their arms {arm.slug!r} have different changes")
+        if again is not None and any(
+            arm.accuracies.get(seed, accuracy) != accuracy for seed, accuracy in again.accuracies.items()
+        ):
+            raise UserError(f"{names}their runs of {arm.title} with the same seed have different scores")
+        arms.append(arm if again is None else _both(arm, again))
+    arms += [arm for arm in other.arms if arm.slug not in first.by_slug]
+    known = first if first.scorer else other
+    return replace(
+        first,
+        row=replace(first.row, name=f"{first.row.name} + {other.row.name}"),
+        arms=tuple(arms),
+        real=first.real or other.real,
+        still=first.still or other.still,
+        clipwise=known.clipwise,
+        scorer=known.scorer,
+        unscored=sum(run.accuracy is None for arm in arms for run in arm.complete) if known.scorer else 0,
+    )
+
+
+def _both(arm: ArmScores, again: ArmScores) -> ArmScores:
+    """An arm with the runs that another study has of seeds that it has not finished."""
+    runs = {run.seed: run for run in arm.runs}
+    runs |= {run.seed: run for run in again.runs if run.seed not in arm.seeds and run.state == COMPLETE}
+    ordered = tuple(runs[seed] for seed in sorted(runs))
+    complete = sum(run.state == COMPLETE for run in ordered)
+    return replace(arm, runs=ordered, planned=max(arm.planned, again.planned, complete))
+
+
+def _clips(scores: StudyScores) -> tuple[Any, ...]:
+    """Labels and subjects of the clips that a study was scored on; empty where that is not known."""
+    found = [*(sheet for arm in scores.arms for sheet in arm.sheets.values())][:1]
+    return tuple((sheet.label, sheet.subject) for sheet in found)
+
+
+_SHARED = (
+    "data sets", "origins", "presets", "fingerprints", "split rules", "splits", "classifiers", "numbers of seeds",
+    "base configurations",
+)  # fmt: skip
+
+
+def _shared(scores: StudyScores) -> tuple[Any, ...]:
+    row = scores.row
+    data = row.dataset
+    return (
+        data["name"],
+        data["origin"],
+        row.preset,
+        data["fingerprint"],
+        data["split"]["rule"],
+        data["split"],
+        data.get("classifier"),
+        row.settings["seeds"],
+        _base(row),
+    )
+
+
+def _base(row: StudyRow) -> Mapping[str, Any]:
+    return {name: value for name, value in row.config.items() if name not in ASIDE}
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

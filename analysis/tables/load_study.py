@@ -1,0 +1,152 @@
+"""Reads the scores of an ablation study from its record."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from amc.errors import UserError
+from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
+from analysis.record.reading import RecordReader
+from analysis.record.rows import SheetRow, StudyRow, TrialRow
+from analysis.record.states import COMPLETE, TRIAL
+from analysis.tables.study_scores import ACCURACY, ArmRun, ArmScores, StudyScores, correct
+
+PAPER_DATASET = "natops"  # the data set of the paper's Table 4
+CURVE = "val/accuracy"
+
+
+def load_study(records: RecordReader, study: str) -> StudyScores:
+    """What the record has of a study of arms by seeds.
+
+    Arms and seeds that have complete runs stay where a later command asked for fewer; `row.settings["seeds"]` is then
+    the most that an arm has. Where runs have sheets all figures are of one scorer's, that of the most runs.
+
+    Raises:
+        UserError: there is no such study, it is of another kind, or its runs were scored on different clips.
+    """
+    row, trials = records.study(study), records.trials(study, TRIAL)
+    if not is_ablation(row):
+        raise UserError(f"study {study!r} is a {row.kind}: it has no arms")
+    sheets, curves = records.score_sheets(study), records.curves(study, CURVE)
+    done = {trial.key for trial in trials if trial.state == COMPLETE}
+    scorer = _scorer([made for key, made in sheets.items() if key in done])
+    # Without runs that are scored the references are all there is.
+    common = scorer or _scorer([made for key, made in sheets.items() if key in (REAL, STILL)])
+    current = {key: made.sheet for key, made in sheets.items() if made.scorer == common}
+    arms = tuple(_arm(arm, row, trials, current, curves, bool(scorer)) for arm in _arms(row, trials))
+    _check_clips(study, current)
+    most = max([int(row.settings["seeds"]), *(len(arm.complete) for arm in arms)])
+    return StudyScores(
+        row=replace(row, settings={**row.settings, "seeds": most}),
+        arms=arms,
+        real=current.get(REAL),
+        still=current.get(STILL),
+        chance=float(row.dataset["chance"]),
+        class_names=_class_names(row),
+        clipwise=bool(scorer),
+        unscored=len(done - current.keys()) if scorer else 0,
+        scorer=scorer,
+    )
+
+
+def is_ablation(row: StudyRow) -> bool:
+    """Whether a study is one of arms by seeds."""
+    return bool(row.settings.get("arms"))
+
+
+def _arms(row: StudyRow, trials: Sequence[TrialRow]) -> list[Mapping[str, Any]]:
+    """The arms that the last command asked for, and after them those that have complete runs all the same.
+
+    Of the latter the record's trials tell the changes; how their seeds are paired with the others' is in their keys.
+    """
+    arms: list[Mapping[str, Any]] = list(row.settings["arms"])
+    asked = {arm["arm"] for arm in arms}
+    mine = {arm["arm"]: int(arm.get("seed_shift", 0)) for arm in arms}
+    seeds = {_replicate(t): t.seed - mine[t.params["arm"]] for t in trials if t.params.get("arm") in asked}
+    for trial in trials:
+        slug = trial.params.get("arm")
+        if trial.state == COMPLETE and slug is not None and slug not in asked:
+            asked.add(slug)
+            shift = trial.seed - seeds.get(_replicate(trial), trial.seed)
+            changes = {name: value for name, value in trial.params.items() if name != "arm"}
+            title = str(slug).replace("_", " ").capitalize()
+            arms.append({"arm": slug, "title": title, "paper": None, "changes": changes, "seed_shift": shift})
+    return arms
+
+
+def _replicate(trial: TrialRow) -> str:
+    """Such as "seed-0" of "no_da-seed-0"."""
+    return trial.key.removeprefix(f"{trial.params.get('arm')}-")
+
+
+def _arm(
+    arm: Mapping[str, Any],
+    row: StudyRow,
+    trials: Sequence[TrialRow],
+    sheets: Mapping[str, ScoreSheet],
+    curves: Mapping[str, Mapping[int, float]],
+    by_sheet: bool,
+) -> ArmScores:
+    slug, shift = arm["arm"], int(arm.get("seed_shift", 0))
+    mine = sorted((t for t in trials if t.params.get("arm") == slug), key=lambda trial: trial.seed)
+    runs = tuple(
+        ArmRun(
+            key=trial.key,
+            seed=trial.seed - shift,
+            state=trial.state,
+            accuracy=_accuracy(trial, sheets.get(trial.key), by_sheet),
+            sheet=sheets.get(trial.key),
+            curve=curves.get(trial.key, {}),
+            cost=trial.seconds,
+            attempts=trial.attempts,
+            reason=trial.reason,
+            budget=trial.budget,
+        )
+        for trial in mine
+    )
+    last = any(one["arm"] == slug for one in row.settings["arms"])
+    asked = {f"{slug}-seed-{number}" for number in range(int(row.settings["seeds"]))} if last else set()
+    changes, of = arm.get("changes", {}), tuple(arm.get("of") or ())
+    paper = arm["paper"] if row.dataset.get("name") == PAPER_DATASET else None
+    planned = len(asked | {run.key for run in runs if run.state == COMPLETE})
+    return ArmScores(slug, arm["title"], paper, changes, of, runs, planned)
+
+
+def _accuracy(trial: TrialRow, sheet: ScoreSheet | None, by_sheet: bool) -> float | None:
+    """Of a complete run: its sheet's where runs have sheets, so that no two ways of scoring are mixed."""
+    if trial.state != COMPLETE:
+        return None
+    if by_sheet:
+        return None if sheet is None else float(correct(sheet).mean())
+    return trial.scores.get(ACCURACY)
+
+
+def _scorer(sheets: Sequence[SheetRow]) -> str:
+    """The scorer of the most sheets, of several that one which was used last; empty without sheets."""
+    times = Counter(made.scorer for made in sheets)
+    used = {made.scorer: made.created for made in sorted(sheets, key=lambda made: made.created)}
+    return max(times, key=lambda scorer: (times[scorer], used[scorer]), default="")
+
+
+def _check_clips(study: str, sheets: Mapping[str, ScoreSheet]) -> None:
+    first: tuple[str, ScoreSheet] | None = None
+    for key, sheet in sheets.items():
+        first = first or (key, sheet)
+        same = sheet.label == first[1].label and sheet.subject == first[1].subject
+        whole = len(sheet.predicted) == len(sheet.label) and len(sheet.predicted_second) in (0, len(sheet.label))
+        if not (same and whole):
+            raise UserError(
+                f"study {study!r}: {key} was scored on other clips than {first[0]}, the two cannot be compared; "
+                "run the command that made the study again, it scores again without training"
+            )
+
+
+def _class_names(row: StudyRow) -> tuple[str, ...]:
+    named = row.settings.get("class_names")
+    if named:
+        return tuple(map(str, named))
+    count = int(row.dataset.get("classes") or round(1 / float(row.dataset["chance"])))
+    return tuple(f"class {number}" for number in range(count))

@@ -1,0 +1,52 @@
+"""All tables of a study, written into a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from analysis.record.reading import RecordReader
+from analysis.tables.ablation import ablation_table
+from analysis.tables.cost import cost_table
+from analysis.tables.formats import Table, write
+from analysis.tables.judges import judges_table
+from analysis.tables.metrics import metrics_table
+from analysis.tables.recall import confusion_table, recall_table
+from analysis.tables.search import search_table
+from analysis.tables.study_scores import StudyScores
+
+CLIPWISE: Sequence[Callable[[StudyScores], Table]] = (
+    metrics_table,
+    recall_table,
+    confusion_table,
+    judges_table,
+)
+
+
+def tables_of(scores: StudyScores) -> list[Table]:
+    """Table 4 and the others; those of single clips only where sheets are."""
+    scored = any(arm.sheets for arm in scores.arms)
+    return [make(scores) for make in (ablation_table, *(CLIPWISE if scored else ()), cost_table)]
+
+
+def write_ablation_tables(scores: StudyScores, folder: Path) -> list[Table]:
+    """Writes every table of a study of arms by seeds, each in four forms.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    tables = tables_of(scores)
+    for table in tables:
+        write(table, folder)
+    return tables
+
+
+def write_search_tables(records: RecordReader, study: str, folder: Path) -> list[Table]:
+    """Writes a search's trials in four forms.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    table = search_table(records, study)
+    write(table, folder)
+    return [table]
