@@ -1,4 +1,7 @@
-"""The file that says that the project itself made what is in a folder, and with which settings."""
+"""The marker file that says that this project generated the content of a folder, and with which settings.
+
+Stand-ins write it, and importers look for it, so that no generated data set passes for a recording.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +12,35 @@ from typing import Any
 
 from amc.cache import creating
 from amc.errors import UserError
-from amc.importing.origin import MADE
+
+MARKER = "PROCEDURAL.txt"  # in the top folder
 
 
-def claim(folder: Path, dataset: str, told: str, recipe: Mapping[str, Any]) -> None:
-    """Say in a folder what is made there; or find that it is said already, by a maker that was interrupted.
+def mark_procedural(folder: Path, dataset: str, description: str, recipe: Mapping[str, Any]) -> None:
+    """Writes the marker into a new folder, or checks that an interrupted run with the same settings has written it.
 
     Args:
-        folder: there already; one process at a time claims it.
-        dataset: for which this stands in, as `prepare` calls it.
-        told: a sentence for people.
+        folder: an existing folder that no other process is writing to.
+        dataset: name of the data set for `prepare`.
+        description: a sentence about the content.
         recipe: tool, version and arguments.
 
     Raises:
-        UserError: the folder holds something else, or what other settings made.
-        OSError: it cannot be written.
+        UserError: the folder holds other files, or data generated with other settings.
+        OSError: the marker cannot be written.
     """
     text = (
-        f"{told}\n`python -m amc.data prepare {dataset}` tells by this file that it is made (origin procedural).\n"
+        f"{description}\nThis file makes `python -m amc.data prepare {dataset}` record the origin 'procedural'.\n"
         f"{json.dumps(dict(recipe), sort_keys=True)}\n"
     )
-    path = folder / MADE
+    path = folder / MARKER
     if path.is_file():
-        begun = path.read_text(encoding="utf-8", errors="replace") == text
+        matches = path.read_text(encoding="utf-8", errors="replace") == text
     else:
-        # A killed maker may have left the beginning of a file.
-        begun = all(entry.name.endswith(".partial") for entry in folder.iterdir())
-        if begun:
-            with creating(path) as beginning:
-                beginning.write_text(text, encoding="utf-8", newline="\n")
-    if not begun:
-        raise UserError(f"{folder}: holds something else, or a stand-in with other settings; choose a new folder")
+        # A killed run may have left partial files.
+        matches = all(entry.name.endswith(".partial") for entry in folder.iterdir())
+        if matches:
+            with creating(path) as partial:
+                partial.write_text(text, encoding="utf-8", newline="\n")
+    if not matches:
+        raise UserError(f"{folder}: holds other files, or a stand-in made with other settings; choose a new folder")

@@ -1,58 +1,50 @@
-"""HTTP as a download needs it: what a server says of a file, and the file's bytes from some place on."""
+"""Files on an HTTP server: what the server says about a file, and its bytes from any offset.
+
+`requests` does the work. This module asks for files unpacked and in ranges, and sorts failures into those that another
+attempt may fix and those that it cannot.
+"""
 
 from __future__ import annotations
 
-import http.client
 import re
-import socket
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.message import Message
-from http.client import HTTPMessage
-from typing import IO, Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urljoin, urlsplit
-from urllib.request import (
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-)
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.exceptions import InvalidSchema, InvalidURL, TooManyRedirects
 
 from amc.errors import UserError
 
-_TIMEOUT = 30.0  # seconds in which a server must answer or send something
-_PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers that another attempt may mend
-_NO_HEAD = (400, 403, 405, 501)  # answers of servers that give a file but don't like to be asked about it
+_TIMEOUT = 30.0  # seconds within which a server must answer or send something
+_CHUNK = 1 << 16  # bytes
+_TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
+_HEAD_REFUSED = (400, 403, 405, 501)  # from servers that serve a file but not HEAD requests for it
 
 
-class Cut(Exception):
-    """Something that another attempt may mend; the message is the reason."""
+class TransferInterrupted(Exception):
+    """A failure that another attempt may fix; the message is the reason."""
 
 
-class PastEnd(Cut):
-    """The server's file is no longer than the bytes that were to be left out."""
+class RangeNotSatisfiable(TransferInterrupted):
+    """The file on the server is not longer than the requested offset."""
 
 
-class Missing(UserError):
-    """The server does not give that file."""
+class FileNotOnServer(UserError):
+    """The server does not have the file."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a server says of a file.
+class RemoteFile:
+    """What a server says about a file.
 
     Attributes:
-        size: bytes of the whole file; None where it does not say.
-        version: a strong ETag, else the date of the last change, as `If-Range` takes them; None without either.
-        start: the first byte that it sends.
-        chunked: the transfer itself tells where it ends.
+        size: size of the whole file in bytes; None if unknown.
+        version: a strong ETag, else the Last-Modified date, as `If-Range` accepts them; None without either.
+        start: offset of the first byte that is sent.
+        chunked: whether the transfer encoding itself marks the end.
     """
 
     size: int | None
@@ -61,145 +53,119 @@ class Answer:
     chunked: bool = False
 
 
-class _Redirects(HTTPRedirectHandler):
-    """Follows a few redirects within http and https; HEAD stays HEAD."""
-
-    max_redirections = 5
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        target = urljoin(req.full_url, newurl)
-        if urlsplit(target).scheme not in ("http", "https"):
-            fp.close()
-            raise UserError(f"{req.full_url}: redirected to {target}, and only http and https are followed")
-        new = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if new is not None:
-            new.method = req.get_method()
-        return new
+def open_session() -> requests.Session:
+    """A session that uses the environment's proxy settings and follows at most 5 redirects."""
+    session = requests.Session()
+    session.max_redirects = 5
+    # Ranges and sizes refer to the unpacked file.
+    session.headers.update({"User-Agent": "amc-gan", "Accept-Encoding": "identity"})
+    return session
 
 
-def opener() -> OpenerDirector:
-    """What opens http and https addresses, through the environment's proxy where there is one, and no others."""
-    director = OpenerDirector()
-    for handler in (
-        ProxyHandler(),
-        HTTPHandler(),
-        HTTPSHandler(),
-        _Redirects(),
-        HTTPErrorProcessor(),
-        HTTPDefaultErrorHandler(),
-    ):
-        director.add_handler(handler)
-    return director
-
-
-def base_address(url: str) -> str:
-    """A folder's address, with the slash at its end.
+def folder_url(url: str) -> str:
+    """Returns the URL of a folder with a slash at its end.
 
     Raises:
-        UserError: it is no http or https address.
+        UserError: not a valid http or https URL.
     """
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        fits = False
-    if not fits or not url.isascii() or re.search(r"[\s\x00-\x1f\x7f?#]", url):
-        raise UserError(f"{url!r} is no address of a folder to download from: give http://HOST/FOLDER/ or https://…")
+        valid = False
+    if not valid or not url.isascii() or re.search(r"[\s\x00-\x1f\x7f?#]", url):
+        raise UserError(f"{url!r} is not the URL of a folder; give http://HOST/FOLDER/ or https://HOST/FOLDER/")
     return url.rstrip("/") + "/"
 
 
-def ask(director: OpenerDirector, url: str) -> Answer:
-    """What the server says of a file before it is sent; nothing where it does not like to be asked.
+def describe_file(session: requests.Session, url: str) -> RemoteFile:
+    """What the server says about a file without sending it; nothing is known if it refuses HEAD requests.
 
     Raises:
-        Cut: it may be worth another attempt.
-        UserError: there is no such file, or no way to it.
+        TransferInterrupted: another attempt may work.
+        UserError: the file or the server cannot be used.
     """
-    with _open(director, "HEAD", url, {}) as response:
-        if response is None:
-            return Answer(None, None)
-        return Answer(_length(response.headers), _version(response.headers))
+    with _response(session, "HEAD", url, {}) as response:
+        if response.status_code in _HEAD_REFUSED:
+            return RemoteFile(None, None)
+        return RemoteFile(_length(response.headers), _version(response.headers))
 
 
 @contextmanager
-def sent(director: OpenerDirector, url: str, start: int, version: str | None) -> Iterator[tuple[Answer, Any]]:
-    """A file's answer and its bytes to be read, from `start` on where the server can and the file is that version.
+def open_file(
+    session: requests.Session, url: str, start: int, version: str | None
+) -> Iterator[tuple[RemoteFile, Iterator[bytes]]]:
+    """A file's description and its bytes in chunks, from `start` if the server can and still has that version.
 
-    The answer's `start` says where the bytes begin: 0 where the server sends the whole file. What reading raises is a
-    `Cut`, too; the caller explains its own failures to write.
+    Errors while the chunks are read are raised as described here, too.
 
     Raises:
-        Cut: it may be worth another attempt.
-        UserError: there is no such file, no way to it, or an answer that can't be used.
+        TransferInterrupted: another attempt may work.
+        UserError: the file, the server or its answer cannot be used.
     """
     headers = {"Range": f"bytes={start}-"} if start else {}
     if start and version:
         headers["If-Range"] = version
-    with _open(director, "GET", url, headers) as response:
-        assert response is not None
-        told = response.headers
-        if told.get("Content-Encoding", "identity") != "identity":
-            raise UserError(f"{url}: the server sends it packed ({told['Content-Encoding']}), which was not asked for")
-        chunked = "chunked" in told.get("Transfer-Encoding", "").lower()
-        if response.status == 206:
-            span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", told.get("Content-Range", "").strip())
+    with _response(session, "GET", url, headers) as response:
+        given = response.headers
+        if (encoding := given.get("Content-Encoding", "identity")) != "identity":
+            raise UserError(f"{url}: the server sends it compressed ({encoding}), although it was asked not to")
+        size, first = _length(given), 0
+        if response.status_code == 206:
+            span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", given.get("Content-Range", "").strip())
             if span is None or int(span[1]) != start:
-                raise Cut(f"the server sent another part than was asked for ({told.get('Content-Range')})")
-            size = None if span[3] == "*" else int(span[3])
-            yield Answer(size, _version(told), start, chunked), response
-        else:
-            yield Answer(_length(told), _version(told), 0, chunked), response
+                raise TransferInterrupted(f"the server sent the wrong range ({given.get('Content-Range')})")
+            size, first = (None if span[3] == "*" else int(span[3])), start
+        chunked = "chunked" in given.get("Transfer-Encoding", "").lower()
+        yield RemoteFile(size, _version(given), first, chunked), response.raw.stream(_CHUNK, decode_content=False)
 
 
 @contextmanager
-def _open(director: OpenerDirector, method: str, url: str, headers: Mapping[str, str]) -> Iterator[Any]:
-    """The response; None where HEAD is not served."""
-    request = Request(url, headers={"User-Agent": "amc-gan", **headers}, method=method)
+def _response(
+    session: requests.Session, method: str, url: str, headers: Mapping[str, str]
+) -> Iterator[requests.Response]:
     try:
-        with director.open(request, timeout=_TIMEOUT) as response:
+        with session.request(
+            method, url, headers=headers, timeout=_TIMEOUT, stream=True, allow_redirects=True
+        ) as response:
+            _check_status(url, method, response)
             yield response
-    except HTTPError as error:
-        with error:
-            if method == "HEAD" and error.code in _NO_HEAD:
-                yield None
-                return
-            said = f"the server answers {error.code} {error.reason}".strip()
-        if error.code in (404, 410):
-            raise Missing(f"{url}: there is no such file ({said}); give another address") from error
-        if error.code == 416:
-            raise PastEnd(said) from error
-        if error.code in _PASSING:
-            raise Cut(said) from error
-        # Some servers say 403 of what they don't have.
-        raise (Missing if error.code == 403 else UserError)(f"{url}: {said}") from error
-    except URLError as error:
-        reason = error.reason
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            raise UserError(f"{url}: its certificate does not hold: {reason.verify_message}") from error
-        raise Cut(_words(reason)) from error
-    except (http.client.InvalidURL, UnicodeError) as error:
-        raise UserError(f"{url}: no address: {error}") from error
-    except (http.client.HTTPException, OSError) as error:
-        raise Cut(_words(error)) from error
+    except (TooManyRedirects, InvalidSchema, InvalidURL) as error:
+        raise UserError(f"{url}: {error}") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise UserError(f"{url}: certificate verification failed: {_root_cause(error)}") from error
+        raise TransferInterrupted(_root_cause(error)) from error
 
 
-def _length(headers: Message) -> int | None:
+def _check_status(url: str, method: str, response: requests.Response) -> None:
+    code = response.status_code
+    if code < 400 or (method == "HEAD" and code in _HEAD_REFUSED):
+        return
+    answer = f"the server answers {code} {response.reason}".strip()
+    if code in (404, 410):
+        raise FileNotOnServer(f"{url}: no such file ({answer}); give another URL")
+    if code == 416:
+        raise RangeNotSatisfiable(answer)
+    if code in _TRANSIENT:
+        raise TransferInterrupted(answer)
+    # Some servers answer 403 for files that they do not have.
+    raise (FileNotOnServer if code == 403 else UserError)(f"{url}: {answer}")
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
     text = headers.get("Content-Length", "")
     return int(text) if text.isdecimal() else None
 
 
-def _version(headers: Message) -> str | None:
-    tag: str | None = headers.get("ETag")
-    # A weak tag says that files mean the same, not that their bytes are.
+def _version(headers: Mapping[str, str]) -> str | None:
+    tag = headers.get("ETag")
+    # A weak tag promises equal meaning, not equal bytes.
     return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified")
 
 
-def _words(reason: object) -> str:
-    if isinstance(reason, socket.gaierror):
-        return "the host's name is not known here"
-    if isinstance(reason, TimeoutError):
-        return f"no answer within {_TIMEOUT:.0f} s"
-    text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
-    return text or type(reason).__name__
+def _root_cause(error: BaseException) -> str:
+    """The innermost exception's message: the outer ones repeat the URL and internal names."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -40,8 +40,8 @@ from amc.importing.folder.windows import Cutting, Window, windows
 from amc.importing.gaps import MAX_GAP, fill_gaps
 from amc.importing.keypoint_source import KeypointSource, keypoint_source
 from amc.importing.keypoint_table import left_right_pairs, parse_names
-from amc.importing.origin import MADE
 from amc.importing.problems import Problems
+from amc.importing.procedural_marker import MARKER
 from amc.importing.tally import Tally
 from amc.importing.video.timing import LONGEST_STILL
 from amc.importing.video.video import DecodeError, Unreadable, VideoFacts, examine
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
         ]
         info = ClipInfo(
             name=name,
-            origin="procedural" if (args.source / MADE).is_file() else "folder",
+            origin="procedural" if (args.source / MARKER).is_file() else "folder",
             class_names=classes,
             keypoint_names=source.names,
             pairs=left_right_pairs(source.names),
@@ -367,7 +367,7 @@ def _summary(
         *tally.table(info.class_names),
     ]
     if info.origin == "procedural":
-        lines.append(f"  made, not filmed, as {MADE} in the folder says")
+        lines.append(f"  made, not filmed, as {MARKER} in the folder says")
     if subjects[-1]:
         lines.append(f"  subject unknown in {subjects[-1]} videos: their names do not match --subject-pattern")
     if empty:

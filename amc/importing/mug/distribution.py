@@ -18,8 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from amc.errors import UserError
-from amc.importing.origin import MADE
 from amc.importing.problems import Problems
+from amc.importing.procedural_marker import MARKER
 
 TOP = "subjects3"
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})  # what OpenFace reads
@@ -118,7 +118,7 @@ def read_distribution(source: Path, problems: Problems) -> Distribution:
                 why = "pictures outside a take's folder" if at is not None else "pictures outside an emotion's folder"
                 problems.note(why, "/".join(parts) or ".", f"{why}: {len(names)}, not read")
             for name in files:
-                if name not in names and _suffix(name) != TABLE and name != MADE:
+                if name not in names and _suffix(name) != TABLE and name != MARKER:
                     strays[_suffix(name) or "no ending"].append("/".join((*parts, name)))
     except OSError as error:
         raise UserError(f"cannot read {error.filename}: {error.strerror or error}") from error
@@ -135,7 +135,7 @@ def read_distribution(source: Path, problems: Problems) -> Distribution:
     numbered, subjects = _numbered(kept)
     places = [source.resolve(), top.resolve()]
     places += [place.parent for place in places if place.name.lower() == TOP]
-    made = any((place / MADE).is_file() for place in places)
+    made = any((place / MARKER).is_file() for place in places)
     return Distribution(top, numbered, subjects, made)
 
 

@@ -21,8 +21,8 @@ from pathlib import Path, PurePosixPath
 from amc.errors import UserError
 from amc.importing.folder.listing import VIDEO_SUFFIXES
 from amc.importing.natops.segmentation import GESTURES
-from amc.importing.origin import MADE
 from amc.importing.problems import Problems
+from amc.importing.procedural_marker import MARKER
 
 SEGMENTATION = "segmentation.txt"
 LARGEST = 8 * 2**30  # bytes that a video in an archive may unpack to; the real ones have a few megabytes
@@ -185,7 +185,7 @@ class _Listing:
         elif path.suffix.lower() == ".zip":
             self._archive(path, name)
         else:
-            self.made |= path.name == MADE
+            self.made |= path.name == MARKER
             self._entry(path, None, name)
 
     def chosen(self) -> tuple[Film, ...]:
@@ -215,7 +215,7 @@ class _Listing:
             self.others += 1  # such as precomputed_features.zip
             return
         for member in sorted(shown):
-            self.made |= PurePosixPath(member).name == MADE
+            self.made |= PurePosixPath(member).name == MARKER
             self._entry(path, member, f"{name}/{member}")
 
     def _entry(self, path: Path, member: str | None, name: str) -> None:

@@ -1,7 +1,7 @@
-"""Fetches NATOPS' public archive: resumable, checked against the sizes that the server gives, and safe to kill.
+"""Downloads the public archive of NATOPS: resumable, checked against the server's sizes, and safe to kill.
 
-A file under way is called `.NAME.partial`. Beside it `.NAME.json` keeps the address, size and version that the server
-gave, by which a later run tells whether it may go on; beside a complete file it says that nothing need be asked.
+An incomplete file is called `.NAME.partial`. Beside it, `.NAME.json` records the URL, size and version that the server
+gave, so that a later run knows whether it can resume. Beside a complete file it means that there is nothing to ask.
 """
 
 from __future__ import annotations
@@ -15,24 +15,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urljoin
-from urllib.request import OpenerDirector
+
+import requests
 
 from amc.atomic import atomic_write
 from amc.cache import locked
 from amc.errors import UserError
-from amc.importing.origin import MADE
-from amc.importing.remote import Answer, Cut, Missing, PastEnd, ask, base_address, opener, sent
+from amc.importing.procedural_marker import MARKER
+from amc.importing.remote import (
+    FileNotOnServer,
+    RangeNotSatisfiable,
+    RemoteFile,
+    TransferInterrupted,
+    describe_file,
+    folder_url,
+    open_file,
+    open_session,
+)
 from amc.progress import Progress
 
 ARCHIVE = "http://groups.csail.mit.edu/mug/natops/archive/"
-# The small one first: whoever gives a wrong address need not wait for a large one.
+# The small file first, so that a wrong URL is reported before anything large is sent.
 FILES = ("segmentation.txt", *(f"gesture{number:02d}.zip" for number in range(1, 25)))
 
-_ATTEMPTS = 5  # that gain not one byte
-_CHUNK = 1 << 18  # bytes
+_ATTEMPTS = 5  # in a row without a single new byte
 _MB = 1_000_000
+_RESUME = "what was received is kept; rerun the command to resume"
 
 Result = TypeVar("Result")
 
@@ -45,244 +55,242 @@ def fetch(
     files: tuple[str, ...] = FILES,
     pause: Callable[[float], None] = time.sleep,
 ) -> Path:
-    """Download files of an archive into a folder; those that are there stay, and what was cut short goes on.
+    """Downloads the files of an archive into a folder. Complete files are kept, incomplete ones resumed.
 
     Args:
-        base_url: the folder of the archive, http or https; `ARCHIVE` is the public one.
-        folder: made where it is not there.
-        progress: called with (megabytes there, megabytes in all, the file's name).
+        base_url: http or https URL of the archive's folder; `ARCHIVE` is the public one.
+        folder: created if missing.
+        progress: called with (megabytes present, megabytes in total, file name).
         files: names under `base_url`.
-        pause: waits so many seconds between attempts.
+        pause: waits this many seconds between attempts.
 
     Returns:
         The folder.
 
     Raises:
-        UserError: no such address or file, a server that can't be reached or contradicts itself, a file of another
-            size in the folder, too small a disk, or another process that downloads into the folder.
+        UserError: a wrong URL, a missing file, a server that cannot be reached or contradicts itself, a file of
+            another size in the folder, a full disk, or another process that downloads into the folder.
     """
-    base = base_address(base_url)
+    base = folder_url(base_url)
     folder = Path(folder).expanduser().absolute()
-    places = [_Place(folder / name, urljoin(base, name)) for name in files]
-    # Before the large ones, so that no recording is here without it.
-    marked = [*places[:1], _Place(folder / MADE, urljoin(base, MADE), optional=True), *places[1:]]
+    wanted = [_Download(folder / name, urljoin(base, name)) for name in files]
+    if not all(each.is_complete() for each in wanted):
+        # Before the large files, so that procedural videos never lie there without their marker.
+        wanted.insert(1, _Download(folder / MARKER, urljoin(base, MARKER), optional=True))
     with locked(folder, wait=False):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
-        _fetch(places if all(place.complete() for place in places) else marked, folder, progress, pause)
+        with open_session() as session:
+            _fetch(_Client(session, pause), wanted, folder, progress)
     return folder
 
 
 @dataclass(frozen=True)
-class _Place:
-    """One file: where it is to be, and where it comes from."""
+class _Download:
+    """One file to download: where it is stored and where it comes from."""
 
     path: Path
     url: str
-    optional: bool = False  # it need not be there
+    optional: bool = False  # the server need not have it
 
     @property
     def partial(self) -> Path:
         return self.path.with_name(f".{self.path.name}.partial")
 
     @property
-    def note(self) -> Path:
+    def record(self) -> Path:
         return self.path.with_name(f".{self.path.name}.json")
 
-    def started(self) -> int:
-        """Bytes of the partial file; 0 where there is none."""
+    def received(self) -> int:
+        """Size of the incomplete file in bytes."""
         return self.partial.stat().st_size if self.partial.is_file() else 0
 
-    def known(self) -> Answer | None:
-        """What the server said of the file at this address, as far as that is on record."""
+    def recorded(self) -> RemoteFile | None:
+        """What the server said about the file at this URL in an earlier run."""
         try:
-            content = json.loads(self.note.read_text(encoding="utf-8"))
+            content = json.loads(self.record.read_text(encoding="utf-8"))
             size, version = content["size"], content["version"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        fits = (size is None or type(size) is int) and (version is None or type(version) is str)
-        return Answer(size, version) if fits and content.get("url") == self.url else None
+        valid = (size is None or type(size) is int) and (version is None or type(version) is str)
+        return RemoteFile(size, version) if valid and content.get("url") == self.url else None
 
-    def remember(self, answer: Answer) -> None:
-        """Puts what the server says on record."""
-        content = {"url": self.url, "size": answer.size, "version": answer.version}
-        with atomic_write(self.note, exclusive=True) as partial:
-            partial.write_text(json.dumps(content), encoding="utf-8")
+    def save_record(self, remote: RemoteFile) -> None:
+        """Records what the server says."""
+        with atomic_write(self.record, exclusive=True) as temporary:
+            temporary.write_text(json.dumps({"url": self.url, "size": remote.size, "version": remote.version}))
 
-    def complete(self) -> bool:
-        """Whether an earlier run brought the file, and it is as it was."""
-        known = self.known()
-        return known is not None and self.path.is_file() and self.path.stat().st_size == known.size
+    def is_complete(self) -> bool:
+        """Whether an earlier run downloaded the file and its size is unchanged."""
+        recorded = self.recorded()
+        return recorded is not None and self.path.is_file() and self.path.stat().st_size == recorded.size
 
-    def check(self, answer: Answer) -> None:
-        """Nothing, where the file that lies here, whoever put it there, has the server's size.
-
-        Raises:
-            UserError: it has another.
-        """
-        found = self.path.stat().st_size
-        if not self.path.is_file() or answer.size not in (None, found):
+    def check_existing(self, remote: RemoteFile) -> None:
+        """Raises a `UserError` if the file that is already there does not have the server's size."""
+        size = self.path.stat().st_size
+        if not self.path.is_file() or remote.size not in (None, size):
             raise UserError(
-                f"{self.path} has {found} bytes, and {self.url} has {answer.size}: move it away to download it again"
+                f"{self.path} has {size} bytes, but {self.url} has {remote.size}: move it away to download it again"
             )
 
-
-def _fetch(places: list[_Place], folder: Path, progress: Progress | None, pause: Callable[[float], None]) -> None:
-    director = opener()
-    there = 0  # bytes of the files that are complete
-    wanted: list[tuple[_Place, Answer]] = []
-    for place in places:
-        if not place.complete():
-            try:
-                answer = _asked(director, place, pause)
-            except Missing:
-                if place.optional:
-                    continue
-                raise
-            if not place.path.exists():
-                wanted.append((place, answer))
-                continue
-            place.check(answer)
-        there += place.path.stat().st_size
-    total = there + sum(answer.size or 0 for _, answer in wanted)
-    missing = total - there - sum(place.started() for place, _ in wanted)
-    if missing > (free := shutil.disk_usage(folder).free):
-        raise UserError(
-            f"{folder}: {missing / _MB:.0f} MB are to be downloaded, and the disk has {free / _MB:.0f} MB left: free "
-            "some and run the command again, or choose another folder"
-        )
-    for place, answer in wanted:
-
-        def report(gained: int, before: int = there, name: str = place.path.name) -> None:
-            if progress is not None:
-                progress((before + gained) // _MB, -(-total // _MB), name)
-
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns errors of the disk into a `UserError`."""
         try:
-            _brought(director, place, answer, report, pause)
-        except Missing:
-            if place.optional:
+            yield
+        except OSError as error:
+            raise UserError(f"cannot write {self.path}: {error.strerror or error}; {_RESUME}") from error
+
+
+def _fetch(client: _Client, wanted: list[_Download], folder: Path, progress: Progress | None) -> None:
+    present = 0  # bytes of complete files
+    missing: list[tuple[_Download, RemoteFile]] = []
+    for each in wanted:
+        if not each.is_complete():
+            remote = client.describe(each)
+            if remote is None:
                 continue
-            raise
-        there += place.path.stat().st_size
+            if not each.path.exists():
+                missing.append((each, remote))
+                continue
+            each.check_existing(remote)
+        present += each.path.stat().st_size
+    total = present + sum(remote.size or 0 for _, remote in missing)
+    _check_space(folder, total - present - sum(each.received() for each, _ in missing))
+    for each, remote in missing:
+
+        def report(received: int, before: int = present, name: str = each.path.name) -> None:
+            if progress is not None:
+                progress((before + received) // _MB, -(-total // _MB), name)
+
+        if client.download(each, remote, report):
+            present += each.path.stat().st_size
     if progress is not None:
         progress(-(-total // _MB), -(-total // _MB))
 
 
-def _asked(director: OpenerDirector, place: _Place, pause: Callable[[float], None]) -> Answer:
-    return _patiently(lambda: ask(director, place.url), lambda: 0, place.url, pause)
+def _check_space(folder: Path, needed: int) -> None:
+    if needed > (free := shutil.disk_usage(folder).free):
+        raise UserError(
+            f"{folder}: the download needs {needed / _MB:.0f} MB, and the disk has {free / _MB:.0f} MB left: free some "
+            "space and rerun the command, or choose another folder"
+        )
 
 
-def _brought(
-    director: OpenerDirector,
-    place: _Place,
-    asked: Answer,
-    report: Callable[[int], None],
-    pause: Callable[[float], None],
-) -> None:
-    """Bring one file to its place."""
-    known = place.known()
-    with _writing(place):
-        if known is None or _differ(known, asked) or (asked.size is not None and place.started() > asked.size):
-            place.partial.unlink(missing_ok=True)
-    if asked.size is None or place.started() < asked.size or asked.size == 0:
-        _patiently(lambda: _body(director, place, asked, report), place.started, place.url, pause)
-    if place.path.suffix == ".zip" and not zipfile.is_zipfile(place.partial):
-        place.partial.unlink()
-        raise UserError(f"{place.url}: what the server sends is no zip file; give the archive's address")
-    with _writing(place):
-        os.replace(place.partial, place.path)
+@dataclass(frozen=True)
+class _Client:
+    """Downloads single files, with as many attempts as it takes."""
+
+    session: requests.Session
+    pause: Callable[[float], None]
+
+    def describe(self, file: _Download) -> RemoteFile | None:
+        """What the server says about the file; None if it lacks an optional one."""
+        try:
+            return self._retry(lambda: describe_file(self.session, file.url), file)
+        except FileNotOnServer:
+            if file.optional:
+                return None
+            raise
+
+    def download(self, file: _Download, remote: RemoteFile, report: Callable[[int], None]) -> bool:
+        """Downloads a file, or the rest of it; False if the server lacks an optional one."""
+        recorded = file.recorded()
+        with file.writing():
+            too_long = remote.size is not None and file.received() > remote.size
+            if recorded is None or _differ(recorded, remote) or too_long:
+                file.partial.unlink(missing_ok=True)
+        if remote.size is None or file.received() < remote.size or remote.size == 0:
+            try:
+                self._retry(lambda: self._receive(file, remote, report), file)
+            except FileNotOnServer:
+                if file.optional:
+                    return False
+                raise
+        if file.path.suffix == ".zip" and not zipfile.is_zipfile(file.partial):
+            file.partial.unlink()
+            raise UserError(f"{file.url}: the server sent something that is not a zip file; give the archive's URL")
+        with file.writing():
+            os.replace(file.partial, file.path)
+        return True
+
+    def _receive(self, file: _Download, remote: RemoteFile, report: Callable[[int], None]) -> None:
+        """Appends the missing bytes to the partial file.
+
+        Raises:
+            TransferInterrupted: bytes are still missing, or the file has changed on the server; valid bytes are kept.
+            UserError: contradictory sizes, or a disk that cannot be written.
+        """
+        recorded = file.recorded()
+        try:
+            with open_file(self.session, file.url, file.received(), recorded.version if recorded else None) as opened:
+                sent, chunks = opened
+                if sent.start and recorded and _differ(recorded, sent):
+                    file.partial.unlink()
+                    raise TransferInterrupted("the file has changed on the server")
+                size = _agreed_size(file, remote, sent)
+                received = _append(file, RemoteFile(size, sent.version, sent.start), chunks, report)
+        except RangeNotSatisfiable:
+            # The partial file is at least as long as the server's. Without a known size it cannot be trusted.
+            file.partial.unlink()
+            raise
+        if size is None:
+            with file.writing():
+                file.save_record(RemoteFile(received, sent.version))
+        elif received > size:
+            file.partial.unlink()
+            raise UserError(f"{file.url}: expected {size} bytes, received {received}: try again later")
+        elif received < size:
+            raise TransferInterrupted(f"the connection ended after {received} of {size} bytes")
+
+    def _retry(self, work: Callable[[], Result], file: _Download) -> Result:
+        """Calls `work` until it succeeds; gives up after `_ATTEMPTS` attempts in a row that brought no new byte."""
+        failures, most = 0, file.received()
+        while True:
+            try:
+                return work()
+            except TransferInterrupted as error:
+                now = file.received()
+                failures, most = (0, now) if now > most else (failures + 1, most)
+                if failures >= _ATTEMPTS:
+                    raise UserError(f"{file.url}: {error} ({_ATTEMPTS} attempts failed); {_RESUME}") from error
+                self.pause(2.0 ** min(failures, 4))
 
 
-def _body(director: OpenerDirector, place: _Place, asked: Answer, report: Callable[[int], None]) -> None:
-    """Bring what is missing of the partial file.
-
-    Raises:
-        Cut: the rest did not come, or came from another version of the file; what fits is kept.
-        UserError: sizes that contradict each other, or a disk that can't be written.
-    """
-    known = place.known()
-    with _sent(director, place, known.version if known else None) as (answer, response):
-        if answer.start and known and _differ(known, answer):
-            place.partial.unlink()
-            raise Cut("the file has changed on the server")
-        size = asked.size if answer.size is None else answer.size
-        if asked.size not in (None, size):
-            raise UserError(f"{place.url}: the server speaks of {asked.size} bytes and sends {size}: try again later")
-        if size is None and not answer.chunked:
-            raise UserError(f"{place.url}: the server does not say how long it is, so that nothing can be checked")
-        with _writing(place):
-            # A note never speaks of bytes of another version: the partial file is emptied before it is written.
-            # Unbuffered, so that closing has nothing left that could fail.
-            file = open(place.partial, "ab" if answer.start else "wb", buffering=0)  # noqa: SIM115 (closed below)
-        with file:
-            if not answer.start:
-                with _writing(place):
-                    place.remember(Answer(size, answer.version))
-            have = answer.start
-            while (size is None or have <= size) and (chunk := response.read1(_CHUNK)):
-                with _writing(place):
-                    while chunk:
-                        chunk = chunk[file.write(chunk) :]
-                have = file.tell()
-                report(have)
-            with _writing(place):
-                os.fsync(file.fileno())
-    if size is None:
-        with _writing(place):
-            place.remember(Answer(have, answer.version))
-    elif have > size:
-        place.partial.unlink()
-        raise UserError(f"{place.url}: {size} bytes were announced and {have} came: try again later")
-    elif have < size:
-        raise Cut(f"the connection ended after {have} of {size} bytes")
+def _agreed_size(file: _Download, described: RemoteFile, sent: RemoteFile) -> int | None:
+    size = described.size if sent.size is None else sent.size
+    if described.size not in (None, size):
+        raise UserError(f"{file.url}: expected {described.size} bytes, but the server sends {size}: try again later")
+    if size is None and not sent.chunked:
+        raise UserError(f"{file.url}: the server does not give the file's size, so the download cannot be checked")
+    return size
 
 
-@contextmanager
-def _sent(director: OpenerDirector, place: _Place, version: str | None) -> Iterator[tuple[Answer, Any]]:
-    try:
-        with sent(director, place.url, place.started(), version) as found:
-            yield found
-    except PastEnd:
-        # Longer than the server's file, or as long: without a size to go by it must come anew.
-        place.partial.unlink()
-        raise
+def _append(file: _Download, sent: RemoteFile, chunks: Iterator[bytes], report: Callable[[int], None]) -> int:
+    """Writes what is sent to the partial file from `sent.start`; returns the file's length, also if it is too long."""
+    with file.writing():
+        # Unbuffered, so that closing has nothing left to write that could fail.
+        stream = open(file.partial, "ab" if sent.start else "wb", buffering=0)  # noqa: SIM115 (closed below)
+    with stream:
+        if not sent.start:
+            # After the old bytes are gone, so that the record never describes bytes of another version.
+            with file.writing():
+                file.save_record(sent)
+        received = sent.start
+        while (sent.size is None or received <= sent.size) and (chunk := next(chunks, b"")):
+            with file.writing():
+                while chunk:
+                    chunk = chunk[stream.write(chunk) :]
+            received = stream.tell()
+            report(received)
+        with file.writing():
+            os.fsync(stream.fileno())
+    return received
 
 
-def _differ(one: Answer, other: Answer) -> bool:
-    """Whether the two speak of different versions of a file; what either does not say counts for nothing."""
+def _differ(one: RemoteFile, other: RemoteFile) -> bool:
+    """Whether two descriptions belong to different versions of a file; unknown values match anything."""
     pairs = ((one.size, other.size), (one.version, other.version))
     return any(a is not None and b is not None and a != b for a, b in pairs)
-
-
-def _patiently(
-    work: Callable[[], Result], reached: Callable[[], int], url: str, pause: Callable[[float], None]
-) -> Result:
-    """What `work` gives, tried again while it is cut short; `reached` tells how many bytes there are.
-
-    Raises:
-        UserError: so many attempts in a row brought nothing.
-    """
-    failures, most = 0, reached()
-    while True:
-        try:
-            return work()
-        except Cut as cut:
-            now = reached()
-            failures, most = (0, now) if now > most else (failures + 1, most)
-            if failures >= _ATTEMPTS:
-                raise UserError(
-                    f"{url}: {cut}, {_ATTEMPTS} times in a row; what came is kept, and the same command goes on"
-                ) from cut
-            pause(2.0 ** min(failures, 4))
-
-
-@contextmanager
-def _writing(place: _Place) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"cannot write {place.path}: {error.strerror or error}; what came is kept, and the same command goes on"
-        ) from error

@@ -32,7 +32,7 @@ from amc.data.datasets.mug import EMOTIONS
 from amc.errors import UserError
 from amc.importing.mug.alignment import Similarity
 from amc.importing.mug.distribution import TOP
-from amc.importing.procedural_marker import claim
+from amc.importing.procedural_marker import mark_procedural
 from amc.processes import cores, parallel_map
 from amc.progress import Progress
 from amc.standins.face.clip import COPIES
@@ -129,7 +129,7 @@ def write_distribution(
     try:
         # Asked for first and made last, so that one process writes here.
         with creating(folder / TRUTH) as truth:
-            claim(folder, "mug", _TOLD, _recipe(clips=clips, classes=count, seed=seed))
+            mark_procedural(folder, "mug", _TOLD, _recipe(clips=clips, classes=count, seed=seed))
             _room(folder, [n for n, each in zip(lengths, planned, strict=True) if not (folder / each.place).is_dir()])
             make = partial(write_take, folder, seed)
             with closing(parallel_map(make, planned, cores() if workers is None else workers, advice=_AGAIN)) as made:

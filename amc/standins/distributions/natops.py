@@ -32,7 +32,7 @@ from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.errors import UserError
 from amc.importing.keypoint_table import VideoKeypoints, write_rows
 from amc.importing.natops.segmentation import REPETITIONS, Segment, write_segmentation
-from amc.importing.procedural_marker import claim
+from amc.importing.procedural_marker import mark_procedural
 from amc.processes import cores, parallel_map
 from amc.progress import Progress
 from amc.standins.body.gestures import GESTURES
@@ -107,7 +107,7 @@ def write_distribution(
     # Asked for first and made last, so that one process writes here, and half of it is not taken for all.
     try:
         with creating(folder / SEGMENTATION) as segmentation:
-            claim(folder, "natops", _TOLD, _recipe(clips=clips, classes=count, seed=seed))
+            mark_procedural(folder, "natops", _TOLD, _recipe(clips=clips, classes=count, seed=seed))
             with creating(folder / KEYPOINTS) as table:
                 write_rows(table, KEYPOINT_NAMES, filmed())
             write_segmentation(segmentation, segments)

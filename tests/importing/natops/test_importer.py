@@ -16,7 +16,7 @@ from amc.cli.data import main
 from amc.data.clipfile import Contents, check, open_clips
 from amc.data.datasets.natops import KEYPOINT_NAMES, PAIRS
 from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
-from amc.importing.natops.distribution import MADE
+from amc.importing.procedural_marker import MARKER
 from tests.importing.made_videos import FAKE_WORKER, fake_interpreter, lossless
 from tests.importing.natops.made_natops import CHEST, FRAMES, SIDE, film_name, joints, natops, pictures, points
 
@@ -219,7 +219,7 @@ def test_a_permuted_table_is_put_in_order_and_another_refused(root: Path, capsys
 
 
 def test_made_videos_are_never_called_natops(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (root / MADE).write_text("made\n")
+    (root / MARKER).write_text("made\n")
     assert _prepared(root).info.origin == "procedural"
     assert "not NATOPS" in capsys.readouterr().out
 
