@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ablations.results import FIGURES, REPORT, TABLES
 from ablations.study import prepare_study
+from amc.argument_types import integer
 from amc.cli.command import NO_SUCCESS, Parser, run
 from analysis.record.reading import RecordReader
 from analysis.tables.ablation import ablation_content, ablation_text
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         help="comma-separated arms, such as no_ya,no_ym or all,ours_again; ours is always included "
         "(default: all, the arms of Table 4)",
     )
-    ablation.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds per arm (default: 3)")
+    ablation.add_argument("--seeds", type=integer(1), default=3, metavar="N", help="seeds per arm (default: 3)")
     ablation.add_argument("--from-study", metavar="NAME", help="start from the best configuration of a search in --out")
     ablation.add_argument(
         "--lpips",

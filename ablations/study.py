@@ -15,7 +15,6 @@ from ablations.results import write_results
 from ablations.scoring import Scoring
 from ablations.starting import Start, start
 from amc.config import Config
-from amc.errors import UserError
 from amc.evaluation.judges.judge_cache import files
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
@@ -39,8 +38,6 @@ def prepare_study(args: argparse.Namespace) -> Study:
     Raises:
         UserError: An argument or the data cannot be used. Nothing of the study has been created then.
     """
-    if args.seeds < 1:
-        raise UserError(f"--seeds {args.seeds}: give 1 or more")
     arms = select_arms(args.arms)
     checkpoints = load_checkpoints(args.lpips, args.fvd)
     if args.dataset is None and args.data is None:

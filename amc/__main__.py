@@ -28,8 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         subparser = subparsers.add_parser(name, help=about, description=module.__doc__)
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
-    args = parser.parse_args(arguments)
-    return command.run(lambda: int(args.run(args)))
+
+    def run() -> int:
+        args = parser.parse_args(arguments)
+        return int(args.run(args))
+
+    return command.run(run)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are a single line."""
 
     def error(self, message: str) -> NoReturn:
-        """Ends the process with exit code 2 and one line on standard error."""
-        self.exit(WRONG_USE, f"error: {message} ({self.prog} --help shows what there is)\n")
+        """Raises a `UserError`, so that `run` prints one line and returns exit code 2."""
+        raise UserError(f"{message} (see {self.prog} --help)")
 
 
 def run(main: Callable[[], int]) -> int:

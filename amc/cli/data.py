@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from amc.argument_types import integer
 from amc.cli.command import Parser, chosen_preset, run
 from amc.cli.data_source import STAND_INS, stand_in_sizes
 from amc.config import PRESETS, SPLIT_RULES
@@ -54,12 +55,16 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     made.add_argument("--preset", default="auto", metavar="P", help=f"sizes: auto (the default), {', '.join(PRESETS)}")
     made.add_argument(
         "--clips",
-        type=int,
+        type=integer(1),
         metavar="N",
         help="number of clips (default: the preset's); in a distribution, of recordings",
     )
-    made.add_argument("--seed", type=int, default=0, metavar="S", help="of subjects and repetitions (default: 0)")
-    made.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core); the file is the same")
+    made.add_argument(
+        "--seed", type=integer(0), default=0, metavar="S", help="of subjects and repetitions (default: 0)"
+    )
+    made.add_argument(
+        "--workers", type=integer(1), metavar="N", help="processes (default: one a core); the file is the same"
+    )
     made.set_defaults(run=_synthesize)
 
     prepared = commands.add_parser("prepare", help="import real videos")
@@ -76,7 +81,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     shown.add_argument("file", type=Path, metavar="FILE.h5")
     shown.add_argument("--json", action="store_true", help="one JSON document on standard output")
     shown.add_argument("--split-rule", default="subject", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
-    shown.add_argument("--split-seed", type=int, default=0, metavar="S")
+    shown.add_argument("--split-seed", type=integer(0), default=0, metavar="S")
     shown.set_defaults(run=_inspect)
 
     pictures = commands.add_parser("preview", help="a contact sheet and a GIF a class, keypoints drawn")
@@ -90,8 +95,6 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _synthesize(parsed: argparse.Namespace) -> int:
-    if parsed.workers is not None and parsed.workers < 1:
-        raise UserError(f"--workers {parsed.workers}: at least 1 is needed")
     stand_in = STAND_INS[parsed.dataset]
     preset = chosen_preset(parsed.preset)
     sizes = stand_in_sizes(parsed.dataset, preset)

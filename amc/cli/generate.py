@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from amc.argument_types import integer
 from amc.cli.out_folder import check_out_folder
 from amc.data.conditions import TestConditions
 from amc.data.prepared import TrainingData
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=(*FORMATS, "both"), default="gif", help="of the moving picture (default: gif)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of noise and borrowed velocities (default: 0)")
+    parser.add_argument("--seed", type=integer(0), default=0, help="of noise and borrowed velocities (default: 0)")
     parser.add_argument(
         "--out",
         type=Path,
@@ -67,8 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the pictures and returns the exit code."""
-    if args.seed < 0:
-        raise UserError(f"--seed {args.seed}: give 0 or more")
     if args.mismatched and args.image is not None:
         raise UserError("--mismatched compares with a real clip: give --clip N instead of --image")
     check_out_folder(args.out)

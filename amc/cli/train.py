@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from amc.argument_types import integer
 from amc.atomic import atomic_write
 from amc.cli.command import NO_SUCCESS, chosen_preset
 from amc.cli.data_options import choose
@@ -35,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="FILE.h5", help="a clip file")
     parser.add_argument("--preset", default="auto", help="auto (the default), paper, compact or smoke")
     parser.add_argument("--split-rule", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
-    parser.add_argument("--seed", type=int, default=0, help="of weights, batches and noise (default: 0)")
-    parser.add_argument("--steps", type=int, metavar="N", help="length of the run (default: the preset's)")
+    parser.add_argument("--seed", type=integer(0), default=0, help="of weights, batches and noise (default: 0)")
+    parser.add_argument("--steps", type=integer(1), metavar="N", help="length of the run (default: the preset's)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for checkpoint, result and pictures")
     parser.add_argument("--from-study", metavar="S", help="take the configuration that a search found, at this preset")
     parser.add_argument("--trial", metavar="K", help="of that study: a trial's key or number (default: its best)")
@@ -46,10 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains, going on from a checkpoint in DIR, scores, writes DIR/result.json; returns the exit code."""
-    if args.seed < 0:
-        raise UserError(f"--seed {args.seed}: give 0 or more")
-    if args.steps is not None and args.steps < 1:
-        raise UserError(f"--steps {args.steps}: give 1 or more")
     check_out_folder(args.out)
     found = _found(args)
     config, data = _configured(args, found)

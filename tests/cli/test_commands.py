@@ -363,8 +363,14 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["train", "--preset", "smoke", "--out", "OUT"], "no data"),
         (["train", "--dataset", "kth", "--preset", "smoke", "--out", "OUT"], "unknown data set"),
         (["train", "--dataset", "natops", "--preset", "huge", "--out", "OUT"], "unknown preset"),
-        (["train", "--dataset", "natops", "--preset", "smoke", "--steps", "0", "--out", "OUT"], "--steps 0"),
-        (["train", "--dataset", "natops", "--preset", "smoke", "--seed", "-1", "--out", "OUT"], "--seed -1"),
+        (
+            ["train", "--dataset", "natops", "--preset", "smoke", "--steps", "0", "--out", "OUT"],
+            "--steps: give an integer of 1 or more",
+        ),
+        (
+            ["train", "--dataset", "natops", "--preset", "smoke", "--seed", "-1", "--out", "OUT"],
+            "--seed: give an integer of 0 or more",
+        ),
         (["train", "--data", "missing.h5", "--preset", "smoke", "--out", "OUT"], "missing.h5"),
         (["train", "--dataset", "natops"], "--out"),
         (["evaluate", "nowhere"], "no checkpoint"),
@@ -381,7 +387,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "choose another --class",
         ),
         (["generate", "RUN", "--format", "avi", "--out", "OUT"], "invalid choice: 'avi'"),
-        (["generate", "RUN", "--seed", "-1", "--out", "OUT"], "--seed -1"),
+        (["generate", "RUN", "--seed", "-1", "--out", "OUT"], "--seed: give an integer of 0 or more"),
         (["generate", "RUN", "--out", "README.md"], "is no folder"),
         (["generate", "RUN", "--out", "README.md/below"], "is no folder"),
         (["train", "--dataset", "natops", "--preset", "smoke", "--out", "README.md/below"], "is no folder"),
@@ -414,10 +420,7 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
         "README.md": readme,
         "README.md/below": f"{readme}/below",
     }
-    try:
-        code = amc_main.main([named.get(argument, argument) for argument in arguments])
-    except SystemExit as end:
-        code = int(end.code or 0)
+    code = amc_main.main([named.get(argument, argument) for argument in arguments])
     captured = capsys.readouterr()
     assert code == 2
     assert captured.out == ""

@@ -93,9 +93,18 @@ def test_the_pictures(small_file: Path, tmp_path: Path, capsys: pytest.CaptureFi
     [
         (["synthesize", "natops"], "--out"),
         (["synthesize", "natops", "--out", "OUT.h5", "--preset", "huge"], "unknown preset 'huge'"),
-        (["synthesize", "natops", "--out", "OUT.h5", "--preset", "smoke", "--clips", "0"], "0 clips"),
-        (["synthesize", "natops", "--out", "OUT.h5", "--preset", "smoke", "--seed", "-1"], "seed -1"),
-        (["synthesize", "natops", "--out", "OUT.h5", "--preset", "smoke", "--workers", "0"], "--workers 0"),
+        (
+            ["synthesize", "natops", "--out", "OUT.h5", "--preset", "smoke", "--clips", "0"],
+            "--clips: give an integer of 1 or more",
+        ),
+        (
+            ["synthesize", "natops", "--out", "OUT.h5", "--preset", "smoke", "--seed", "-1"],
+            "--seed: give an integer of 0 or more",
+        ),
+        (
+            ["synthesize", "natops", "--out", "OUT.h5", "--preset", "smoke", "--workers", "0"],
+            "--workers: give an integer of 1 or more",
+        ),
         (["synthesize", "faces", "--out", "OUT.h5"], "invalid choice: 'faces'"),
         (["synthesize", "natops", "--out", "taken/OUT.h5", "--preset", "smoke"], "cannot write"),
         (["inspect", "none.h5", "--split-rule", "luck"], "invalid choice: 'luck'"),
@@ -116,10 +125,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").write_text("no clip file")
-    try:
-        code = main(arguments)
-    except SystemExit as stop:
-        code = int(stop.code or 0)
+    code = main(arguments)
     shown = capsys.readouterr()
     assert code == 2
     assert shown.out == ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from amc.argument_types import integer, number
 from amc.config import SPLIT_RULES, Config
 from amc.data.splits import SPLIT_HELP
 from amc.errors import UserError
@@ -59,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="name of the study; an existing one is resumed (default: from data and preset)",
     )
     study.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="output folder (default: runs)")
-    study.add_argument("--seed", type=int, default=0, help="random seed of the study (default: 0)")
+    study.add_argument("--seed", type=integer(0, MOST_SEED), default=0, help="random seed of the study (default: 0)")
     study.add_argument(
         "--record", metavar="URL", help="SQLAlchemy URL of the study record (default: DIR/STUDY/record.db)"
     )
@@ -77,26 +78,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     room.add_argument("--address", metavar="ADDR", help="Ray cluster to connect to: auto, or host:port of its head")
     room.add_argument(
         "--workers",
-        type=int,
+        type=integer(1),
         metavar="N",
         help="trials in parallel (default: as many as cores and memory allow)",
     )
     room.add_argument(
-        "--cpus-per-trial", type=int, metavar="N", help="CPU cores per trial (default: 1; an even share with --workers)"
+        "--cpus-per-trial",
+        type=integer(1),
+        metavar="N",
+        help="CPU cores per trial (default: 1; an even share with --workers)",
     )
     room.add_argument(
-        "--gpus-per-trial", type=float, metavar="F", help="GPUs per trial, may be a fraction (default: by GPU memory)"
+        "--gpus-per-trial",
+        type=number(0),
+        metavar="F",
+        help="GPUs per trial, may be a fraction (default: by GPU memory)",
     )
 
 
 def check_study(args: argparse.Namespace) -> None:
-    """Checks --seed, --study and --out.
+    """Checks --study and --out.
 
     Raises:
-        UserError: A value is out of range, or --out is not a folder.
+        UserError: The name cannot be used, or --out is not a folder.
     """
-    if not 0 <= args.seed <= MOST_SEED:
-        raise UserError(f"--seed {args.seed}: choose a value from 0 to {MOST_SEED}")
     if args.study is not None:
         checked_name(args.study)
     if args.out.exists() and not args.out.is_dir():

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from amc.argument_types import integer
 from amc.cli.command import NO_SUCCESS, Parser, run
 from amc.errors import UserError
 from amc.evaluation.judges.identity import IdentityClassifier
@@ -63,11 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     options.add_options(parser)
     search = parser.add_argument_group("search")
     search.add_argument(
-        "--trials", type=int, metavar="N", help="total number of trials; raise it to add more (default: by preset)"
+        "--trials",
+        type=integer(1),
+        metavar="N",
+        help="total number of trials; raise it to add more (default: by preset)",
     )
     search.add_argument(
         "--confirm-seeds",
-        type=int,
+        type=integer(0),
         metavar="N",
         help="runs of the best configuration with fresh seeds after the search (default: by preset)",
     )
@@ -140,12 +144,8 @@ def _check(args: argparse.Namespace) -> None:
     """Checks the options that only a search has.
 
     Raises:
-        UserError: A count is out of range, or a sampler or pruner is unknown.
+        UserError: A sampler or pruner is unknown.
     """
-    if args.trials is not None and args.trials < 1:
-        raise UserError(f"--trials {args.trials}: give 1 or more")
-    if args.confirm_seeds is not None and args.confirm_seeds < 0:
-        raise UserError(f"--confirm-seeds {args.confirm_seeds}: give 0 or more")
     for name, known in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
         if getattr(args, name) not in known:
             raise UserError(f"unknown {name} {getattr(args, name)!r}: choose {', '.join(known)}")

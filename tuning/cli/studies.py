@@ -40,8 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         command.add_argument("--record", metavar="URL", help="the record, where it is not DIR/STUDY/record.db")
         command.add_argument("--json", action="store_true", help="print JSON")
-    args = parser.parse_args(argv)
-    return run(lambda: {"list": _list, "status": _status, "delete": _delete}[args.command](args))
+
+    def manage() -> int:
+        args = parser.parse_args(argv)
+        return {"list": _list, "status": _status, "delete": _delete}[args.command](args)
+
+    return run(manage)
 
 
 def _list(args: argparse.Namespace) -> int:

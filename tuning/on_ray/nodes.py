@@ -34,8 +34,6 @@ def cluster_resources(workers: int | None, cpus: int | None, gpus: float | None,
     most = Node("", max((node.cpus for node in nodes), default=0), max((node.gpus for node in nodes), default=0))
     cpus = 1 if cpus is None else cpus
     gpus = min(1.0, float(most.gpus)) if gpus is None else gpus
-    if cpus < 1 or (workers is not None and workers < 1) or not gpus >= 0:
-        raise UserError("--workers and --cpus-per-trial must be 1 or more, --gpus-per-trial 0 or more")
     if gpus > 1 and gpus != int(gpus):
         raise UserError(f"--gpus-per-trial {gpus:g}: give a whole number, or a fraction below 1")
     room = sum(node.room(cpus, gpus) for node in nodes)

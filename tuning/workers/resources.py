@@ -41,8 +41,6 @@ def machine_resources(workers: int | None, cpus: int | None, gpus: float | None,
     """
     have = cores()
     gpus = min(1.0, float(devices)) if gpus is None else gpus
-    if (cpus is not None and cpus < 1) or (workers is not None and workers < 1) or not gpus >= 0:
-        raise UserError("--workers and --cpus-per-trial must be 1 or more, --gpus-per-trial 0 or more")
     if gpus > 1 and gpus != int(gpus):
         raise UserError(f"--gpus-per-trial {gpus:g}: give a whole number, or a fraction below 1")
     if gpus > devices:

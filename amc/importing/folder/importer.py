@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from amc.argument_types import integer
 from amc.data.clipfile import ClipInfo, ClipWriter, read_info
 from amc.errors import UserError
 from amc.importing.folder.listing import SUBJECT_PATTERN, Listing, Video, list_videos, numbered
@@ -86,11 +87,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="FILE.h5", help="the clip file to write")
     add("--keypoints", type=Path, metavar="TABLE.csv", help="a keypoint table (default: the pose estimator)")
     add("--keypoint-names", metavar="a,b,…", help="names of the table's points, in place of its own")
-    add("--frames", type=int, default=FRAMES, metavar="T", help="frames a clip (default: %(default)s)")
-    add("--size", type=int, default=SIZE, metavar="PIXELS", help="height and width (default: %(default)s)")
+    add("--frames", type=integer(2), default=FRAMES, metavar="T", help="frames a clip (default: %(default)s)")
+    add("--size", type=integer(1), default=SIZE, metavar="PIXELS", help="height and width (default: %(default)s)")
     add("--fps", metavar="F", help="sample all videos at F frames a second, such as 25 or 30000/1001")
-    add("--stride", type=int, default=STRIDE, metavar="N", help="take every N-th frame (default: %(default)s)")
-    add("--window-step", type=int, metavar="N", help="video frames between starts of windows (default: T x N / 2)")
+    add("--stride", type=integer(1), default=STRIDE, metavar="N", help="take every N-th frame (default: %(default)s)")
+    add(
+        "--window-step",
+        type=integer(1),
+        metavar="N",
+        help="video frames between starts of windows (default: T x N / 2)",
+    )
     add(
         "--subject-pattern",
         default=SUBJECT_PATTERN,
@@ -100,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--strict", action="store_true", help="a video that cannot be used is an error")
     add("--name", metavar="NAME", help="of the data set (default: the folder's)")
-    add("--workers", type=int, metavar="N", help="processes (default: one a core); the file is the same")
+    add("--workers", type=integer(1), metavar="N", help="processes (default: one a core); the file is the same")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -140,10 +146,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _cutting(args: argparse.Namespace) -> Cutting:
-    for argument, least in (("frames", 2), ("size", 1), ("stride", 1), ("window_step", 1), ("workers", 1)):
-        value = getattr(args, argument)
-        if value is not None and value < least:
-            raise UserError(f"--{argument.replace('_', '-')} {value}: at least {least} is needed")
     half = max(1, args.frames * args.stride // 2)
     return Cutting(args.frames, args.size, args.stride, half if args.window_step is None else args.window_step)
 

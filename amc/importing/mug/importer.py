@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from amc.argument_types import integer, number
 from amc.data.clipfile import ClipInfo, ClipWriter
 from amc.data.datasets.landmarks import LANDMARKS
 from amc.data.datasets.mug import KEYPOINT_NAMES, PAIRS
@@ -78,15 +79,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name. The peak is then found by landmarks, not by action units",
     )
     add("--keypoint-names", metavar="a,b,…", help="names of the table's points, in place of its own")
-    add("--frames", type=int, default=FRAMES, metavar="T", help="frames a clip (default: %(default)s)")
-    add("--size", type=int, default=SIZE, metavar="PIXELS", help="height and width (default: %(default)s)")
-    add("--stride", type=int, metavar="N", help="take every N-th frame (default: at random every 1st, 2nd or 3rd)")
-    number = parser.add_mutually_exclusive_group()
-    number.add_argument(
-        "--draws", type=int, default=DRAWS, metavar="N", help="clips a take, all different (default: %(default)s)"
+    add("--frames", type=integer(2), default=FRAMES, metavar="T", help="frames a clip (default: %(default)s)")
+    add(
+        "--size",
+        type=integer(1, LARGEST),
+        default=SIZE,
+        metavar="PIXELS",
+        help="height and width (default: %(default)s)",
     )
-    number.add_argument("--clips", type=int, metavar="N", help="clips in all, spread evenly over the takes")
-    add("--seed", type=int, default=0, metavar="S", help="of strides and flips (default: %(default)s)")
+    add(
+        "--stride",
+        type=integer(1),
+        metavar="N",
+        help="take every N-th frame (default: at random every 1st, 2nd or 3rd)",
+    )
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--draws",
+        type=integer(1),
+        default=DRAWS,
+        metavar="N",
+        help="clips a take, all different (default: %(default)s)",
+    )
+    amount.add_argument("--clips", type=integer(1), metavar="N", help="clips in all, spread evenly over the takes")
+    add("--seed", type=integer(0), default=0, metavar="S", help="of strides and flips (default: %(default)s)")
     add(
         "--align",
         choices=("clip", "frame"),
@@ -95,13 +111,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--min-confidence",
-        type=float,
+        type=number(0, 1),
         default=MIN_CONFIDENCE,
         metavar="C",
         help="rows of OpenFace's below it count as not found (default: %(default)s)",
     )
     add("--strict", action="store_true", help="a take that cannot be used is an error")
-    add("--workers", type=int, metavar="N", help="processes (default: one a core); the file is the same")
+    add("--workers", type=integer(1), metavar="N", help="processes (default: one a core); the file is the same")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -133,20 +149,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    least = {"frames": 2, "size": 1, "stride": 1, "draws": 1, "clips": 1, "workers": 1, "seed": 0}
-    for argument, smallest in least.items():
-        value = getattr(args, argument)
-        if value is not None and value < smallest:
-            raise UserError(f"--{argument} {value}: at least {smallest} is needed")
-    if args.size > LARGEST:
-        raise UserError(f"--size {args.size}: at most {LARGEST} pixels; faces have fewer than that")
     strides = STRIDES if args.stride is None else (args.stride,)
     if args.draws > 2 * len(strides) and args.clips is None and args.draws != DRAWS:
         raise UserError(
             f"--draws {args.draws}: a take has {2 * len(strides)} different clips (its strides, flipped or not)"
         )
-    if not 0 <= args.min_confidence <= 1:
-        raise UserError(f"--min-confidence {args.min_confidence}: a number from 0 to 1 is needed")
     if args.keypoints is not None and (args.openface is not None or args.openface_csv is not None):
         raise UserError("--keypoints is in place of OpenFace: leave out --openface and --openface-csv")
     if args.keypoint_names is not None and args.keypoints is None:

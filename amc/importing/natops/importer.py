@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from amc.argument_types import integer
 from amc.cache import cache_dir
 from amc.data.clipfile import ClipInfo, ClipWriter, read_info
 from amc.data.datasets.natops import GESTURE_NAMES, KEYPOINT_NAMES, PAIRS
@@ -70,9 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--out", type=Path, required=True, metavar="FILE.h5", help="the clip file to write")
     add("--keypoints", type=Path, metavar="TABLE.csv", help="a table of the nine joints (default: the pose estimator)")
-    add("--frames", type=int, default=FRAMES, metavar="T", help="frames a clip (default: %(default)s)")
-    add("--size", type=int, default=SIZE, metavar="PIXELS", help="height and width (default: %(default)s)")
-    add("--stride", type=int, default=STRIDE, metavar="N", help="take every N-th frame (default: %(default)s)")
+    add("--frames", type=integer(2), default=FRAMES, metavar="T", help="frames a clip (default: %(default)s)")
+    add("--size", type=integer(1), default=SIZE, metavar="PIXELS", help="height and width (default: %(default)s)")
+    add("--stride", type=integer(1), default=STRIDE, metavar="N", help="take every N-th frame (default: %(default)s)")
     add(
         "--long-clips",
         choices=("first", "even"),
@@ -82,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--strict", action="store_true", help="anything that cannot be used is an error")
     add(
         "--workers",
-        type=int,
+        type=integer(1),
         metavar="N",
         help="processes (default: one a core); each has its own pose estimator, if one is needed; the file is the same",
     )
@@ -129,10 +130,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _cutting(args: argparse.Namespace) -> Cutting:
-    for argument, least in (("frames", 2), ("size", 1), ("stride", 1), ("workers", 1)):
-        value = getattr(args, argument)
-        if value is not None and value < least:
-            raise UserError(f"--{argument} {value}: at least {least} is needed")
     if args.long_clips == "even" and args.stride != STRIDE:
         raise UserError("--stride goes with --long-clips first: evenly spaced frames have no stride")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", args.name):

@@ -384,11 +384,11 @@ def test_what_the_project_made_is_procedural(tmp_path: Path, top: Path, capsys: 
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (("--frames", "1"), "--frames 1: at least 2"),
-        (("--size", "0"), "--size 0: at least 1"),
-        (("--stride", "0"), "--stride 0: at least 1"),
+        (("--frames", "1"), "--frames: give an integer of 2 or more"),
+        (("--size", "0"), "--size: give an integer from 1 to"),
+        (("--stride", "0"), "--stride: give an integer of 1 or more"),
         (("--draws", "7"), "--draws 7: a take has 6 different clips"),
-        (("--min-confidence", "nan"), "--min-confidence nan: a number from 0 to 1"),
+        (("--min-confidence", "nan"), "--min-confidence: give a number from 0 to 1"),
         (("--openface", "/none/FeatureExtraction"), "no such program"),
         (("--openface-csv", "/none"), "--openface-csv /none: no such folder"),
         (("--keypoint-names", "a,b"), "goes with --keypoints"),

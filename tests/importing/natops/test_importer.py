@@ -227,8 +227,8 @@ def test_made_videos_are_never_called_natops(root: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--frames", "1"), "--frames 1: at least 2 is needed"),
-        (("--workers", "0"), "--workers 0: at least 1 is needed"),
+        (("--frames", "1"), "--frames: give an integer of 2 or more"),
+        (("--workers", "0"), "--workers: give an integer of 1 or more"),
         (("--stride", "2", "--long-clips", "even"), "--stride goes with --long-clips first"),
         (("--name", "../x"), "--name '../x'"),
         (("--size", "37"), "its crop has 36 pixels"),

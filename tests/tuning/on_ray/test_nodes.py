@@ -35,7 +35,6 @@ def test_room_by_hand(asked: tuple[int | None, int | None, float | None], expect
         ((None, 1, 4.0), "no node of the cluster has 1 CPU cores and 4 GPUs"),
         ((None, 1, 3.0), "the most on one are 8 and 2"),  # three GPUs there are, but not on one node
         ((4, 1, 1.0), "room for 3 such trials at once"),
-        ((None, 0, 1.0), "must be 1 or more"),
         ((None, 1, 1.5), "a fraction below 1"),
     ],
 )

@@ -32,7 +32,6 @@ def test_gpus_bound_the_workers() -> None:
     ("workers", "cpus", "gpus", "message"),
     [
         (9, None, 0.0, "--workers 9: this machine has room for 8"),
-        (0, None, None, "must be 1 or more"),
         (None, 9, None, "--cpus-per-trial 9: this machine has 8 CPU cores"),
         (3, 4, None, "--workers 3: this machine has room for 2"),
         (None, None, 1.5, "give a whole number, or a fraction below 1"),
