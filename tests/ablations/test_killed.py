@@ -46,63 +46,71 @@ def _sheets(study: Ablation, enough: int, _: Look) -> bool:
 
 
 @pytest.mark.timeout(1800)
-def test_killed_in_training_and_in_results_it_goes_on_exactly_once(tmp_path: Path) -> None:
+def test_killed_in_training_in_results_and_in_scoring(tmp_path: Path) -> None:
+    """One study through all of it: no run is trained twice, no run is scored twice."""
     draw, study, witness = random.Random(1), Ablation(tmp_path), Witness()
-    for ended in (0, 1, 2):
-        driver = study.start()
-        if study.wait(driver, partial(_training_after, ended)) is None:  # too late: the last runs ended together
-            assert ended == 2, study.printed()
-            break
-        _pause(draw, 3)
-        study.kill(driver, group=True)
-        witness.saw(study.look())
-        said = half_done(study, tmp_path / f"tables-{ended}")
-        assert ("NOT FINISHED" in said) == (len(witness.ended) < study.trials)
-    for _ in range(3):  # somewhere between the end of training and of the command
-        driver = study.start()
-        if study.wait(driver, lambda look: _complete(look) == study.trials) is None:
-            break
-        _pause(draw, 8)
-        study.kill(driver, group=True)
-        witness.saw(study.look())
+    killed_in_training(study, witness, draw)
+    killed_in_results(study, witness, draw)
     assert study.end(study.start()) == 0, study.printed()
-    look = check_the_end(study, witness)
-    # Asked once more nothing is left to do: no sheet is made again, and nothing is trained.
-    before = study.sheets()
-    assert study.end(study.start()) == 0, study.printed()
-    assert unchanged(before, study.sheets()) == before.keys()
-    assert check_the_end(study, witness).points == look.points
-
-
-@pytest.mark.timeout(1800)
-def test_killed_in_scoring_again_it_scores_the_rest_and_trains_nothing(tmp_path: Path) -> None:
-    draw, study, witness = random.Random(3), Ablation(tmp_path), Witness()
-    assert study.end(study.start()) == 0, study.printed()
-    first, scored = check_the_end(study, witness), study.sheets()
-    study.forget(*study.keys)
-    kept: set[str] = set()
-    for enough in (1, 2, 3):
-        driver = study.start()
-        if study.wait(driver, partial(_sheets, study, 2 + enough)) is None:
-            break
-        _pause(draw, 0.2)
-        study.kill(driver, group=True)
-        now = study.sheets()
-        assert kept <= now.keys()
-        kept = set(now)
+    look, scored = check_the_end(study, witness), study.sheets()
+    killed_in_scoring(study, draw)
     between = study.sheets()
     assert study.end(study.start()) == 0, study.printed()
     after = study.sheets()
     assert unchanged(between, after) == between.keys()  # what was scored before a kill is not scored again
     assert {REAL, STILL} <= unchanged(scored, after)
-    assert check_the_end(study, witness).points == first.points
+    assert check_the_end(study, witness).points == look.points
     assert {key: row.content["predicted"] for key, row in after.items()} == {
         key: row.content["predicted"] for key, row in scored.items()
     }
-    # Weights that are given later are another way of scoring.
+    # Run again, the finished study has nothing left to do: it makes no sheet and trains nothing.
+    assert study.end(study.start()) == 0, study.printed()
+    assert unchanged(after, study.sheets()) == after.keys()
+    assert check_the_end(study, witness).points == look.points
+    # With weights that are given later, all runs are scored again.
     study.command += ["--lpips", str(written(tmp_path / "lpips.safetensors", LpipsNetwork()))]
     assert study.end(study.start()) == 0, study.printed()
-    look = check_the_end(study, witness)
+    rescored = check_the_end(study, witness)
     assert not unchanged(after, study.sheets())
-    assert all("test/lpips" in trial.scores for trial in look.trials.values())
-    assert look.points == first.points
+    assert all("test/lpips" in trial.scores for trial in rescored.trials.values())
+    assert rescored.points == look.points
+
+
+def killed_in_training(study: Ablation, witness: Witness, draw: random.Random) -> None:
+    """kill -9 of the whole process group while runs train, after 0, 1 and 2 of them are complete."""
+    for ended in (0, 1, 2):
+        driver = study.start()
+        if study.wait(driver, partial(_training_after, ended)) is None:  # too late: the last runs ended together
+            assert ended == 2, study.printed()
+            return
+        _pause(draw, 3)
+        study.kill(driver, group=True)
+        witness.saw(study.look())
+        table = half_done(study, study.runs.parent / f"tables-{ended}")
+        assert ("NOT FINISHED" in table) == (len(witness.ended) < study.trials)
+
+
+def killed_in_results(study: Ablation, witness: Witness, draw: random.Random) -> None:
+    """kill -9 of the whole process group between the end of the last training and the command's end, twice."""
+    for _ in range(2):
+        driver = study.start()
+        if study.wait(driver, lambda look: _complete(look) == study.trials) is None:
+            return
+        _pause(draw, 8)
+        study.kill(driver, group=True)
+        witness.saw(study.look())
+
+
+def killed_in_scoring(study: Ablation, draw: random.Random) -> None:
+    """kill -9 while the runs of a finished study are scored again, after 1, 2 and 3 of their sheets are there."""
+    study.forget(*study.keys)
+    kept: set[str] = set()
+    for enough in (1, 2, 3):
+        driver = study.start()
+        if study.wait(driver, partial(_sheets, study, 2 + enough)) is None:
+            return
+        _pause(draw, 0.2)
+        study.kill(driver, group=True)
+        now = study.sheets()
+        assert kept <= now.keys()
+        kept = set(now)

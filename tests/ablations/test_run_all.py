@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -15,6 +16,7 @@ from mlflow.entities import Run
 from ablations.cli import main
 from amc.evaluation.score_sheet import REAL, STILL
 from analysis.record.reading import RecordReader
+from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from tests.toy import write_toy_file
 from tuning.tracking.store import default_store, open_store
 
@@ -81,85 +83,66 @@ def test_two_arms_to_tables_a_report_and_the_tracker(tmp_path: Path) -> None:
             assert "sheet.json" in artifacts(client, run)
 
 
+def search(folder: Path, clips: Path, trials: int) -> dict[str, Any]:
+    """Runs a search of `weights.l1` under the name `found`; its best trial."""
+    space = folder / "space.toml"
+    space.write_text('only = true\n[parameters."weights.l1"]\nkind = "float"\nlow = 1.0\nhigh = 9.0\n')
+    script = SCRIPT.parents[1] / "tuning" / "run_search.py"
+    command = [sys.executable, str(script), "--data", str(clips), "--preset", "smoke", "--split-rule", "random"]
+    command += ["--trials", str(trials), "--confirm-seeds", "0", "--pruner", "none"]
+    command += ["--space", str(space), "--study", "found", "--json"]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
+    assert ended.returncode == 0, ended.stderr
+    best: dict[str, Any] = json.loads(ended.stdout)["best"]
+    return best
+
+
 @pytest.mark.slow
-def test_one_more_seed_one_more_arm_and_then_fewer(tmp_path: Path) -> None:
+@pytest.mark.timeout(1800)
+def test_from_a_search_then_one_more_seed_and_arm_then_fewer(tmp_path: Path) -> None:
     clips, name = write_toy_file(tmp_path / "squares.h5"), "squares-smoke-table4"
-    arguments = ["--data", str(clips), "--split-rule", "random", "--json"]
+    arguments = ["--data", str(clips), "--split-rule", "random", "--json", "--from-study", "found"]
+    best = search(tmp_path, clips, 2)
     first = ablate(tmp_path, *arguments, "--arms", "no_ym", "--seeds", "1")
     assert first.returncode == 0, first.stderr
     rows = {row["arm"]: row for row in json.loads(first.stdout)["rows"]}
     folder = tmp_path / "runs" / name
-    with RecordReader(folder / "record.db") as records:
-        before = records.score_sheets(name)
+    assert f"{best['key']} of the search found" in (folder / "report.html").read_text()
+
+    def on_record() -> tuple[StudyRow, dict[str, SheetRow], list[TrialRow]]:
+        """All on record, having checked that every trial ran once, from the configuration that the search found."""
+        with RecordReader(folder / "record.db") as records:
+            study, trials = records.study(name), records.trials(name)
+            sheets = records.sheets(name)
+        assert study.settings["from_trial"] == best["key"]
+        configs = [study.config, *(trial.config for trial in trials)]
+        assert {config["weights"]["l1"] for config in configs} == {best["params"]["weights.l1"]}
+        assert {trial.attempts for trial in trials} == {1}
+        return study, sheets, trials
+
+    _, before, trials = on_record()
+    assert {trial.key for trial in trials} == {"ours-seed-0", "no_ym-seed-0"}
+    # The search finds more; the ablation keeps the configuration that it began with.
+    again = search(tmp_path, clips, 4)
     more = ablate(tmp_path, *arguments, "--arms", "no_ya,no_ym", "--seeds", "2")
     assert more.returncode == 0, more.stderr
+    assert ("goes on from the configuration that it began with" in more.stderr) == (again["key"] != best["key"])
     content = json.loads(more.stdout)
-    again = {row["arm"]: row for row in content["rows"]}
-    assert [entry["n_seeds"] for entry in again.values()] == [2, 2, 2]
-    assert again["ours"]["values"].items() >= rows["ours"]["values"].items()  # no finished run ran again
-    with RecordReader(folder / "record.db") as records:
-        study, after, trials = records.study(name), records.score_sheets(name), records.trials(name)
+    after_rows = {row["arm"]: row for row in content["rows"]}
+    assert [row["n_seeds"] for row in after_rows.values()] == [2, 2, 2]
+    assert after_rows["ours"]["values"].items() >= rows["ours"]["values"].items()  # no finished run ran again
+    study, after, trials = on_record()
     assert after.keys() == {*before, "ours-seed-1", "no_ym-seed-1", "no_ya-seed-0", "no_ya-seed-1"}
     assert {key: after[key] for key in before} == before  # none was scored again
     # Fewer arms and seeds ask for nothing new, and take nothing from the table.
     fewer = ablate(tmp_path, *arguments, "--arms", "ours", "--seeds", "1")
     assert fewer.returncode == 0, fewer.stderr
     assert json.loads(fewer.stdout) == content
-    with RecordReader(folder / "record.db") as records:
-        assert records.trials(name) == trials
-        assert records.study(name).settings["arms"] == study.settings["arms"]
+    unchanged, _, same = on_record()
+    assert same == trials
+    assert unchanged.settings["arms"] == study.settings["arms"]
     _, runs = tracked(tmp_path, name)
     assert sorted(run.data.tags["amc.role"] for run in runs) == ["study"] + ["trial"] * 6
-
-
-@pytest.mark.slow
-def test_an_ablation_of_what_a_search_found_goes_on_from_there(tmp_path: Path) -> None:
-    clips = write_toy_file(tmp_path / "squares.h5")
-    space = tmp_path / "space.toml"
-    space.write_text('only = true\n[parameters."weights.l1"]\nkind = "float"\nlow = 1.0\nhigh = 9.0\n')
-    script = SCRIPT.parents[1] / "tuning" / "run_search.py"
-
-    def search(trials: int) -> dict[str, dict[str, float]]:
-        command = [sys.executable, str(script), "--data", str(clips), "--preset", "smoke", "--split-rule", "random"]
-        command += [
-            "--trials",
-            str(trials),
-            "--confirm-seeds",
-            "0",
-            "--space",
-            str(space),
-            "--study",
-            "found",
-            "--json",
-        ]
-        ended = subprocess.run(
-            [*command, "--pruner", "none"], cwd=tmp_path, capture_output=True, text=True, timeout=900
-        )
-        assert ended.returncode == 0, ended.stderr
-        best: dict[str, dict[str, float]] = json.loads(ended.stdout)["best"]
-        return best
-
-    best = search(2)
-    command = ("--data", str(clips), "--split-rule", "random", "--arms", "no_ym", "--seeds", "1", "--from-study")
-    ended = ablate(tmp_path, *command, "found")
-    assert ended.returncode == 0, ended.stderr
-    folder = tmp_path / "runs" / "squares-smoke-table4"
-
-    def begun() -> tuple[float, object, dict[str, int]]:
-        with RecordReader(folder / "record.db") as records:
-            row = records.study("squares-smoke-table4")
-            weights = {trial.config["weights"]["l1"] for trial in records.trials(row.name)}
-            attempts = {trial.key: trial.attempts for trial in records.trials(row.name)}
-        assert weights == {row.config["weights"]["l1"]}
-        return row.config["weights"]["l1"], row.settings["from_trial"], attempts
-
-    assert begun() == (best["params"]["weights.l1"], best["key"], {"ours-seed-0": 1, "no_ym-seed-0": 1})
-    assert f"{best['key']} of the search found" in (folder / "report.html").read_text()
-    again = search(4)
-    ended = ablate(tmp_path, *command, "found")
-    assert ended.returncode == 0, ended.stderr
-    assert ("goes on from the configuration that it began with" in ended.stderr) == (again["key"] != best["key"])
-    assert begun() == (best["params"]["weights.l1"], best["key"], {"ours-seed-0": 1, "no_ym-seed-0": 1})
 
 
 @pytest.mark.parametrize(
