@@ -15,6 +15,7 @@ from amc.cli.command import run
 from amc.config import natops, with_overrides
 from analysis.record.rows import StudyRow
 from analysis.record.writing import RecordWriter
+from tuning.engine import study as engine_study
 from tuning.engine.sources import ConfirmingRuns, SampledTrials
 from tuning.engine.study import Study, run_study, sigterm_as_interrupt
 from tuning.search.default_space import search_space
@@ -26,6 +27,8 @@ from tuning.workers.resources import machine_resources
 def main(
     folder: Path, trials: int, settings: dict[str, object], record: str | None = None, tracking: str | None = None
 ) -> int:
+    if "flush" in settings:  # seconds that MLflow gets at the end, where a test would wait them all
+        engine_study.FLUSH_SECONDS = float(str(settings["flush"]))
     gpus = float(str(settings.get("gpus", 0)))  # of one GPU that Ray is told of; no toy looks for it
     base = with_overrides(natops("smoke"), {"training.steps": 20})
     space = search_space(base)

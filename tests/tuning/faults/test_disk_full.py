@@ -13,6 +13,7 @@ import pytest
 
 from analysis.record.states import FAILED
 from tests.tuning.killing import Search, Witness, check_the_end
+from tests.tuning.toy_command import Toy
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.filterwarnings("default")]  # MLflow's own
 ROOM, MORE = "64m", "256m"
@@ -75,8 +76,11 @@ def stops_for_want_of_room(search: Search, witness: Witness, code: int) -> None:
     assert FAILED not in {trial.state for trial in look.trials.values()}
 
 
-def test_a_disk_that_fills_up_while_trials_train(disk: Path, tmp_path: Path) -> None:
+def test_a_disk_that_is_too_small_and_then_fills_up_while_trials_train(disk: Path, tmp_path: Path) -> None:
+    resize(disk, "1m")  # the record has room there, a checkpoint and MLflow's database have not
     search, witness = Search(tmp_path, 4, 100, 10, runs=disk / "runs"), Witness()
+    stops_for_want_of_room(search, witness, search.end(search.start()))
+    resize(disk, ROOM)
     driver = search.start()
     look = search.wait(driver, lambda look: len(look.points) >= 3 and bool(look.training))
     assert look is not None, search.printed()
@@ -90,26 +94,17 @@ def test_a_disk_that_fills_up_while_trials_train(disk: Path, tmp_path: Path) -> 
     check_the_end(search, witness)
 
 
-def test_a_disk_that_is_too_small_from_the_start(disk: Path, tmp_path: Path) -> None:
-    resize(disk, "1m")  # the record has room there, a checkpoint and MLflow's database have not
-    search, witness = Search(tmp_path, 2, 40, 10, runs=disk / "runs"), Witness()
-    stops_for_want_of_room(search, witness, search.end(search.start()))
-    resize(disk, MORE)
-    assert search.end(search.start()) == 0, search.printed()
-    check_the_end(search, witness)
-
-
 def test_a_full_disk_under_mlflow_alone_ends_no_training(disk: Path, tmp_path: Path) -> None:
     target = f"sqlite:///{disk}/mlflow.db"
-    search, witness = Search(tmp_path, 4, 100, 10, target=target), Witness()
-    driver = search.start()
-    look = search.wait(driver, lambda look: len(look.points) >= 3)
-    assert look is not None, search.printed()
+    toy = Toy(tmp_path, 4, target, pause=0.1, flush=5.0)
+    process = toy.start()
+    toy.wait(process, 3)
     fill(disk)
-    assert search.end(driver) == 0, search.printed()
-    assert f"MLflow at {target} does not answer" in search.printed()
-    assert "what is to be copied there waits in its record" in search.printed()
-    witness.saw(search.look())
+    toy.end(process)
+    assert f"MLflow at {target} does not answer" in toy.printed()
+    assert "what is to be copied there waits in its record" in toy.printed()
+    points = toy.points()
     resize(disk, MORE)
-    assert search.end(search.start()) == 0, search.printed()
-    check_the_end(search, witness)
+    toy.end(toy.start())
+    assert toy.points() == points
+    toy.check()

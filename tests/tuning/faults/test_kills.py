@@ -1,6 +1,6 @@
 """kill -9 of the real search command and of its workers, many times over: every trial still runs exactly once.
 
-AMC_TEST_KILLS sets how often the command is killed (20), AMC_TEST_SEED when (0).
+AMC_TEST_KILLS sets how often the command is killed (default: 10), AMC_TEST_SEED when (default: 0).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from analysis.record.states import ENDED
 from tests.tuning.killing import KEPT, PATIENCE, Look, Process, Search, Witness, check_the_end, everything, pictured
 
-KILLS = int(os.environ.get("AMC_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("AMC_TEST_KILLS", "10"))
 SEED = int(os.environ.get("AMC_TEST_SEED", "0"))
 TRIALS, EVERY = 12, 10
 STEPS = EVERY * max(3, KILLS * 3 // 2)  # enough to train until the last kill: each lets pass up to four reports

@@ -60,6 +60,11 @@ def tracked(folder: Path) -> list[Any]:
     return list(client.search_runs([place.experiment_id]))
 
 
+def on_record(folder: Path) -> list[TrialRow]:
+    with RecordReader(folder / "toy" / "record.db") as records:
+        return records.trials("toy")
+
+
 def exactly_once(folder: Path, trials: int) -> dict[str, TrialRow]:
     """What the contract promises, whatever happened on the way."""
     with RecordReader(folder / "toy" / "record.db") as records:
@@ -123,36 +128,15 @@ def test_a_killed_driver_and_dying_workers(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_study_ends_soon_and_can_go_on(tmp_path: Path, number: signal.Signals) -> None:
-    process = start(tmp_path, 4, pause=0.3)
-    wait(process, tmp_path, lambda trials: any(trial.step for trial in trials))
-    began = time.monotonic()
-    process.send_signal(number)
-    code, errors = end(process)
-    assert code == 130, errors
-    assert time.monotonic() - began < 10
-    with RecordReader(tmp_path / "toy" / "record.db") as records:
-        trials = records.trials("toy")
-    # One of the two may have fallen behind at the first rung before the signal came.
-    assert {trial.state for trial in trials} - {"PRUNED"} == {"WAITING"}
-    assert {run.info.status for run in tracked(tmp_path)} - {"KILLED"} == {"SCHEDULED"}
-    if number == signal.SIGINT:
-        code, errors = end(start(tmp_path, 4))
-        assert code == 0, errors
-        rows = exactly_once(tmp_path, 4)
-        assert " goes on from step " in errors
-        assert COMPLETE in {row.state for row in rows.values()}
+def test_a_time_budget_and_then_ctrl_c_and_then_the_rest(tmp_path: Path) -> None:
+    """Trials save where they are when the time is used up and at SIGINT; the same command then resumes them.
 
-
-@pytest.mark.slow
-def test_a_time_budget_is_kept_and_nothing_lost(tmp_path: Path) -> None:
-    """Trials that would take far longer save where they are; without the budget the study goes on from there."""
-    budget, began = 60.0, time.monotonic()
+    SIGTERM does what SIGINT does: see `faults/test_interrupt.py`.
+    """
+    budget, began = 40.0, time.monotonic()
     code, errors = end(start(tmp_path, 4, pause=4.0, seconds=budget))
     took = time.monotonic() - began
-    with RecordReader(tmp_path / "toy" / "record.db") as records:
-        trials = records.trials("toy")
+    trials = on_record(tmp_path)
     assert trials, errors
     assert {trial.state for trial in trials} <= {"WAITING", *ENDED}
     assert any(trial.state == "WAITING" for trial in trials)
@@ -160,12 +144,26 @@ def test_a_time_budget_is_kept_and_nothing_lost(tmp_path: Path) -> None:
     assert took < budget + 20
     assert "the time budget is used up" in errors
     assert code == (0 if any(trial.state == COMPLETE for trial in trials) else 3)
+
+    steps = sum(trial.step for trial in trials)
+    process = start(tmp_path, 4, pause=0.3)
+    wait(process, tmp_path, lambda trials: sum(trial.step for trial in trials) > steps)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    code, errors = end(process)
+    assert code == 130, errors
+    assert time.monotonic() - began < 10
+    # One of the two may have fallen behind at the first rung before the signal came.
+    assert {trial.state for trial in on_record(tmp_path)} - {"PRUNED"} == {"WAITING"}
+    assert {run.info.status for run in tracked(tmp_path)} - {"KILLED"} == {"SCHEDULED"}
+
     code, errors = end(start(tmp_path, 4))
     assert code == 0, errors
-    exactly_once(tmp_path, 4)
-    steps = (tmp_path / "toy" / "steps.txt").read_text().split()
-    with RecordReader(tmp_path / "toy" / "record.db") as records:
-        assert all(steps.count(trial.key) == trial.step for trial in records.trials("toy"))
+    rows = exactly_once(tmp_path, 4)
+    assert " goes on from step " in errors
+    assert COMPLETE in {row.state for row in rows.values()}
+    executed = (tmp_path / "toy" / "steps.txt").read_text().split()
+    assert all(executed.count(key) == row.step for key, row in rows.items())
 
 
 @pytest.mark.slow
