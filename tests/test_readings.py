@@ -33,7 +33,7 @@ class Reading:
     settings: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
 
 
-EQUAL = "training/test_equality.py::test_other_settings"  # production against the literal code in this setting
+EQUAL = "methods/amc_gan/test_equality.py::test_other_settings"  # production against the literal code in this setting
 
 READINGS: Mapping[str, Reading] = {
     "R1": Reading(
@@ -42,48 +42,48 @@ READINGS: Mapping[str, Reading] = {
             "models/test_perceptual.py::test_spatial_gram_by_hand",
             "models/test_perceptual.py::test_channel_gram_by_hand",
             "models/test_perceptual.py::test_distance_by_hand",
-            "training/test_equality.py::test_training_mode",
+            "methods/amc_gan/test_equality.py::test_training_mode",
         ),
         {"readings.gram": ("spatial", "channel")},
     ),
     "R2": Reading(
         "layers j = 1, 2 are the first two blocks of a discriminator's tower, after activation",
-        ("training/test_step.py::test_which_maps_are_compared", EQUAL),
+        ("methods/amc_gan/test_step.py::test_which_maps_are_compared", EQUAL),
         {"readings.gram_layers": (2, 1)},
     ),
     "R3": Reading(
         "ranking is a sum of two triplets: Da's with ya', Dm's with ym', each with its margin",
         (
-            "training/test_objective.py::test_ranking_hinge_by_hand",
-            "training/test_step.py::test_a_discriminator_ranks_by_its_own_mismatch",
-            "training/test_step.py::test_each_discriminator_has_its_margin",
+            "methods/amc_gan/test_objective.py::test_ranking_hinge_by_hand",
+            "methods/amc_gan/test_step.py::test_a_discriminator_ranks_by_its_own_mismatch",
+            "methods/amc_gan/test_step.py::test_each_discriminator_has_its_margin",
             EQUAL,
         ),
         {"margins.appearance": (0.01, 0.1), "margins.motion": (0.001, 0.1)},
     ),
     "R4": Reading(
         "the L1 term sums over frames the mean over pixels and channels",
-        ("training/test_objective.py::test_reconstruction_by_hand", EQUAL),
+        ("methods/amc_gan/test_objective.py::test_reconstruction_by_hand", EQUAL),
         {"readings.l1_reduction": ("sum_frames", "mean")},
     ),
     "R5": Reading(
         "the velocity loss is a mean over time and coordinates",
-        ("training/test_objective.py::test_class_and_velocity_losses_by_hand", EQUAL),
+        ("methods/amc_gan/test_objective.py::test_class_and_velocity_losses_by_hand", EQUAL),
         {"readings.velocity_reduction": ("mean", "sum")},
     ),
     "R6": Reading(
         "the real label alone is smoothed, from 0.1 down by 1e-5 a mini-batch",
         (
-            "training/test_objective.py::test_smoothing",
-            "training/test_objective.py::test_cross_entropy_by_hand",
-            "training/test_step.py::test_the_discriminators_loss_by_hand",
+            "methods/amc_gan/test_objective.py::test_smoothing",
+            "methods/amc_gan/test_objective.py::test_cross_entropy_by_hand",
+            "methods/amc_gan/test_step.py::test_the_discriminators_loss_by_hand",
             EQUAL,
         ),
         {"readings.smoothing_start": (0.1, 0.0), "readings.smoothing_decrement": (1e-5, 0.0)},
     ),
     "R7": Reading(
         "Adam with betas 0.5 and 0.999",
-        ("training/test_step.py::test_adam",),
+        ("methods/amc_gan/test_step.py::test_adam",),
         {"optimizer.beta1": (0.5, 0.9), "optimizer.beta2": (0.999, 0.9)},
     ),
     "R8": Reading(
@@ -91,9 +91,9 @@ READINGS: Mapping[str, Reading] = {
         (
             "data/test_conditions.py::test_triplets_are_drawn_from_the_whole_clip",
             "data/test_conditions.py::test_da_may_see_every_triplet",
-            "training/test_step.py::test_a_triplet_starts_with_the_image_the_video_was_made_from",
-            "training/test_step.py::test_a_distance_is_zero_between_a_clip_and_itself",
-            "training/test_equality.py::test_training_mode",
+            "methods/amc_gan/test_step.py::test_a_triplet_starts_with_the_image_the_video_was_made_from",
+            "methods/amc_gan/test_step.py::test_a_distance_is_zero_between_a_clip_and_itself",
+            "methods/amc_gan/test_equality.py::test_training_mode",
         ),
         {"readings.centres": (1, 2, 0)},
     ),
@@ -109,17 +109,17 @@ READINGS: Mapping[str, Reading] = {
     "R10": Reading(
         "only the convLSTM is recurrent: batch norm takes its statistics over batch and time",
         (
-            "training/test_literal.py::test_statistics_of_frames_by_hand",
-            "training/test_equality.py::test_training_mode",
-            "training/test_equality.py::test_frame_by_frame_in_evaluation_mode",
-            "training/test_equality.py::test_frame_by_frame_statistics_are_another_function_in_training_mode",
+            "reference/test_literal.py::test_statistics_of_frames_by_hand",
+            "methods/amc_gan/test_equality.py::test_training_mode",
+            "methods/amc_gan/test_equality.py::test_frame_by_frame_in_evaluation_mode",
+            "methods/amc_gan/test_equality.py::test_frame_by_frame_statistics_are_another_function_in_training_mode",
         ),
     ),
     "R11": Reading(
         "L_Daux moves the discriminator only",
         (
-            "training/test_step.py::test_which_videos_a_term_of_the_generators_loss_moves",
-            "training/test_step.py::test_auxiliary_losses_move_the_generator_where_asked",
+            "methods/amc_gan/test_step.py::test_which_videos_a_term_of_the_generators_loss_moves",
+            "methods/amc_gan/test_step.py::test_auxiliary_losses_move_the_generator_where_asked",
             EQUAL,
         ),
         {"readings.aux_updates_generator": (False, True)},
@@ -127,11 +127,11 @@ READINGS: Mapping[str, Reading] = {
     "R12": Reading(
         "Table 2's rows weigh 1, 0.5, 0.25, 0.25; in an arm the fake ones present are scaled to the same sum",
         (
-            "training/test_objective.py::test_table_2",
-            "training/test_objective.py::test_what_an_arm_leaves",
-            "training/test_objective.py::test_weights_of_table_2_are_settings",
-            "training/test_step.py::test_the_discriminators_loss_by_hand",
-            "training/test_equality.py::test_weights_of_the_rows_an_arm_leaves",
+            "methods/amc_gan/test_objective.py::test_table_2",
+            "methods/amc_gan/test_objective.py::test_what_an_arm_leaves",
+            "methods/amc_gan/test_objective.py::test_weights_of_table_2_are_settings",
+            "methods/amc_gan/test_step.py::test_the_discriminators_loss_by_hand",
+            "methods/amc_gan/test_equality.py::test_weights_of_the_rows_an_arm_leaves",
             EQUAL,
         ),
         {
@@ -164,7 +164,7 @@ READINGS: Mapping[str, Reading] = {
         (
             "models/test_motion_classifier.py::test_input_is_the_last_frames_with_its_ends_repeated_twice",
             "models/test_motion_classifier.py::test_input_with_another_number_of_frames_discarded",
-            "evaluation/test_classifier.py::test_predict_looks_at_the_frames_that_are_not_discarded",
+            "evaluation/judges/test_motion_classifier.py::test_predict_looks_at_the_frames_that_are_not_discarded",
         ),
         {"model.discarded_frames": (4, 5)},
     ),
@@ -192,9 +192,9 @@ READINGS: Mapping[str, Reading] = {
     "R19": Reading(
         "class and velocity targets are y's for rows 1 and 3, y''s for row 4, and row 2 has none",
         (
-            "training/test_objective.py::test_table_2",
-            "training/test_objective.py::test_targets_of_the_auxiliary_losses",
-            "training/test_equality.py::test_settings_that_meet",
+            "methods/amc_gan/test_objective.py::test_table_2",
+            "methods/amc_gan/test_objective.py::test_targets_of_the_auxiliary_losses",
+            "methods/amc_gan/test_equality.py::test_settings_that_meet",
             EQUAL,
         ),
         {"readings.aux_targets": ("mismatched", "printed")},
@@ -212,9 +212,9 @@ READINGS: Mapping[str, Reading] = {
     "R21": Reading(
         "batch norm takes statistics over the rows of a table mixed in one mini-batch",
         (
-            "models/test_rows.py::test_mixed_is_batch_norm_of_the_batch_written_out",
-            "models/test_rows.py::test_per_row_normalises_each_row_by_itself",
-            "training/test_equality.py::test_training_mode",
+            "models/fast/test_row_batch_norm.py::test_mixed_is_batch_norm_of_the_batch_written_out",
+            "models/fast/test_row_batch_norm.py::test_per_row_normalises_each_row_by_itself",
+            "methods/amc_gan/test_equality.py::test_training_mode",
         ),
         {"readings.bn_rows": ("mixed", "per_row")},
     ),
@@ -230,10 +230,10 @@ READINGS: Mapping[str, Reading] = {
     "R23": Reading(
         "the generator lowers -log D, with scores of the discriminators as their update left them",
         (
-            "training/test_objective.py::test_the_generators_adversarial_term_by_hand",
-            "training/test_step.py::test_the_generators_adversarial_loss_by_hand",
-            "training/test_step.py::test_when_the_generator_is_scored",
-            "training/test_equality.py::test_three_whole_steps",
+            "methods/amc_gan/test_objective.py::test_the_generators_adversarial_term_by_hand",
+            "methods/amc_gan/test_step.py::test_the_generators_adversarial_loss_by_hand",
+            "methods/amc_gan/test_step.py::test_when_the_generator_is_scored",
+            "methods/amc_gan/test_equality.py::test_three_whole_steps",
             EQUAL,
         ),
         {
@@ -252,7 +252,7 @@ READINGS: Mapping[str, Reading] = {
             "models/test_motion_classifier.py::test_layers_follow_the_text",
             "models/test_equality.py::test_parameters_of_the_notes",
             "models/test_equality.py::test_generator",
-            "training/test_equality.py::test_training_mode",
+            "methods/amc_gan/test_equality.py::test_training_mode",
         ),
         {"readings.forget_bias": (0.0, 1.0)},
     ),
@@ -264,7 +264,7 @@ READINGS: Mapping[str, Reading] = {
             "models/test_motion_discriminator.py::test_strides_shrink_with_the_map",
             "models/test_motion_classifier.py::test_the_last_layer_shrinks_per_axis",
             "models/test_motion_classifier.py::test_a_layer_with_no_extent_left_is_dropped",
-            "training/test_equality.py::test_training_mode_at_other_sizes",
+            "methods/amc_gan/test_equality.py::test_training_mode_at_other_sizes",
         ),
     ),
 }
