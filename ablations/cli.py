@@ -11,7 +11,7 @@ from pathlib import Path
 from ablations.results import FIGURES, REPORT, TABLES
 from ablations.study import prepare_study
 from amc.argument_types import integer
-from amc.cli.command import NO_SUCCESS, Parser, run
+from amc.cli.command import NO_SUCCESS, Parser, run_parsed
 from analysis.record.reading import RecordReader
 from analysis.tables.ablation import ablation_content, ablation_text
 from analysis.tables.formats import markdown
@@ -28,10 +28,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 on success, 2 after wrong arguments or data, 3 if no run succeeded, 130 if interrupted.
     """
-    parser = _parser()
+    return run_parsed(_parser(), argv)
 
-    def ablate() -> int:
-        args = parser.parse_args(argv)
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python ablations/run_all.py",
+        description="Run the ablation arms of Table 4. Rerun the same command to resume.",
+    )
+    add_arguments(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the ablation study, or its forecast, and returns the exit code."""
+    with sigterm_as_interrupt():
         study = prepare_study(args)
         if args.dry_run:
             return show_forecast(study, as_json=args.json)
@@ -39,14 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         show(study, ending, as_json=args.json)
         return ending.code
 
-    with sigterm_as_interrupt():
-        return run(ablate)
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="run_all.py", description="Run the ablation arms of Table 4. Rerun the same command to resume."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of an ablation study."""
     options.add_options(parser)
     ablation = parser.add_argument_group("ablation")
     ablation.add_argument("--table", default="4", choices=("4",), help="table of the paper to reproduce (default: 4)")
@@ -70,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="I3D weights (.safetensors): also measure FVD; none stops measuring it",
     )
-    return parser
+    parser.set_defaults(run=run)
 
 
 def show(study: Study, ending: Ending, *, as_json: bool) -> None:

@@ -27,13 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, (module, about) in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=about, description=module.__doc__)
         module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
-
-    def run() -> int:
-        args = parser.parse_args(arguments)
-        return int(args.run(args))
-
-    return command.run(run)
+    return command.run_parsed(parser, arguments)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What all commands of the project have in common: one-line errors, exit codes, the choice of a preset."""
+"""What all commands of the project share: one-line errors and exit codes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import argparse
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from amc.config import PRESETS
 from amc.errors import UserError
 from amc.stop_signals import INTERRUPTED
 
@@ -45,6 +44,16 @@ def run(main: Callable[[], int]) -> int:
         return INTERRUPTED
 
 
+def run_parsed(parser: Parser, arguments: Sequence[str] | None) -> int:
+    """Exit code of a command that parses `arguments` and calls `args.run(args)`, with the errors of `run`."""
+
+    def main() -> int:
+        args = parser.parse_args(arguments)
+        return int(args.run(args))
+
+    return run(main)
+
+
 def _unread() -> bool:
     """Whether nobody reads standard output any more; what is left to be written there goes nowhere then."""
     try:
@@ -58,19 +67,3 @@ def _unread() -> bool:
     # Python flushes once more when it ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     return True
-
-
-def chosen_preset(name: str) -> str:
-    """The preset called `name`; `auto` is `paper` where there is a CUDA device, else `compact`, and says so.
-
-    Raises:
-        UserError: there is no such preset.
-    """
-    if name == "auto":
-        import torch  # seconds, which commands that only read a record need not wait for
-
-        name, why = ("paper", "a CUDA device is there") if torch.cuda.is_available() else ("compact", "no CUDA device")
-        print(f"preset auto: {name} ({why})", file=sys.stderr)
-    if name not in PRESETS:
-        raise UserError(f"unknown preset {name!r}: choose auto, {', '.join(PRESETS)}")
-    return name

@@ -6,43 +6,41 @@ import argparse
 import importlib
 import json
 import math
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from amc.argument_types import integer
-from amc.cli.command import Parser, chosen_preset, run
+from amc.cli.command import Parser, run_parsed
 from amc.cli.data_source import STAND_INS, stand_in_sizes
+from amc.cli.preset import chosen_preset
 from amc.config import PRESETS, SPLIT_RULES
 from amc.data.inspection.inspect import inspect
 from amc.data.inspection.inspect_text import describe
 from amc.data.inspection.preview import preview
 from amc.data.splits import SPLIT_HELP
 from amc.errors import UserError
+from amc.importing.folder import importer as folder
+from amc.importing.mug import importer as mug
+from amc.importing.natops import importer as natops
 from amc.progress import console
 
 IMPORTERS = {
-    "natops": ("amc.importing.natops.importer", "NATOPS as it is distributed"),
-    "mug": ("amc.importing.mug.importer", "MUG as it is distributed, with OpenFace's landmarks and action units"),
-    "folder": ("amc.importing.folder.importer", "a folder of videos, one sub-folder a class"),
+    "natops": (natops, "NATOPS as it is distributed"),
+    "mug": (mug, "MUG as it is distributed, with OpenFace's landmarks and action units"),
+    "folder": (folder, "a folder of videos, one sub-folder a class"),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 after one line about what is wrong, or 130 when interrupted."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-
-    def command() -> int:
-        parsed = _parser(given).parse_args(given)
-        chosen: Callable[[argparse.Namespace], int] = parsed.run
-        return chosen(parsed)
-
-    return run(command)
+    parser = Parser(prog="python -m amc.data", description="Make, import, inspect and preview clip files.")
+    add_arguments(parser)
+    return run_parsed(parser, arguments)
 
 
-def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m amc.data", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The sub-commands `synthesize`, `prepare`, `inspect` and `preview`."""
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     made = commands.add_parser("synthesize", help="make a procedural stand-in")
@@ -71,11 +69,8 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     kinds = prepared.add_subparsers(title="kinds", required=True, metavar="KIND")
     for name, (module, text) in IMPORTERS.items():
         kind = kinds.add_parser(name, help=text)
-        if given[:2] == ["prepare", name]:
-            # Its video reader is slow to load and only needed here.
-            importer = importlib.import_module(module)
-            importer.add_arguments(kind)
-            kind.set_defaults(run=importer.run)
+        module.add_arguments(kind)
+        kind.set_defaults(run=module.run)
 
     shown = commands.add_parser("inspect", help="counts, ranges, split and leak check of a clip file")
     shown.add_argument("file", type=Path, metavar="FILE.h5")
@@ -91,7 +86,6 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     pictures.add_argument("--no-skeleton", action="store_true", help="keypoints without lines between them")
     pictures.add_argument("--velocities", action="store_true", help="lines to where each keypoint is 3 frames later")
     pictures.set_defaults(run=_preview)
-    return parser
 
 
 def _synthesize(parsed: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from amc.cli.command import chosen_preset
+from amc.cli.preset import chosen_preset
 from amc.config import DATASETS, Config, configure
 from amc.data.conditions import Batch, centre_count
 from amc.methods.amc_gan.step import AMCStep
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", choices=tuple(DATASETS), default="natops")
     parser.add_argument("--preset", default="auto", help="auto, paper, compact or smoke")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

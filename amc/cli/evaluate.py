@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="FILE.h5", help="the clip file it was trained on")
     parser.add_argument("--split", choices=("validation", "test"), default="validation", help="select nothing by test")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for strip.png and clips.gif or .mp4; with --mismatched figure3.png and figure3.gif or .mp4",
     )
     parser.add_argument("--json", action="store_true", help="the list of files as JSON")
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from amc.cli.command import NO_SUCCESS, chosen_preset
+from amc.cli.command import NO_SUCCESS
+from amc.cli.preset import chosen_preset
 from amc.errors import UserError
 from amc.progress import console
 from amc.selftest import compilation, cost, determinism, equality, graphs, precision
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="auto", help="auto (paper on CUDA, else compact), paper, compact or smoke")
     parser.add_argument("--only", choices=tuple(CHECKS), action="append", help="this check; may be given again")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,10 +13,11 @@ from typing import Any
 
 from amc.argument_types import integer
 from amc.atomic import atomic_write
-from amc.cli.command import NO_SUCCESS, chosen_preset
+from amc.cli.command import NO_SUCCESS
 from amc.cli.data_options import choose
 from amc.cli.from_study import Found, find
 from amc.cli.out_folder import check_out_folder
+from amc.cli.preset import chosen_preset
 from amc.config import SPLIT_RULES, Config
 from amc.data.prepared import TrainingData, prepare
 from amc.data.splits import SPLIT_HELP
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trial", metavar="K", help="of that study: a trial's key or number (default: its best)")
     parser.add_argument("--runs", type=Path, metavar="DIR", help=f"where studies are kept (default: {RUNS})")
     parser.add_argument("--json", action="store_true", help="print result.json's document instead of a table")
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -95,16 +95,14 @@ def test_a_table_of_several_studies_is_no_study_s_own(
 ) -> None:
     before = sorted(made_runs.rglob("*"))
     assert main(["tables", "--study", "made", "--study", "other", "--runs", str(made_runs)]) == 2
-    assert capsys.readouterr().err == (
-        "error: a table of several studies belongs in no study's own folder: give --out\n"
-    )
+    assert capsys.readouterr().err == ("error: tables of several studies need a folder of their own: give --out\n")
     assert sorted(made_runs.rglob("*")) == before
 
 
 @pytest.mark.parametrize("command", ["tables", "report"])
 @pytest.mark.parametrize(
     ("study", "out", "said"),
-    [("none", "out", "there is no study record at"), ("made", "file", "is no folder"), ("made", "file/x", "file")],
+    [("none", "out", "no study record at"), ("made", "file", "is not a folder"), ("made", "file/x", "file")],
 )
 def test_wrong_use_is_one_line_and_nothing_is_created(
     tmp_path: Path, made_runs: Path, capsys: pytest.CaptureFixture[str], command: str, study: str, out: str, said: str

@@ -9,7 +9,7 @@ import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
 from amc import __main__ as amc_main
-from amc.cli import command
+from amc.cli import command, preset
 from amc.cli.describe import describe, training_step_macs
 from amc.config import configure, with_overrides
 from amc.data.conditions import Batches
@@ -85,10 +85,10 @@ def test_table_names_every_network(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_auto_says_which_preset_it_takes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert command.chosen_preset("auto") == "compact"
+    assert preset.chosen_preset("auto") == "compact"
     assert "preset auto: compact" in capsys.readouterr().err
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert command.chosen_preset("auto") == "paper"
+    assert preset.chosen_preset("auto") == "paper"
 
 
 @pytest.mark.parametrize(

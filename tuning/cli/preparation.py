@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from amc.cli.command import chosen_preset
 from amc.cli.data_options import Chosen, choose
+from amc.cli.preset import chosen_preset
 from amc.config import Config
 from amc.data.prepared import prepare as prepare_data
 from amc.evaluation.judges.motion_classifier import TrainedClassifier

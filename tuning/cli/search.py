@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from amc.argument_types import integer
-from amc.cli.command import NO_SUCCESS, Parser, run
+from amc.cli.command import NO_SUCCESS, Parser, run_parsed
 from amc.errors import UserError
 from amc.evaluation.judges.identity import IdentityClassifier
 from amc.evaluation.judges.judge_cache import files
@@ -42,10 +42,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 on success, 2 after wrong arguments or data, 3 if no trial succeeded, 130 if interrupted.
     """
-    parser = _parser()
+    return run_parsed(_parser(), argv)
 
-    def search() -> int:
-        args = parser.parse_args(argv)
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python tuning/run_search.py",
+        description="Search AMC-GAN's hyperparameters. Rerun the same command to resume.",
+    )
+    add_arguments(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the search, or its forecast, and returns the exit code."""
+    with sigterm_as_interrupt():
         study = prepare_study(args)
         if args.dry_run:
             return show_forecast(study, as_json=args.json)
@@ -53,14 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         show(study, ending, as_json=args.json)
         return ending.code
 
-    with sigterm_as_interrupt():
-        return run(search)
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="run_search.py", description="Search AMC-GAN's hyperparameters. Rerun the same command to resume."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a search."""
     options.add_options(parser)
     search = parser.add_argument_group("search")
     search.add_argument(
@@ -97,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--warm-start", metavar="STUDY", help="learn from the finished trials of another study")
     search.add_argument("--sampler", default="tpe", help=f"{', '.join(SAMPLERS)} (default: tpe)")
     search.add_argument("--pruner", default="halving", help=f"{', '.join(PRUNERS)} (default: halving)")
-    return parser
+    parser.set_defaults(run=run)
 
 
 def prepare_study(args: argparse.Namespace) -> Study:

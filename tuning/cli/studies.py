@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amc.cli.command import Parser, run
+from amc.cli.command import Parser, run_parsed
 from amc.errors import UserError
 from analysis.record.database import without_password
 from analysis.record.lock import driving, holder, record_lock
@@ -30,22 +30,27 @@ from tuning.tracking.store import SQLITE, answering, artifact_folder, delete_run
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code of `python -m tuning`: 0, or 2 for wrong use."""
     parser = Parser(prog="python -m tuning", description="Manage studies.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (("list", "all studies"), ("status", "one study"), ("delete", "remove a study for good")):
-        command = commands.add_parser(name, help=text)
+    add_arguments(parser)
+    return run_parsed(parser, argv)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The sub-commands `list`, `status` and `delete`."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    for name, act, text in (
+        ("list", _list, "list all studies"),
+        ("status", _status, "show one study"),
+        ("delete", _delete, "delete one study for good"),
+    ):
+        action = actions.add_parser(name, help=text)
         if name != "list":
-            command.add_argument("study")
-        command.add_argument(
-            "--out", type=Path, default=Path("runs"), metavar="DIR", help="where studies are kept (runs)"
+            action.add_argument("study")
+        action.add_argument(
+            "--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of the studies (default: runs)"
         )
-        command.add_argument("--record", metavar="URL", help="the record, where it is not DIR/STUDY/record.db")
-        command.add_argument("--json", action="store_true", help="print JSON")
-
-    def manage() -> int:
-        args = parser.parse_args(argv)
-        return {"list": _list, "status": _status, "delete": _delete}[args.command](args)
-
-    return run(manage)
+        action.add_argument("--record", metavar="URL", help="the study record (default: DIR/STUDY/record.db)")
+        action.add_argument("--json", action="store_true", help="print JSON")
+        action.set_defaults(run=act)
 
 
 def _list(args: argparse.Namespace) -> int:

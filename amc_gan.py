@@ -1,0 +1,64 @@
+"""The command `amc-gan`: all commands of the project under one name, for an installed package.
+
+A sub-command's module is imported when that sub-command is called, so `amc-gan --help` answers at once. In a checkout
+`python -m amc_gan SUBCOMMAND` does the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Collection, Sequence
+
+from amc.cli.command import Parser, run_parsed
+
+# Module with `add_arguments(parser)`, and one line of help. `amc-gan --help` lists them in this order.
+COMMANDS = {
+    "search": ("tuning.cli.search", "search AMC-GAN's hyperparameters"),
+    "ablate": ("ablations.cli", "run the ablation arms of Table 4"),
+    "train": ("amc.cli.train", "train one model and score it"),
+    "evaluate": ("amc.cli.evaluate", "score a trained model again"),
+    "generate": ("amc.cli.generate", "make videos from one image with a trained model"),
+    "describe": ("amc.cli.describe", "print the networks' sizes and the cost of a training step"),
+    "selftest": ("amc.cli.selftest", "check the training step on this machine"),
+    "data": ("amc.cli.data", "make, import, inspect and preview clip files"),
+    "tables": ("analysis.cli.tables", "write the tables of a study"),
+    "report": ("analysis.cli.report", "write the HTML report of a study"),
+    "studies": ("tuning.cli.studies", "list, show and delete studies"),
+    "completion": ("amc_gan", "print a shell's completion script"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one sub-command and returns its exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    return run_parsed(parser(given[:1]), given)
+
+
+def parser(loaded: Collection[str]) -> Parser:
+    """The parser of `amc-gan`, with the options of the sub-commands in `loaded`."""
+    top = Parser(prog="amc-gan", description="AMC-GAN: video from one image and a motion condition.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for name, (module, about) in COMMANDS.items():
+        command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        if name in loaded:
+            importlib.import_module(module).add_arguments(command)
+    return top
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The argument of `completion`."""
+    command.add_argument("shell", choices=("bash", "zsh", "fish", "tcsh"))
+    command.set_defaults(run=_completion)
+
+
+def _completion(args: argparse.Namespace) -> int:
+    import shtab  # nothing else needs it
+
+    print(shtab.complete(parser(COMMANDS), args.shell))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

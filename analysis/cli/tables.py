@@ -1,0 +1,53 @@
+"""`python -m analysis tables`: the tables of a study, from its record alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from amc.errors import UserError
+from analysis.cli.study_options import add_options, check_out, open_record
+from analysis.tables.formats import markdown
+from analysis.tables.join_studies import join_studies
+from analysis.tables.load_study import is_ablation, load_study
+from analysis.tables.write_tables import write_ablation_tables, write_search_tables
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `tables`."""
+    parser.add_argument(
+        "--study",
+        required=True,
+        action="append",
+        metavar="NAME",
+        help="may be repeated to join ablation studies on the same data",
+    )
+    parser.add_argument("--json", action="store_true", help="print the first table as JSON")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes the tables and prints the first one."""
+    check_out(args)
+    names = list(dict.fromkeys(args.study))
+    if len(names) > 1 and args.out is None:
+        raise UserError("tables of several studies need a folder of their own: give --out")
+    folder = args.out or args.runs / names[0] / "tables"
+    with open_record(args, names[0]) as records:
+        if is_ablation(records.study(names[0])):
+            scores = [load_study(records, names[0])]
+            for name in names[1:]:
+                with open_record(args, name) as others:
+                    scores.append(load_study(others, name))
+            written = write_ablation_tables(join_studies(scores), folder)
+        elif len(names) > 1:
+            raise UserError(f"study {names[0]!r} is a search: give one --study")
+        else:
+            written = write_search_tables(records, names[0], folder)
+    print(markdown(written[0].text), file=sys.stderr if args.json else sys.stdout)
+    print(f"tables: {folder}", file=sys.stderr if args.json else sys.stdout)
+    if args.json:
+        print(json.dumps(written[0].content, indent=2))
+    return 0
