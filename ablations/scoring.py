@@ -14,14 +14,18 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from amc.config import Config, from_dict
 from amc.data.prepared import TrainingData
 from amc.errors import UserError
 from amc.evaluation.pictures.sample_gif import NAME as ROW
+from amc.evaluation.pictures.sample_gif import show, show_real
 from amc.evaluation.score_sheet import REAL, STILL
-from amc.evaluation.scores import Judges, headline, references, score, show, show_real
-from amc.models.generator import Generator
+from amc.evaluation.scores.headline import headline
+from amc.evaluation.scores.references import references
+from amc.evaluation.scores.score import score
+from amc.evaluation.scores.test_judges import Judges
 from amc.progress import console
 from amc.training.generator_file import load_generator
 from analysis.figures.picture_files import is_readable
@@ -130,7 +134,7 @@ def _drawn(folder: Path, draw: Callable[[], None]) -> None:
         print(f"{folder} cannot be written ({error.strerror}): its moving clips are missing", file=sys.stderr)
 
 
-def kept(folder: Path, trial: TrialRow) -> tuple[Generator, Config]:
+def kept(folder: Path, trial: TrialRow) -> tuple[nn.Module, Config]:
     """The generator that a run left in DIR/<study>, which is `folder`, and its configuration.
 
     Raises:

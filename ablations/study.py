@@ -19,7 +19,7 @@ from amc.evaluation.judges.judge_cache import files
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
 from amc.evaluation.judges.standard import classifier as motion_classifier
-from amc.evaluation.scores import Judges, cached_judges, has_subjects
+from amc.evaluation.scores.test_judges import Judges, cached_judges, has_subjects
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
 from analysis.record.states import TRIAL

@@ -10,7 +10,6 @@ Letters as in the paper: T frames, H = W = size pixels, c classes, k keypoints, 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -176,7 +175,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class MachineConfig:
-    """How the machine is used; resolved on the device (`amc.training.machine`). Changes rounding and speed alone."""
+    """How the device is used (resolved in `amc.machine.capabilities`). Affects rounding and speed only."""
 
     precision: Literal["auto", "fp32", "bf16"] = "fp32"  # auto: bf16 products where the device has them
     compile: Literal["auto", "on", "off"] = "off"  # auto: on CUDA
@@ -204,11 +203,29 @@ class SplitConfig:
 
 
 @dataclass(frozen=True)
+class MethodSettings:
+    """Hyperparameters of one method. Each method has a subclass, found by name in `METHOD_SETTINGS`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class AMCGANSettings(MethodSettings):
+    """AMC-GAN's hyperparameters are the sections `weights`, `rows`, `margins`, `switches` and `readings`."""
+
+    name: str = "amc_gan"
+
+
+METHOD_SETTINGS: dict[str, type[MethodSettings]] = {"amc_gan": AMCGANSettings}
+
+
+@dataclass(frozen=True)
 class Config:
     """One training run, complete."""
 
     dataset: DatasetSpec
     preset: str
+    method: MethodSettings = field(default_factory=AMCGANSettings)
     model: ModelConfig = field(default_factory=ModelConfig)
     weights: LossWeights = field(default_factory=LossWeights)
     rows: RowWeights = field(default_factory=RowWeights)
@@ -398,16 +415,12 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     """The configuration that `Config.to_dict` wrote, checked field by field.
 
     Raises:
-        UserError: a missing `dataset` or `preset`, an unknown field, or a wrong type.
+        UserError: a missing `dataset` or `preset`, an unknown method or field, or a wrong type.
     """
     try:
-        config = Config(dataset=DatasetSpec(**values["dataset"]), preset=str(values["preset"]))
+        method = METHOD_SETTINGS[values.get("method", {}).get("name", AMCGANSettings.name)]()  # type: ignore[call-arg]
+        config = Config(dataset=DatasetSpec(**values["dataset"]), preset=str(values["preset"]), method=method)
     except (KeyError, TypeError) as error:
         raise UserError(f"this is no configuration of a training run: {error}") from error
     rest = {k: v for k, v in flattened(dict(values)) if not k.startswith("dataset.") and k != "preset"}
     return with_overrides(config, rest)
-
-
-def dumps(config: Config) -> str:
-    """The configuration as stable JSON text (sorted keys), for checkpoints and cache keys."""
-    return json.dumps(config.to_dict(), sort_keys=True)

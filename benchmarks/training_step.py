@@ -27,11 +27,11 @@ import torch  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from amc.config import Config, configure  # noqa: E402
+from amc.machine.capabilities import keep_memory, quick_products, resolve  # noqa: E402
 from amc.methods.amc_gan.step import AMCStep  # noqa: E402
 from amc.reference.examples import random_batch  # noqa: E402
 from amc.reference.step import LiteralStep  # noqa: E402
 from amc.selftest.memory import added_by  # noqa: E402
-from amc.training.machine import keep_memory, quick_products, resolve  # noqa: E402
 
 SIDES: dict[str, Callable[[Config], Any]] = {"literal": LiteralStep, "production": AMCStep}
 CPU = torch.device("cpu")

@@ -6,18 +6,13 @@ import argparse
 import json
 from typing import Any
 
-import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from amc.cli.preset import chosen_preset
 from amc.config import DATASETS, Config, configure
-from amc.data.conditions import Batch, centre_count
-from amc.methods.amc_gan.step import AMCStep
-from amc.models.appearance_discriminator import AppearanceDiscriminator
-from amc.models.generator import Generator
+from amc.methods import method_of
 from amc.models.motion_classifier import MotionClassifier
-from amc.models.motion_discriminator import MotionDiscriminator
+from amc.training.macs import training_step_macs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +33,8 @@ def run(args: argparse.Namespace) -> int:
 
 def networks(config: Config) -> dict[str, nn.Module]:
     """The networks of a configuration by their names in the description, freshly initialised."""
-    return {
-        "generator": Generator(config),
-        "appearance_discriminator": AppearanceDiscriminator(config),
-        "motion_discriminator": MotionDiscriminator(config),
-        "motion_classifier": MotionClassifier(config.model, config.dataset.classes),
-    }
+    built = {name: build(config) for name, build in method_of(config).networks.items()}
+    return built | {"motion_classifier": MotionClassifier(config.model, config.dataset.classes)}
 
 
 def describe(config: Config) -> dict[str, Any]:
@@ -66,34 +57,6 @@ def describe(config: Config) -> dict[str, Any]:
 def parameters(network: nn.Module) -> int:
     """Number of trainable values, biases and batch norm's included."""
     return sum(p.numel() for p in network.parameters())
-
-
-def training_step_macs(config: Config) -> int:
-    """Multiply-accumulates of one training step (Algorithm 1) on a whole batch, forward and backward.
-
-    Those of every matrix product and convolution are counted while the step runs on tensors without values, so the
-    count is of the code that trains and costs no arithmetic. Elementwise work is not in it.
-    """
-    nowhere = torch.device("meta")
-    step = AMCStep(config, nowhere)
-    # The fused optimiser refuses such tensors; it holds no product that would be counted.
-    step.optimizers = {
-        name: torch.optim.SGD(optimizer.param_groups[0]["params"]) for name, optimizer in step.optimizers.items()
-    }
-    b, size, steps = config.training.batch, config.model.size, config.model.frames - 1
-    batch = Batch(
-        clip=torch.empty(b, steps + 1, 3, size, size, device=nowhere),
-        motion=torch.empty(b, steps, config.q, device=nowhere),
-        other_appearance=torch.empty(b, 3, size, size, device=nowhere),
-        other_motion=torch.empty(b, steps, config.q, device=nowhere),
-        noise=torch.empty(b, config.model.noise, device=nowhere),
-        centres=torch.empty(b, centre_count(config), dtype=torch.long, device=nowhere),
-        classes=config.dataset.classes,
-    )
-    counter = FlopCounterMode(display=False)
-    with counter:
-        step(batch, 0)
-    return int(counter.get_total_flops()) // 2
 
 
 def _table(facts: dict[str, Any]) -> str:

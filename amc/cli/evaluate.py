@@ -7,10 +7,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from amc.evaluation.judges.standard import JUDGE, SECOND, classifier, identity_classifier, reopen, table
+from amc.cli.accuracy_table import accuracy_table
+from amc.cli.reopen import reopen
+from amc.evaluation.judges.standard import JUDGE, SECOND, classifier, identity_classifier
 from amc.evaluation.score_sheet import REAL, STILL
-from amc.evaluation.scores import Judges, has_subjects, headline, references, score
-from amc.training.loop import Run
+from amc.evaluation.scores.headline import headline
+from amc.evaluation.scores.references import references
+from amc.evaluation.scores.score import score
+from amc.evaluation.scores.test_judges import Judges, has_subjects
+from amc.training.run import Run
 
 # What is said of each score, and how: name, text, digits behind the point, factor.
 _LINES = (
@@ -65,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
             f"{config.dataset.name} (origin={data.clips.info.origin}), preset {config.preset}, {finished.step} steps\n"
             f"accuracy of the motion classifier on {clips} {args.split} clips (by {data.split.rule}), in percent"
         )
-        print(table(title, accuracies))
+        print(accuracy_table(title, accuracies))
         print(_more(found))
     return 0
 

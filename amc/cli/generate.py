@@ -15,17 +15,17 @@ from PIL import Image, ImageOps
 
 from amc.argument_types import integer
 from amc.cli.out_folder import check_out_folder
+from amc.cli.reopen import reopen
 from amc.data.conditions import TestConditions
 from amc.data.prepared import TrainingData
 from amc.data.resize import area_resize
 from amc.errors import UserError
 from amc.evaluation.generation import generate_clips
-from amc.evaluation.judges.standard import reopen
 from amc.evaluation.pictures.figure import Video, figure
 from amc.evaluation.pictures.mismatched import matched_and_mismatched
 from amc.evaluation.pictures.movie import mp4
 from amc.evaluation.pictures.strip import Row, gif, strip
-from amc.training.loop import Run
+from amc.training.run import Run
 
 # What Pillow is known to raise on damaged, foreign or gigantic pictures.
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)

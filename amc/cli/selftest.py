@@ -21,11 +21,11 @@ import torch
 from amc.cli.command import NO_SUCCESS
 from amc.cli.preset import chosen_preset
 from amc.errors import UserError
+from amc.machine.capabilities import keep_memory
 from amc.progress import console
 from amc.selftest import compilation, cost, determinism, equality, graphs, precision
 from amc.selftest.check_result import Row, table
 from amc.selftest.setting import Setting, setting
-from amc.training.machine import keep_memory
 
 CHECKS: Mapping[str, Callable[[Setting], list[Row]]] = {
     "equality": equality.rows,

@@ -13,6 +13,7 @@ from typing import Any
 
 from amc.argument_types import integer
 from amc.atomic import atomic_write
+from amc.cli.accuracy_table import accuracy_table
 from amc.cli.command import NO_SUCCESS
 from amc.cli.data_options import choose
 from amc.cli.from_study import Found, find
@@ -22,11 +23,13 @@ from amc.config import SPLIT_RULES, Config
 from amc.data.prepared import TrainingData, prepare
 from amc.data.splits import SPLIT_HELP
 from amc.errors import UserError
-from amc.evaluation.judges.standard import JUDGE, SECOND, accuracies, classifier, table
+from amc.evaluation.judges.standard import JUDGE, SECOND, classifier
+from amc.evaluation.pictures.samples import write_samples
+from amc.evaluation.validation import ACCURACY, accuracies, validation
 from amc.progress import console
 from amc.stop_signals import INTERRUPTED, StopSignals
-from amc.training.checkpoint import FILE
-from amc.training.loop import Diverged, Run, train
+from amc.training.loop import train
+from amc.training.run import Diverged
 
 RUNS = Path("runs")
 
@@ -57,31 +60,33 @@ def run(args: argparse.Namespace) -> int:
         with console("training", "step") as progress, StopSignals() as stop:
 
             def report(step: int, metrics: Mapping[str, float]) -> bool:
-                progress(step, config.training.steps, f"validation accuracy {metrics['val/accuracy']:.1%}")
+                progress(step, config.training.steps, f"validation accuracy {metrics[ACCURACY]:.1%}")
                 return True
 
-            result = train(config, data, judge, directory=args.out, report=report, pausing=stop)
+            result = train(
+                config, data, directory=args.out, report=report, evaluations=[validation(judge)], pausing=stop
+            )
     except Diverged as error:
         print(f"error: training diverged, {error}: try another seed or lower learning rates", file=sys.stderr)
         return NO_SUCCESS
+    trained = result.run
     if result.paused:
-        print(f"interrupted at step {result.steps}: the same command goes on from there", file=sys.stderr)
+        print(f"interrupted at step {trained.step}: rerun the same command to resume", file=sys.stderr)
         return INTERRUPTED
+    write_samples(trained.generator, config, data, args.out / "samples", device=trained.device)
     started = time.perf_counter()
-    finished = Run(config, data)
-    finished.load(args.out / FILE)
-    scores = accuracies(finished, judge, second)
+    scores = accuracies(trained, judge, second)
     facts: dict[str, Any] = {
         "validation_accuracy": scores["accuracy"],
         **{name: value for name, value in scores.items() if name != "accuracy"},
         "clips": len(data.split.validation),
-        "steps": result.steps,
-        "seconds": round(result.seconds + time.perf_counter() - started, 2),
+        "steps": trained.step,
+        "seconds": round(trained.seconds + time.perf_counter() - started, 2),
         "dataset": config.dataset.name,
         "origin": data.clips.info.origin,
         "fingerprint": data.clips.info.fingerprint,
         "preset": config.preset,
-        "machine": finished.method.machine.facts(),
+        "machine": trained.training_step.machine.facts(),
         "seed": config.seed,
         "split_rule": data.split.rule,
         "from_study": found.study if found else None,
@@ -90,10 +95,10 @@ def run(args: argparse.Namespace) -> int:
     _write(args.out / "result.json", facts)
     title = (
         f"{config.dataset.name} (origin={data.clips.info.origin}), preset {config.preset}, seed {config.seed}: "
-        f"{result.steps} steps in {facts['seconds']:.0f} s\n"
+        f"{trained.step} steps in {facts['seconds']:.0f} s\n"
         f"accuracy of the motion classifier on {facts['clips']} validation clips (by {data.split.rule}), in percent"
     )
-    shown = f"{table(title, scores)}\n{args.out / 'result.json'}, {args.out / 'samples'}"
+    shown = f"{accuracy_table(title, scores)}\n{args.out / 'result.json'}, {args.out / 'samples'}"
     print(json.dumps(facts, indent=2) if args.json else shown)
     return 0
 

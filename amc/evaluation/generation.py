@@ -1,4 +1,4 @@
-"""Clips made by a generator for real first frames and classes."""
+"""Generating clips from real first frames and motion conditions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from torch import nn
 from amc.config import Config
 from amc.data.conditions import TestConditions, motion_condition, to_frames, to_video
 from amc.data.prepared import TrainingData
+from amc.methods import method_of
+
+# Seeds of the velocities and noise drawn for each split: the same for every run, so that runs can be compared.
+VALIDATION_SEED, TEST_SEED = 0, 1
 
 
 def generate_clips(
@@ -24,42 +28,48 @@ def generate_clips(
     labels: NDArray[np.int64] | None = None,
     batch: int = 32,
     device: torch.device | None = None,
-    between: Callable[[], None] = lambda: None,
+    check_pause: Callable[[], None] = lambda: None,
 ) -> NDArray[np.uint8]:
-    """Frames x_2 ... x_T for each condition, in evaluation mode: how clips are batched changes nothing.
+    """Generates frames x_2 ... x_T for each condition, in evaluation mode: the batch size changes nothing.
+
+    A method that sees s > 1 real frames gets the real frames 1 to s, and the real frames 2 to s are returned as they
+    are.
 
     Args:
-        generator: called as generator(ya, ym, z).
-        conditions: which first frames, velocities and noise.
-        labels: (n,) classes to show instead of the clips' own (mismatched conditions); velocities are the
-            conditions' all the same, so draw those for these classes too.
-        batch: clips at once; memory against speed.
-        between: called before each batch; what it raises ends the generation.
+        generator: the predictor of the method that `config` names.
+        conditions: the first frames, velocities and noise.
+        labels: (n,) classes to show instead of the clips' own (mismatched conditions); the velocities are still those
+            of `conditions`, so draw them for these classes.
+        batch: clips per forward pass.
+        check_pause: called before each batch; an exception that it raises ends the generation.
 
     Returns:
         (n, T-1, H, W, 3).
     """
     device = device or next(generator.parameters()).device
-    clips = data.clips
+    method, clips = method_of(config), data.clips
+    seen = method.frames_seen
     shown = clips.label[conditions.clips] if labels is None else labels
-    made = []
+    videos = []
     with evaluation_mode(generator), torch.no_grad():
         for start in range(0, len(conditions.clips), batch):
-            between()
+            check_pause()
             part = slice(start, start + batch)
             velocity = torch.from_numpy(data.velocity[conditions.velocity_of[part]])
-            ym = motion_condition(torch.from_numpy(shown[part]), velocity, config.dataset.classes)
-            ya = to_video(clips.frames[conditions.clips[part], 0], device)
-            made.append(to_frames(generator(ya, ym.to(device), torch.from_numpy(conditions.noise[part]).to(device))))
-    return np.concatenate(made)
+            motion = motion_condition(torch.from_numpy(shown[part]), velocity, config.dataset.classes).to(device)
+            real = clips.frames[conditions.clips[part], :seen]
+            noise = torch.from_numpy(conditions.noise[part]).to(device)
+            frames = to_frames(method.generate(generator, to_video(real, device), motion, noise))
+            videos.append(np.concatenate([real[:, 1:], frames], axis=1))
+    return np.concatenate(videos)
 
 
 @contextmanager
 def evaluation_mode(network: nn.Module) -> Iterator[None]:
-    """Running statistics instead of the batch's, until the block ends."""
-    was = network.training
+    """Puts the network in evaluation mode (running batch-norm statistics) inside the block."""
+    was_training = network.training
     network.eval()
     try:
         yield
     finally:
-        network.train(was)
+        network.train(was_training)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+from torch import nn
 
 from amc.atomic import atomic_write
 from amc.config import Config, from_dict
@@ -19,7 +20,7 @@ from amc.data.conditions import motion_condition, to_frames, to_video
 from amc.data.prepared import TrainingData
 from amc.errors import UserError
 from amc.evaluation.generation import evaluation_mode
-from amc.models.generator import Generator
+from amc.methods import method_of
 from amc.training import checkpoint
 
 FILE = "velocities.safetensors"
@@ -54,7 +55,7 @@ class ClipMaker:
         header: of the checkpoint.
     """
 
-    generator: Generator
+    generator: nn.Module
     config: Config
     lent: tuple[NDArray[np.float32], ...]
     header: Mapping[str, Any]
@@ -94,15 +95,15 @@ class ClipMaker:
         model, data = self.config.model, self.config.dataset
         if shown.shape != (len(label), model.frames - 1, 2 * data.keypoints):
             raise UserError(f"velocity is {shown.shape}: give ({len(label)}, {model.frames - 1}, {2 * data.keypoints})")
-        device = next(self.generator.parameters()).device
+        device, generate = next(self.generator.parameters()).device, method_of(self.config).generate
         made = []
         with evaluation_mode(self.generator), torch.no_grad():
             for start in range(0, len(label), BATCH):
                 part = slice(start, start + BATCH)
                 ym = motion_condition(torch.from_numpy(label[part]), torch.from_numpy(shown[part]), data.classes)
                 z = torch.from_numpy(np.stack(noise[part]))
-                ya = to_video(np.ascontiguousarray(image[part]), device)
-                made.append(to_frames(self.generator(ya, ym.to(device), z.to(device))))
+                ya = to_video(np.ascontiguousarray(image[part, None]), device)
+                made.append(to_frames(generate(self.generator, ya, ym.to(device), z.to(device))))
         return np.concatenate([image[:, None], np.concatenate(made)], axis=1)
 
     def _checked(self, image: NDArray[np.uint8], label: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -131,8 +132,9 @@ def load_clip_maker(saved: Path, velocities: Path, device: torch.device | None =
     lent, fingerprint = _load_velocities(velocities, config.dataset.classes)
     if fingerprint != loaded.header["fingerprint"]:
         raise UserError(f"{velocities} is of other data than {saved}: take the two that were written together")
-    generator = Generator(config)
-    name = "average" if config.training.average > 0 else "generator"
+    method = method_of(config)
+    generator = method.networks[method.predictor](config)
+    name = checkpoint.EMA if config.training.average > 0 else method.predictor
     checkpoint.load_networks({name: generator}, loaded.tensors)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     header = {key: value for key, value in loaded.header.items() if key != "config"}

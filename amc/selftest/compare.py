@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.data.conditions import Batch
-from amc.training.machine import quick_products
+from amc.machine.capabilities import quick_products
 
 AT_STEP = 7  # of the run, for the smoothing of labels
 _LONG = 10.0  # seconds of measuring that are enough

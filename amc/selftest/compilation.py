@@ -15,10 +15,10 @@ import torch
 from torch.utils._triton import has_triton
 
 from amc.config import Config
+from amc.machine.capabilities import PARTS, compile_networks
 from amc.selftest.check_result import ONLY_CUDA, Row, at_most, skipped
 from amc.selftest.compare import exact_products, step_seconds, terms_apart, wait
 from amc.selftest.setting import Setting
-from amc.training.machine import PARTS, compile_networks
 
 STEPS = 3
 # Of a loss term. Measured: 5e-5 on a CPU after three steps, as Adam magnifies rounding.

@@ -7,13 +7,13 @@ import sys
 
 import torch
 
-from amc.cli.describe import training_step_macs
+from amc.machine.cuda_graph import WARM_UP
 from amc.methods.amc_gan.step import AMCStep
 from amc.selftest import memory
 from amc.selftest.check_result import Row, skipped
 from amc.selftest.compare import step_seconds
 from amc.selftest.setting import Setting
-from amc.training.graph import WARM_UP
+from amc.training.macs import training_step_macs
 
 
 def rows(setting: Setting) -> list[Row]:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from amc.config import Config
 from amc.data.conditions import Batch
+from amc.machine.cuda_graph import WARM_UP, GraphedStep, Losses
 from amc.selftest.check_result import ONLY_CUDA, Row, at_most, skipped
 from amc.selftest.compare import exact_products, step_seconds, terms_apart
 from amc.selftest.rerun import RerunRecorder
 from amc.selftest.setting import Setting
-from amc.training.graph import WARM_UP, GraphedStep, Losses
 
 REPLAYS = 3
 # Of a loss term. With the recorder that reruns there is nothing but the smoothing of labels, a tensor, to round

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
+from amc.machine.capabilities import keep_memory
 from amc.methods.amc_gan.step import AMCStep
 from amc.selftest.setting import setting
-from amc.training.machine import keep_memory
 
 _PROCESS = Path("/proc/self")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from amc.config import MachineConfig
+from amc.machine.capabilities import resolve
 from amc.selftest.check_result import Row, at_most
 from amc.selftest.compare import exact_products, losses_and_gradients, step_seconds, terms_apart, turned
 from amc.selftest.setting import Setting
-from amc.training.machine import resolve
 
 # A bfloat16 has 8 bits, so a rounding is off by up to 4e-3; a wrong path is off by tens of percent. Measured on a CPU,
 # over seeds and after some training: terms up to 5e-3; 1 - cosine up to 0.03, most of it in the appearance

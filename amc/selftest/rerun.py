@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from amc.training.graph import Losses
+from amc.machine.cuda_graph import Losses
 
 
 class RerunRecorder:

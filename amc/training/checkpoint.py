@@ -1,8 +1,8 @@
-"""Checkpoints: everything a run needs to go on exactly, in one safetensors file without pickle.
+"""Checkpoints: everything a run needs to resume exactly, in one safetensors file without pickle.
 
-Tensors: every network's parameters and buffers, the generator's average, every optimiser's state. The file's header
-holds the rest as JSON: configuration, step, the reports made so far, velocity scale. Batches, mismatches and noise are
-functions of (seed, step), so there is no random state to keep.
+Tensors: parameters and buffers of every network, their moving average, the state of every optimiser. The header holds
+the rest as JSON: configuration, step, evaluations so far, velocity scale. Batches, mismatches and noise are functions
+of (seed, step), so there is no random state to save.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ from amc.atomic import atomic_write
 from amc.errors import UserError
 
 FILE = "checkpoint.safetensors"
+EMA = "ema"  # name of the moving average among the networks
 VERSION = 1
 
 
 class BrokenCheckpoint(UserError):
-    """A file that is no readable checkpoint, such as one that a power cut left."""
+    """The file is not a readable checkpoint, for example after a power cut."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint as read: tensors by name, and the header."""
+    """A loaded checkpoint: tensors by name, and the header."""
 
     tensors: Mapping[str, Tensor]
     header: Mapping[str, Any]
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Writes atomically: a crash or a full disk leaves the file that was there.
+    """Writes a checkpoint atomically: after a crash or on a full disk the previous file is still there.
 
     Raises:
         OSError: the disk is full or not writable.
@@ -61,34 +62,34 @@ def load(path: Path) -> Checkpoint:
     """Reads a checkpoint.
 
     Raises:
-        UserError: no such file, a broken one (`BrokenCheckpoint`), or one of another version.
+        UserError: the file does not exist, is broken (`BrokenCheckpoint`), or has another version.
     """
     if not path.is_file():
-        raise UserError(f"no checkpoint at {path}: give the folder that a training run wrote")
+        raise UserError(f"no checkpoint at {path}: give the folder of a training run")
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("amc", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, ValueError) as error:
         raise BrokenCheckpoint(
-            f"{path} is no readable checkpoint ({error}): it may be cut short; take an older one"
+            f"{path} is not a readable checkpoint ({error}): it may be truncated; use an older one"
         ) from error
     if not isinstance(header, dict) or header.get("version") != VERSION:
         found = header.get("version") if isinstance(header, dict) else None
-        raise UserError(f"{path} is no checkpoint of version {VERSION} (found {found})")
+        raise UserError(f"{path} is not a checkpoint of version {VERSION} (found {found})")
     return Checkpoint(tensors, header)
 
 
 def network_tensors(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-    """Parameters and buffers, named network.parameter."""
+    """Parameters and buffers of the networks, named `network.parameter`."""
     return {f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()}
 
 
 def load_networks(networks: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
-    """Puts `network_tensors` back.
+    """Loads what `network_tensors` returned.
 
     Raises:
-        UserError: names or shapes are those of other networks.
+        UserError: names or shapes do not match.
     """
     for name, network in networks.items():
         prefix = f"{name}."
@@ -96,11 +97,11 @@ def load_networks(networks: Mapping[str, nn.Module], tensors: Mapping[str, Tenso
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
-            raise UserError(f"the checkpoint's {name} is another network: {error}") from error
+            raise UserError(f"the checkpoint's {name} does not match this configuration: {error}") from error
 
 
 def optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """Adam's moments and step counts, named optimizer:player.parameter.moment."""
+    """Adam's moments and step counts, named `optimizer:name.parameter.moment`."""
     return {
         f"optimizer:{name}.{index}.{key}": torch.as_tensor(value)
         for name, optimizer in optimizers.items()
@@ -110,7 +111,7 @@ def optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[s
 
 
 def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
-    """Puts `optimizer_tensors` back."""
+    """Loads what `optimizer_tensors` returned."""
     for name, optimizer in optimizers.items():
         prefix = f"optimizer:{name}."
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -119,7 +120,7 @@ def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], tensors: Ma
             if key.startswith(prefix):
                 index, moment = key[len(prefix) :].split(".", 1)
                 if value.dim():
-                    # Fused Adam walks memory, so moments must be laid out as their parameter (channels last).
+                    # Fused Adam reads memory in order, so moments need the layout of their parameter (channels last).
                     value = torch.empty_like(parameters[int(index)], dtype=value.dtype).copy_(value)
                 state.setdefault(int(index), {})[moment] = value
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,4 +1,4 @@
-"""An exponential average of the generator's weights, for evaluation: GAN training swings, its average less so."""
+"""An exponential moving average of a network's weights, for evaluation: it varies less than GAN training does."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 
-class WeightAverage:
-    """Follows a network: average = decay * average + (1 - decay) * network, over parameters and statistics.
+class WeightEMA:
+    """Averages parameters and batch-norm statistics: average = decay * average + (1 - decay) * network.
 
-    Early on the decay is smaller, (1 + n) / (10 + n) after n updates, so that the first weights are soon forgotten.
+    After n updates the decay is at most (1 + n) / (10 + n), so that the initial weights are soon forgotten.
 
     Attributes:
-        network: the averaged network.
+        network: a copy of the network, with the averaged weights.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -23,7 +23,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """Takes in the network after step `step` (from 0)."""
+        """Adds the weights after training step `step`, which counts from 0."""
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
         mine, other = self.network.state_dict(), network.state_dict()
         floats = [name for name, value in other.items() if value.is_floating_point()]

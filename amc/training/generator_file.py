@@ -1,6 +1,6 @@
-"""The generator of a run that ended, by itself: what scoring it needs, a small part of what going on would.
+"""The generator of a finished run in a file of its own: all that scoring needs, much smaller than a checkpoint.
 
-A study keeps one of every run that is scored on the test split, so that another score never asks for another training.
+A study keeps one for every run that is scored on the test split, so that scoring again never needs training again.
 """
 
 from __future__ import annotations
@@ -8,17 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from amc.config import Config, from_dict
-from amc.models.generator import Generator
+from amc.methods import method_of
 from amc.training import checkpoint
-from amc.training.loop import Run
+from amc.training.run import Run
 
 _NAME = "generator"
 
 
 def save_generator(path: Path, run: Run) -> None:
-    """Writes the network of `run` that is evaluated (its average where there is one), atomically.
+    """Writes the network that `run` generates clips with (the moving average if it has one), atomically.
 
     Raises:
         OSError: the disk is full or not writable.
@@ -35,14 +36,15 @@ def save_generator(path: Path, run: Run) -> None:
     checkpoint.save(path, checkpoint.network_tensors({_NAME: run.generator}), header)
 
 
-def load_generator(path: Path, device: torch.device | None = None) -> tuple[Generator, Config]:
-    """The generator that `save_generator` wrote, its parameters frozen, and the configuration it was trained with.
+def load_generator(path: Path, device: torch.device | None = None) -> tuple[nn.Module, Config]:
+    """The network that `save_generator` wrote, its parameters frozen, and the configuration it was trained with.
 
     Raises:
-        UserError: no such file, or a broken one.
+        UserError: the file does not exist or is broken.
     """
     loaded = checkpoint.load(path)
     config = from_dict(loaded.header["config"])
-    generator = Generator(config)
+    method = method_of(config)
+    generator = method.networks[method.predictor](config)
     checkpoint.load_networks({_NAME: generator}, loaded.tensors)
     return generator.to(device or torch.device("cpu")).requires_grad_(False), config

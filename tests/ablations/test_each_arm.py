@@ -267,7 +267,12 @@ def test_what_the_discriminators_see(arm: Arm) -> None:
         def scores(batch: Batch, network: Any = network, critic: Any = critic) -> list[Tensor]:
             rows = step.terms.critics[critic]
             judged = network.judge(batch, videos, rows).logits
-            return judged + network.fool(batch, videos, tuple(row for row in rows if row.fools), ("matched",)).logits
+            return (
+                judged
+                + network.fool(
+                    batch, videos, tuple(row for row in rows if row.counts_for_generator), ("matched",)
+                ).logits
+            )
 
         with torch.no_grad():
             assert reached(batch, scores) == sees, critic
@@ -281,7 +286,7 @@ def test_rows_of_table_2_and_their_weights(arm: Arm) -> None:
         assert tuple(row_name(row) for row in rows) == expected.rows
         assert tuple(row.weight for row in rows) == expected.weights
         assert [row.real for row in rows] == [name == "real|y" for name in expected.rows]
-        assert [row.fools for row in rows] == [not name.startswith("real") for name in expected.rows]
+        assert [row.counts_for_generator for row in rows] == [not name.startswith("real") for name in expected.rows]
         assert {row.clip for row in rows} <= {"real", "matched", critic}
         assert sum(row.weight for row in rows if not row.real) == 1.0
 

@@ -14,10 +14,10 @@ from ablations.scoring import Scoring
 from amc.config import with_overrides
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
-from amc.evaluation.scores import Judges
+from amc.evaluation.scores.test_judges import Judges
 from amc.models.motion_classifier import MotionClassifier
 from amc.training.generator_file import save_generator
-from amc.training.loop import Run
+from amc.training.run import Run
 from analysis.record.rows import TrialRow
 from analysis.record.writing import RecordWriter
 from tests.toy import toy_config, toy_data
@@ -92,7 +92,7 @@ def test_runs_without_a_sheet_are_scored_and_current_ones_left_alone(made: Made)
     ("damage", "said"),
     [
         (lambda path: path.unlink(), "there is no generator"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-50]), "no readable checkpoint"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-50]), "not a readable checkpoint"),
         (lambda path: path.write_bytes(path.with_name("ours-seed-2.safetensors").read_bytes()), "of another run"),
     ],
     ids=["missing", "cut short", "another's"],

@@ -10,11 +10,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from amc import __main__ as amc_main
 from amc.cli import command, preset
-from amc.cli.describe import describe, training_step_macs
+from amc.cli.describe import describe
 from amc.config import configure, with_overrides
 from amc.data.conditions import Batches
 from amc.errors import UserError
 from amc.methods.amc_gan.step import AMCStep
+from amc.training.macs import training_step_macs
 from tests.toy import toy_config, toy_data
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,15 +15,15 @@ from amc.evaluation import standalone
 from amc.evaluation.generation import generate_clips
 from amc.evaluation.standalone import LENT, load_clip_maker, save_velocities
 from amc.training import checkpoint
-from amc.training.loop import Run
+from amc.training.run import Run
 from tests.toy import toy_clips, toy_config, toy_data
 
 
 @pytest.fixture(params=[0.0, 0.9], ids=["generator", "average"])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     made = Run(toy_config(average=request.param), toy_data())
-    if made.average:  # another network than the one that is trained
-        for parameter in made.average.network.parameters():
+    if made.ema:  # another network than the one that is trained
+        for parameter in made.ema.network.parameters():
             parameter.data += 0.01
     made.save(tmp_path / checkpoint.FILE)
     save_velocities(tmp_path / standalone.FILE, made.data)

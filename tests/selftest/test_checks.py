@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from amc.data.conditions import Batch
+from amc.machine.capabilities import Machine
+from amc.machine.cuda_graph import GraphedStep
 from amc.methods.amc_gan import step as training_step
 from amc.methods.amc_gan.step import AMCStep
 from amc.selftest import compilation, cost, determinism, equality, graphs, memory, precision
 from amc.selftest.check_result import Row
 from amc.selftest.setting import Setting, setting
-from amc.training.graph import GraphedStep
-from amc.training.machine import Machine
 
 CPU = torch.device("cpu")
 Losses = dict[str, Tensor]

@@ -12,7 +12,7 @@ from amc.data.conditions import test_conditions as conditions_of
 from amc.errors import UserError
 from amc.evaluation.generation import generate_clips
 from amc.training.generator_file import load_generator, save_generator
-from amc.training.loop import Run
+from amc.training.run import Run
 from tests.toy import toy_config, toy_data
 
 
@@ -21,8 +21,8 @@ def test_what_is_kept_is_what_is_evaluated(tmp_path: Path, average: float) -> No
     config, data = toy_config(), toy_data()
     config = replace(config, training=replace(config.training, average=average))
     run = Run(config, data)
-    if run.average is not None:
-        run.average.update(run.method.generator, 0)
+    if run.ema is not None:
+        run.update_ema()
     path = tmp_path / "generators" / "ours-seed-0.safetensors"
     save_generator(path, run)
     generator, again = load_generator(path)
@@ -31,5 +31,5 @@ def test_what_is_kept_is_what_is_evaluated(tmp_path: Path, average: float) -> No
     made = [generate_clips(g, config, data, conditions) for g in (run.generator, generator)]
     assert np.array_equal(*made)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UserError, match="no readable checkpoint"):
+    with pytest.raises(UserError, match="not a readable checkpoint"):
         load_generator(path)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,11 @@ from amc.config import Config, with_overrides
 from amc.data.prepared import TrainingData
 from amc.errors import UserError
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
+from amc.evaluation.validation import last_accuracy, recognised, validation
 from amc.training import checkpoint
-from amc.training.loop import Diverged, Run, hits, train
+from amc.training.loop import Result
+from amc.training.loop import train as train_method
+from amc.training.run import Diverged, Run
 from tests.toy import toy_config, toy_data
 
 
@@ -27,6 +31,10 @@ def data() -> TrainingData:
 @pytest.fixture(scope="module")
 def classifier(data: TrainingData) -> TrainedClassifier:
     return cached_classifier(data.clips, data.split, toy_config())
+
+
+def train(config: Config, data: TrainingData, classifier: TrainedClassifier, **settings: Any) -> Result:
+    return train_method(config, data, evaluations=[validation(classifier)], **settings)
 
 
 def tensors(directory: Path) -> Mapping[str, torch.Tensor]:
@@ -42,9 +50,9 @@ def test_ten_steps_saved_and_ten_more_equal_twenty(
     tmp_path: Path, data: TrainingData, classifier: TrainedClassifier, average: float
 ) -> None:
     config = toy_config(steps=20, evaluate_every=5, average=average)
-    whole = train(config, data, classifier, directory=tmp_path / "whole", report=always, sample_pictures=False)
+    whole = train(config, data, classifier, directory=tmp_path / "whole", report=always)
     half = with_overrides(config, {"training.steps": 10})
-    train(half, data, classifier, directory=tmp_path / "parts", report=always, sample_pictures=False)
+    train(half, data, classifier, directory=tmp_path / "parts", report=always)
     seen: list[int] = []
     parts = train(
         config,
@@ -52,23 +60,22 @@ def test_ten_steps_saved_and_ten_more_equal_twenty(
         classifier,
         directory=tmp_path / "parts",
         report=lambda step, metrics: seen.append(step) is None,
-        sample_pictures=False,
     )
     assert seen == [5, 10, 15, 20]  # earlier looks are reported again
     one, two = tensors(tmp_path / "whole"), tensors(tmp_path / "parts")
     assert one.keys() == two.keys()
     for name in one:
         assert torch.equal(one[name], two[name]), name
-    assert whole.steps == parts.steps == 20
-    assert [m["val/accuracy"] for _, m in whole.curve] == [m["val/accuracy"] for _, m in parts.curve]
-    assert [m["loss/l1"] for _, m in whole.curve] == [m["loss/l1"] for _, m in parts.curve]
+    assert whole.run.step == parts.run.step == 20
+    assert [m["val/accuracy"] for _, m in whole.run.curve] == [m["val/accuracy"] for _, m in parts.run.curve]
+    assert [m["loss/l1"] for _, m in whole.run.curve] == [m["loss/l1"] for _, m in parts.run.curve]
 
 
 def test_a_kill_between_two_looks_loses_only_the_steps_since(
     tmp_path: Path, data: TrainingData, classifier: TrainedClassifier
 ) -> None:
     config = toy_config(steps=9, evaluate_every=3)
-    train(config, data, classifier, directory=tmp_path / "whole", report=always, sample_pictures=False)
+    train(config, data, classifier, directory=tmp_path / "whole", report=always)
 
     class Killed(Exception):
         pass
@@ -93,7 +100,7 @@ def test_a_run_paused_anywhere_goes_on_as_if_it_had_not_been(
 ) -> None:
     """Between steps, before a look and in the middle of one: weights, moments, average and every reported mean."""
     config = toy_config(steps=7, evaluate_every=3, average=0.9)
-    whole = train(config, data, classifier, directory=tmp_path / "whole", report=always, sample_pictures=False)
+    whole = train(config, data, classifier, directory=tmp_path / "whole", report=always)
     left = asked
 
     def pausing() -> bool:
@@ -103,13 +110,12 @@ def test_a_run_paused_anywhere_goes_on_as_if_it_had_not_been(
 
     first = train(config, data, classifier, directory=tmp_path / "cut", report=always, pausing=pausing)
     assert (first.paused, first.stopped) == (True, False)
-    assert not (tmp_path / "cut" / "samples").exists()
-    second = train(config, data, classifier, directory=tmp_path / "cut", report=always, sample_pictures=False)
+    second = train(config, data, classifier, directory=tmp_path / "cut", report=always)
     assert not second.paused
     one, two = tensors(tmp_path / "whole"), tensors(tmp_path / "cut")
     assert one.keys() == two.keys()
     assert all(torch.equal(one[name], two[name]) for name in one)
-    for (step, metrics), (other, others) in zip(whole.curve, second.curve, strict=True):
+    for (step, metrics), (other, others) in zip(whole.run.curve, second.run.curve, strict=True):
         assert step == other
         same = {name for name in metrics if not name.startswith("time/")}
         assert {name: metrics[name] for name in same} == {name: others[name] for name in same}
@@ -117,9 +123,43 @@ def test_a_run_paused_anywhere_goes_on_as_if_it_had_not_been(
 
 def test_a_report_that_says_stop_stops(tmp_path: Path, data: TrainingData, classifier: TrainedClassifier) -> None:
     result = train(toy_config(), data, classifier, directory=tmp_path, report=lambda step, metrics: False)
-    assert (result.steps, result.stopped) == (2, True)
-    assert (tmp_path / "samples" / "strip.png").stat().st_size > 0
-    assert (tmp_path / "samples" / "clips.gif").stat().st_size > 0
+    assert (result.run.step, result.stopped) == (2, True)
+
+
+def test_the_run_that_is_returned_is_the_checkpoint(
+    tmp_path: Path, data: TrainingData, classifier: TrainedClassifier
+) -> None:
+    """Nobody has to load what was just in memory: weights, moving average, curve and the generated clips are equal."""
+    config = toy_config(steps=5, evaluate_every=2, average=0.9)
+    run = train(config, data, classifier, directory=tmp_path, report=always).run
+    loaded = Run(config, data)
+    loaded.load(tmp_path / checkpoint.FILE)
+    assert (loaded.step, loaded.curve, loaded.seconds) == (run.step, run.curve, run.seconds)
+    for name, value in run.generator.state_dict().items():
+        assert torch.equal(value, loaded.generator.state_dict()[name]), name
+    clips = data.split.test
+    one, two = (recognised(each.generator, config, data, classifier, clips, 0) for each in (run, loaded))
+    assert one.tolist() == two.tolist()
+
+
+def test_metrics_of_all_evaluations_are_merged(tmp_path: Path, data: TrainingData) -> None:
+    pauses: list[int] = []
+
+    def counting(run: Run, check_pause: Callable[[], None]) -> dict[str, float]:
+        check_pause()
+        return {"val/step": float(run.step)}
+
+    result = train_method(
+        toy_config(steps=4),
+        data,
+        directory=tmp_path,
+        report=always,
+        evaluations=[counting, lambda run, check_pause: {"val/other": 1.0}],
+        pausing=lambda: pauses.append(0) is not None,
+    )
+    assert [(metrics["val/step"], metrics["val/other"]) for _, metrics in result.run.curve] == [(2, 1), (4, 1)]
+    assert len(pauses) == 2 + 4 + 2 + 1  # before every step and evaluation, in every evaluation, and at the end
+    assert np.isnan(last_accuracy([]))
 
 
 def test_equal_seeds_give_equal_runs_and_others_do_not(
@@ -133,7 +173,6 @@ def test_equal_seeds_give_equal_runs_and_others_do_not(
             classifier,
             directory=tmp_path / name,
             report=always,
-            sample_pictures=False,
         )
     a, b, c = (tensors(tmp_path / name) for name in "abc")
     assert all(torch.equal(a[name], b[name]) for name in a)
@@ -156,7 +195,7 @@ def test_a_checkpoint_of_another_configuration_is_refused_with_the_difference(
     tmp_path: Path, data: TrainingData, classifier: TrainedClassifier
 ) -> None:
     config = toy_config(steps=2)
-    train(config, data, classifier, directory=tmp_path, report=always, sample_pictures=False)
+    train(config, data, classifier, directory=tmp_path, report=always)
     with pytest.raises(UserError, match=r"model\.width 0\.0625 -> 0\.125"):
         train(other_width(config), data, classifier, directory=tmp_path, report=always)
     changed = replace(data, clips=replace(data.clips, info=replace(data.clips.info, fingerprint="1" * 64)))
@@ -168,18 +207,20 @@ def test_the_score_of_a_checkpoint_does_not_depend_on_the_clips_beside_it(
     tmp_path: Path, data: TrainingData, classifier: TrainedClassifier
 ) -> None:
     config = toy_config(steps=4)
-    train(config, data, classifier, directory=tmp_path, report=always, sample_pictures=False)
+    train(config, data, classifier, directory=tmp_path, report=always)
     run = Run(config, data)
     run.load(tmp_path / checkpoint.FILE)
     assert checkpoint.load(tmp_path / checkpoint.FILE).header["velocity_scale"] == data.velocity_scale  # R14
-    every = hits(run.generator, config, data, classifier, data.split.test, 0)
-    alone = [hits(run.generator, config, data, classifier, data.split.test[i : i + 1], 0)[0] for i in range(len(every))]
+    every = recognised(run.generator, config, data, classifier, data.split.test, 0)
+    alone = [
+        recognised(run.generator, config, data, classifier, data.split.test[i : i + 1], 0)[0] for i in range(len(every))
+    ]
     assert every.tolist() == alone
 
 
 def test_the_generator_learns_to_reconstruct(tmp_path: Path, data: TrainingData, classifier: TrainedClassifier) -> None:
     config = toy_config(steps=120, evaluate_every=20, batch=8)
-    result = train(config, data, classifier, directory=tmp_path, report=always, sample_pictures=False)
-    losses = [metrics["loss/l1"] for _, metrics in result.curve]
+    result = train(config, data, classifier, directory=tmp_path, report=always)
+    losses = [metrics["loss/l1"] for _, metrics in result.run.curve]
     assert losses[-1] < 0.6 * losses[0]
     assert np.isfinite(losses).all()

@@ -7,7 +7,7 @@ from amc.data.prepared import TrainingData
 from amc.evaluation.judges.identity import IdentityClassifier
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import SECOND, classifier, identity_classifier
-from amc.evaluation.scores import has_subjects
+from amc.evaluation.scores.test_judges import has_subjects
 
 
 def train(config: Config, data: TrainingData) -> list[TrainedClassifier | IdentityClassifier]:

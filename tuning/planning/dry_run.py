@@ -16,7 +16,7 @@ import torch
 from amc.cache import cache_dir
 from amc.config import Config, from_dict
 from amc.errors import UserError
-from amc.evaluation.scores import PASSES
+from amc.evaluation.scores.draws import PASSES
 from amc.models.generator import Generator
 from analysis.record.database import without_password
 from analysis.record.reading import RecordReader, open_if_present

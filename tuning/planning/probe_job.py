@@ -19,14 +19,16 @@ import torch
 from amc.config import from_dict
 from amc.data.conditions import Batches
 from amc.data.prepared import TrainingData, prepare
+from amc.evaluation.generation import VALIDATION_SEED
 from amc.evaluation.judges.identity import cached_identity_classifier, measure
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
 from amc.evaluation.pictures.samples import write_samples
+from amc.evaluation.validation import recognised
+from amc.machine.capabilities import keep_memory
+from amc.machine.cuda_graph import WARM_UP
 from amc.selftest import memory
 from amc.training import checkpoint
-from amc.training.graph import WARM_UP
-from amc.training.loop import VALIDATION_SEED, Run, hits
-from amc.training.machine import keep_memory
+from amc.training.run import Run
 from tuning.workers.job import Job, Outcome, Reporter
 
 READY, WARM, STEPPED, LOOKED, DONE = range(1, 6)  # reports, in this order
@@ -76,16 +78,15 @@ class _Training:
 
     def step(self) -> None:
         run = self.run
-        run.method(self.batches(run.step), run.step)
-        if run.average:
-            run.average.update(run.method.generator, run.step)
+        run.training_step(self.batches(run.step), run.step)
+        run.update_ema()
         run.step += 1
 
     def warmed(self) -> float:
         """Seconds of the first steps: compilation, graphs, memory, code that is loaded on first use."""
-        count = WARM_UP + 2 if self.run.method.machine.graphed else _WARM
+        count = WARM_UP + 2 if self.run.training_step.machine.graphed else _WARM
         spent = 0.0
-        while self.run.step < count and (self.run.step == 0 or spent < _SLOW or self.run.method.machine.graphed):
+        while self.run.step < count and (self.run.step == 0 or spent < _SLOW or self.run.training_step.machine.graphed):
             spent += _seconds(self.step)
         return spent
 
@@ -104,7 +105,7 @@ def _look(run: Run, data: TrainingData, classifier: TrainedClassifier) -> float:
     part = clips[:_LOOK_CLIPS]
 
     def look(at: Any) -> float:
-        return _seconds(lambda: hits(run.generator, run.config, data, classifier, at, VALIDATION_SEED))
+        return _seconds(lambda: recognised(run.generator, run.config, data, classifier, at, VALIDATION_SEED))
 
     first = look(part)
     whole = first * len(clips) / len(part)
@@ -140,7 +141,9 @@ def peak(job: Job, report: Reporter, directory: Path) -> Outcome:
             classifier = cached_classifier(
                 run.data.clips, run.data.split, config, seed=int(job.settings["classifier_seed"])
             )
-            hits(run.generator, config, run.data, classifier, run.data.split.validation[:_LOOK_CLIPS], VALIDATION_SEED)
+            recognised(
+                run.generator, config, run.data, classifier, run.data.split.validation[:_LOOK_CLIPS], VALIDATION_SEED
+            )
 
     host = _host_peak(grow)
     if not torch.cuda.is_available():

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from amc.cli.describe import training_step_macs
 from amc.config import Config, from_dict
+from amc.training.macs import training_step_macs
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, OPEN, TRIAL, WAITING
 from tuning.engine.sources import ConfirmingRuns, Proposal, TrialSource, best, of_role

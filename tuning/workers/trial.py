@@ -20,17 +20,19 @@ from amc.data.prepared import prepare
 from amc.evaluation import standalone
 from amc.evaluation.judges.identity import cached_identity_classifier, measure
 from amc.evaluation.judges.motion_classifier import cached_classifier
-from amc.evaluation.scores import cached_judges, headline, score, show
+from amc.evaluation.pictures.sample_gif import show
+from amc.evaluation.pictures.samples import write_samples
+from amc.evaluation.scores.headline import headline
+from amc.evaluation.scores.score import score
+from amc.evaluation.scores.test_judges import cached_judges
 from amc.evaluation.standalone import save_velocities
+from amc.evaluation.validation import last_accuracy, validation
 from amc.training.checkpoint import FILE, BrokenCheckpoint
 from amc.training.generator_file import save_generator
-from amc.training.loop import Run, train
+from amc.training.loop import Paused, train
+from amc.training.run import Run
 from analysis.record.states import CONFIRM
 from tuning.workers.job import Job, Outcome, Reporter
-
-
-class _Paused(Exception):
-    """The trial is wanted to stop for now, while it is scored."""
 
 
 def run(job: Job, report: Reporter, directory: Path) -> Outcome:
@@ -46,68 +48,63 @@ def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     config = from_dict(job.config)
     data = prepare(config, Path(job.settings["data"]))
     classifier = cached_classifier(data.clips, data.split, config, seed=int(job.settings["classifier_seed"]))
-    wanted = "appearance" in job.settings.get("objectives", ())
-    kept = Path(job.samples)
-    # Not in `directory`: the checkpoints of a trial that was pruned are deleted while it makes its pictures.
-    made = kept.with_name(f".{kept.name}.{job.attempt}")
+    evaluations = [validation(classifier)]
+    if "appearance" in job.settings.get("objectives", ()):
+        evaluations.append(measure(cached_identity_classifier(config, data)))
+    samples = Path(job.samples)
+    # Not in `directory`: the checkpoints of a pruned trial are deleted while it writes its pictures.
+    drafts = samples.with_name(f".{samples.name}.{job.attempt}")
     training = partial(
-        train,
-        config,
-        data,
-        classifier,
-        directory=directory,
-        report=report,
-        measures=[measure(cached_identity_classifier(config, data))] if wanted else [],
-        pausing=report.pausing,
-        samples=made,
+        train, config, data, directory=directory, report=report, evaluations=evaluations, pausing=report.pausing
     )
     try:
         result = training()
     except BrokenCheckpoint as error:
-        print(f"{error}; this trial begins anew", file=sys.stderr)
+        print(f"{error}; the trial starts over", file=sys.stderr)
         (directory / FILE).unlink()
         result = training()
     if result.paused:
         return Outcome(paused=True)
+    trained = result.run
+    write_samples(trained.generator, config, data, drafts, device=trained.device)
     if result.stopped:
-        _keep(made, kept)
+        _publish(drafts, samples)
         return Outcome()
-    save_velocities(directory / standalone.FILE, data)  # with them the checkpoint can do without the data
+    save_velocities(directory / standalone.FILE, data)  # with them the checkpoint can be used without the data
+    value = last_accuracy(trained.curve)
     if job.role != CONFIRM and not job.settings.get("score_test", False):
-        _keep(made, kept)
-        return Outcome(value=result.value)
-    ended = Run(config, data)
-    ended.load(directory / FILE)
-    save_generator(Path(job.generator), ended)
-    show(ended.generator, config, data, made)
-    _keep(made, kept)
+        _publish(drafts, samples)
+        return Outcome(value=value)
+    save_generator(Path(job.generator), trained)
+    show(trained.generator, config, data, drafts)
+    _publish(drafts, samples)
     try:
-        return _scored(job, ended, result.value, report.pausing)
-    except _Paused:
+        return _scored(job, trained, value, report.pausing)
+    except Paused:
         return Outcome(paused=True)
 
 
-def _scored(job: Job, ended: Run, value: float, pausing: Callable[[], bool]) -> Outcome:
-    def between() -> None:
+def _scored(job: Job, trained: Run, value: float, pausing: Callable[[], bool]) -> Outcome:
+    def check_pause() -> None:
         if pausing():
-            raise _Paused
+            raise Paused
 
-    judges = cached_judges(ended.config, ended.data, job.settings)
-    sheet = score(ended.generator, ended.config, ended.data, judges, between=between)
+    judges = cached_judges(trained.config, trained.data, job.settings)
+    sheet = score(trained.generator, trained.config, trained.data, judges, check_pause=check_pause)
     return Outcome(value=value, scores=headline(sheet), sheet=sheet.to_dict(), scorer=judges.scorer())
 
 
-def _keep(made: Path, kept: Path) -> None:
-    """Puts pictures in their place, whole: the tracker may look at any moment. Earlier attempts' half-made ones go.
+def _publish(drafts: Path, samples: Path) -> None:
+    """Moves finished pictures to their place at once, since the tracker may read them at any moment.
 
-    The process of an attempt that no longer counts may be a moment behind: its pictures are the same, and it leaves
-    those alone that a later attempt is making.
+    Unfinished pictures of earlier attempts are deleted. The process of a superseded attempt may run a moment longer:
+    its pictures are the same, and it does not delete those of a later attempt.
     """
-    if not made.is_dir():
+    if not drafts.is_dir():
         return
-    shutil.rmtree(kept, ignore_errors=True)
-    with contextlib.suppress(OSError):  # the other one was faster
-        made.rename(kept)
-    for left in kept.parent.glob(f".{kept.name}.*"):
-        if int(left.name.rpartition(".")[2]) <= int(made.name.rpartition(".")[2]):
+    shutil.rmtree(samples, ignore_errors=True)
+    with contextlib.suppress(OSError):  # the other process was faster
+        drafts.rename(samples)
+    for left in samples.parent.glob(f".{samples.name}.*"):
+        if int(left.name.rpartition(".")[2]) <= int(drafts.name.rpartition(".")[2]):
             shutil.rmtree(left, ignore_errors=True)

@@ -121,8 +121,10 @@ def cached_identity_classifier(
 def measure(classifier: IdentityClassifier) -> Callable[[Measured, Callable[[], None]], dict[str, float]]:
     """What a training run calls at every look: its identity kept, as the metric `val/appearance`."""
 
-    def measured(run: Measured, between: Callable[[], None]) -> dict[str, float]:
-        return {"val/appearance": identity_kept(run.generator, run.config, run.data, classifier, between=between)}
+    def measured(run: Measured, check_pause: Callable[[], None]) -> dict[str, float]:
+        return {
+            "val/appearance": identity_kept(run.generator, run.config, run.data, classifier, check_pause=check_pause)
+        }
 
     return measured
 
@@ -135,10 +137,12 @@ def identity_kept(
     *,
     seed: int = SEED,
     batch: int = 32,
-    between: Callable[[], None] = lambda: None,
+    check_pause: Callable[[], None] = lambda: None,
 ) -> float:
     """Fraction of generated frames in which the classifier names the subject whose first frame was given."""
-    return float(identity_by_clip(generator, config, data, classifier, seed=seed, batch=batch, between=between).mean())
+    return float(
+        identity_by_clip(generator, config, data, classifier, seed=seed, batch=batch, check_pause=check_pause).mean()
+    )
 
 
 def identity_by_clip(
@@ -150,7 +154,7 @@ def identity_by_clip(
     seed: int = SEED,
     batch: int = 32,
     device: torch.device | None = None,
-    between: Callable[[], None] = lambda: None,
+    check_pause: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float64]:
     """For each clip of `judged_clips`, the fraction of its generated frames that show its subject to the classifier.
 
@@ -162,11 +166,11 @@ def identity_by_clip(
     Args:
         seed: of the clips, velocities and noise.
         batch: clips generated at once; changes nothing.
-        between: called before each batch; what it raises ends the measurement.
+        check_pause: called before each batch; an exception that it raises ends the measurement.
     """
     chosen = judged_clips(data, classifier.subjects, seed)
     conditions = test_conditions(config, data, chosen, seed)
-    made = generate_clips(generator, config, data, conditions, batch=batch, device=device, between=between)
+    made = generate_clips(generator, config, data, conditions, batch=batch, device=device, check_pause=check_pause)
     result: NDArray[np.float64] = hits(classifier, data, chosen, scored_frames(made, config)).mean(1)
     return result
 

@@ -14,8 +14,7 @@ from amc.atomic import atomic_write
 from amc.config import Config
 from amc.data.conditions import test_conditions
 from amc.data.prepared import TrainingData
-from amc.evaluation.generation import generate_clips
-from amc.evaluation.judges.standard import TEST_SEED
+from amc.evaluation.generation import TEST_SEED, generate_clips
 from amc.evaluation.pictures.strip import PAPER
 
 NAME = "row.gif"

@@ -13,18 +13,16 @@ from torch import nn
 
 from amc.config import Config
 from amc.data.prepared import TrainingData
-from amc.evaluation.generation import generate_clips
+from amc.evaluation.generation import TEST_SEED, VALIDATION_SEED, generate_clips
 from amc.evaluation.judges.identity import identity_by_clip
 from amc.evaluation.judges.judge_cache import threads
 from amc.evaluation.judges.motion_classifier import RECIPE, predict
-from amc.evaluation.judges.standard import TEST_SEED
 from amc.evaluation.metrics.distances import FEWEST, frechet_distance, kernel_distance
 from amc.evaluation.metrics.pixels import difference, motion_energy, psnr, ssim
 from amc.evaluation.score_sheet import ScoreSheet
 from amc.evaluation.scores.draws import draws
 from amc.evaluation.scores.seen import seen
 from amc.evaluation.scores.test_judges import Judges
-from amc.training.loop import VALIDATION_SEED
 
 Part = Literal["validation", "test"]
 CHUNK = 128  # clips whose four draws are in memory at once
@@ -42,7 +40,7 @@ def score(
     batch: int = 32,
     chunk: int = CHUNK,
     device: torch.device | None = None,
-    between: Callable[[], None] = lambda: None,
+    check_pause: Callable[[], None] = lambda: None,
 ) -> ScoreSheet:
     """Generates for the clips of a part of the split, and measures.
 
@@ -54,7 +52,7 @@ def score(
         part: "validation" for what may be selected by.
         batch: clips generated at once.
         chunk: clips held at once; like `batch` it changes nothing but memory and speed.
-        between: called before each batch; what it raises ends the scoring.
+        check_pause: called before each batch; what it raises ends the scoring.
     """
     clips, length = part_of(data, part), config.model.frames
     drawn = draws(config, data, clips, VALIDATION_SEED if part == "validation" else TEST_SEED)
@@ -63,7 +61,7 @@ def score(
         def made(of: Literal["first", "other_noise", "other_velocity", "own"]) -> NDArray[np.uint8]:
             some = drawn.part(rows)
             return generate_clips(
-                generator, config, data, getattr(some, of), batch=batch, device=device, between=between
+                generator, config, data, getattr(some, of), batch=batch, device=device, check_pause=check_pause
             )
 
         first = made("first")
@@ -77,7 +75,7 @@ def score(
         found = in_chunks(len(clips), chunk, chunked)
         if judges.identity:
             identity["identity"] = identity_by_clip(
-                generator, config, data, judges.identity, batch=batch, device=device, between=between
+                generator, config, data, judges.identity, batch=batch, device=device, check_pause=check_pause
             )
         distances = numbers(found, real_found(config, data, judges, part))
     return sheet(data, clips, found, distances, identity)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from amc.config import Config
 from amc.data.prepared import TrainingData
 from amc.errors import UserError
+from amc.evaluation.generation import TEST_SEED
 from amc.evaluation.judges.identity import RECIPE, IdentityClassifier, cached_identity_classifier
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
-from amc.evaluation.judges.standard import JUDGE, SECOND, TEST_SEED
+from amc.evaluation.judges.standard import JUDGE, SECOND
 from amc.evaluation.judges.subject_frames import divide
 from amc.evaluation.metrics.fvd import load_fvd
 from amc.evaluation.metrics.lpips import load_lpips

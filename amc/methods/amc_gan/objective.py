@@ -34,7 +34,7 @@ class DiscriminatorRow:
     mismatched: bool  # the discriminator is shown y' instead of y
     real: bool  # label in the discriminator's step
     weight: float  # Alg. 1 line 7 (R12)
-    fools: bool  # takes part in the generator's step, labelled real
+    counts_for_generator: bool  # takes part in the generator's step, labelled real
     auxiliary: bool  # class and velocity losses apply (R19)
 
 
@@ -49,13 +49,27 @@ def table_2(weights: RowWeights) -> dict[Critic, tuple[DiscriminatorRow, ...]]:
 def _column(critic: Critic, weights: RowWeights) -> tuple[DiscriminatorRow, ...]:
     aux = critic == "motion"
     return (
-        DiscriminatorRow("real", mismatched=False, real=True, weight=weights.real, fools=False, auxiliary=aux),
         DiscriminatorRow(
-            "real", mismatched=True, real=False, weight=weights.real_mismatched, fools=False, auxiliary=False
+            "real", mismatched=False, real=True, weight=weights.real, counts_for_generator=False, auxiliary=aux
         ),
-        DiscriminatorRow("matched", mismatched=False, real=False, weight=weights.generated, fools=True, auxiliary=aux),
         DiscriminatorRow(
-            critic, mismatched=True, real=False, weight=weights.generated_mismatched, fools=True, auxiliary=aux
+            "real",
+            mismatched=True,
+            real=False,
+            weight=weights.real_mismatched,
+            counts_for_generator=False,
+            auxiliary=False,
+        ),
+        DiscriminatorRow(
+            "matched", mismatched=False, real=False, weight=weights.generated, counts_for_generator=True, auxiliary=aux
+        ),
+        DiscriminatorRow(
+            critic,
+            mismatched=True,
+            real=False,
+            weight=weights.generated_mismatched,
+            counts_for_generator=True,
+            auxiliary=aux,
         ),
     )
 

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from amc.config import Config
 from amc.data.conditions import Batch
+from amc.machine.capabilities import compile_networks, quick_products
+from amc.machine.capabilities import resolve as resolve_machine
+from amc.machine.cuda_graph import CudaRecorder, GraphedStep
 from amc.methods.amc_gan.critics import AppearanceCritic, MotionCritic
 from amc.methods.amc_gan.objective import (
     Critic,
@@ -28,9 +31,6 @@ from amc.models.appearance_discriminator import AppearanceDiscriminator
 from amc.models.generator import Generator, Sharing
 from amc.models.motion_discriminator import MotionDiscriminator
 from amc.models.perceptual import distance_to, gram
-from amc.training.graph import CudaRecorder, GraphedStep
-from amc.training.machine import compile_networks, quick_products
-from amc.training.machine import resolve as resolve_machine
 
 Losses = dict[str, Tensor]
 M = TypeVar("M", bound=nn.Module)
@@ -179,7 +179,7 @@ class AMCStep:
         losses: Losses = {}
         total = batch.clip.new_zeros(())
         for name, critic in self.critics.items():
-            rows = tuple(row for row in self.terms.critics[name] if row.fools)
+            rows = tuple(row for row in self.terms.critics[name] if row.counts_for_generator)
             ranked = name in self.terms.rank
             compare = ("real", "matched", name) if ranked else ("real", "matched") if self.terms.gram else ()
             with self.machine.mixed():

@@ -35,7 +35,6 @@ from amc.evaluation.judges.identity import (
     predict,
     scored_frames,
 )
-from amc.evaluation.judges.motion_classifier import cached_classifier
 from amc.evaluation.judges.standard import identity_classifier
 from amc.evaluation.judges.subject_frames import Augmentation, Subjects, augmented, divide, painted_over, performer
 from amc.models.generator import Generator
@@ -337,7 +336,6 @@ def test_progress_is_told(data: TrainingData, tmp_path: Path, monkeypatch: pytes
 def test_a_training_run_reports_it_at_every_look(
     data: TrainingData, classifier: IdentityClassifier, tmp_path: Path
 ) -> None:
-    judge = cached_classifier(data.clips, data.split, CONFIG)
     looks: list[Mapping[str, float]] = []
 
     def report(step: int, metrics: Mapping[str, float]) -> bool:
@@ -345,8 +343,8 @@ def test_a_training_run_reports_it_at_every_look(
         return True
 
     config = toy_config(steps=2, evaluate_every=1)
-    measures: list[Callable[[identity.Measured, Callable[[], None]], Mapping[str, float]]] = [measure(classifier)]
-    train(config, data, judge, directory=tmp_path, report=report, measures=measures, sample_pictures=False)
+    evaluations: list[Callable[[identity.Measured, Callable[[], None]], Mapping[str, float]]] = [measure(classifier)]
+    train(config, data, directory=tmp_path, report=report, evaluations=evaluations)
     assert len(looks) == 2
     assert all(0 <= look["val/appearance"] <= 1 for look in looks)
     assert measure(classifier)(SimpleNamespace(generator=Painter(), config=config, data=data), lambda: None) == {

@@ -9,8 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from amc.evaluation.pictures.sample_gif import GAP, SHOWN, shown_clips
-from amc.evaluation.scores import show, show_real, write_row
+from amc.evaluation.pictures.sample_gif import GAP, SHOWN, show, show_real, shown_clips, write_row
 from tests.evaluation.scores.known import copier, oracle
 from tests.toy import toy_config, toy_data
 

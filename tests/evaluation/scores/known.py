@@ -12,7 +12,7 @@ from amc.data.conditions import to_video
 from amc.data.prepared import TrainingData
 from amc.evaluation.judges.identity import Recipe, cached_identity_classifier
 from amc.evaluation.judges.motion_classifier import cached_classifier
-from amc.evaluation.scores import Judges
+from amc.evaluation.scores.test_judges import Judges
 
 QUICK = Recipe(steps=60, batch=32)
 Rule = Callable[[Tensor, Tensor, Tensor], Tensor]

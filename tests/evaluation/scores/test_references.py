@@ -9,8 +9,7 @@ import pytest
 
 from amc.evaluation.judges.motion_classifier import accuracy, predict
 from amc.evaluation.score_sheet import REAL, STILL
-from amc.evaluation.scores import references
-from amc.evaluation.scores.references import alike
+from amc.evaluation.scores.references import alike, references
 from tests.evaluation.scores.known import toy_judges
 from tests.toy import toy_clips, toy_config, toy_data
 

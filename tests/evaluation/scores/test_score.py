@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from amc.data.conditions import test_conditions as conditions_of
 from amc.data.prepared import TrainingData
+from amc.evaluation.generation import TEST_SEED
 from amc.evaluation.judges.identity import identity_kept
-from amc.evaluation.judges.standard import TEST_SEED
 from amc.evaluation.metrics.pixels import MOST_PSNR
 from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
-from amc.evaluation.scores import Judges, headline, references, score
 from amc.evaluation.scores.draws import draws
+from amc.evaluation.scores.headline import headline
+from amc.evaluation.scores.references import references
+from amc.evaluation.scores.score import score
+from amc.evaluation.scores.test_judges import Judges
+from amc.evaluation.validation import recognised
 from amc.models.generator import Generator
-from amc.training.loop import hits
 from tests.evaluation.scores.known import copier, even, oracle, toy_judges
 from tests.toy import toy_clips, toy_config, toy_data
 
@@ -53,7 +56,7 @@ def test_classes_are_those_that_training_sees(part: str, data: TrainingData, jud
     assert sheet.label == tuple(data.clips.label[clips])
     assert sheet.subject == tuple(data.clips.subject[clips])
     for predicted, judge in ((sheet.predicted, judges.motion), (sheet.predicted_second, judges.second)):
-        right = hits(generator, CONFIG, data, judge, clips, seed)
+        right = recognised(generator, CONFIG, data, judge, clips, seed)
         assert (np.array(predicted) == sheet.label).tolist() == right.tolist()
 
 
@@ -172,14 +175,14 @@ def test_scoring_ends_where_it_is_asked_to(data: TrainingData, judges: Judges) -
         nonlocal calls
         calls += 1
 
-    score(copier(), CONFIG, data, replace(judges, identity=None), between=count, batch=4)
+    score(copier(), CONFIG, data, replace(judges, identity=None), check_pause=count, batch=4)
     assert calls == 4 * -(-len(data.split.test) // 4)
 
     def stop() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        score(copier(), CONFIG, data, judges, between=stop)
+        score(copier(), CONFIG, data, judges, check_pause=stop)
 
 
 def test_own_velocities_as_a_reading_are_scored_too(data: TrainingData, judges: Judges) -> None:
@@ -202,7 +205,7 @@ def test_small_clips_are_scored_on_one_thread(data: TrainingData, judges: Judges
     before, during = torch.get_num_threads(), []
     torch.set_num_threads(2)
     try:
-        score(copier(), CONFIG, data, judges, between=lambda: during.append(torch.get_num_threads()))
+        score(copier(), CONFIG, data, judges, check_pause=lambda: during.append(torch.get_num_threads()))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from amc.errors import UserError
 from amc.evaluation.score_sheet import ScoreSheet
-from amc.evaluation.scores import Judges, cached_judges, has_subjects, headline
 from amc.evaluation.scores import test_judges as judges
+from amc.evaluation.scores.headline import headline
+from amc.evaluation.scores.test_judges import Judges, cached_judges, has_subjects
 from tests.evaluation.scores.known import toy_judges
 from tests.toy import toy_clips, toy_config, toy_data
 

@@ -37,7 +37,7 @@ def test_table_1() -> None:
 @pytest.mark.parametrize("critic", ["appearance", "motion"])
 def test_table_2(critic: Critic) -> None:
     """Video, condition, the discriminator's label, weight (Alg. 1 line 7), the generator's label."""
-    rows = [(row.clip, row.mismatched, row.real, row.weight, row.fools) for row in TABLE_2[critic]]
+    rows = [(row.clip, row.mismatched, row.real, row.weight, row.counts_for_generator) for row in TABLE_2[critic]]
     assert rows == [
         ("real", False, True, 1.0, False),  # x|y, y
         ("real", True, False, 0.5, False),  # x|y, y'
@@ -55,7 +55,7 @@ def test_the_literal_table_2_says_the_same(critic: Critic) -> None:
         assert video[row.clip] == case.video
         assert row.mismatched == (case.condition == "y'")
         assert row.real == (case.label == "real")
-        assert (row.weight, row.fools) == (getattr(RowWeights(), case.weight), case.generator)
+        assert (row.weight, row.counts_for_generator) == (getattr(RowWeights(), case.weight), case.generator)
 
 
 @dataclass(frozen=True)

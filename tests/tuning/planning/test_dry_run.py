@@ -15,7 +15,7 @@ from ablations.cli import main as ablate
 from amc.config import from_dict
 from amc.data.prepared import prepare
 from amc.training.generator_file import save_generator
-from amc.training.loop import Run
+from amc.training.run import Run
 from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.writing import RecordWriter
 from tests.toy import write_toy_file

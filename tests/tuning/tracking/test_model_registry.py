@@ -16,7 +16,7 @@ from amc.config import Config
 from amc.evaluation import standalone
 from amc.evaluation.standalone import load_clip_maker, save_velocities
 from amc.training import checkpoint
-from amc.training.loop import Run
+from amc.training.run import Run
 from analysis.record.states import COMPLETE
 from analysis.record.writing import RecordWriter
 from tests.toy import toy_config, toy_data

@@ -14,7 +14,9 @@ from amc.cli.data_options import choose
 from amc.config import TrainingConfig
 from amc.data.prepared import prepare
 from amc.evaluation.judges.identity import Recipe, cached_identity_classifier
-from amc.evaluation.scores import cached_judges, headline, score
+from amc.evaluation.scores.headline import headline
+from amc.evaluation.scores.score import score
+from amc.evaluation.scores.test_judges import cached_judges
 from amc.training.checkpoint import FILE
 from amc.training.generator_file import load_generator
 from tests.toy import write_toy_file
@@ -72,10 +74,10 @@ def test_pictures_of_a_later_attempt_are_left_alone(tmp_path: Path) -> None:
     for name in (".t.1", ".t.2", ".t.3", "t"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "strip.png").write_text(name)
-    trial._keep(tmp_path / ".t.2", tmp_path / "t")
+    trial._publish(tmp_path / ".t.2", tmp_path / "t")
     assert {path.name for path in tmp_path.iterdir()} == {"t", ".t.3"}
     assert (tmp_path / "t" / "strip.png").read_text() == ".t.2"
-    trial._keep(tmp_path / ".t.2", tmp_path / "t")  # another process was faster
+    trial._publish(tmp_path / ".t.2", tmp_path / "t")  # another process was faster
     assert (tmp_path / "t" / "strip.png").exists()
 
 

@@ -7,10 +7,10 @@ import torch
 
 from amc.config import Config, MachineConfig, with_overrides
 from amc.data.conditions import Batch
+from amc.machine.cuda_graph import WARM_UP, GraphedStep
 from amc.methods.amc_gan.step import AMCStep
 from amc.reference.examples import random_batch, small
 from amc.selftest.rerun import RerunRecorder
-from amc.training.graph import WARM_UP, GraphedStep
 
 STEPS = 6
 

@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from amc.config import Config, MachineConfig, configure, with_overrides
+from amc.machine import capabilities as machine
+from amc.machine.capabilities import Machine, compile_networks, keep_memory, quick_products, resolve
 from amc.methods.amc_gan import step as training_step
 from amc.methods.amc_gan.step import AMCStep
 from amc.models.conv_lstm import ConvLSTM
 from amc.models.fast import tiled, upsampled_conv
 from amc.reference.examples import ARMS, random_batch, small
 from amc.selftest.compare import losses_and_gradients, terms_apart, turned
-from amc.training import machine
-from amc.training.machine import Machine, compile_networks, keep_memory, quick_products, resolve
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 BF16 = {"machine.precision": "bf16"}

@@ -1,0 +1,32 @@
+"""Opening a finished training run from its folder, for `amc evaluate` and `amc generate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from amc.cli.data_source import resolve
+from amc.config import DATASETS, from_dict
+from amc.data.prepared import prepare
+from amc.errors import UserError
+from amc.training import checkpoint
+from amc.training.run import Run
+
+
+def reopen(directory: Path, file: Path | None) -> Run:
+    """The run whose checkpoint is in `directory`, with the data it was trained on.
+
+    Args:
+        directory: the folder that `amc train` wrote.
+        file: the clip file; None uses this machine's file or stand-in for the run's data set.
+
+    Raises:
+        UserError: there is not a readable checkpoint, or the data are not those it was trained on.
+    """
+    path = directory / checkpoint.FILE
+    config = from_dict(checkpoint.load(path).header["config"])
+    name = config.dataset.name
+    if file is None and name not in DATASETS:
+        raise UserError(f"{directory} was trained on the clip file {name!r}: give it with --data FILE.h5")
+    run = Run(config, prepare(config, resolve(None if file else name, file, config.preset).path))
+    run.load(path)
+    return run

@@ -1,0 +1,81 @@
+"""Accuracy of the motion classifier on generated clips (section 4.1), while training and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from amc.config import Config
+from amc.data.conditions import test_conditions
+from amc.data.prepared import TrainingData
+from amc.evaluation.generation import VALIDATION_SEED, generate_clips
+from amc.evaluation.judges.motion_classifier import TrainedClassifier, accuracy, predict
+from amc.training.loop import Evaluation
+from amc.training.run import Curve, Run
+
+ACCURACY = "val/accuracy"  # the metric that trials are selected by
+
+
+def validation(classifier: TrainedClassifier) -> Evaluation:
+    """An evaluation for `train`: the accuracy on the validation split, as the metric `val/accuracy`."""
+
+    def validate(run: Run, check_pause: Callable[[], None]) -> dict[str, float]:
+        clips = run.data.split.validation
+        correct = recognised(run.generator, run.config, run.data, classifier, clips, VALIDATION_SEED, check_pause)
+        return {ACCURACY: float(correct.mean())}
+
+    return validate
+
+
+def last_accuracy(curve: Curve) -> float:
+    """The validation accuracy at the last evaluation, a fraction; NaN before the first."""
+    return curve[-1][1][ACCURACY] if curve else float("nan")
+
+
+def recognised(
+    generator: nn.Module,
+    config: Config,
+    data: TrainingData,
+    classifier: TrainedClassifier,
+    clips: NDArray[np.int64],
+    seed: int,
+    check_pause: Callable[[], None] = lambda: None,
+) -> NDArray[np.bool_]:
+    """For each clip, whether the classifier recognises the requested class in the generated clip: (n,).
+
+    Args:
+        clips: (n,) positions in the data.
+        seed: of the velocities and noise.
+        check_pause: called before each batch; an exception that it raises ends the evaluation.
+    """
+    conditions = test_conditions(config, data, clips, seed)
+    frames = generate_clips(generator, config, data, conditions, check_pause=check_pause)
+    logits = predict(classifier.network, frames, config.model.frames)
+    result: NDArray[np.bool_] = logits.argmax(1) == data.clips.label[clips]
+    return result
+
+
+def accuracies(run: Run, first: TrainedClassifier, second: TrainedClassifier) -> dict[str, float]:
+    """Accuracies on the validation split, as fractions.
+
+    Returns:
+        `accuracy` and `second_classifier_accuracy` of generated clips; `copy_frame_accuracy` of clips that repeat
+        their first frame, the score of a generator without motion; `real_accuracy` of real clips; `chance`.
+    """
+    clips, length = run.data.clips, run.config.model.frames
+    validation_clips = run.data.split.validation
+    still = np.repeat(clips.frames[validation_clips, :1], length, axis=1)
+    by_first, by_second = (
+        recognised(run.generator, run.config, run.data, classifier, validation_clips, VALIDATION_SEED)
+        for classifier in (first, second)
+    )
+    return {
+        "accuracy": float(by_first.mean()),
+        "second_classifier_accuracy": float(by_second.mean()),
+        "real_accuracy": first.validation_accuracy,
+        "copy_frame_accuracy": accuracy(predict(first.network, still, length), clips.label[validation_clips]),
+        "chance": first.chance,
+    }

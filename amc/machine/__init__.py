@@ -1,0 +1,1 @@
+"""What the machine offers a training step: precision, compilation, CUDA graphs, memory."""
