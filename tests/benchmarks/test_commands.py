@@ -21,7 +21,8 @@ def run(script: str, *arguments: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_training_step(precision: str) -> None:
     found = run("training_step.py", "--pairs", "1", "--precision", precision, "--threads", "1")
     assert found["precision"] == precision

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.toy import write_toy_file
+from tuning.cli.search import main
 from tuning.tracking.store import default_store, open_store
 
 SCRIPT = Path(__file__).resolve().parents[3] / "tuning" / "run_search.py"
@@ -28,7 +29,9 @@ def search(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def test_a_search_and_the_same_command_again(tmp_path: Path, clips: Path) -> None:
+def test_a_search_and_the_same_command_again(
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["--data", str(clips), "--trials", "2", "--confirm-seeds", "1", "--json"]
     first = search(tmp_path, *arguments)
     assert first.returncode == 0, first.stderr
@@ -56,6 +59,6 @@ def test_a_search_and_the_same_command_again(tmp_path: Path, clips: Path) -> Non
     again = search(tmp_path, *arguments)
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout) == found
-    other = search(tmp_path, *arguments, "--seed", "4")
-    assert other.returncode == 2
-    assert "is on record with other settings (seed 0 there, 4 here" in other.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main([*arguments, "--preset", "smoke", "--seed", "4"]) == 2
+    assert "is on record with other settings (seed 0 there, 4 here" in capsys.readouterr().err
