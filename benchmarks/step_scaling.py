@@ -30,7 +30,7 @@ from amc.data.prepared import prepare  # noqa: E402
 from amc.machine.capabilities import keep_memory  # noqa: E402
 from amc.methods.amc_gan.step import AMCStep  # noqa: E402
 from amc.reference.examples import random_batch  # noqa: E402
-from amc.standins.natops import synthesize  # noqa: E402
+from amc.standins.registry import NATOPS  # noqa: E402
 
 
 def main() -> int:
@@ -84,7 +84,7 @@ def loading(config: Config, rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clips.h5"
         model = config.model
-        synthesize(
+        NATOPS.synthesize(
             path, clips=240, size=model.size, frames=model.frames, classes=config.dataset.classes, seed=0, workers=1
         )
         batches = Batches(config, prepare(config, path))

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from amc.config import Config, natops, with_overrides
-from amc.standins.natops import synthesize
+from amc.standins.registry import NATOPS
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row
 
@@ -68,7 +68,7 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stand-in at its smallest: 60 clips of 3 classes and 20 subjects, 16 x 16 pixels, 8 frames. Read-only."""
     path = Path(tmp_path_factory.mktemp("small")) / "small.h5"
-    synthesize(path, clips=60, size=16, frames=8, classes=3, seed=0, workers=1)
+    NATOPS.synthesize(path, clips=60, size=16, frames=8, classes=3, seed=0, workers=1)
     path.chmod(0o444)
     return path
 

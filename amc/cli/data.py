@@ -12,7 +12,7 @@ from typing import Any
 
 from amc.argument_types import integer
 from amc.cli.command import Parser, run_parsed
-from amc.cli.data_source import STAND_INS, stand_in_sizes
+from amc.cli.data_source import stand_in_sizes
 from amc.cli.preset import chosen_preset
 from amc.config import PRESETS, SPLIT_RULES
 from amc.data.inspection.inspect import inspect
@@ -24,6 +24,7 @@ from amc.importing.folder import importer as folder
 from amc.importing.mug import importer as mug
 from amc.importing.natops import importer as natops
 from amc.progress import console
+from amc.standins.registry import STAND_INS
 
 IMPORTERS = {
     "natops": (natops, "NATOPS as it is distributed"),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from amc.cache import cache_dir, make_once
@@ -14,11 +12,9 @@ from amc.config import DATASETS, PRESETS
 from amc.data.clipfile import read_info
 from amc.errors import UserError
 from amc.progress import console
-from amc.standins import mug, natops
+from amc.standins.registry import STAND_INS
 
 STAND_IN_SEED = 0
-# Each module has GENERATOR_VERSION, recipe(...) and synthesize(path, ...).
-STAND_INS: Mapping[str, ModuleType] = {"natops": natops, "mug": mug}
 
 
 @dataclass(frozen=True)
@@ -81,9 +77,9 @@ def stand_in_sizes(dataset: str, preset: str) -> dict[str, Any]:
 
 def _stand_in(dataset: str, preset: str) -> Source:
     sizes = stand_in_sizes(dataset, preset)
-    maker = STAND_INS[dataset]
-    path = cache_dir() / "data" / f"{dataset}-{preset}-v{maker.GENERATOR_VERSION}.h5"
-    wanted = maker.recipe(**sizes, seed=STAND_IN_SEED)
+    stand_in = STAND_INS[dataset]
+    path = cache_dir() / "data" / f"{dataset}-{preset}-v{stand_in.version}.h5"
+    wanted = stand_in.recipe(**sizes, seed=STAND_IN_SEED)
 
     def usable(there: Path) -> bool:
         # The cache can be made again, so a damaged file there is no error; nor is one of other sizes.
@@ -94,7 +90,7 @@ def _stand_in(dataset: str, preset: str) -> Source:
 
     def make(partial: Path) -> None:
         with console(f"making the {dataset} stand-in ({preset})", "clip") as progress:
-            maker.synthesize(partial, **sizes, seed=STAND_IN_SEED, progress=progress)
+            stand_in.synthesize(partial, **sizes, seed=STAND_IN_SEED, progress=progress)
 
     make_once(path, make, usable=usable)
     return Source(path, "procedural", f"data: procedural stand-in for {dataset} (origin=procedural), {path}")

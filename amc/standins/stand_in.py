@@ -1,8 +1,8 @@
-"""Writing a procedural stand-in to a clip file; what differs between data sets is a row of facts and a generator."""
+"""Procedural stand-ins for data sets, written as clip files."""
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -10,28 +10,48 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amc.data.clipfile import ClipInfo, ClipWriter
 from amc.errors import UserError
 from amc.processes import cores, parallel_map
 from amc.progress import Progress
 
-_WORTH_WORKERS = 2_000  # frames below which starting processes takes longer than it saves
+_MIN_FRAMES_FOR_WORKERS = 2_000  # with fewer frames, starting processes takes longer than it saves
+
+
+@dataclass(frozen=True)
+class RenderedClip:
+    """One clip of a stand-in.
+
+    Attributes:
+        frames: uint8 (T, size, size, 3), RGB.
+        keypoints: float32 (T, k, 2), x and y in pixels.
+        label: index of the class.
+        subject: number of the subject, from 0.
+        source: number of the performance; its clips share it.
+    """
+
+    frames: NDArray[np.uint8]
+    keypoints: NDArray[np.float32]
+    label: int
+    subject: int
+    source: int
 
 
 @dataclass(frozen=True)
 class StandIn:
-    """A data set's stand-in.
+    """The stand-in of one data set. Its clips are balanced over classes and subjects, and depend on the seed alone.
 
     Attributes:
-        name: of the data set.
-        version: of the generator; another one makes other clips.
-        class_names: all there are; a file has the first so many.
+        name: name of the data set.
+        version: version of the generator; raise it when the clips change, because cached files are keyed by it.
+        class_names: all classes; a file with c classes has the first c.
         keypoint_names: names of the k keypoints.
-        pairs: those of them that a flip exchanges.
-        largest: pixels that a clip is drawn at, and so the largest size.
-        least_frames: the smallest T that shows the class.
-        generator: the module that has `make_clip(index, size=, frames=, classes=, seed=)`.
+        pairs: index pairs of keypoints that a horizontal flip exchanges.
+        max_size: largest height and width, in pixels; clips are drawn at it.
+        min_frames: smallest T at which a clip shows its class.
+        make_clip: `make_clip(index, size=, frames=, classes=, seed=)` renders one clip.
     """
 
     name: str
@@ -39,12 +59,12 @@ class StandIn:
     class_names: tuple[str, ...]
     keypoint_names: tuple[str, ...]
     pairs: tuple[tuple[int, int], ...]
-    largest: int
-    least_frames: int
-    generator: str
+    max_size: int
+    min_frames: int
+    make_clip: Callable[..., RenderedClip]
 
     def recipe(self, *, clips: int, size: int, frames: int, classes: int | None, seed: int = 0) -> dict[str, Any]:
-        """What a file made by `synthesize` says of its making: tool, version, arguments."""
+        """The attribute `generator` of a file that `synthesize` writes with these arguments."""
         return {
             "tool": f"amc.standins.{self.name}",
             "version": self.version,
@@ -69,31 +89,30 @@ class StandIn:
         progress: Progress | None = None,
         workers: int | None = None,
     ) -> None:
-        """Write the stand-in to a clip file, in bounded memory; the file is the same for any number of workers.
+        """Writes a clip file, in bounded memory. The number of workers does not change it.
 
         Args:
             path: the file; it appears when it is complete.
-            clips: N; copies of one performance, where there are some, share their source.
-            size: H = W in pixels.
-            frames: T; a clip spans the same time whatever T is, so fewer frames sample it more coarsely.
-            classes: the first so many; None for all.
-            seed: of subjects and performances.
-            progress: called with (clips made, N).
-            workers: processes; None for one a core, 1 for none beside this one.
+            clips: N, the number of clips.
+            size: H = W, in pixels.
+            frames: T. A clip spans the same time for any T, so fewer frames sample it more coarsely.
+            classes: the number of classes; None for all.
+            seed: random seed of subjects and performances.
+            progress: called with (clips written, N).
+            workers: worker processes; None for one per core, 1 to render in this process.
 
         Raises:
-            UserError: sizes that make no data set, or a file that cannot be written.
+            UserError: a number is out of range, or the file cannot be written.
         """
         count, most = len(self.class_names) if classes is None else classes, len(self.class_names)
         if not 2 <= count <= most:
-            raise UserError(f"{count} classes: the stand-in has 2 to {most}")
-        if clips < 1 or not 1 <= size <= self.largest or frames < self.least_frames:
+            raise UserError(f"{count} classes: the stand-in for {self.name} has 2 to {most}")
+        if clips < 1 or not 1 <= size <= self.max_size or frames < self.min_frames or seed < 0:
             raise UserError(
-                f"{clips} clips of {size} pixels and {frames} frames: a stand-in needs at least 1 clip, "
-                f"1 to {self.largest} pixels and {self.least_frames} frames"
+                f"cannot make {clips} clips of {size} pixels and {frames} frames with seed {seed}: the stand-in for "
+                f"{self.name} needs at least 1 clip, 1 to {self.max_size} pixels, at least {self.min_frames} frames "
+                "and a seed of 0 or more"
             )
-        if seed < 0:
-            raise UserError(f"seed {seed}: it must not be negative")
         info = ClipInfo(
             name=self.name,
             origin="procedural",
@@ -105,14 +124,13 @@ class StandIn:
         k = len(self.keypoint_names)
         valid = np.ones((frames, k), dtype=np.bool_)
         if workers is None:
-            workers = cores() if clips * frames >= _WORTH_WORKERS else 1
-        make_clip = importlib.import_module(self.generator).make_clip
-        make = partial(make_clip, size=size, frames=frames, classes=count, seed=seed)
+            workers = cores() if clips * frames >= _MIN_FRAMES_FOR_WORKERS else 1
+        make = partial(self.make_clip, size=size, frames=frames, classes=count, seed=seed)
         with (
             ClipWriter(path, info, frames=frames, size=(size, size), keypoints=k) as writer,
-            closing(parallel_map(make, range(clips), workers)) as made,
+            closing(parallel_map(make, range(clips), workers)) as rendered,
         ):
-            for i, clip in enumerate(made):
+            for i, clip in enumerate(rendered):
                 writer.add(clip.frames, clip.keypoints, valid, clip.label, clip.subject, clip.source)
                 if progress is not None:
                     progress(i + 1, clips)

@@ -12,8 +12,7 @@ from amc.cli import data_source as source
 from amc.cli.data_source import resolve
 from amc.data.clipfile import check, read_info
 from amc.errors import UserError
-from amc.standins import mug, natops
-from amc.standins.natops import recipe, synthesize
+from amc.standins.registry import MUG, NATOPS
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def test_the_stand_in_is_made_once(
 ) -> None:
     monkeypatch.setattr("amc.progress.WORTH_A_LINE", 0.0)
     made = resolve("natops", None, "smoke")
-    assert made.path == cache / "data" / f"natops-smoke-v{natops.GENERATOR_VERSION}.h5"
+    assert made.path == cache / "data" / f"natops-smoke-v{NATOPS.version}.h5"
     assert made.origin == "procedural"
     assert "procedural stand-in for natops (origin=procedural)" in made.announcement
     assert check(made.path, content=True).shape == (12, 8, 16, 16)
@@ -80,7 +79,7 @@ def test_the_stand_in_is_made_once(
 
 def test_both_data_sets_have_a_stand_in(cache: Path) -> None:
     made = resolve("mug", None, "smoke")
-    assert made.path == cache / "data" / f"mug-smoke-v{mug.GENERATOR_VERSION}.h5"
+    assert made.path == cache / "data" / f"mug-smoke-v{MUG.version}.h5"
     assert made.origin == "procedural"
     assert read_info(made.path).class_names == ("anger", "disgust", "fear")
 
@@ -91,9 +90,9 @@ def test_a_damaged_or_outdated_stand_in_is_made_again(cache: Path) -> None:
     made.path.write_bytes(made.path.read_bytes()[:1000])
     assert read_info(resolve("natops", None, "smoke").path) == sound
     # Of other sizes than the preset has now.
-    synthesize(made.path, clips=6, size=16, frames=8, classes=3, workers=1)
+    NATOPS.synthesize(made.path, clips=6, size=16, frames=8, classes=3, workers=1)
     assert read_info(resolve("natops", None, "smoke").path) == sound
-    assert sound.generator == recipe(clips=12, size=16, frames=8, classes=3, seed=0)
+    assert sound.generator == NATOPS.recipe(clips=12, size=16, frames=8, classes=3, seed=0)
 
 
 @pytest.mark.parametrize(

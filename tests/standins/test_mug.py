@@ -19,22 +19,22 @@ from amc.importing.mug.alignment import EYES
 from amc.standins.face import clip as face_clip
 from amc.standins.face.clip import COPIES, aligned, cut, design, make_clip, moments, peak_index
 from amc.standins.face.curves import between, stroke, through
-from amc.standins.face.expressions import peak
+from amc.standins.face.expressions import expression
 from amc.standins.face.geometry import CENTRE, NEUTRAL, PIXELS, Shape, neutral, project
 from amc.standins.face.layers import Layer, layers
-from amc.standins.face.performance import Take, draw_take, envelope, intensities, landmarks
+from amc.standins.face.performance import Performance, draw_performance, envelope, intensities, landmarks
 from amc.standins.face.render import lit, paint
 from amc.standins.face.subjects import subject
 from amc.standins.face.units import NUMBERS, displaced
 from amc.standins.face.units import UNITS as MOVES
-from amc.standins.mug import recipe, synthesize
+from amc.standins.registry import MUG
 
 EVEN = np.ones((len(NUMBERS), 2))
 STILL = np.zeros((1, 2))
 
 
-def take(index: int = 0, seed: int = 0) -> Take:
-    return draw_take(index, seed, length=(100, 160), before=69, after=25)
+def take(index: int = 0, seed: int = 0) -> Performance:
+    return draw_performance(index, seed, length=(100, 160), before=69, after=25)
 
 
 def under(units: dict[int, float], sides: np.ndarray = EVEN) -> np.ndarray:
@@ -148,7 +148,7 @@ def test_one_frame_alone_is_the_peak_and_before_the_onset_the_face_is_neutral(in
     assert (np.diff(size[: made.peak + 1]) >= 0).all()
     assert (np.diff(size[made.peak :]) <= 0).all()
     for label in range(6):
-        shown = peak(label, made)
+        shown = expression(label, made)
         strength = intensities(made, shown.intensity, times)
         assert strength.min() >= 0
         assert strength.max() <= 5
@@ -163,7 +163,7 @@ def test_a_performance_shows_a_prototype_of_its_emotion() -> None:
     seen: dict[str, set[tuple[int, ...]]] = {name: set() for name in EMOTIONS}
     for index in range(400):
         for label, name in enumerate(EMOTIONS):
-            shown = peak(label, take(index))
+            shown = expression(label, take(index))
             units = {n for n, v in zip(NUMBERS, shown.intensity, strict=True) if v}
             seen[name].add(tuple(sorted(units)))
             assert units - {25} <= UNITS[name]
@@ -178,9 +178,9 @@ def test_a_performance_shows_a_prototype_of_its_emotion() -> None:
     # Any prototype of anger can lack one of 4, 5, 7, 10, and no more.
     assert {(4, 5, 7, 17, 23), (5, 7, 17, 23), (4, 7, 17, 23), (4, 5, 17, 23)} <= seen["anger"]
     assert not any(len({4, 5, 7} & set(units)) < 2 for units in seen["anger"])
-    neutral_face = peak(None, take())
+    neutral_face = expression(None, take())
     assert not neutral_face.intensity.any()
-    sided = [peak(2, take(i)).sides[NUMBERS.index(20)] for i in range(100)]
+    sided = [expression(2, take(i)).sides[NUMBERS.index(20)] for i in range(100)]
     assert any(s[0] == 0 for s in sided)
     assert any(s[1] == 0 for s in sided)
 
@@ -241,7 +241,7 @@ def test_the_face_keeps_its_size_within_the_crop() -> None:
         view = aligned(who, made)
         # Never made larger to hold the face.
         times = np.arange(made.length, dtype=np.float64)
-        shown = peak(5, made)
+        shown = expression(5, made)
         points = landmarks(who.shape, made, intensities(made, shown.intensity, times), shown.sides, times)
         inside = view.move(points[:, :LANDMARKS], 64)
         assert inside.min() > 1.5
@@ -286,7 +286,7 @@ def drawn_at(points: np.ndarray, intensity: np.ndarray) -> list[Layer]:
 @pytest.mark.parametrize("label", range(6), ids=EMOTIONS)
 def test_what_is_drawn_goes_through_the_landmarks(label: int) -> None:
     made = take(3)
-    shown = peak(label, made)
+    shown = expression(label, made)
     strength = intensities(made, shown.intensity, np.array([made.peak, made.peak - 5.0]))
     points = landmarks(subject(0, 0).shape, made, strength, shown.sides, np.array([made.peak, made.peak - 5.0]))
     outlines = [layer.outline for layer in drawn_at(points, strength)]
@@ -305,7 +305,7 @@ def test_pictures_show_lips_and_brows_at_their_keypoints() -> None:
     """Brows and lips, painted in colours that nothing else has, lie where the keypoints say, to half a pixel."""
     made = take(1)
     for label in range(6):
-        shown = peak(label, made)
+        shown = expression(label, made)
         times = np.array([made.peak - 30.0, made.peak])
         strength = intensities(made, shown.intensity, times)
         points = landmarks(subject(0, 0).shape, made, strength, shown.sides, times)
@@ -351,7 +351,7 @@ def test_motion_tells_the_six_classes_apart() -> None:
 
     def moved(index: int, label: int) -> np.ndarray:
         who, made = subject(index % 52, 0), take(index)
-        shown = peak(label, made)
+        shown = expression(label, made)
         times = np.array([made.peak - 30.0, made.peak])
         points = landmarks(who.shape, made, intensities(made, shown.intensity, times), shown.sides, times)
         at = points[:, list(KEYPOINT_LANDMARKS)] - points[:, 27:28]
@@ -368,12 +368,12 @@ def test_motion_tells_the_six_classes_apart() -> None:
 
 def test_the_file_holds_the_clips(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
-    synthesize(path, clips=160, size=16, frames=4, classes=3, seed=0, workers=1)
+    MUG.synthesize(path, clips=160, size=16, frames=4, classes=3, seed=0, workers=1)
     contents = check(path, content=True)
     info = contents.info
     assert (info.name, info.origin, info.class_names) == ("mug", "procedural", ("anger", "disgust", "fear"))
     assert (info.keypoint_names, info.pairs) == (KEYPOINT_NAMES, PAIRS)
-    assert info.generator == recipe(clips=160, size=16, frames=4, classes=3, seed=0)
+    assert info.generator == MUG.recipe(clips=160, size=16, frames=4, classes=3, seed=0)
     assert contents.keypoints_valid.all()
     assert contents.source_clip.tolist() == [*range(156), 0, 1, 2, 3]
     clips = load_clips(path, size=16, frames=4)
@@ -392,7 +392,7 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
             seen.append((done, total))
 
         path = tmp_path / f"{workers}.h5"
-        synthesize(path, clips=40, size=16, frames=6, classes=None, seed=5, workers=workers, progress=progress)
+        MUG.synthesize(path, clips=40, size=16, frames=6, classes=None, seed=5, workers=workers, progress=progress)
         assert seen == [(i, 40) for i in range(1, 41)]
         return check(path, content=True).info.fingerprint
 
@@ -405,5 +405,5 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
 def test_sizes_that_make_no_data_set(tmp_path: Path, wrong: dict[str, int]) -> None:
     right = {"clips": 4, "size": 16, "frames": 4, "classes": 3, "seed": 0}
     with pytest.raises(UserError):
-        synthesize(tmp_path / "a.h5", **(right | wrong))  # type: ignore[arg-type]
+        MUG.synthesize(tmp_path / "a.h5", **(right | wrong))  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []

@@ -16,12 +16,12 @@ from amc.data.clipfile import check
 from amc.data.clips import load_clips
 from amc.data.datasets.natops import GESTURE_NAMES, KEYPOINT_NAMES, PAIRS
 from amc.errors import UserError
-from amc.standins.body.clip import design, draw, make_clip
-from amc.standins.body.gestures import GESTURES, NEUTRAL, REST, Arm, Gesture, Pose
+from amc.standins.body.clip import design, draw_repetition, make_clip
+from amc.standins.body.gestures import GESTURES, NEUTRAL, REST, ArmPose, Gesture, Pose
 from amc.standins.body.kinematics import CAMERA, CROP, Build, Motion, Variation, angles_at, perform
 from amc.standins.body.render import Scene, draw_clip
-from amc.standins.body.subjects import Look, Subject, subject
-from amc.standins.natops import GENERATOR_VERSION, recipe, synthesize
+from amc.standins.body.subjects import BodyLook, BodySubject, subject
+from amc.standins.registry import NATOPS
 from tests.importing.running import alive, children, needs_proc, wait_for
 
 STILL = np.zeros((8, 3))
@@ -40,7 +40,7 @@ BUILD = Build(shoulder=20, upper_arm=30, forearm=26, neck=24, head=12, chest=10,
 DAYLIGHT = Scene(view=(0, 0), light=(1.0, 1.0, 1.0))
 # Colours that nothing else has, nor their darker shades.
 RED, GREEN, BLUE, WHITE = (200, 0, 0), (0, 200, 0), (0, 0, 200), (255, 255, 255)
-PAINTED = Look(
+PAINTED = BodyLook(
     skin=RED,
     hair=(200, 0, 200),
     vest=BLUE,
@@ -71,8 +71,8 @@ def test_every_gesture_is_sound_data(gesture: Gesture) -> None:
 
 
 def test_poses_are_reached_in_their_time() -> None:
-    up = Pose(1, Arm(100, 0, 100, 0), REST)
-    down = Pose(3, Arm(50, 0, 50, 0), REST)
+    up = Pose(1, ArmPose(100, 0, 100, 0), REST)
+    down = Pose(3, ArmPose(50, 0, 50, 0), REST)
     gesture = Gesture("test", "", lead=(up,), loop=(down, up), times=1)
     # 1 + (3 + 1) parts: up at 1/5, down at 4/5, up again at 5/5.
     angles = angles_at(gesture, np.array([0, 0.2, 0.8, 1.0]))
@@ -83,7 +83,7 @@ def test_poses_are_reached_in_their_time() -> None:
 
 
 def test_a_straight_arm_by_hand() -> None:
-    spread = Pose(1, Arm(90, 0, 90, 0), Arm(90, 0, 180, 0))
+    spread = Pose(1, ArmPose(90, 0, 90, 0), ArmPose(90, 0, 180, 0))
     motion = perform(Gesture("test", "", lead=(spread,)), BUILD, PLAIN, 5)
     assert joint(motion, "chest")[-1].tolist() == [89.5, 89.5, 0]
     assert joint(motion, "head")[-1].tolist() == [89.5, 89.5 - 10 - 24, 0]
@@ -97,7 +97,7 @@ def test_a_straight_arm_by_hand() -> None:
 
 
 def test_an_arm_towards_the_camera_appears_larger() -> None:
-    forward = Pose(1, Arm(90, 60, 90, 60), REST)
+    forward = Pose(1, ArmPose(90, 60, 90, 60), REST)
     motion = perform(Gesture("test", "", lead=(forward,)), BUILD, PLAIN, 3)
     depth, reach = 30 * np.sin(np.pi / 3), 20 + 30 * 0.5
     factor = CAMERA / (CAMERA - depth)
@@ -158,7 +158,7 @@ def test_all_subjects_look_different() -> None:
 
 
 def test_fewer_frames_sample_the_same_motion_more_coarsely() -> None:
-    varied = draw(3, 0).variation
+    varied = draw_repetition(3, 0).variation
     fine, coarse = (perform(GESTURES[3], BUILD, varied, frames).joints for frames in (31, 16))
     np.testing.assert_allclose(fine[::2], coarse, atol=2e-3)
 
@@ -166,7 +166,7 @@ def test_fewer_frames_sample_the_same_motion_more_coarsely() -> None:
 @pytest.mark.parametrize("label", range(24), ids=lambda i: GESTURES[i].name)
 def test_motion_is_under_way_by_the_fifth_frame_and_lasts(label: int) -> None:
     for index in range(0, 60, 17):
-        who, varied = subject(index % 20, 0), draw(index, 0).variation
+        who, varied = subject(index % 20, 0), draw_repetition(index, 0).variation
         arms = perform(GESTURES[label], who.build, varied, 32).joints[:, 5:, :2]
         assert np.linalg.norm(arms[4] - arms[0], axis=-1).max() > 8
         for start in range(0, 32, 8):
@@ -177,7 +177,10 @@ def test_motion_is_under_way_by_the_fifth_frame_and_lasts(label: int) -> None:
 def test_arms_are_large_in_the_frame_and_joints_stay_inside() -> None:
     builds = [subject(s, 0).build for s in range(20)]
     points = np.stack(
-        [perform(GESTURES[i % 24], builds[i % 20], draw(i, 0).variation, 16).joints[..., :2] for i in range(480)]
+        [
+            perform(GESTURES[i % 24], builds[i % 20], draw_repetition(i, 0).variation, 16).joints[..., :2]
+            for i in range(480)
+        ]
     )
     assert points.min() >= 0
     assert points.max() <= CROP - 1
@@ -191,7 +194,9 @@ def test_motion_tells_the_24_classes_apart() -> None:
     who = [subject(s, 0) for s in range(20)]
 
     def path(label: int, index: int) -> np.ndarray:
-        joints = perform(GESTURES[label], who[index % 20].build, draw(index, 0).variation, 32).joints[4:, :, :2]
+        joints = perform(GESTURES[label], who[index % 20].build, draw_repetition(index, 0).variation, 32).joints[
+            4:, :, :2
+        ]
         return (joints - joints[:, 1:2]).ravel()
 
     means = np.stack(
@@ -211,7 +216,7 @@ def colour_at(frame: np.ndarray, point: np.ndarray) -> tuple[int, ...]:
 @pytest.mark.parametrize("label", range(24), ids=lambda i: GESTURES[i].name)
 def test_keypoints_sit_on_the_body_parts(label: int) -> None:
     motion = perform(GESTURES[label], BUILD, replace(PLAIN, shift=(3.3, -2.4)), 16)
-    frames = draw_clip(Subject(BUILD, PAINTED), motion, DAYLIGHT)
+    frames = draw_clip(BodySubject(BUILD, PAINTED), motion, DAYLIGHT)
     for t, frame in enumerate(frames):
         found = {name: colour_at(frame, motion.joints[t, j]) for j, name in enumerate(KEYPOINT_NAMES)}
         # Channel that is lit: red skin, green sleeves, blue vest. An arm may pass before anything.
@@ -225,11 +230,11 @@ def test_keypoints_sit_on_the_body_parts(label: int) -> None:
 
 def test_keypoints_sit_on_the_middle_of_the_arm() -> None:
     """The pixels of an arm held clear of the body lie evenly on both sides of the line through its joints."""
-    pose = Pose(1, Arm(120, 0, 150, 0), REST)
+    pose = Pose(1, ArmPose(120, 0, 150, 0), REST)
     offsets = []
     for shift in ((0.0, 0.0), (0.25, 0.5), (0.5, -0.25), (0.75, 0.75), (-0.3, 0.1)):
         motion = perform(Gesture("test", "", lead=(pose,)), BUILD, replace(PLAIN, shift=shift), 2)
-        frame = draw_clip(Subject(BUILD, PAINTED), motion, DAYLIGHT)[-1]
+        frame = draw_clip(BodySubject(BUILD, PAINTED), motion, DAYLIGHT)[-1]
         green = np.argwhere((frame[..., 1] > 100) & (frame[..., 0] == 0) & (frame[..., 2] == 0))[:, ::-1]
         elbow, wrist = joint(motion, "right_elbow")[-1, :2], joint(motion, "right_wrist")[-1, :2]
         along = (wrist - elbow) / np.linalg.norm(wrist - elbow)
@@ -247,7 +252,7 @@ def test_the_head_is_drawn_where_its_keypoint_is() -> None:
     centres = []
     for shift in ((0.0, 0.0), (0.5, 0.5), (0.25, -0.75), (-0.4, 0.3)):
         motion = perform(GESTURES[0], BUILD, replace(PLAIN, shift=shift), 2)
-        frame = draw_clip(Subject(BUILD, replace(PAINTED, hair=RED)), motion, DAYLIGHT)[0]
+        frame = draw_clip(BodySubject(BUILD, replace(PAINTED, hair=RED)), motion, DAYLIGHT)[0]
         red = np.argwhere((frame == RED).all(axis=-1))[:, ::-1]
         head = red[red[:, 1] < 79.5 - 10]
         centres.append((head[:, 0].min() + head[:, 0].max()) / 2 - joint(motion, "head")[0, 0])
@@ -266,7 +271,7 @@ def test_the_file(small_file: Path) -> None:
         ("left_elbow", "right_elbow"),
         ("left_wrist", "right_wrist"),
     ]
-    assert info.generator == recipe(clips=60, size=16, frames=8, classes=3, seed=0)
+    assert info.generator == NATOPS.recipe(clips=60, size=16, frames=8, classes=3, seed=0)
     assert contents.keypoints_valid.all()
     assert contents.source_clip.tolist() == list(range(60))
     # In the crop the left shoulder is to the right, and stays so when resized.
@@ -274,9 +279,9 @@ def test_the_file(small_file: Path) -> None:
 
 
 def test_the_clips_of_this_generator_version(small_file: Path) -> None:
-    """Whoever changes what is drawn has to raise GENERATOR_VERSION: files that are cached are told by it."""
+    """Whoever changes what is drawn has to raise `NATOPS.version`: files that are cached are told by it."""
     known = {1: "a82d0724de3a93270172747abcf249eaa1d7dea50d495bedbcaa9bcd5f893ca9"}
-    assert check(small_file).info.fingerprint == known[GENERATOR_VERSION]
+    assert check(small_file).info.fingerprint == known[NATOPS.version]
 
 
 def test_the_file_holds_the_clips(small_file: Path) -> None:
@@ -296,7 +301,7 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
             seen.append((done, total))
 
         path = tmp_path / f"{workers}.h5"
-        synthesize(path, clips=40, size=16, frames=6, classes=None, seed=5, workers=workers, progress=progress)
+        NATOPS.synthesize(path, clips=40, size=16, frames=6, classes=None, seed=5, workers=workers, progress=progress)
         assert seen == [(i, 40) for i in range(1, 41)]
         return check(path, content=True).info.fingerprint
 
@@ -306,7 +311,7 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
 def test_a_worker_that_dies_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(UserError, match="a rendering process ended with status 1"):
-        synthesize(tmp_path / "a.h5", clips=40, size=16, frames=4, classes=3, workers=2)
+        NATOPS.synthesize(tmp_path / "a.h5", clips=40, size=16, frames=4, classes=3, workers=2)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -314,8 +319,9 @@ def test_a_worker_that_dies_is_one_line(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_killed_parent_leaves_no_worker_and_no_file(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path\n"
-        "from amc.standins.natops import synthesize\n"
-        f"synthesize(Path({str(tmp_path / 'a.h5')!r}), clips=100_000, size=64, frames=32, classes=None, workers=2)\n"
+        "from amc.standins.registry import NATOPS\n"
+        f"path = Path({str(tmp_path / 'a.h5')!r})\n"
+        "NATOPS.synthesize(path, clips=100_000, size=64, frames=32, classes=None, workers=2)\n"
     )
     root = Path(__file__).parents[2]
     process = subprocess.Popen([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(root)})
@@ -335,8 +341,8 @@ def test_a_killed_parent_leaves_no_worker_and_no_file(tmp_path: Path) -> None:
 def test_a_script_without_a_main_guard_may_make_a_stand_in(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "from amc.standins.natops import synthesize\n"
-        f"synthesize({str(tmp_path / 'a.h5')!r}, clips=20, size=16, frames=4, classes=3, workers=2)\n"
+        "from amc.standins.registry import NATOPS\n"
+        f"NATOPS.synthesize({str(tmp_path / 'a.h5')!r}, clips=20, size=16, frames=4, classes=3, workers=2)\n"
     )
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, script], check=True, timeout=60, env=os.environ | {"PYTHONPATH": str(root)})
@@ -354,7 +360,7 @@ def test_the_seed_changes_subjects_and_repetitions() -> None:
 def test_sizes_that_make_no_data_set(tmp_path: Path, wrong: dict[str, int]) -> None:
     right = {"clips": 4, "size": 16, "frames": 4, "classes": 3, "seed": 0}
     with pytest.raises(UserError):
-        synthesize(tmp_path / "a.h5", **(right | wrong))  # type: ignore[arg-type]
+        NATOPS.synthesize(tmp_path / "a.h5", **(right | wrong))  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -18,12 +18,12 @@ from amc.data.resize import area_resize, resize_points
 from amc.standins.body.gestures import GESTURES
 from amc.standins.body.kinematics import CROP, Variation, perform
 from amc.standins.body.render import Scene, draw_frames
-from amc.standins.body.subjects import SUBJECTS, Subject, subject
-from amc.standins.made import Made
+from amc.standins.body.subjects import SUBJECTS, BodySubject, subject
+from amc.standins.stand_in import RenderedClip
 
 
 @dataclass(frozen=True)
-class Draw:
+class Repetition:
     """Everything random about a repetition; none of it depends on the class."""
 
     variation: Variation
@@ -40,7 +40,7 @@ def design(index: int, classes: int) -> tuple[int, int]:
     return cell % classes, (cell + cell // math.lcm(classes, SUBJECTS)) % SUBJECTS
 
 
-def draw(index: int, seed: int) -> Draw:
+def draw_repetition(index: int, seed: int) -> Repetition:
     """The variations of clip `index`."""
     random = np.random.default_rng([seed, 2, index])
     waves = partial(_waves, random)
@@ -61,19 +61,19 @@ def draw(index: int, seed: int) -> Draw:
         view=(int(random.integers(-8, 9)), int(random.integers(-4, 5))),
         light=(float(light[0]), float(light[1]), float(light[2])),
     )
-    return Draw(variation, scene)
+    return Repetition(variation, scene)
 
 
-def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, label: int | None = None) -> Made:
+def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, label: int | None = None) -> RenderedClip:
     """Clip `index` of the data set; `label` makes the same subject and repetition perform another class."""
     planned, number = design(index, classes)
     shown = planned if label is None else label
     who = _subject(number, seed)
-    drawn = draw(index, seed)
+    drawn = draw_repetition(index, seed)
     motion = perform(GESTURES[shown], who.build, drawn.variation, frames)
     pictures = draw_frames(who, motion, drawn.scene)
     points = motion.joints[..., :2].astype(np.float32)
-    return Made(
+    return RenderedClip(
         # One by one they stay in the processor's cache, which halves the time.
         frames=np.stack([area_resize(picture, (size, size)) for picture in pictures]),
         keypoints=resize_points(points, (CROP, CROP), (size, size)),
@@ -90,5 +90,5 @@ def _waves(random: np.random.Generator, rows: int, size: float) -> NDArray[np.fl
 
 
 @lru_cache(maxsize=SUBJECTS)
-def _subject(number: int, seed: int) -> Subject:
+def _subject(number: int, seed: int) -> BodySubject:
     return subject(number, seed)

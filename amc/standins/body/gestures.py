@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Arm:
+class ArmPose:
     """Directions of upper arm and forearm, in degrees."""
 
     upper: float
@@ -28,8 +28,8 @@ class Pose:
     """Where both arms are; `takes` is the time to get there from the pose before, relative to the gesture's others."""
 
     takes: float
-    right: Arm
-    left: Arm
+    right: ArmPose
+    left: ArmPose
 
 
 @dataclass(frozen=True)
@@ -43,39 +43,39 @@ class Gesture:
     times: float = 0.0
 
 
-REST = Arm(8, 0, 4, 10)
+REST = ArmPose(8, 0, 4, 10)
 NEUTRAL = Pose(0, REST, REST)
 
-_OUT = Arm(90, 0, 90, 0)
-_UP_OUT = Arm(122, 0, 128, 0)
-_HUG = Arm(28, 45, -118, 30)
-_FOREARM_LEVEL = Arm(22, 40, -85, 25)
+_OUT = ArmPose(90, 0, 90, 0)
+_UP_OUT = ArmPose(122, 0, 128, 0)
+_HUG = ArmPose(28, 45, -118, 30)
+_FOREARM_LEVEL = ArmPose(22, 40, -85, 25)
 
 
 def _both(takes: float, *angles: float) -> Pose:
-    return Pose(takes, Arm(*angles), Arm(*angles))
+    return Pose(takes, ArmPose(*angles), ArmPose(*angles))
 
 
 GESTURES: tuple[Gesture, ...] = (
     Gesture(
         "I Have Command",
         "The right arm is raised straight overhead and sways slowly from side to side; the left hangs.",
-        lead=(Pose(1.0, Arm(168, 5, 176, 5), REST),),
-        loop=(Pose(0.7, Arm(150, 5, 138, 5), REST), Pose(0.7, Arm(172, 5, 190, 5), REST)),
+        lead=(Pose(1.0, ArmPose(168, 5, 176, 5), REST),),
+        loop=(Pose(0.7, ArmPose(150, 5, 138, 5), REST), Pose(0.7, ArmPose(172, 5, 190, 5), REST)),
         times=1.5,
     ),
     Gesture(
         "All Clear",
         "The right arm is held out with the forearm upright (thumb up) and pumped up and down; the left hangs.",
-        lead=(Pose(1.0, Arm(82, 10, 172, 10), REST),),
-        loop=(Pose(0.6, Arm(42, 15, 150, 20), REST), Pose(0.6, Arm(98, 5, 174, 5), REST)),
+        lead=(Pose(1.0, ArmPose(82, 10, 172, 10), REST),),
+        loop=(Pose(0.6, ArmPose(42, 15, 150, 20), REST), Pose(0.6, ArmPose(98, 5, 174, 5), REST)),
         times=2,
     ),
     Gesture(
         "Not Clear",
         "The right arm is held out low, hand below the waist (thumb down), and jabbed down and out; the left hangs.",
-        lead=(Pose(1.0, Arm(62, 0, 20, 5), REST),),
-        loop=(Pose(0.5, Arm(36, 0, 44, 0), REST), Pose(0.5, Arm(78, 0, 16, 10), REST)),
+        lead=(Pose(1.0, ArmPose(62, 0, 20, 5), REST),),
+        loop=(Pose(0.5, ArmPose(36, 0, 44, 0), REST), Pose(0.5, ArmPose(78, 0, 16, 10), REST)),
         times=2.5,
     ),
     Gesture(
@@ -101,40 +101,40 @@ GESTURES: tuple[Gesture, ...] = (
     Gesture(
         "Lock Wings",
         "The right forearm is held upright; the left hand reaches across and strikes its elbow, repeatedly.",
-        lead=(Pose(1.0, Arm(45, 20, 170, 5), Arm(-38, 35, -80, 20)),),
+        lead=(Pose(1.0, ArmPose(45, 20, 170, 5), ArmPose(-38, 35, -80, 20)),),
         loop=(
-            Pose(0.5, Arm(45, 20, 165, 5), Arm(25, 25, 5, 35)),
-            Pose(0.5, Arm(45, 20, 172, 5), Arm(-40, 35, -82, 20)),
+            Pose(0.5, ArmPose(45, 20, 165, 5), ArmPose(25, 25, 5, 35)),
+            Pose(0.5, ArmPose(45, 20, 172, 5), ArmPose(-40, 35, -82, 20)),
         ),
         times=2.5,
     ),
     Gesture(
         "Up Hook",
         "The left forearm lies level before the chest and the right fist rises from the hip to meet it, repeatedly.",
-        lead=(Pose(1.0, Arm(14, 15, -20, 25), _FOREARM_LEVEL),),
+        lead=(Pose(1.0, ArmPose(14, 15, -20, 25), _FOREARM_LEVEL),),
         loop=(
-            Pose(0.4, Arm(52, 15, -128, 30), _FOREARM_LEVEL),
-            Pose(0.8, Arm(14, 15, -20, 25), _FOREARM_LEVEL),
+            Pose(0.4, ArmPose(52, 15, -128, 30), _FOREARM_LEVEL),
+            Pose(0.8, ArmPose(14, 15, -20, 25), _FOREARM_LEVEL),
         ),
         times=2,
     ),
     Gesture(
         "Down Hook",
         "The left forearm lies level before the waist and the right fist drops on it from above the head, repeatedly.",
-        lead=(Pose(1.0, Arm(120, 5, 188, 5), Arm(10, 25, -70, 30)),),
+        lead=(Pose(1.0, ArmPose(120, 5, 188, 5), ArmPose(10, 25, -70, 30)),),
         loop=(
-            Pose(0.4, Arm(20, 30, -60, 30), Arm(10, 25, -70, 30)),
-            Pose(0.8, Arm(120, 5, 188, 5), Arm(10, 25, -70, 30)),
+            Pose(0.4, ArmPose(20, 30, -60, 30), ArmPose(10, 25, -70, 30)),
+            Pose(0.8, ArmPose(120, 5, 188, 5), ArmPose(10, 25, -70, 30)),
         ),
         times=2,
     ),
     Gesture(
         "Remove Tiedowns",
         "The left arm is stretched out low and the right hand wipes down it from shoulder to wrist, repeatedly.",
-        lead=(Pose(1.0, Arm(-8, 50, -132, 25), Arm(52, 15, 52, 15)),),
+        lead=(Pose(1.0, ArmPose(-8, 50, -132, 25), ArmPose(52, 15, 52, 15)),),
         loop=(
-            Pose(0.7, Arm(-52, 30, -52, 25), Arm(52, 15, 52, 15)),
-            Pose(0.5, Arm(-8, 50, -132, 25), Arm(52, 15, 52, 15)),
+            Pose(0.7, ArmPose(-52, 30, -52, 25), ArmPose(52, 15, 52, 15)),
+            Pose(0.5, ArmPose(-8, 50, -132, 25), ArmPose(52, 15, 52, 15)),
         ),
         times=2,
     ),
@@ -162,22 +162,22 @@ GESTURES: tuple[Gesture, ...] = (
     Gesture(
         "Turn Left",
         "The right arm points straight out to its side while the left forearm beckons, up and over the shoulder.",
-        lead=(Pose(0.9, _OUT, Arm(80, 10, 104, 35)),),
-        loop=(Pose(0.5, _OUT, Arm(92, 0, 198, 0)), Pose(0.5, _OUT, Arm(80, 10, 104, 35))),
+        lead=(Pose(0.9, _OUT, ArmPose(80, 10, 104, 35)),),
+        loop=(Pose(0.5, _OUT, ArmPose(92, 0, 198, 0)), Pose(0.5, _OUT, ArmPose(80, 10, 104, 35))),
         times=2.5,
     ),
     Gesture(
         "Turn Right",
         "The left arm points straight out to its side while the right forearm beckons: Turn Left mirrored.",
-        lead=(Pose(0.9, Arm(80, 10, 104, 35), _OUT),),
-        loop=(Pose(0.5, Arm(92, 0, 198, 0), _OUT), Pose(0.5, Arm(80, 10, 104, 35), _OUT)),
+        lead=(Pose(0.9, ArmPose(80, 10, 104, 35), _OUT),),
+        loop=(Pose(0.5, ArmPose(92, 0, 198, 0), _OUT), Pose(0.5, ArmPose(80, 10, 104, 35), _OUT)),
         times=2.5,
     ),
     Gesture(
         "Next Marshaller",
         "The left arm hangs; the right arm swings from its own side across the body to point to the other, repeatedly.",
-        lead=(Pose(0.9, Arm(72, 5, 78, 5), REST),),
-        loop=(Pose(0.9, Arm(-72, 35, -86, 20), REST), Pose(0.8, Arm(60, 5, 66, 5), REST)),
+        lead=(Pose(0.9, ArmPose(72, 5, 78, 5), REST),),
+        loop=(Pose(0.9, ArmPose(-72, 35, -86, 20), REST), Pose(0.8, ArmPose(60, 5, 66, 5), REST)),
         times=1.5,
     ),
     Gesture(
@@ -197,20 +197,20 @@ GESTURES: tuple[Gesture, ...] = (
     Gesture(
         "Nosegear Steering",
         "The right hand is at the nose while the left arm, stretched out, waves up and down.",
-        lead=(Pose(0.9, Arm(32, 40, -158, 25), Arm(96, 0, 104, 0)),),
+        lead=(Pose(0.9, ArmPose(32, 40, -158, 25), ArmPose(96, 0, 104, 0)),),
         loop=(
-            Pose(0.6, Arm(32, 40, -158, 25), Arm(52, 0, 50, 0)),
-            Pose(0.6, Arm(32, 40, -158, 25), Arm(108, 0, 122, 0)),
+            Pose(0.6, ArmPose(32, 40, -158, 25), ArmPose(52, 0, 50, 0)),
+            Pose(0.6, ArmPose(32, 40, -158, 25), ArmPose(108, 0, 122, 0)),
         ),
         times=2,
     ),
     Gesture(
         "Hot Brakes",
         "The left arm points down at the wheel while the right hand fans quickly beside the face.",
-        lead=(Pose(0.8, Arm(74, 15, 150, 20), Arm(38, 0, 34, 0)),),
+        lead=(Pose(0.8, ArmPose(74, 15, 150, 20), ArmPose(38, 0, 34, 0)),),
         loop=(
-            Pose(0.3, Arm(70, 15, 205, 15), Arm(38, 0, 34, 0)),
-            Pose(0.3, Arm(76, 15, 128, 20), Arm(38, 0, 34, 0)),
+            Pose(0.3, ArmPose(70, 15, 205, 15), ArmPose(38, 0, 34, 0)),
+            Pose(0.3, ArmPose(76, 15, 128, 20), ArmPose(38, 0, 34, 0)),
         ),
         times=4,
     ),
@@ -227,36 +227,36 @@ GESTURES: tuple[Gesture, ...] = (
     Gesture(
         "Install Tiedowns",
         "Both hands turn in wide circles before the body, the left half a turn behind the right.",
-        lead=(Pose(0.7, Arm(12, 35, -80, 30), Arm(62, 20, -118, 25)),),
+        lead=(Pose(0.7, ArmPose(12, 35, -80, 30), ArmPose(62, 20, -118, 25)),),
         loop=(
-            Pose(0.3, Arm(40, 30, -150, 30), Arm(36, 25, -40, 35)),
-            Pose(0.3, Arm(62, 20, -118, 25), Arm(12, 35, -80, 30)),
-            Pose(0.3, Arm(36, 25, -40, 35), Arm(40, 30, -150, 30)),
-            Pose(0.3, Arm(12, 35, -80, 30), Arm(62, 20, -118, 25)),
+            Pose(0.3, ArmPose(40, 30, -150, 30), ArmPose(36, 25, -40, 35)),
+            Pose(0.3, ArmPose(62, 20, -118, 25), ArmPose(12, 35, -80, 30)),
+            Pose(0.3, ArmPose(36, 25, -40, 35), ArmPose(40, 30, -150, 30)),
+            Pose(0.3, ArmPose(12, 35, -80, 30), ArmPose(62, 20, -118, 25)),
         ),
         times=2.25,
     ),
     Gesture(
         "Fire",
         "The right hand draws a wide lying figure of eight before the body while the left arm points up and out.",
-        lead=(Pose(0.8, Arm(75, 5, 128, 10), _UP_OUT),),
+        lead=(Pose(0.8, ArmPose(75, 5, 128, 10), _UP_OUT),),
         loop=(
-            Pose(0.35, Arm(62, 10, 40, 20), _UP_OUT),
-            Pose(0.35, Arm(38, 35, -30, 60), _UP_OUT),
-            Pose(0.35, Arm(10, 50, -135, 30), _UP_OUT),
-            Pose(0.35, Arm(-15, 40, -60, 25), _UP_OUT),
-            Pose(0.35, Arm(38, 35, -30, 60), _UP_OUT),
-            Pose(0.35, Arm(75, 5, 128, 10), _UP_OUT),
+            Pose(0.35, ArmPose(62, 10, 40, 20), _UP_OUT),
+            Pose(0.35, ArmPose(38, 35, -30, 60), _UP_OUT),
+            Pose(0.35, ArmPose(10, 50, -135, 30), _UP_OUT),
+            Pose(0.35, ArmPose(-15, 40, -60, 25), _UP_OUT),
+            Pose(0.35, ArmPose(38, 35, -30, 60), _UP_OUT),
+            Pose(0.35, ArmPose(75, 5, 128, 10), _UP_OUT),
         ),
         times=1.5,
     ),
     Gesture(
         "Cut Engine",
         "The right hand is drawn across the throat, elbow out, repeatedly; the left arm points level at the engine.",
-        lead=(Pose(0.9, Arm(8, 55, -106, 20), Arm(78, 0, 84, 0)),),
+        lead=(Pose(0.9, ArmPose(8, 55, -106, 20), ArmPose(78, 0, 84, 0)),),
         loop=(
-            Pose(0.5, Arm(106, 0, -98, 10), Arm(78, 0, 84, 0)),
-            Pose(0.5, Arm(8, 55, -106, 20), Arm(78, 0, 84, 0)),
+            Pose(0.5, ArmPose(106, 0, -98, 10), ArmPose(78, 0, 84, 0)),
+            Pose(0.5, ArmPose(8, 55, -106, 20), ArmPose(78, 0, 84, 0)),
         ),
         times=2.5,
     ),

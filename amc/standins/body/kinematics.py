@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from amc.data.datasets.natops import KEYPOINT_NAMES
-from amc.standins.body.gestures import NEUTRAL, Arm, Gesture, Pose
+from amc.standins.body.gestures import NEUTRAL, ArmPose, Gesture, Pose
 
 CROP = 180  # pixels, the paper's crop with the chest at the centre
 CAMERA = 420.0
@@ -121,7 +121,7 @@ def _flat(pose: Pose) -> list[float]:
     return [*_arm(pose.right), *_arm(pose.left)]
 
 
-def _arm(arm: Arm) -> tuple[float, float, float, float]:
+def _arm(arm: ArmPose) -> tuple[float, float, float, float]:
     return arm.upper, arm.upper_toward, arm.fore, arm.fore_toward
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.standins.body.clip import design, draw
+from amc.standins.body.clip import design, draw_repetition
 from amc.standins.body.gestures import GESTURES
 from amc.standins.body.kinematics import Build, Motion, perform
 from amc.standins.body.render import Light, draw_before, under
-from amc.standins.body.subjects import Subject, subject, wall
+from amc.standins.body.subjects import BodySubject, subject, wall
 
 HEIGHT, WIDTH = 240, 320  # pixels
 RATE = 20  # frames a second
@@ -37,10 +37,10 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Film:
+class Footage:
     """One film of F frames, before it is drawn."""
 
-    performer: Subject
+    performer: BodySubject
     background: NDArray[np.uint8]  # (240, 320, 3)
     light: Light
     at: tuple[int, int]  # (x, y) of the top-left pixel of the performer's crop
@@ -81,7 +81,7 @@ def length(index: int, seed: int) -> int:
     return int(np.clip(round(drawn), SHORTEST, LONGEST))
 
 
-def film(recording: Recording) -> Film:
+def footage(recording: Recording) -> Footage:
     """The film of a recording; its wall is the same in all of a subject's films."""
     seed, number = recording.seed, recording.subject - 1
     performer = subject(number, seed)
@@ -89,7 +89,7 @@ def film(recording: Recording) -> Film:
     behind = np.random.default_rng([seed, 5, number])
     random = np.random.default_rng([seed, 4, recording.gesture, number])
     light = random.uniform(0.85, 1.12) * random.uniform(0.96, 1.04, size=3)
-    return Film(
+    return Footage(
         performer=performer,
         background=wall(performer.look.background.mean(axis=(0, 1)), behind, HEIGHT, WIDTH),
         light=(float(light[0]), float(light[1]), float(light[2])),
@@ -103,7 +103,9 @@ def film(recording: Recording) -> Film:
 def _performance(recording: Recording, build: Build) -> tuple[Motion, tuple[tuple[int, int], ...]]:
     """Pause, repetition, return, pause, repetition, …, return, pause; and where the repetitions are."""
     gesture, seed = GESTURES[recording.gesture - 1], recording.seed
-    motions = [perform(gesture, build, draw(i, seed).variation, length(i, seed)) for i in recording.repetitions]
+    motions = [
+        perform(gesture, build, draw_repetition(i, seed).variation, length(i, seed)) for i in recording.repetitions
+    ]
     random = np.random.default_rng([seed, 6, recording.gesture, recording.subject])
     pauses = [int(frames) for frames in random.integers(2, 7, size=len(motions) + 1)]
     parts, segments, count = [_held(motions[0], pauses[0])], [], pauses[0]

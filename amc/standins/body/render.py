@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from amc.standins.body.kinematics import CROP, Motion
-from amc.standins.body.subjects import MARGIN, Colour, Look, Subject
+from amc.standins.body.subjects import MARGIN, BodyLook, BodySubject, Colour
 
 Point = tuple[float, float]
 Light = tuple[float, float, float]
@@ -29,7 +29,7 @@ class Scene:
     light: Light  # factor on red, green and blue
 
 
-def draw_clip(subject: Subject, motion: Motion, scene: Scene) -> NDArray[np.uint8]:
+def draw_clip(subject: BodySubject, motion: Motion, scene: Scene) -> NDArray[np.uint8]:
     """All frames of a repetition.
 
     Returns:
@@ -38,7 +38,7 @@ def draw_clip(subject: Subject, motion: Motion, scene: Scene) -> NDArray[np.uint
     return np.stack(list(draw_frames(subject, motion, scene)))
 
 
-def draw_frames(subject: Subject, motion: Motion, scene: Scene) -> Iterator[NDArray[np.uint8]]:
+def draw_frames(subject: BodySubject, motion: Motion, scene: Scene) -> Iterator[NDArray[np.uint8]]:
     """As `draw_clip`, frame by frame."""
     x, y = MARGIN + scene.view[0], MARGIN + scene.view[1]
     return draw_before(subject.look.background[y : y + CROP, x : x + CROP], subject, motion, scene.light)
@@ -46,7 +46,7 @@ def draw_frames(subject: Subject, motion: Motion, scene: Scene) -> Iterator[NDAr
 
 def draw_before(
     background: NDArray[np.uint8],
-    subject: Subject,
+    subject: BodySubject,
     motion: Motion,
     light: Light,
     *,
@@ -86,7 +86,7 @@ def _tables(light: Light) -> list[NDArray[np.uint8]]:
 class _Paint:
     """The look's colours under a light; `dark` is the shade of edges."""
 
-    def __init__(self, look: Look, scene_light: Light) -> None:
+    def __init__(self, look: BodyLook, scene_light: Light) -> None:
         lit = _tables(scene_light)
 
         def light(colour: Colour, factor: float = 1.0) -> Colour:
@@ -104,7 +104,7 @@ class _Paint:
 def _draw_body(
     draw: ImageDraw.ImageDraw,
     paint: _Paint,
-    subject: Subject,
+    subject: BodySubject,
     joints: NDArray[np.float64],
     hands: NDArray[np.float64],
     feet: float,
@@ -116,7 +116,7 @@ def _draw_body(
         _draw_arm(draw, paint, subject.build.thickness / 2, joints[3 + i], joints[5 + i], joints[7 + i], hands[i])
 
 
-def _draw_head(draw: ImageDraw.ImageDraw, paint: _Paint, subject: Subject, joints: NDArray[np.float64]) -> None:
+def _draw_head(draw: ImageDraw.ImageDraw, paint: _Paint, subject: BodySubject, joints: NDArray[np.float64]) -> None:
     radius = subject.build.head
     x, y = _point(joints[0])
     collar = (_point(joints[3])[1] + _point(joints[4])[1]) / 2
@@ -128,7 +128,7 @@ def _draw_head(draw: ImageDraw.ImageDraw, paint: _Paint, subject: Subject, joint
 
 
 def _draw_trunk(
-    draw: ImageDraw.ImageDraw, paint: _Paint, subject: Subject, joints: NDArray[np.float64], feet: float
+    draw: ImageDraw.ImageDraw, paint: _Paint, subject: BodySubject, joints: NDArray[np.float64], feet: float
 ) -> None:
     build = subject.build
     (_, chest), (x, navel), (left, y_left), (right, y_right) = (_point(joints[i]) for i in range(1, 5))

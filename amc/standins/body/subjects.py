@@ -43,7 +43,7 @@ _CONTRAST = 120.0  # least distance in RGB between sleeves and what is behind th
 
 
 @dataclass(frozen=True)
-class Look:
+class BodyLook:
     """Colours of a subject and the background, which is MARGIN larger than the crop on each side."""
 
     skin: Colour
@@ -56,14 +56,14 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Subject:
+class BodySubject:
     """One performer."""
 
     build: Build
-    look: Look
+    look: BodyLook
 
 
-def subject(number: int, seed: int) -> Subject:
+def subject(number: int, seed: int) -> BodySubject:
     """Subject `number` (0 .. 19) of the population with this seed; never depends on the others."""
     random = np.random.default_rng([seed, 1, number])
     scale = random.uniform(0.94, 1.04)
@@ -84,7 +84,7 @@ def subject(number: int, seed: int) -> Subject:
         base = base.mean() + 0.32 * (base - base.mean())
         if min(_distance(sleeve, vest), _distance(sleeve, base)) > _CONTRAST and _distance(vest, base) > 70:
             break
-    look = Look(
+    look = BodyLook(
         skin=_SKIN[random.integers(len(_SKIN))],
         hair=_HAIR[random.integers(len(_HAIR))],
         vest=vest,
@@ -93,7 +93,7 @@ def subject(number: int, seed: int) -> Subject:
         stripe=bool(random.random() < 0.5),
         background=wall(base, random, CROP + 2 * MARGIN, CROP + 2 * MARGIN),
     )
-    return Subject(build, look)
+    return BodySubject(build, look)
 
 
 def _distance(one: Colour, other: Colour | NDArray[np.float64]) -> float:

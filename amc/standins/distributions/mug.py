@@ -36,14 +36,14 @@ from amc.importing.procedural_marker import mark_procedural
 from amc.processes import cores, parallel_map
 from amc.progress import Progress
 from amc.standins.face.clip import COPIES
-from amc.standins.face.expressions import peak
+from amc.standins.face.expressions import expression
 from amc.standins.face.geometry import FRAME, PIXELS
 from amc.standins.face.layers import layers
-from amc.standins.face.performance import Take, draw_take, intensities, landmarks
+from amc.standins.face.performance import Performance, draw_performance, intensities, landmarks
 from amc.standins.face.render import lighting, lit, paint, wall
 from amc.standins.face.subjects import SUBJECTS, subject
 from amc.standins.face.units import NUMBERS
-from amc.standins.mug import GENERATOR_VERSION
+from amc.standins.registry import MUG
 
 TRUTH = "truth.json"
 TABLE = "openface.csv"
@@ -73,7 +73,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedTake:
     """One take: where it goes (below the folder), who shows what, and its number, of which all else is drawn."""
 
     place: str
@@ -125,7 +125,7 @@ def write_distribution(
     if LENGTH[0] * clips * _FRAME_BYTES > shutil.disk_usage(_existing(folder)).total:
         raise UserError(f"{clips} clips are more than the disk of {folder} could hold: give fewer --clips")
     planned = plan(clips, count)
-    lengths = [take_of(each, seed).length for each in planned]
+    lengths = [performance_of(each, seed).length for each in planned]
     try:
         # Asked for first and made last, so that one process writes here.
         with creating(folder / TRUTH) as truth:
@@ -147,7 +147,7 @@ def write_distribution(
     )
 
 
-def plan(clips: int, classes: int) -> tuple[Planned, ...]:
+def plan(clips: int, classes: int) -> tuple[PlannedTake, ...]:
     """All takes: each emotion, and each subject, equally often within one; the neutral ones among them."""
     shift = math.lcm(classes, SUBJECTS)
     wanted: list[tuple[int | None, int]] = []
@@ -162,17 +162,17 @@ def plan(clips: int, classes: int) -> tuple[Planned, ...]:
         name = "neutral" if label is None else FOLDERS.get(EMOTIONS[label], EMOTIONS[label])
         session = "session0/" if who % 2 else ""
         place = f"{TOP}/{who + 1:03d}/{session}{name}"
-        found.append(Planned(f"{place}/take{takes[place]:03d}", label, who, number))
+        found.append(PlannedTake(f"{place}/take{takes[place]:03d}", label, who, number))
         takes[place] += 1
     return tuple(found)
 
 
-def take_of(planned: Planned, seed: int) -> Take:
+def performance_of(planned: PlannedTake, seed: int) -> Performance:
     """What is random about a take."""
-    return draw_take(planned.number, seed, length=LENGTH, before=_BEFORE, after=_AFTER)
+    return draw_performance(planned.number, seed, length=LENGTH, before=_BEFORE, after=_AFTER)
 
 
-def write_take(folder: Path, seed: int, planned: Planned) -> None:
+def write_take(folder: Path, seed: int, planned: PlannedTake) -> None:
     """A take's frames and table, where they are not there yet.
 
     Raises:
@@ -187,7 +187,7 @@ def write_take(folder: Path, seed: int, planned: Planned) -> None:
         if unfinished.exists():
             shutil.rmtree(unfinished)
         unfinished.mkdir(parents=True)
-        points, strength = _frames(unfinished, take_of(planned, seed), planned, seed)
+        points, strength = _frames(unfinished, performance_of(planned, seed), planned, seed)
         (unfinished / TABLE).write_text(table(points, strength), encoding="ascii", newline="\n")
         os.replace(unfinished, final)
     except OSError as error:
@@ -213,9 +213,11 @@ def table(points: NDArray[np.float64], strength: NDArray[np.float64]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _frames(folder: Path, take: Take, planned: Planned, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _frames(
+    folder: Path, take: Performance, planned: PlannedTake, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Write the pictures; the landmarks (n, 68, 2) and intensities (n, units) of all of them."""
-    who, shown = subject(planned.subject, seed), peak(planned.label, take)
+    who, shown = subject(planned.subject, seed), expression(planned.label, take)
     times = np.arange(take.length, dtype=np.float64)
     strength = intensities(take, shown.intensity, times)
     points = landmarks(who.shape, take, strength, shown.sides, times, who.look.hairline)
@@ -229,9 +231,9 @@ def _frames(folder: Path, take: Take, planned: Planned, seed: int) -> tuple[NDAr
     return points[:, :LANDMARKS], strength
 
 
-def _truth(planned: tuple[Planned, ...], seed: int) -> dict[str, object]:
-    def row(each: Planned) -> dict[str, object]:
-        take = take_of(each, seed)
+def _truth(planned: tuple[PlannedTake, ...], seed: int) -> dict[str, object]:
+    def row(each: PlannedTake) -> dict[str, object]:
+        take = performance_of(each, seed)
         return {
             "take": each.place,
             "emotion": each.emotion,
@@ -246,7 +248,7 @@ def _truth(planned: tuple[Planned, ...], seed: int) -> dict[str, object]:
 def _recipe(*, clips: int, classes: int, seed: int) -> dict[str, Any]:
     return {
         "tool": "amc.standins.distributions.mug",
-        "version": GENERATOR_VERSION,
+        "version": MUG.version,
         "arguments": {"clips": clips, "classes": classes, "seed": seed},
     }
 

@@ -36,9 +36,9 @@ from amc.importing.procedural_marker import mark_procedural
 from amc.processes import cores, parallel_map
 from amc.progress import Progress
 from amc.standins.body.gestures import GESTURES
-from amc.standins.body.recording import HEIGHT, RATE, WIDTH, Recording, film, recordings
+from amc.standins.body.recording import HEIGHT, RATE, WIDTH, Recording, footage, recordings
 from amc.standins.body.subjects import SUBJECTS
-from amc.standins.natops import GENERATOR_VERSION
+from amc.standins.registry import NATOPS
 
 KEYPOINTS = "keypoints.csv"
 SEGMENTATION = "segmentation.txt"
@@ -117,7 +117,7 @@ def write_distribution(
 
 
 @dataclass(frozen=True)
-class _Made:
+class _WrittenVideo:
     """What the table and the segmentation say of one film; `video` is its path below the folder."""
 
     video: str
@@ -125,16 +125,16 @@ class _Made:
     segments: tuple[Segment, ...]
 
 
-def _make(folder: Path, recording: Recording) -> _Made:
+def _make(folder: Path, recording: Recording) -> _WrittenVideo:
     """The files of one film, where they are not there yet."""
-    content = film(recording)
+    content = footage(recording)
     name = f"data/gesture{recording.gesture:02d}/g{recording.gesture:02d}s{recording.subject:02d}"
     if recording.gesture == _WITH_MASK_AND_DEPTH:
         _write(folder / f"{name}m.avi", (_grey(mask, 0, 255) for mask in content.masks()), _COARSE)
         _write(folder / f"{name}d.avi", (_grey(mask, 60, 160) for mask in content.masks()), _COARSE)
     _write(folder / f"{name}.avi", content.frames(), _FINE)
     points = content.points()
-    return _Made(
+    return _WrittenVideo(
         f"{name}.avi",
         VideoKeypoints(np.arange(len(points)), points, np.full(len(points), np.nan)),
         tuple(
@@ -180,7 +180,7 @@ def _encode(path: Path, frames: Iterable[NDArray[np.uint8]], quantiser: int) -> 
 def _recipe(*, clips: int, classes: int, seed: int) -> dict[str, Any]:
     return {
         "tool": "amc.standins.distributions.natops",
-        "version": GENERATOR_VERSION,
+        "version": NATOPS.version,
         "arguments": {"clips": clips, "classes": classes, "seed": seed},
     }
 

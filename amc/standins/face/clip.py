@@ -19,13 +19,13 @@ from amc.data.datasets.landmarks import LANDMARKS, mirrored
 from amc.data.datasets.mug import KEYPOINT_LANDMARKS
 from amc.data.resize import area_resize, resize_points
 from amc.importing.mug.alignment import Similarity, alignment
-from amc.standins.face.expressions import peak
+from amc.standins.face.expressions import expression
 from amc.standins.face.geometry import PIXELS
 from amc.standins.face.layers import layers
-from amc.standins.face.performance import Take, draw_take, intensities, landmarks
+from amc.standins.face.performance import Performance, draw_performance, intensities, landmarks
 from amc.standins.face.render import lighting, lit, paint, wall
-from amc.standins.face.subjects import SUBJECTS, Subject, subject
-from amc.standins.made import Made
+from amc.standins.face.subjects import SUBJECTS, FaceSubject, subject
+from amc.standins.stand_in import RenderedClip
 
 CANVAS = 256  # pixels that a face is drawn at, and then reduced
 COPIES = 4  # clips of a performance; the real data set has 3,840 of 931
@@ -62,7 +62,7 @@ def cut(performance: int, copy: int, seed: int) -> Copy:
     return possible[int(order[copy])]
 
 
-def moments(take: Take, stride: int, frames: int) -> NDArray[np.float64]:
+def moments(take: Performance, stride: int, frames: int) -> NDArray[np.float64]:
     """Times (T,) of a clip's frames, in frames of the performance; fewer of them sample the same span more coarsely.
 
     The peak is at index round(23 / 31 (T - 1)).
@@ -76,13 +76,13 @@ def peak_index(frames: int) -> int:
     return math.floor(BEFORE / (BEFORE + AFTER) * (frames - 1) + 0.5)
 
 
-def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, label: int | None = None) -> Made:
+def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, label: int | None = None) -> RenderedClip:
     """Clip `index` of the data set; `label` makes the same subject and performance show another emotion."""
     planned, number, performance, again = design(index, classes)
     shown = planned if label is None else label
-    take = draw_take(performance, seed, length=_LENGTH, before=BEFORE * 3, after=AFTER * 3 + 1)
+    take = draw_performance(performance, seed, length=_LENGTH, before=BEFORE * 3, after=AFTER * 3 + 1)
     copy = cut(performance, again, seed)
-    who, made = _subject(number, seed), peak(shown, take)
+    who, made = _subject(number, seed), expression(shown, take)
     view = aligned(who, take)
     times = moments(take, copy.stride, frames)
     intensity = intensities(take, made.intensity, times)
@@ -96,22 +96,22 @@ def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, la
     found = resize_points(canvas[:, :LANDMARKS].astype(np.float32), (CANVAS, CANVAS), (size, size))
     if copy.flipped:
         video, found = np.ascontiguousarray(video[:, :, ::-1]), mirrored(found, size)
-    return Made(video, found[:, list(KEYPOINT_LANDMARKS)].astype(np.float32), shown, number, performance)
+    return RenderedClip(video, found[:, list(KEYPOINT_LANDMARKS)].astype(np.float32), shown, number, performance)
 
 
-def aligned(who: Subject, take: Take) -> Similarity:
+def aligned(who: FaceSubject, take: Performance) -> Similarity:
     """The crop of all that a performance could show: the importer's for the same head with a neutral face.
 
     The importer itself looks at the expression, too, and gives a jaw that drops far a little more room: the size of
     the face in a clip's first frame would then tell something of its class.
     """
     times = np.arange(take.length, dtype=np.float64)
-    shown = peak(None, take)
+    shown = expression(None, take)
     intensity = intensities(take, shown.intensity, times)
     points = landmarks(who.shape, take, intensity, shown.sides, times)[:, :LANDMARKS]
     return alignment(points, np.ones(len(points), dtype=np.bool_))
 
 
 @lru_cache(maxsize=SUBJECTS)
-def _subject(number: int, seed: int) -> Subject:
+def _subject(number: int, seed: int) -> FaceSubject:
     return subject(number, seed)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from amc.data.datasets.action_units import ANGER_WITHOUT_ONE_OF, PROTOTYPES, Term
 from amc.data.datasets.mug import EMOTIONS
-from amc.standins.face.performance import Take
+from amc.standins.face.performance import Performance
 from amc.standins.face.units import NUMBERS
 
 # Levels of FACS on the scale from 0 to 5 of intensities; Z is the strongest in the FACS of 1978 (X, Y, Z), and alone
@@ -29,14 +29,14 @@ _OPENS = (26, 27)  # a jaw that drops parts the lips (25)
 
 
 @dataclass(frozen=True)
-class Peak:
+class Expression:
     """The face at the peak of a performance: intensities (units,) from 0 to 5, and the part of it each side shows."""
 
     intensity: NDArray[np.float64]
     sides: NDArray[np.float64]  # (units, 2): of the right and of the left half
 
 
-def peak(label: int | None, take: Take) -> Peak:
+def expression(label: int | None, take: Performance) -> Expression:
     """What emotion `label` (its place in `EMOTIONS`; None: a neutral face) looks like in this performance.
 
     Units that are not drawn, such as a lowered head (54) or eyes (64), are left out.
@@ -44,7 +44,7 @@ def peak(label: int | None, take: Take) -> Peak:
     intensity = np.zeros(len(NUMBERS))
     sides = np.tile(take.sides, (len(NUMBERS), 1))
     if label is None:
-        return Peak(intensity, sides)
+        return Expression(intensity, sides)
     emotion = EMOTIONS[label]
     prototypes = PROTOTYPES[emotion]
     row, alternative, option = take.choice
@@ -63,7 +63,7 @@ def peak(label: int | None, take: Take) -> Peak:
     if any(intensity[NUMBERS.index(unit)] for unit in _OPENS):
         at = NUMBERS.index(25)
         intensity[at] = _between("", float(take.strength[at]))
-    return Peak(intensity, sides)
+    return Expression(intensity, sides)
 
 
 def _left_out(option: float) -> int | None:

@@ -6,6 +6,7 @@ camera, so the subject's right side is at negative x. Indices are those of `amc.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,20 @@ _RIGHT: dict[int, tuple[float, float, float]] = {
     62: (0, 70.2, 7),
     66: (0, 70.6, 7),
     67: (-8, 70.2, 6),
+}
+
+_Row = tuple[tuple[float, float, float], ...]
+
+# Points (x, y, z) in millimetres of an average face, from the subject's right side to the middle; mirrored on the left.
+_OUTLINE_HALVES: Mapping[str, _Row] = {
+    "skull": ((-73, -16, -62), (-70, -42, -52), (-58, -66, -38), (-32, -82, -25), (0, -87, -22)),
+    "hair": ((-80, 12, -80), (-85, -28, -78), (-77, -70, -66), (-46, -102, -55), (0, -112, -52)),
+    "hairline": ((-72, 2, -62), (-67, -30, -48), (-52, -44, -32), (-26, -50, -20), (0, -52, -18)),
+    "shoulders": ((-150, 190, -80), (-140, 162, -80), (-88, 142, -75), (-46, 132, -70), (0, 146, -60)),
+}
+_OUTLINE_PAIRS: Mapping[str, _Row] = {
+    "ears": ((-74, 14, -75),),
+    "neck": ((-45, 70, -70), (-45, 150, -65)),
 }
 
 
@@ -114,6 +129,34 @@ def neutral(shape: Shape) -> NDArray[np.float64]:
     lips[:, 1] = middle + (lips[:, 1] - middle) * np.where(np.arange(20) < 12, shape.lips, 1.0)
     points *= (shape.width, shape.height, 1.0)
     return points * shape.scale
+
+
+def _outline_slices() -> dict[str, slice]:
+    at, found = LANDMARKS, {}
+    for name, half in _OUTLINE_HALVES.items():
+        found[name] = slice(at, at + 2 * len(half) - 1)
+        at += 2 * len(half) - 1
+    for name, points in _OUTLINE_PAIRS.items():
+        found[name] = slice(at, at + 2 * len(points))
+        at += 2 * len(points)
+    return found
+
+
+# Where each outline lies after the landmarks, from the subject's right to the left; "neck" goes down and up again.
+OUTLINES: Mapping[str, slice] = _outline_slices()
+
+
+def outline_points(shape: Shape, hairline: float = 0.0) -> NDArray[np.float64]:
+    """The points (n, 3) in millimetres for a face of this shape, its hairline so many of them lower than usual."""
+    rows = []
+    for name, half in _OUTLINE_HALVES.items():
+        points = np.array(half, dtype=np.float64)
+        if name == "hairline":
+            points[1:, 1] += hairline
+        rows += [points, points[-2::-1] * (-1, 1, 1)]
+    for points in (np.array(row, dtype=np.float64) for row in _OUTLINE_PAIRS.values()):
+        rows += [points, points[::-1] * (-1, 1, 1)]
+    return np.concatenate(rows) * (shape.width, shape.height, 1.0) * shape.scale
 
 
 def project(points: NDArray[np.float64], turn: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.standins.face.curves import Array, between, ellipse, stroke, through
-from amc.standins.face.extras import OUTLINES
-from amc.standins.face.subjects import Colour, Look, blend
+from amc.standins.face.geometry import OUTLINES
+from amc.standins.face.subjects import Colour, FaceLook, blend
 from amc.standins.face.units import NUMBERS
 
 _DARK: Colour = (46, 20, 18)
@@ -24,7 +24,7 @@ class Layer:
     shown: NDArray[np.bool_] | None = None  # (T,); None: always
 
 
-def layers(points: Array, intensity: Array, look: Look, unit: float) -> list[Layer]:
+def layers(points: Array, intensity: Array, look: FaceLook, unit: float) -> list[Layer]:
     """A face.
 
     Args:
@@ -46,7 +46,7 @@ def layers(points: Array, intensity: Array, look: Look, unit: float) -> list[Lay
 
 
 class _Drawing:
-    def __init__(self, points: Array, strength: Array, look: Look, unit: float) -> None:
+    def __init__(self, points: Array, strength: Array, look: FaceLook, unit: float) -> None:
         self.p, self.look, self.u = points, look, unit
         self.unit_strength = strength
         self.made: list[Layer] = []

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.standins.face.extras import extras
-from amc.standins.face.geometry import Shape, neutral, project
+from amc.standins.face.geometry import Shape, neutral, outline_points, project
 from amc.standins.face.units import NUMBERS, displaced
 
 _SLOPE = 0.2  # share of the rise that goes on evenly until the peak, so that one frame alone is strongest
@@ -20,7 +19,7 @@ _FADE = 0.012  # loss a frame after the peak, before the face relaxes
 
 
 @dataclass(frozen=True)
-class Take:
+class Performance:
     """Everything random about a performance; none of it depends on the class."""
 
     length: int  # source frames
@@ -39,7 +38,7 @@ class Take:
     shade: tuple[float, float]  # how much brighter it is at the right and the lower edge than in the middle
 
 
-def draw_take(index: int, seed: int, *, length: tuple[int, int], before: int, after: int) -> Take:
+def draw_performance(index: int, seed: int, *, length: tuple[int, int], before: int, after: int) -> Performance:
     """Performance `index`: at least `before` frames precede its peak and `after` follow.
 
     Args:
@@ -55,7 +54,7 @@ def draw_take(index: int, seed: int, *, length: tuple[int, int], before: int, af
     units = len(NUMBERS)
     brightness = uniform(0.86, 1.08) * random.uniform(0.96, 1.04, size=3)
     first, second, third = random.random(3)
-    return Take(
+    return Performance(
         length=frames,
         peak=peak,
         onset=float(uniform(10, 20)),
@@ -80,7 +79,7 @@ def draw_take(index: int, seed: int, *, length: tuple[int, int], before: int, af
     )
 
 
-def envelope(take: Take, times: NDArray[np.float64]) -> NDArray[np.float64]:
+def envelope(take: Performance, times: NDArray[np.float64]) -> NDArray[np.float64]:
     """Intensity as a part of the peak's, at times in frames: 0 until the onset, 1 at the peak alone."""
     since = np.asarray(times, dtype=np.float64) - take.peak
     rise = np.clip(1 + since / take.onset, 0, 1)
@@ -90,14 +89,14 @@ def envelope(take: Take, times: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(since < 0, up, down)
 
 
-def intensities(take: Take, at_peak: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+def intensities(take: Performance, at_peak: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
     """(T, units): 0 to 5, all of them greatest at the peak; some follow late or early."""
     return np.asarray(at_peak * envelope(take, times)[:, None] ** take.lag, dtype=np.float64)
 
 
 def landmarks(
     shape: Shape,
-    take: Take,
+    take: Performance,
     intensity: NDArray[np.float64],
     sides: NDArray[np.float64],
     times: NDArray[np.float64],
@@ -114,7 +113,7 @@ def landmarks(
         hairline: millimetres that it is lower than usual.
     """
     face = displaced(neutral(shape), intensity, sides, shape.scale)
-    around = np.repeat(extras(shape, hairline)[None], len(face), axis=0)
+    around = np.repeat(outline_points(shape, hairline)[None], len(face), axis=0)
     size, period, phase = take.sway.T
     moved = take.stance + size * np.sin(2 * np.pi * (np.asarray(times)[:, None] / period + phase))
     return project(np.concatenate([face, around], axis=1), moved[:, :3], moved[:, 3:])

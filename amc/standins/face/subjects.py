@@ -34,7 +34,7 @@ _SHIRT: tuple[Colour, ...] = (
 
 
 @dataclass(frozen=True)
-class Look:
+class FaceLook:
     """Colours and what is not part of the face's geometry."""
 
     skin: Colour
@@ -52,14 +52,14 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Subject:
+class FaceSubject:
     """One performer."""
 
     shape: Shape
-    look: Look
+    look: FaceLook
 
 
-def subject(number: int, seed: int) -> Subject:
+def subject(number: int, seed: int) -> FaceSubject:
     """Subject `number` (0 .. 51) of the population with this seed; never depends on the others."""
     random = np.random.default_rng([seed, 11, number])
 
@@ -85,7 +85,7 @@ def subject(number: int, seed: int) -> Subject:
     redness = random.uniform(0.35, 0.75)
     man = random.random() < 0.5
     long_hair, bearded, glasses = random.random(3)
-    look = Look(
+    look = FaceLook(
         skin=skin,
         hair=hair,
         brow=blend(hair, (30, 22, 18), 0.35),
@@ -99,7 +99,7 @@ def subject(number: int, seed: int) -> Subject:
         beard=float(random.uniform(0.15, 0.5)) if man and bearded < 0.35 else 0.0,
         glasses=bool(glasses < 0.12),
     )
-    return Subject(shape, look)
+    return FaceSubject(shape, look)
 
 
 def blend(one: Colour, other: Colour, share: float) -> Colour:

@@ -27,8 +27,8 @@ from amc.importing.mug.distribution import read_distribution
 from amc.importing.mug.openface_table import read_face
 from amc.importing.mug.peaks import peak_by_displacement, peak_by_units
 from amc.importing.problems import Problems
-from amc.standins.distributions.mug import COLUMNS, plan, table, take_of, write_distribution, write_take
-from amc.standins.face.expressions import peak
+from amc.standins.distributions.mug import COLUMNS, performance_of, plan, table, write_distribution, write_take
+from amc.standins.face.expressions import expression
 from amc.standins.face.geometry import PIXELS
 from amc.standins.face.layers import layers
 from amc.standins.face.performance import intensities, landmarks
@@ -116,10 +116,10 @@ def test_a_table_by_hand() -> None:
 
 def test_tables_hold_the_construction(made: Path) -> None:
     for planned, row in zip(plan(CLIPS, 2), rows(made), strict=True):
-        take = take_of(planned, 0)
+        take = performance_of(planned, 0)
         assert (take.length, None if planned.label is None else take.peak) == (row["frames"], row["peak"])
         face = read_face(made / row["take"] / "openface.csv", take.length)
-        shown, times = peak(planned.label, take), np.arange(take.length, dtype=np.float64)
+        shown, times = expression(planned.label, take), np.arange(take.length, dtype=np.float64)
         strength = intensities(take, shown.intensity, times)
         points = landmarks(subject(planned.subject, 0).shape, take, strength, shown.sides, times)[:, :68]
         assert np.abs(face.landmarks - points).max() <= 0.051  # pixels of 896, as OpenFace rounds
@@ -139,8 +139,8 @@ def test_the_landmarks_alone_find_the_peak_nearly() -> None:
     for planned in plan(120, 6):
         if planned.label is None:
             continue
-        take = take_of(planned, 0)
-        shown, times = peak(planned.label, take), np.arange(take.length, dtype=np.float64)
+        take = performance_of(planned, 0)
+        shown, times = expression(planned.label, take), np.arange(take.length, dtype=np.float64)
         strength = intensities(take, shown.intensity, times)
         points = landmarks(subject(planned.subject, 0).shape, take, strength, shown.sides, times)[:, :68]
         errors.append(abs(peak_by_displacement(points).frame - take.peak))
@@ -163,8 +163,8 @@ def test_the_importer_reads_it(made: Path, tmp_path: Path, capsys: pytest.Captur
     for i in range(contents.shape[0]):
         each = planned[int(contents.subject[i])]
         assert EMOTIONS[each.label or 0] == contents.info.class_names[int(contents.label[i])]
-        take = take_of(each, 0)
-        shown, times = peak(each.label, take), np.arange(take.length, dtype=np.float64)
+        take = performance_of(each, 0)
+        shown, times = expression(each.label, take), np.arange(take.length, dtype=np.float64)
         strength = intensities(take, shown.intensity, times)
         points = landmarks(subject(each.subject, 0).shape, take, strength, shown.sides, times)[:, :68]
         view = alignment(points, np.ones(len(points), dtype=np.bool_))
@@ -204,9 +204,9 @@ def test_it_is_completed_after_a_kill(tmp_path: Path, monkeypatch: pytest.Monkey
     command = [
         *(sys.executable, "-c"),
         "from pathlib import Path\n"
-        "from amc.standins import mug_distribution\n"
-        "mug_distribution.LENGTH = (50, 52)\n"
-        f"mug_distribution.write_distribution(Path({str(folder)!r}), clips=3, classes=2, seed=0, workers=1)\n",
+        "from amc.standins.distributions import mug\n"
+        "mug.LENGTH = (50, 52)\n"
+        f"mug.write_distribution(Path({str(folder)!r}), clips=3, classes=2, seed=0, workers=1)\n",
     ]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     process = subprocess.Popen(command, env=environment)
@@ -247,7 +247,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 
 def test_a_folder_that_holds_something_else(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(UserError, match="holds something else"):
+    with pytest.raises(UserError, match="holds other files"):
         write_distribution(tmp_path, clips=2, classes=2)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 

@@ -22,12 +22,12 @@ from amc.importing.keypoint_table import read_table
 from amc.importing.natops.segmentation import read_segmentation
 from amc.importing.problems import Problems
 from amc.importing.video.video import read_frames
-from amc.standins.body.clip import draw
+from amc.standins.body.clip import draw_repetition
 from amc.standins.body.gestures import GESTURES
 from amc.standins.body.kinematics import CROP, Build, perform
-from amc.standins.body.recording import HEIGHT, RETURN, WIDTH, Film, film, length, recordings
+from amc.standins.body.recording import HEIGHT, RETURN, WIDTH, Footage, footage, length, recordings
 from amc.standins.body.render import Scene, draw_clip
-from amc.standins.body.subjects import Look, Subject, subject
+from amc.standins.body.subjects import BodyLook, BodySubject, subject
 from amc.standins.distributions.natops import write_distribution
 from tests.importing.running import alive, children, needs_proc, wait_for
 
@@ -80,7 +80,7 @@ def test_segments_table_and_films_agree(distribution: Path) -> None:
     for recording in planned:
         video = f"data/gesture{recording.gesture:02d}/g{recording.gesture:02d}s{recording.subject:02d}.avi"
         own = [s for s in segments if (s.gesture, s.subject) == (recording.gesture, recording.subject)]
-        content = film(recording)
+        content = footage(recording)
         assert [(s.start, s.end) for s in own] == list(content.segments)
         assert [s.repetition for s in own] == [*range(1, len(recording.repetitions) + 1)]
         assert [s.frames for s in own] == [length(i, SEED) for i in recording.repetitions]
@@ -96,7 +96,7 @@ def test_films_show_what_was_drawn(distribution: Path) -> None:
     # A film of two repetitions, so that more than one group of pictures is in it.
     recording = next(r for r in recordings(CLIPS, CLASSES, SEED) if len(r.repetitions) == 2)
     path = distribution / f"data/gesture{recording.gesture:02d}/g{recording.gesture:02d}s{recording.subject:02d}.avi"
-    drawn = list(film(recording).frames())
+    drawn = list(footage(recording).frames())
     shown = list(read_frames(path))
     assert len(shown) == len(drawn)
     for one, other in zip(drawn, shown, strict=True):
@@ -114,10 +114,10 @@ def test_masks_show_the_body(distribution: Path) -> None:
 
 def test_a_repetition_starts_in_the_neutral_pose_and_is_the_performance_itself() -> None:
     (recording,) = (r for r in recordings(40, 2, 0) if (r.gesture, r.subject) == (2, 4))
-    content = film(recording)
+    content = footage(recording)
     (index,) = recording.repetitions
     ((start, end),) = content.segments
-    alone = perform(GESTURES[1], subject(3, 0).build, draw(index, 0).variation, length(index, 0))
+    alone = perform(GESTURES[1], subject(3, 0).build, draw_repetition(index, 0).variation, length(index, 0))
     np.testing.assert_array_equal(content.motion.joints[start - 1 : end], alone.joints)
     np.testing.assert_array_equal(content.motion.hands[start - 1 : end], alone.hands)
     for t in (*range(start - 1), -1):
@@ -134,10 +134,10 @@ def test_in_the_frame_the_body_is_drawn_as_in_the_crop_and_goes_on_below(at: tup
     colours = {"skin": (200, 0, 0), "hair": (200, 0, 200), "vest": (0, 0, 200), "sleeve": (0, 200, 0)}
     trousers = (0, 200, 200)
     white = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
-    look = Look(**colours, trousers=trousers, stripe=True, background=white[:204, :204])
+    look = BodyLook(**colours, trousers=trousers, stripe=True, background=white[:204, :204])
     light = (0.9, 1.0, 1.1)
-    motion = perform(GESTURES[8], build, draw(5, 0).variation, 8)
-    content = Film(Subject(build, look), white, light, at, motion, ((1, 8),))
+    motion = perform(GESTURES[8], build, draw_repetition(5, 0).variation, 8)
+    content = Footage(BodySubject(build, look), white, light, at, motion, ((1, 8),))
     expected = draw_clip(content.performer, motion, Scene(view=(0, 0), light=light))
     x, y = at
     for picture, alone, mask in zip(content.frames(), expected, content.masks(), strict=True):
@@ -149,7 +149,7 @@ def test_in_the_frame_the_body_is_drawn_as_in_the_crop_and_goes_on_below(at: tup
 
 
 def test_the_crop_about_the_chest_lies_in_the_frame_and_not_in_its_middle() -> None:
-    films = [film(r) for r in recordings(960, 24, 0)[::11]]
+    films = [footage(r) for r in recordings(960, 24, 0)[::11]]
     chests = np.stack([f.points()[:, 1].mean(axis=0) for f in films])
     assert chests.min(axis=0)[0] > 90
     assert (chests.max(axis=0) < (WIDTH - 90, HEIGHT - 86)).all()
@@ -162,7 +162,7 @@ def test_the_crop_about_the_chest_lies_in_the_frame_and_not_in_its_middle() -> N
 
 
 def test_a_subject_has_one_wall_and_others_have_others() -> None:
-    films = {(r.gesture, r.subject): film(r) for r in recordings(40, 2, 0) if r.subject < 4}
+    films = {(r.gesture, r.subject): footage(r) for r in recordings(40, 2, 0) if r.subject < 4}
     for s in (1, 2, 3):
         np.testing.assert_array_equal(films[1, s].background, films[2, s].background)
         assert films[1, s].light != films[2, s].light
@@ -243,7 +243,7 @@ def test_what_is_there_is_not_mixed_with_something_else(tmp_path: Path) -> None:
     foreign = tmp_path / "b"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")
-    with pytest.raises(UserError, match="holds something else"):
+    with pytest.raises(UserError, match="holds other files"):
         write_distribution(foreign, clips=3, classes=2, workers=1)
     assert [p.name for p in foreign.iterdir()] == ["thesis.txt"]
 
@@ -299,14 +299,14 @@ def test_the_importer_finds_what_was_made(imported: Clips) -> None:
     expected = [
         (recording.gesture - 1, recording.subject, i, first - 1)
         for i, recording in enumerate(recordings(CLIPS, CLASSES, SEED))
-        for first, last in film(recording).segments
+        for first, last in footage(recording).segments
         if last - first + 1 >= 32
     ]
     assert 0.7 * CLIPS < len(expected) < CLIPS
     order = np.lexsort((imported.source_clip, imported.subject, imported.label))
     assert len(order) == len(set(imported.source_clip.tolist())) == len(expected)
     assert imported.keypoints_valid.all()
-    drawn = {i: film(recording) for i, recording in enumerate(recordings(CLIPS, CLASSES, SEED))}
+    drawn = {i: footage(recording) for i, recording in enumerate(recordings(CLIPS, CLASSES, SEED))}
     for row, (label, performer, i, first) in zip(order, expected, strict=True):
         assert (imported.label[row], imported.subject[row]) == (label, performer)
         points = drawn[i].points()[first : first + 32]

@@ -1,0 +1,38 @@
+"""The stand-ins of the paper's two data sets, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from amc.data.datasets import mug, natops
+from amc.standins.body.clip import make_clip as make_body_clip
+from amc.standins.body.kinematics import CROP
+from amc.standins.face.clip import CANVAS
+from amc.standins.face.clip import make_clip as make_face_clip
+from amc.standins.stand_in import StandIn
+
+# 20 subjects perform the 24 gestures.
+NATOPS = StandIn(
+    name="natops",
+    version=1,
+    class_names=natops.GESTURE_NAMES,
+    keypoint_names=natops.KEYPOINT_NAMES,
+    pairs=natops.PAIRS,
+    max_size=CROP,
+    min_frames=2,
+    make_clip=make_body_clip,
+)
+
+# 52 subjects show the six emotions.
+MUG = StandIn(
+    name="mug",
+    version=1,
+    class_names=mug.EMOTIONS,
+    keypoint_names=mug.KEYPOINT_NAMES,
+    pairs=mug.PAIRS,
+    max_size=CANVAS,
+    min_frames=4,  # with fewer, a clip would begin after the onset of the expression
+    make_clip=make_face_clip,
+)
+
+STAND_INS: Mapping[str, StandIn] = {stand_in.name: stand_in for stand_in in (NATOPS, MUG)}
