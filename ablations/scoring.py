@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from amc.config import Config, from_dict
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.pictures.sample_gif import NAME as ROW
 from amc.evaluation.pictures.sample_gif import show, show_real

@@ -31,8 +31,8 @@ from numpy.typing import NDArray  # noqa: E402
 from amc.config import Config, configure  # noqa: E402
 from amc.data.clipfile import ClipInfo, ClipWriter, read_info  # noqa: E402
 from amc.data.conditions import Batches, to_video  # noqa: E402
-from amc.data.prepared import TrainingData, prepare  # noqa: E402
 from amc.data.shared_frames import SETTING  # noqa: E402
+from amc.data.training_data import TrainingData, prepare  # noqa: E402
 from amc.machine.capabilities import keep_memory  # noqa: E402
 
 SUBJECTS = 20

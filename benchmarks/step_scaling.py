@@ -26,7 +26,7 @@ import torch  # noqa: E402
 
 from amc.config import Config, configure  # noqa: E402
 from amc.data.conditions import Batches  # noqa: E402
-from amc.data.prepared import prepare  # noqa: E402
+from amc.data.training_data import prepare  # noqa: E402
 from amc.machine.capabilities import keep_memory  # noqa: E402
 from amc.methods.amc_gan.step import AMCStep  # noqa: E402
 from amc.reference.examples import random_batch  # noqa: E402

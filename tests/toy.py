@@ -10,8 +10,8 @@ import numpy as np
 from amc.config import Config, DatasetSpec, TrainingConfig, configure
 from amc.data.clipfile import ClipInfo, ClipWriter
 from amc.data.clips import Clips
-from amc.data.prepared import TrainingData, velocities, velocity_scale
 from amc.data.splits import make_split
+from amc.data.training_data import TrainingData, velocities, velocity_scale
 
 
 def toy_config(**training: int | float) -> Config:

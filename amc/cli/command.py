@@ -7,6 +7,7 @@ import os
 import select
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from amc.errors import UserError
@@ -67,3 +68,18 @@ def _unread() -> bool:
     # Python flushes once more when it ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     return True
+
+
+def check_out_folder(out: Path) -> None:
+    """Checks that the folder `out` can be written or created; creates nothing.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is not a folder: choose another one")
+    existing = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise UserError(f"--out {out} cannot be created: {existing} is not a folder; choose another one")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"--out {out} cannot be written: no permission for {existing}; choose another one")

@@ -15,9 +15,9 @@ from amc.cli.command import Parser, run_parsed
 from amc.cli.data_source import stand_in_sizes
 from amc.cli.preset import chosen_preset
 from amc.config import PRESETS, SPLIT_RULES
-from amc.data.inspection.inspect import inspect
-from amc.data.inspection.inspect_text import describe
 from amc.data.inspection.preview import preview
+from amc.data.inspection.report import inspect
+from amc.data.inspection.text import describe
 from amc.data.splits import SPLIT_HELP
 from amc.errors import UserError
 from amc.importing.folder import importer as folder

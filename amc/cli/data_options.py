@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from amc.cli.data_source import Source, resolve
+from amc.cli.data_source import DataSource, resolve
 from amc.config import Config, DatasetSpec, configure, with_overrides
 from amc.data.clipfile import read_info
-from amc.data.prepared import TrainingData, prepare
+from amc.data.training_data import TrainingData, prepare
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ConfiguredData:
     """Data ready for training, where they came from, and their configuration."""
 
-    source: Source
+    source: DataSource
     config: Config
     data: TrainingData
 
 
-def choose(dataset: str | None, file: Path | None, preset: str, split_rule: str | None = None) -> Chosen:
+def configure_data(
+    dataset: str | None, file: Path | None, preset: str, split_rule: str | None = None
+) -> ConfiguredData:
     """What `--dataset`, `--data`, `--preset` and `--split-rule` mean.
 
     The stand-in is made where it is asked for and not there yet.
@@ -36,4 +38,4 @@ def choose(dataset: str | None, file: Path | None, preset: str, split_rule: str 
     config = configure(name, preset, spec=spec)
     if split_rule is not None:
         config = with_overrides(config, {"split.rule": split_rule})
-    return Chosen(source, config, prepare(config, source.path))
+    return ConfiguredData(source, config, prepare(config, source.path))

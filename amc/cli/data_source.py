@@ -18,7 +18,7 @@ STAND_IN_SEED = 0
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """A checked clip file and the line that announces it."""
 
     path: Path
@@ -26,7 +26,7 @@ class Source:
     announcement: str  # one line for the screen
 
 
-def resolve(dataset: str | None, data: Path | None, preset: str) -> Source:
+def resolve(dataset: str | None, data: Path | None, preset: str) -> DataSource:
     """The clip file for `--dataset` and `--data`.
 
     `data` where given; else $AMC_DATA/<dataset>.h5 where that is set and exists; else the stand-in at the preset's
@@ -50,11 +50,11 @@ def resolve(dataset: str | None, data: Path | None, preset: str) -> Source:
     return _stand_in(dataset, preset)
 
 
-def _given(path: Path, dataset: str | None) -> Source:
+def _given(path: Path, dataset: str | None) -> DataSource:
     info = read_info(path)
     if dataset is not None and info.name != dataset and info.name in DATASETS:
         raise UserError(f"{path}: holds the data set {info.name!r}, not {dataset!r}")
-    return Source(path, info.origin, f"data: {path} ({info.name}, origin={info.origin})")
+    return DataSource(path, info.origin, f"data: {path} ({info.name}, origin={info.origin})")
 
 
 def stand_in_sizes(dataset: str, preset: str) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def stand_in_sizes(dataset: str, preset: str) -> dict[str, Any]:
     }
 
 
-def _stand_in(dataset: str, preset: str) -> Source:
+def _stand_in(dataset: str, preset: str) -> DataSource:
     sizes = stand_in_sizes(dataset, preset)
     stand_in = STAND_INS[dataset]
     path = cache_dir() / "data" / f"{dataset}-{preset}-v{stand_in.version}.h5"
@@ -93,4 +93,4 @@ def _stand_in(dataset: str, preset: str) -> Source:
             stand_in.synthesize(partial, **sizes, seed=STAND_IN_SEED, progress=progress)
 
     make_once(path, make, usable=usable)
-    return Source(path, "procedural", f"data: procedural stand-in for {dataset} (origin=procedural), {path}")
+    return DataSource(path, "procedural", f"data: procedural stand-in for {dataset} (origin=procedural), {path}")

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from amc.argument_types import integer
-from amc.cli.out_folder import check_out_folder
+from amc.cli.command import check_out_folder
 from amc.cli.reopen import reopen
 from amc.data.conditions import TestConditions
-from amc.data.prepared import TrainingData
 from amc.data.resize import area_resize
+from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.generation import generate_clips
 from amc.evaluation.pictures.figure import Video, figure

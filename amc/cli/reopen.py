@@ -6,7 +6,7 @@ from pathlib import Path
 
 from amc.cli.data_source import resolve
 from amc.config import DATASETS, from_dict
-from amc.data.prepared import prepare
+from amc.data.training_data import prepare
 from amc.errors import UserError
 from amc.training import checkpoint
 from amc.training.run import Run

@@ -14,14 +14,13 @@ from typing import Any
 from amc.argument_types import integer
 from amc.atomic import atomic_write
 from amc.cli.accuracy_table import accuracy_table
-from amc.cli.command import NO_SUCCESS
-from amc.cli.data_options import choose
+from amc.cli.command import NO_SUCCESS, check_out_folder
+from amc.cli.data_options import configure_data
 from amc.cli.from_study import Found, find
-from amc.cli.out_folder import check_out_folder
 from amc.cli.preset import chosen_preset
 from amc.config import SPLIT_RULES, Config
-from amc.data.prepared import TrainingData, prepare
 from amc.data.splits import SPLIT_HELP
+from amc.data.training_data import TrainingData, prepare
 from amc.errors import UserError
 from amc.evaluation.judges.standard import JUDGE, SECOND, classifier
 from amc.evaluation.pictures.samples import write_samples
@@ -116,7 +115,7 @@ def _configured(args: argparse.Namespace, found: Found | None) -> tuple[Config, 
     """The complete configuration, the data as it wants them; announces both."""
     implied = found is not None and args.dataset is None and args.data is None
     dataset = found.implied_dataset() if found and implied else args.dataset
-    chosen = choose(dataset, args.data, chosen_preset(args.preset), args.split_rule)
+    chosen = configure_data(dataset, args.data, chosen_preset(args.preset), args.split_rule)
     config, data = chosen.config, chosen.data
     if found:
         if implied:

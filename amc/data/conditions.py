@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from amc.config import Config
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.errors import UserError
 
 _ORDER, _STEP, _TEST = 1, 2, 3  # streams of random numbers

@@ -12,7 +12,7 @@ from torch import nn
 
 from amc.config import Config
 from amc.data.conditions import TestConditions, motion_condition, to_frames, to_video
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.methods import method_of
 
 # Seeds of the velocities and noise drawn for each split: the same for every run, so that runs can be compared.

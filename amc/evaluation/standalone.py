@@ -17,7 +17,7 @@ from torch import nn
 from amc.atomic import atomic_write
 from amc.config import Config, from_dict
 from amc.data.conditions import motion_condition, to_frames, to_video
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.generation import evaluation_mode
 from amc.methods import method_of

@@ -10,7 +10,7 @@ from torch import nn
 
 from amc.config import Config
 from amc.data.conditions import test_conditions
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.generation import VALIDATION_SEED, generate_clips
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, accuracy, predict
 from amc.training.loop import Evaluation

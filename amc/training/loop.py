@@ -11,7 +11,7 @@ import torch
 
 from amc.config import Config
 from amc.data.conditions import Batches
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.machine.capabilities import keep_memory
 from amc.training import checkpoint
 from amc.training.run import Run

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from amc import config as configuration
 from amc.config import Config
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.methods import method_of
 from amc.training import checkpoint

@@ -21,8 +21,8 @@ from amc.data.conditions import (
     to_frames,
     to_video,
 )
-from amc.data.prepared import prepare
 from amc.data.shared_frames import SETTING
+from amc.data.training_data import prepare
 from tests.toy import toy_clips, toy_config, toy_data, write_toy_file
 
 

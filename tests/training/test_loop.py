@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from amc.config import Config, with_overrides
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
 from amc.evaluation.validation import last_accuracy, recognised, validation

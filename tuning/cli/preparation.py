@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from amc.cli.data_options import Chosen, choose
+from amc.cli.data_options import ConfiguredData, configure_data
 from amc.cli.preset import chosen_preset
 from amc.config import Config
-from amc.data.prepared import prepare as prepare_data
+from amc.data.training_data import prepare as prepare_data
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
 from analysis.record.rows import StudyRow
@@ -47,7 +47,7 @@ class Preparation:
 
     args: argparse.Namespace
     preset: str
-    chosen: Chosen
+    chosen: ConfiguredData
     resources: Resources
     devices: int
     deadline: float | None
@@ -118,7 +118,7 @@ def prepare(args: argparse.Namespace) -> Preparation:
     preset = chosen_preset(args.preset)
     wanted, devices = options.check_resources(args)
     tracking, record = options.check_tracking(args.tracking_uri), options.check_record(args.record)
-    chosen = choose(args.dataset, args.data, preset, args.split_rule)
+    chosen = configure_data(args.dataset, args.data, preset, args.split_rule)
     return Preparation(args, preset, chosen, wanted, devices, until, record, tracking)
 
 
@@ -186,7 +186,7 @@ def build_study(
     )
 
 
-def describe_data(chosen: Chosen, classifier: TrainedClassifier) -> dict[str, Any]:
+def describe_data(chosen: ConfiguredData, classifier: TrainedClassifier) -> dict[str, Any]:
     """What the record says about a study's data."""
     clips, split = chosen.data.clips, chosen.data.split
     return {

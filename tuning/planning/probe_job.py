@@ -18,7 +18,7 @@ import torch
 
 from amc.config import from_dict
 from amc.data.conditions import Batches
-from amc.data.prepared import TrainingData, prepare
+from amc.data.training_data import TrainingData, prepare
 from amc.evaluation.generation import VALIDATION_SEED
 from amc.evaluation.judges.identity import cached_identity_classifier, measure
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier

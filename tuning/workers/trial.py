@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from amc.config import from_dict
-from amc.data.prepared import prepare
+from amc.data.training_data import prepare
 from amc.evaluation import standalone
 from amc.evaluation.judges.identity import cached_identity_classifier, measure
 from amc.evaluation.judges.motion_classifier import cached_classifier

@@ -22,7 +22,7 @@ from torch import nn
 
 from amc.config import Config
 from amc.data.conditions import test_conditions, to_video
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.generation import evaluation_mode, generate_clips
 from amc.evaluation.judges.judge_cache import kept, parts_digest, threads
 from amc.evaluation.judges.subject_frames import Augmentation, Subjects, augmented, divide

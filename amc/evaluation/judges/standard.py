@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amc.config import Config
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.judges.identity import IdentityClassifier, cached_identity_classifier
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
 from amc.progress import console

@@ -9,7 +9,7 @@ from torch import nn
 
 from amc.config import Config
 from amc.data.conditions import TestConditions, test_conditions
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.generation import generate_clips
 from amc.evaluation.pictures.figure import Video
 

@@ -13,7 +13,7 @@ from torch import nn
 from amc.atomic import atomic_write
 from amc.config import Config
 from amc.data.conditions import test_conditions
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.generation import TEST_SEED, generate_clips
 from amc.evaluation.pictures.strip import PAPER
 

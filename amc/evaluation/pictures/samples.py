@@ -10,7 +10,7 @@ from torch import nn
 
 from amc.config import Config
 from amc.data.conditions import test_conditions
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.generation import generate_clips
 from amc.evaluation.pictures.figure import figure
 from amc.evaluation.pictures.mismatched import matched_and_mismatched

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from amc.config import Config
 from amc.data.conditions import TestConditions, test_conditions
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 
 PASSES = 4  # over the clips that are scored; identity has clips of its own beside them
 _OTHER = 5  # stream of random numbers, beside those of amc.data.conditions and amc.evaluation.pictures.mismatched

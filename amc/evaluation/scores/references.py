@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.config import Config
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.judges import identity
 from amc.evaluation.judges.identity import judged_clips, scored_frames
 from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet

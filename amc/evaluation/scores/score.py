@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from amc.config import Config
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.generation import TEST_SEED, VALIDATION_SEED, generate_clips
 from amc.evaluation.judges.identity import identity_by_clip
 from amc.evaluation.judges.judge_cache import threads

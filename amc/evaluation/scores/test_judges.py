@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.config import Config
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.generation import TEST_SEED
 from amc.evaluation.judges.identity import RECIPE, IdentityClassifier, cached_identity_classifier

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from amc.cli.data_options import Chosen, choose
+from amc.cli.data_options import ConfiguredData, configure_data
 from amc.data.clips import Clips
 from amc.evaluation.judges.motion_classifier import Recipe, cached_classifier
 
@@ -25,14 +25,14 @@ def chance_interval(clips: int, classes: int) -> tuple[float, float]:
     return low / clips, high / clips
 
 
-def still_accuracy(chosen: Chosen, clips: Clips, recipe: Recipe) -> float:
+def still_accuracy(chosen: ConfiguredData, clips: Clips, recipe: Recipe) -> float:
     return cached_classifier(
         clips, chosen.data.split, chosen.config, seed=3, shown="first frames", recipe=recipe
     ).test_accuracy
 
 
 def check(preset: str, recipe: Recipe) -> None:
-    chosen = choose("natops", None, preset)
+    chosen = configure_data("natops", None, preset)
     clips, test = chosen.data.clips, chosen.data.split.test
     classes = chosen.config.dataset.classes
     shares = np.bincount(clips.label[test], minlength=classes) / len(test)

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from amc.data.clips import Clips
 from amc.data.conditions import to_frames
-from amc.data.prepared import TrainingData
 from amc.data.splits import Split
+from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.judges import identity
 from amc.evaluation.judges.identity import (

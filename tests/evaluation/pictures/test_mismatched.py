@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from amc.data.conditions import test_conditions as matched_conditions
 from amc.data.conditions import to_video
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.generation import generate_clips
 from amc.evaluation.pictures.mismatched import matched_and_mismatched
 from amc.models.generator import Generator

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.pictures.samples import write_samples
 from amc.evaluation.pictures.strip import GAP, LINE
 from amc.models.generator import Generator

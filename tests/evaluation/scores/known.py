@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from amc.config import Config
 from amc.data.conditions import to_video
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.judges.identity import Recipe, cached_identity_classifier
 from amc.evaluation.judges.motion_classifier import cached_classifier
 from amc.evaluation.scores.test_judges import Judges

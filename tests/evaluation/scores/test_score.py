@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from amc.data.conditions import test_conditions as conditions_of
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.generation import TEST_SEED
 from amc.evaluation.judges.identity import identity_kept
 from amc.evaluation.metrics.pixels import MOST_PSNR

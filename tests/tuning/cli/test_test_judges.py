@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amc.cli.data_options import choose
+from amc.cli.data_options import configure_data
 from amc.config import Config
-from amc.data.prepared import TrainingData
+from amc.data.training_data import TrainingData
 from amc.evaluation.judges import standard as finished
 from amc.evaluation.judges.identity import Recipe, cached_identity_classifier
 from amc.evaluation.judges.judge_cache import place
@@ -29,7 +29,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_second_classifier_and_the_subjects_one(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = partial(cached_identity_classifier, recipe=Recipe(steps=20, batch=16))
     monkeypatch.setattr(finished, "cached_identity_classifier", quick)
-    chosen = choose(None, clips, "smoke")
+    chosen = configure_data(None, clips, "smoke")
     second, identity = judging.train(chosen.config, chosen.data)
     assert second.details["seed"] == SECOND
     assert second.key != finished.classifier(chosen.config, chosen.data, 0).key

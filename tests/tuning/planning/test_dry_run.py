@@ -13,7 +13,7 @@ import pytest
 
 from ablations.cli import main as ablate
 from amc.config import from_dict
-from amc.data.prepared import prepare
+from amc.data.training_data import prepare
 from amc.training.generator_file import save_generator
 from amc.training.run import Run
 from analysis.record.rows import StudyRow, TrialRow

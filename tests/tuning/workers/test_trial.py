@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from amc.cli.data_options import choose
+from amc.cli.data_options import configure_data
 from amc.config import TrainingConfig
-from amc.data.prepared import prepare
+from amc.data.training_data import prepare
 from amc.evaluation.judges.identity import Recipe, cached_identity_classifier
 from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.score import score
@@ -39,7 +39,7 @@ class Reports:
 
 
 def toy_job(folder: Path, **settings: object) -> Job:
-    chosen = choose(None, write_toy_file(folder / "squares.h5"), "smoke")
+    chosen = configure_data(None, write_toy_file(folder / "squares.h5"), "smoke")
     config = replace(chosen.config, training=TrainingConfig(batch=4, steps=2, evaluate_every=1))
     return Job(
         study="s",

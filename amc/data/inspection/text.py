@@ -1,4 +1,4 @@
-"""The report of `amc.data.inspection.inspect` as text for a person."""
+"""The report of `amc.data.inspection.report` as text for a person."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from amc.cli.data import main
-from amc.data.inspection.inspect import inspect
-from amc.data.inspection.inspect_text import describe
+from amc.data.inspection.report import inspect
+from amc.data.inspection.text import describe
 from tests.data.made_clips import noise, write
 
 # Six subjects perform both classes; of subject 5's first class there are two copies.

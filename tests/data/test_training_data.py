@@ -9,7 +9,7 @@ import pytest
 
 from amc.config import with_overrides
 from amc.data.clips import Clips
-from amc.data.prepared import TrainingData, prepare, velocities, velocity_scale
+from amc.data.training_data import TrainingData, prepare, velocities, velocity_scale
 from tests.toy import toy_clips, toy_config
 
 
@@ -34,7 +34,7 @@ def test_scale_is_the_quantile_of_what_moves() -> None:
 
 def prepared(monkeypatch: pytest.MonkeyPatch, clips: Clips, **overrides: object) -> TrainingData:
     """`prepare` of clips that were loaded."""
-    monkeypatch.setattr("amc.data.prepared.load_clips", lambda *_, **__: clips)
+    monkeypatch.setattr("amc.data.training_data.load_clips", lambda *_, **__: clips)
     config = with_overrides(toy_config(), {name.replace("__", "."): value for name, value in overrides.items()})
     return prepare(config, Path("unread.h5"))
 
@@ -78,6 +78,6 @@ def test_longer_clips_are_cut_by_the_configurations_rule(monkeypatch: pytest.Mon
         return toy_clips()
 
     for rule in ("first", "even"):
-        monkeypatch.setattr("amc.data.prepared.load_clips", load)
+        monkeypatch.setattr("amc.data.training_data.load_clips", load)
         prepare(with_overrides(toy_config(), {"readings.long_clips": rule}), Path("unread.h5"))
     assert asked == [(16, 8, "first"), (16, 8, "even")]
