@@ -1,7 +1,7 @@
-"""The study engine: hands out trials, takes their reports, and decides; knows neither Ray nor MLflow.
+"""The study engine: hands out trials, takes their reports and decides which continue. It knows neither Ray nor MLflow.
 
-A runner (`tuning.local`, `tuning.on_ray.runner`) asks `next_job` whenever it has room, passes on what a job reports,
-and says how it ended. All state is in the record, so an engine that is made again after any interruption goes on.
+A runner such as `tuning.on_ray.runner` calls `next_job` whenever it has room, passes on what a job reports, and says
+how the job ended. All state is in the study record, so a new engine resumes after any interruption.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import Any
 
 from analysis.record.rows import SheetRow, TrialRow
 from analysis.record.states import COMPLETE, FAILED, OPEN, PRUNED, TRIAL, WAITING
-from analysis.record.writing import RecordWriter
-from tuning.engine import checkpoints
-from tuning.engine.sources import TrialSource, of_role
+from analysis.record.writing import Record
+from tuning.engine.checkpoints import delete_unneeded
+from tuning.engine.sources import Proposal, TrialSource, of_role
 from tuning.engine.trial_cache import TrialCache
 from tuning.search.goal import Goal
 from tuning.search.pruners import Pruner
+from tuning.workers.attempts import attempt_folder
 from tuning.workers.failures import MEMORY, STORAGE
-from tuning.workers.job import Job, Outcome
+from tuning.workers.job import Job, Outcome, TrialSettings
 from tuning.workers.pause_file import PauseFile
 
-MAX_FAILED_STARTS = 6  # attempts in a row that never came up: something is wrong with the machine or the installation
+MAX_FAILED_STARTS = 6  # in a row; then something is wrong with the machine or the installation
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class StudyPlan:
     """What an engine needs besides the record.
 
     Attributes:
-        sources: asked in this order; a later one may wait for what an earlier one found.
-        folder: DIR/<study>.
-        trainable: `package.module:function`.
-        settings: for the trainable.
-        memory: bytes that a trial may take; None is no limit.
-        prunes: roles whose trials may be stopped early.
+        sources: of trials, asked in this order; a later one may wait for the results of an earlier one.
+        folder: DIR/STUDY.
+        trainable: `package.module:function`, called for each trial.
+        settings, extra: for the trainable; see `tuning.workers.job.Job`.
+        memory: limit per trial in bytes; None is no limit.
+        pruned_roles: roles whose trials may be pruned.
     """
 
     study: str
@@ -46,177 +47,46 @@ class StudyPlan:
     pruner: Pruner
     folder: Path
     trainable: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: TrialSettings = field(default_factory=TrialSettings)
+    extra: Mapping[str, Any] = field(default_factory=dict)
     memory: int | None = None
     goal: Goal = field(default_factory=Goal)
-    prunes: frozenset[str] = frozenset({TRIAL})
+    pruned_roles: frozenset[str] = frozenset({TRIAL})
 
 
 class EngineCallback:
-    """Is told what happens; the default ignores it."""
+    """Is called on events of a study; by default it does nothing."""
 
-    def began(self, trial: TrialRow) -> None:
-        """An attempt began in its process."""
+    def on_start(self, trial: TrialRow) -> None:
+        """The process of an attempt has started."""
 
-    def reported(self, trial: TrialRow, step: int, metrics: Mapping[str, float]) -> None:
-        """A report arrived."""
+    def on_report(self, trial: TrialRow, step: int, metrics: Mapping[str, float]) -> None:
+        """A trial reported metrics."""
 
-    def ended(self, trial: TrialRow) -> None:
-        """A trial ended for good, or (state WAITING) its attempt was given up."""
+    def on_end(self, trial: TrialRow) -> None:
+        """A trial has ended, or (state WAITING) its attempt has."""
 
 
 class Engine:
-    """See the module's text. Methods are called by one thread.
+    """Runs the trials of one study; see the module's docstring. All methods are called by one thread.
 
     Attributes:
         stopping: no new jobs are handed out.
-        trouble: why the study can't go on now, such as a full disk; empty where it can.
+        fatal_error: why the study cannot continue, such as a full disk; empty if it can.
     """
 
     def __init__(self, record: RecordWriter, plan: StudyPlan, callbacks: Sequence[EngineCallback] = ()) -> None:
         self.record, self.plan, self.callbacks = record, plan, callbacks
         self.stopping = False
         self.fatal_error = ""
-        self.failed_starts = 0  # attempts, one after the other, whose process never came up
+        self.failed_starts = 0  # in a row
+        self.exhausted = False  # no source had another trial, and no trial has ended since
         self.pause_file = PauseFile(plan.folder)
         record.requeue_running(plan.study)
         self.cache = TrialCache(record, plan.study)
-        self.tidy()
+        self.delete_unneeded_checkpoints()
 
-    def next_trial(self) -> TrialRow | None:
-        """The trial whose turn it is; None if there is none now."""
-        if self.stopping or self.fatal_error or not self.stocked():
-            return None
-        waiting = [trial for trial in self.trials() if trial.state == WAITING]
-        # Interrupted trials first, and searching before confirming.
-        return min(waiting, key=lambda trial: (trial.attempts == 0, trial.role != TRIAL, trial.number))
-
-    def next_job(self) -> Job | None:
-        """The next attempt to run, already RUNNING on record; None if there is none now."""
-        trial = self.next_trial()
-        if trial is None:
-            return None
-        self.record.begin(self.plan.study, trial.key)
-        return self._job(self.cache.refresh(trial.key))
-
-    def pause(self) -> None:
-        """Hands out nothing more, and asks the trials that run to save and end for now."""
-        self.stopping = True
-        self.pause_file.ask()
-
-    def began(self, job: Job) -> None:
-        """Takes the beginning of a job: its process is up."""
-        self.failed_starts = 0
-        self.record.mark_started(self.plan.study, job.key, job.attempt)
-        trial = self.cache.refresh(job.key)
-        for callback in self.callbacks:
-            callback.began(trial)
-
-    def stocked(self) -> bool:
-        """Whether a trial waits to be run; a source is asked for one if not."""
-        trials = self.trials()
-        if any(trial.state == WAITING for trial in trials):
-            return True
-        for source in self.plan.sources:
-            proposal = source.propose(trials, self.cache.curves)
-            if proposal is not None:
-                row = TrialRow(
-                    study=self.plan.study,
-                    key=proposal.key,
-                    role=proposal.role,
-                    number=proposal.number,
-                    parent=proposal.parent,
-                    state=WAITING,
-                    params=proposal.params,
-                    config=proposal.config.to_dict(),
-                    seed=proposal.config.seed,
-                    budget=proposal.config.training.steps,
-                )
-                self.record.add_trial(row)
-                self.cache.refresh(row.key)
-                return True
-        return False
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing runs and nothing is left to run, or (when stopping) nothing shall be run."""
-        if self.stopping or self.fatal_error:
-            return True
-        return not any(trial.state in OPEN for trial in self.trials()) and not self.stocked()
-
-    def report(self, job: Job, step: int, metrics: Mapping[str, float]) -> bool:
-        """Takes a report; False means that the job shall stop: it is pruned, or no longer counts."""
-        study, plan = self.plan.study, self.plan
-        goal = plan.goal
-        violation = goal.violation(metrics)
-        if not self.record.report(
-            study, job.key, job.attempt, step, metrics, objectives=goal.metrics, violation=violation
-        ):
-            return False
-        trial = self.cache.refresh_curve(job.key)
-        for callback in self.callbacks:
-            callback.reported(trial, step, metrics)
-        missing = goal.missing(metrics)
-        if missing and self._ever_judged():
-            self._end(job, FAILED, Outcome(failure=missing))
-            return False
-        if missing:  # a misspelt metric, most likely: every trial would fail for it
-            self.fatal_error = self.fatal_error or missing
-            self.interrupt(job)
-            return False
-        # A continued trial sends its earlier reports again; they were judged when they first came.
-        if step < trial.step or step >= job.budget or job.role not in plan.prunes:
-            return True
-        searched = of_role(self.trials(), job.role)
-        curves = self.cache.scores
-        numbers = {other.key: other.number for other in searched}
-        if not plan.pruner.should_prune(job.key, step, {key: curves[key] for key in numbers}, numbers):
-            return True
-        self._end(job, PRUNED, Outcome())
-        return False
-
-    def finish(self, job: Job, outcome: Outcome) -> None:
-        """Takes the end of a job that ended by itself.
-
-        A full disk is no fault of the trial's: it waits, and the study can't go on. A trial that ran out of memory is
-        tried again once, alone on a whole device.
-        """
-        if outcome.cause == STORAGE:
-            self.fatal_error = self.fatal_error or outcome.failure
-        if outcome.paused and not self.stopping:  # by a signal to its process, say: not for ever
-            self.lost(job, "its process was told to stop")
-        elif outcome.paused or outcome.cause == STORAGE:
-            self.interrupt(job)
-        elif outcome.cause == MEMORY and not job.alone:
-            self._release(job, outcome.failure, alone=True)
-        else:
-            self._end(job, FAILED if outcome.failure else COMPLETE, outcome)
-
-    def lost(self, job: Job, reason: str, cause: str = "", *, began: bool = True) -> None:
-        """Takes the death of a worker: the trial waits for its next attempt, unless it keeps dying.
-
-        Args:
-            began: its process was up. One that never was is no fault of the trial's; where that goes on, the study
-                can't go on.
-        """
-        self.failed_starts = 0 if began else self.failed_starts + 1
-        if self.failed_starts >= MAX_FAILED_STARTS:
-            self.fatal_error = self.fatal_error or f"no trial can be started ({reason}; see DIR/STUDY/logs)"
-        if cause == MEMORY and job.alone:
-            self._end(job, FAILED, Outcome(failure=reason))
-        elif cause == MEMORY:
-            self._release(job, reason, alone=True)
-        else:
-            self._release(job, reason, stalled=began)
-
-    def interrupt(self, job: Job) -> None:
-        """Gives a job back because the study is being stopped."""
-        self._release(job, "interrupted")
-
-    def _release(self, job: Job, reason: str, *, stalled: bool = False, alone: bool = False) -> None:
-        before = self.cache.rows[job.key]
-        self.record.release(self.plan.study, job.key, job.attempt, reason, stalled=stalled, alone=alone)
-        self._told_end(before)
+    # Queries
 
     def trials(self) -> list[TrialRow]:
         """All trials of the study."""
@@ -226,6 +96,177 @@ class Engine:
         """How many trials the study will have, as far as is known."""
         trials = self.trials()
         return sum(source.planned(trials) for source in self.plan.sources)
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a trial on record waits for its next attempt."""
+        return any(trial.state == WAITING for trial in self.trials())
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no trial runs or waits and `fill` found no more, or no more trials shall be started."""
+        if self.stopping or self.fatal_error:
+            return True
+        return self.exhausted and not any(trial.state in OPEN for trial in self.trials())
+
+    def next_trial(self) -> TrialRow | None:
+        """The waiting trial that runs next; None if there is none, or no more shall be started.
+
+        Interrupted trials come first, and trials of the search before confirming runs.
+        """
+        if self.stopping or self.fatal_error:
+            return None
+        waiting = [trial for trial in self.trials() if trial.state == WAITING]
+        return min(waiting, key=lambda trial: (trial.attempts == 0, trial.role != TRIAL, trial.number), default=None)
+
+    # Commands
+
+    def fill(self) -> None:
+        """Adds one trial from the sources to the record, unless a trial waits already or none shall be started."""
+        if self.stopping or self.fatal_error or self.has_waiting:
+            return
+        trials = self.trials()
+        for source in self.plan.sources:
+            proposal = source.propose(trials, self.cache.curves)
+            if proposal is not None:
+                self._add(proposal)
+                return
+        self.exhausted = True
+
+    def next_job(self) -> Job | None:
+        """Starts an attempt at the next trial: it is RUNNING on record from now on. None if there is none now."""
+        self.fill()
+        trial = self.next_trial()
+        if trial is None:
+            return None
+        self.record.begin(self.plan.study, trial.key)
+        return self._job(self.cache.refresh(trial.key))
+
+    def pause(self) -> None:
+        """Hands out no more jobs, and asks running trials to save a checkpoint and pause.
+
+        Raises:
+            OSError: the request cannot be written; no more jobs are handed out all the same.
+        """
+        self.stopping = True
+        self.pause_file.request_pause()
+
+    def abort(self, reason: str) -> None:
+        """Notes why the study cannot continue; the first reason counts."""
+        self.fatal_error = self.fatal_error or reason
+
+    def started(self, job: Job) -> None:
+        """Notes that the process of a job has started."""
+        self.failed_starts = 0
+        self.record.started(self.plan.study, job.key, job.attempt)
+        trial = self.cache.refresh(job.key)
+        for callback in self.callbacks:
+            callback.on_start(trial)
+
+    def report(self, job: Job, step: int, metrics: Mapping[str, float]) -> bool:
+        """Records a report; False means that the job must stop: it is pruned, or was superseded by a later attempt."""
+        goal = self.plan.goal
+        violation = goal.violation(metrics)
+        if not self.record.report(
+            self.plan.study, job.key, job.attempt, step, metrics, objectives=goal.metrics, violation=violation
+        ):
+            return False
+        trial = self.cache.refresh_curve(job.key)
+        for callback in self.callbacks:
+            callback.on_report(trial, step, metrics)
+        missing = goal.missing(metrics)
+        if missing:
+            self._end_without_metric(job, missing)
+            return False
+        # A resumed trial sends earlier reports again; the pruner decided on them when they first came.
+        resent = step < trial.step
+        if resent or step >= job.budget or job.role not in self.plan.pruned_roles or not self._prunes(job, step):
+            return True
+        self._end(job, PRUNED, Outcome())
+        return False
+
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        """Records the outcome of a job.
+
+        A full disk is not the trial's fault: the trial waits, and the study cannot continue. A trial that ran out of
+        memory is tried once more, alone on a whole device.
+        """
+        if outcome.cause == STORAGE:
+            self.abort(outcome.failure)
+        if outcome.paused and not self.stopping:  # a signal to the trial's process, for example; not allowed for ever
+            self.worker_lost(job, "the trial's process received a stop signal")
+        elif outcome.paused or outcome.cause == STORAGE:
+            self.interrupt(job)
+        elif outcome.cause == MEMORY and not job.alone:
+            self._release(job, outcome.failure, alone=True)
+        else:
+            self._end(job, FAILED if outcome.failure else COMPLETE, outcome)
+
+    def worker_lost(self, job: Job, reason: str, cause: str = "", *, started: bool = True) -> None:
+        """Records that a job's process died: the trial waits for its next attempt, and fails if it keeps dying.
+
+        Args:
+            cause: see `tuning.workers.failures`.
+            started: whether the process had started. If not, the trial is not at fault; after several such failures
+                in a row the study cannot continue.
+        """
+        self.failed_starts = 0 if started else self.failed_starts + 1
+        if self.failed_starts >= MAX_FAILED_STARTS:
+            self.abort(f"no trial can be started ({reason}; see {self.plan.folder / 'logs'})")
+        if cause == MEMORY and job.alone:
+            self._end(job, FAILED, Outcome(failure=reason))
+        elif cause == MEMORY:
+            self._release(job, reason, alone=True)
+        else:
+            self._release(job, reason, stalled=started)
+
+    def interrupt(self, job: Job) -> None:
+        """Returns a job because the study is being stopped; its trial waits for the next attempt."""
+        self._release(job, "interrupted")
+
+    def delete_unneeded_checkpoints(self) -> None:
+        """Deletes checkpoints that no trial needs any more."""
+        delete_unneeded(self.plan.folder / "checkpoints", self.trials())
+
+    def _add(self, proposal: Proposal) -> None:
+        row = TrialRow(
+            study=self.plan.study,
+            key=proposal.key,
+            role=proposal.role,
+            number=proposal.number,
+            parent=proposal.parent,
+            state=WAITING,
+            params=proposal.params,
+            config=proposal.config.to_dict(),
+            seed=proposal.config.seed,
+            budget=proposal.config.training.steps,
+        )
+        self.record.add_trial(row)
+        self.cache.refresh(row.key)
+
+    def _prunes(self, job: Job, step: int) -> bool:
+        numbers = {trial.key: trial.number for trial in of_role(self.trials(), job.role)}
+        curves = {key: self.cache.scores[key] for key in numbers}
+        return self.plan.pruner.should_prune(job.key, step, curves, numbers)
+
+    def _end_without_metric(self, job: Job, missing: str) -> None:
+        """Ends a job whose report lacks a metric that the goal needs.
+
+        If no report of the study was ever complete, the name of the metric is most likely misspelt and every trial
+        would fail, so the study stops instead.
+        """
+        if self._ever_complete():
+            self._end(job, FAILED, Outcome(failure=missing))
+        else:
+            self.abort(missing)
+            self.interrupt(job)
+
+    def _ever_complete(self) -> bool:
+        return any(
+            None not in row.values.values() and (row.violation is None or math.isfinite(row.violation))
+            for row in self.trials()
+            if row.step
+        )
 
     def _end(self, job: Job, state: str, outcome: Outcome) -> None:
         before = self.cache.rows[job.key]
@@ -242,27 +283,22 @@ class Engine:
             sheet=sheet,
             reason=outcome.failure,
         )
-        self._told_end(before)
+        self._after_end(before)
 
-    def _told_end(self, before: TrialRow) -> None:
+    def _release(self, job: Job, reason: str, *, stalled: bool = False, alone: bool = False) -> None:
+        before = self.cache.rows[job.key]
+        self.record.release(self.plan.study, job.key, job.attempt, reason, stalled=stalled, alone=alone)
+        self._after_end(before)
+
+    def _after_end(self, before: TrialRow) -> None:
+        """Updates what depends on a trial's state, if the record accepted its end."""
         after = self.cache.refresh(before.key)
         if after.state == before.state:
             return
-        self.tidy()
+        self.exhausted = False
+        self.delete_unneeded_checkpoints()
         for callback in self.callbacks:
-            callback.ended(after)
-
-    def _ever_judged(self) -> bool:
-        """Whether any report of this study had all that its goal needs."""
-        return any(
-            None not in row.values.values() and (row.violation is None or math.isfinite(row.violation))
-            for row in self.trials()
-            if row.step
-        )
-
-    def tidy(self) -> None:
-        """Deletes checkpoints that nothing needs any more."""
-        checkpoints.tidy(self.plan.folder / "checkpoints", self.trials())
+            callback.on_end(after)
 
     def _job(self, trial: TrialRow) -> Job:
         folder = self.plan.folder
@@ -276,11 +312,12 @@ class Engine:
             params=trial.params,
             seed=trial.seed,
             budget=trial.budget,
-            directory=str(checkpoints.attempt_folder(folder / "checkpoints", trial.key, trial.attempts)),
+            directory=str(attempt_folder(folder / "checkpoints", trial.key, trial.attempts)),
             samples=str(folder / "samples" / trial.key),
             generator=str(folder / "generators" / f"{trial.key}.safetensors"),
             log=str(folder / "logs" / f"{trial.key}.log"),
             settings=self.plan.settings,
+            extra=self.plan.extra,
             memory=None if trial.alone else self.plan.memory,
             alone=trial.alone,
             pause_file=str(self.pause_file.path),

@@ -1,4 +1,4 @@
-"""What a study's owner has done besides trials: before the first one, and with what the last one left."""
+"""What a study does besides trials: before the first one, and with the results of the last one."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from pathlib import Path
 from amc.errors import UserError
 from analysis.record.writing import RecordWriter
 
-Hook = Callable[[RecordWriter, Path], None]
-"""Called with the study's open record and DIR/<study>."""
+Hook = Callable[[Record, Path], None]
+"""Called with the study's open record and DIR/STUDY."""
 
 LOG = Path("logs", "results.log")
 
 
-def failure(results: Hook, record: RecordWriter, folder: Path) -> str:
-    """Carries out a study's `results`; why that failed, in one line, and empty where it did not.
+def run_results_hook(hook: Hook, record: Record, folder: Path) -> str:
+    """Runs a study's `make_results` hook; returns the error in one line, empty on success.
 
-    Trials are worth more than what is drawn of them: whatever goes wrong here (a full disk, say) is told, written to
-    `LOG`, and changes nothing of how the study ended.
+    An error does not change how the study ends, because trials are worth more than their tables and figures. The
+    traceback of an unexpected error goes to `LOG`.
     """
     try:
-        results(record, folder)
+        hook(record, folder)
     except (UserError, OSError) as error:
-        return _line(error)
+        return _in_one_line(error)
     except Exception as error:
         with suppress(OSError):
             (folder / LOG).parent.mkdir(parents=True, exist_ok=True)
             with (folder / LOG).open("a", encoding="utf-8") as file:
                 traceback.print_exception(error, file=file)
-        return f"{_line(error)}; see {folder / LOG}"
+        return f"{_in_one_line(error)}; see {folder / LOG}"
     return ""
 
 
-def _line(error: Exception) -> str:
+def _in_one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"

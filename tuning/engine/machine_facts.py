@@ -1,4 +1,4 @@
-"""What a study runs on, in words, for tags and tables."""
+"""The machine that a study runs on, as text for tags and tables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 
 
 def machine_facts(gpus: float) -> dict[str, str]:
-    """Host, and the device that trials of this machine run on.
+    """The name of this host, and the device that trials run on.
 
     Args:
-        gpus: of a trial; 0 is a trial on the CPU.
+        gpus: GPUs per trial; 0 means that trials run on the CPU.
     """
     return {"host": socket.gethostname(), "device": _gpus() if gpus and torch.cuda.is_available() else _cpu()}
 
@@ -26,7 +26,7 @@ def _gpus() -> str:
 def _cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         lines = []
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, "") or platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""What a person sees of a running study: one bar with the time left on a terminal, a line a trial elsewhere."""
+"""Shows the progress of a running study: a bar with the time left on a terminal, one line per trial elsewhere."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from tuning.search.objectives import ACCURACY, TITLES
 
 
 class StudyProgress(EngineCallback):
-    """Counts steps: a trial that ended early counts as all of its steps, since they need not be taken any more.
+    """Prints progress in training steps. A trial that ended early counts with its full budget.
 
     Args:
-        trials: gives the study's trials.
-        planned: gives how many trials there will be.
+        trials: returns the study's trials.
+        planned: returns how many trials there will be.
+        stream: written to; standard error by default.
     """
 
     def __init__(
@@ -29,48 +30,48 @@ class StudyProgress(EngineCallback):
     ) -> None:
         self.trials, self.planned = trials, planned
         self.out = sys.stderr if stream is None else stream
-        self.began_at = time.monotonic()
+        self.start_time = time.monotonic()
         self.best: float | None = None
-        self.spent_before = self._done()
+        self.done_before = self._done_steps()
         self.bar = self._bar() if self.out.isatty() else None
 
-    def began(self, trial: TrialRow) -> None:
-        """See `EngineCallback`; silent unless the trial goes on."""
+    def on_start(self, trial: TrialRow) -> None:
+        """Prints a line if the trial resumes."""
         if trial.attempts > 1:
-            self._line(f"{trial.key} goes on from step {trial.step} (attempt {trial.attempts})")
-        self._move()
+            self._line(f"{trial.key} resumes from step {trial.step} (attempt {trial.attempts})")
+        self._update_bar()
 
-    def reported(self, trial: TrialRow, step: int, metrics: Mapping[str, float]) -> None:
-        """See `EngineCallback`."""
-        value = trial.value if step == trial.step else None  # else an earlier report was sent again
+    def on_report(self, trial: TrialRow, step: int, metrics: Mapping[str, float]) -> None:
+        """Moves the bar, and prints the first objective that the study reports."""
+        value = trial.value if step == trial.step else None  # a resumed trial sends earlier reports again
         if value is not None:
             if self.best is None and self.bar is None:
-                self._line(f"{trial.key} at step {step}/{trial.budget}: first {_shown(trial)}")
+                self._line(f"{trial.key} at step {step}/{trial.budget}: first {_objectives_text(trial)}")
             self.best = value if self.best is None else max(self.best, value)
-        self._move()
+        self._update_bar()
 
-    def ended(self, trial: TrialRow) -> None:
-        """See `EngineCallback`."""
-        self._move()
+    def on_end(self, trial: TrialRow) -> None:
+        """Prints how the trial ended."""
+        self._update_bar()
         if trial.state not in ENDED:
             return
-        value = "" if trial.value is None else f", {_shown(trial)}"
+        value = "" if trial.value is None else f", {_objectives_text(trial)}"
         at = "" if trial.state == COMPLETE else f" at step {trial.step}/{trial.budget}"
         reason = f" ({trial.reason})" if trial.reason else ""
-        self._line(f"{trial.key} {trial.state}{at}{value}, {trial.seconds:.0f} s{reason}{self._left()}")
+        self._line(f"{trial.key} {trial.state}{at}{value}, {trial.seconds:.0f} s{reason}{self._time_left()}")
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         if self.bar is not None:
             self.bar.close()
 
     def _bar(self) -> tqdm[Any]:
-        # Steps come in lumps, a report at a time, so each is drawn. What was done before says nothing of the speed.
+        # Steps arrive a report at a time, so each update is drawn; steps of earlier runs do not count for the speed.
         return tqdm(
             desc="study",
             unit=" steps",
-            total=self._total(),
-            initial=self.spent_before,
+            total=self._total_steps(),
+            initial=self.done_before,
             miniters=1,
             mininterval=0,
             smoothing=0,
@@ -83,38 +84,38 @@ class StudyProgress(EngineCallback):
         if self.bar is not None:
             self.bar.write(text, file=self.out)
         else:
-            with contextlib.suppress(OSError):  # whoever reads it may have ended first
+            with contextlib.suppress(OSError):  # the reader may have ended
                 print(text, file=self.out, flush=True)
 
-    def _done(self) -> int:
+    def _done_steps(self) -> int:
         return sum(trial.budget if trial.state in ENDED else trial.step for trial in self.trials())
 
-    def _total(self) -> int:
+    def _total_steps(self) -> int:
         trials = self.trials()
         budget = max((trial.budget for trial in trials), default=0)
         return sum(trial.budget for trial in trials) + budget * max(0, self.planned() - len(trials))
 
-    def _left(self) -> str:
-        done, total = self._done(), self._total()
-        new = done - self.spent_before
+    def _time_left(self) -> str:
+        done, total = self._done_steps(), self._total_steps()
+        new = done - self.done_before
         if not new or done >= total:
             return ""
-        seconds = (time.monotonic() - self.began_at) / new * (total - done)
+        seconds = (time.monotonic() - self.start_time) / new * (total - done)
         left = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
         return f"; {done}/{total} steps, about {left} left"
 
-    def _move(self) -> None:
+    def _update_bar(self) -> None:
         if self.bar is None:
             return
-        self.bar.total = self._total()
+        self.bar.total = self._total_steps()
         if self.best is not None:
             self.bar.set_postfix_str(f"best {100 * self.best:.1f}%", refresh=False)
-        self.bar.update(max(0, self._done() - self.bar.n))
+        self.bar.update(max(0, self._done_steps() - self.bar.n))
         self.bar.refresh()
 
 
-def _shown(trial: TrialRow) -> str:
-    """Every objective of a scored trial, such as "validation accuracy 12.5%"."""
+def _objectives_text(trial: TrialRow) -> str:
+    """Every objective of a trial, such as "validation accuracy 12.5%"."""
     values = trial.values or {ACCURACY.metric: trial.value}
     shown = [f"{TITLES.get(name, name)} {100 * value:.1f}%" for name, value in values.items() if value is not None]
-    return ", ".join(shown) + (" (against a constraint)" if trial.violation else "")
+    return ", ".join(shown) + (" (violates a constraint)" if trial.violation else "")

@@ -1,6 +1,6 @@
-"""Where a study's trials come from: a sampler, a list, and the confirming runs that follow a search.
+"""Sources of a study's trials: a sampler, a list, and the confirming runs that follow a search.
 
-A source looks at the record's trials only, so it needs no state: asked again after a restart it goes on.
+A source has no state. It derives the next trial from the trials on record, so a restarted study continues.
 """
 
 from __future__ import annotations
@@ -18,15 +18,21 @@ from tuning.search.samplers.base import is_repeat
 from tuning.search.space import Space
 from tuning.search.warm_start import ImportedHistory
 
-# Training seeds of a study: trials from seed * SEEDS on, confirming runs from the second half on, so that no
-# confirming run repeats the seed of any trial that it could have been chosen by.
+# The training seeds of a study begin at seed * SEEDS for trials and half-way to the next study's for confirming runs,
+# so that no confirming run repeats the seed of a trial that it was selected by.
 SEEDS = 1_000_000
-MOST_SEED = 2**63 // SEEDS - 2  # of a study: its trials' seeds must fit a database's integer
+MOST_SEED = 2**63 // SEEDS - 2  # largest seed of a study: seeds of its trials must fit a database's integer
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A trial that is not on record yet."""
+    """A trial to be added to the record.
+
+    Attributes:
+        number: counts the trials of a role from 0.
+        params: the searched parameters by dotted name; `config` includes them.
+        parent: key of the trial that a confirming run repeats.
+    """
 
     key: str
     role: str
@@ -37,41 +43,46 @@ class Proposal:
 
 
 class TrialSource(Protocol):
-    """Gives the next trial."""
+    """Proposes trials, one after the other."""
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
-        """The next trial to add to `trials`; None if there is none now."""
+        """The next trial; None if there is none now.
+
+        Args:
+            trials: all trials of the study so far.
+            curves: {trial key: {step: first objective}}.
+        """
         ...
 
     def planned(self, trials: Sequence[TrialRow]) -> int:
-        """How many trials this source has given and will give, as far as is known."""
+        """How many trials this source has proposed and will propose, as far as is known."""
         ...
 
 
 @dataclass(frozen=True)
 class SampledTrials:
-    """`count` trials, each proposed by a sampler in view of those before it.
+    """`count` trials proposed by a sampler.
 
     Attributes:
-        past: what other studies found. The search begins with the best of that, and then with the data set's own
-            configuration, in place of its sampler's first proposals.
+        seed: of the study.
+        imported: trials of other studies. If there are any, the best of their configurations and then the base
+            configuration replace the sampler's first two proposals.
     """
 
     space: Space
     sampler: Sampler
     count: int
     seed: int
-    past: ImportedHistory = field(default_factory=ImportedHistory)
+    imported: ImportedHistory = field(default_factory=ImportedHistory)
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
         """See `TrialSource`."""
-        mine = of_role(trials, TRIAL)
-        number = len(mine)
+        searched = of_role(trials, TRIAL)
+        number = len(searched)
         if number >= self.count:
             return None
-        known = [self._told(trial) for trial in mine]
-        history = SearchHistory(known, {**self.past.curves, **curves}, self.past.trials)
-        params = self._first(number, history) or self.sampler.propose(number, history)
+        history = SearchHistory([self._at_budget(trial) for trial in searched], {**self.imported.curves, **curves}, self.imported.trials)
+        params = self._starting_point(number, history) or self.sampler.propose(number, history)
         if params is None:
             return None
         config = self.space.config(params, seed=self.seed * SEEDS + number)
@@ -81,15 +92,15 @@ class SampledTrials:
         """See `TrialSource`."""
         return max(self.count, len(of_role(trials, TRIAL)))
 
-    def _first(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
-        if self.past.start is None:
+    def _starting_point(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
+        if self.imported.start is None:
             return None
-        first = [dict(self.past.start), self.space.default()]
+        first = [dict(self.imported.start), self.space.default()]
         unseen = [params for params in first if not is_repeat(params, history)]
         return unseen[0] if unseen and number < len(first) else None
 
-    def _told(self, trial: TrialRow) -> TrialRow:
-        """A trial that was complete at another budget, before the study was changed, as one that was stopped early."""
+    def _at_budget(self, trial: TrialRow) -> TrialRow:
+        """The trial; as PRUNED if it completed another budget, before the study's configuration was changed."""
         steps = "training.steps"
         searched = any(row.name == steps for row in self.space.parameters)
         if searched or trial.state != COMPLETE or trial.budget == self.space.base.training.steps:
@@ -99,9 +110,10 @@ class SampledTrials:
 
 @dataclass(frozen=True)
 class ListedTrials:
-    """Trials that are known beforehand, such as arms by seeds.
+    """A list of trials, such as every arm with every seed.
 
-    A longer list may come later, with others in between: a trial is known by its key, and numbered as it is added.
+    The list of a later command may be longer, with other trials in between: trials are identified by their keys, and
+    numbered in the order in which they are added.
     """
 
     proposals: tuple[Proposal, ...]
@@ -109,38 +121,39 @@ class ListedTrials:
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
         """See `TrialSource`."""
         known = {trial.key for trial in trials}
-        wanted = next((proposal for proposal in self.proposals if proposal.key not in known), None)
-        if wanted is None:
+        proposal = next((proposal for proposal in self.proposals if proposal.key not in known), None)
+        if proposal is None:
             return None
-        numbers = [trial.number for trial in trials if trial.role == wanted.role]
-        return replace(wanted, number=max(numbers, default=-1) + 1)
+        numbers = [trial.number for trial in trials if trial.role == proposal.role]
+        return replace(proposal, number=max(numbers, default=-1) + 1)
 
     def planned(self, trials: Sequence[TrialRow]) -> int:
         """See `TrialSource`."""
-        mine = {trial.key for trial in trials if trial.role == TRIAL}
-        return len(mine | {proposal.key for proposal in self.proposals})
+        known = {trial.key for trial in trials if trial.role == TRIAL}
+        return len(known | {proposal.key for proposal in self.proposals})
 
 
 @dataclass(frozen=True)
 class ConfirmingRuns:
-    """The best configuration of a finished search again, with `seeds` fresh training seeds."""
+    """Repeats the best configuration of a finished search with `seeds` new training seeds.
+
+    Attributes:
+        seed: of the study.
+    """
 
     search: TrialSource
     seeds: int
     seed: int
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
-        """See `TrialSource`; nothing before the whole search has ended."""
+        """See `TrialSource`; None until the whole search has ended."""
         searched = of_role(trials, TRIAL)
         if any(trial.state not in ENDED for trial in searched) or self.search.propose(trials, curves) is not None:
             return None
         chosen = best(searched)
-        if chosen is None:
+        if chosen is None or len(confirming_runs(trials, chosen.key)) >= self.seeds:
             return None
-        mine = confirming(trials, chosen.key)
-        if len(mine) >= self.seeds:
-            return None
-        # Counted over all confirming runs: when a longer search finds a better trial, its runs get seeds of their own.
+        # Counted over all confirming runs, so that the runs of a better trial, found later, get other seeds.
         number = len(of_role(trials, CONFIRM))
         config = from_dict({**chosen.config, "seed": self.seed * SEEDS + SEEDS // 2 + number})
         return Proposal(f"confirm-{number:04d}", CONFIRM, number, config, chosen.params, parent=chosen.key)
@@ -149,18 +162,16 @@ class ConfirmingRuns:
         """See `TrialSource`."""
         chosen = best(of_role(trials, TRIAL))
         earlier = len(of_role(trials, CONFIRM))
-        return (
-            max(self.seeds, earlier)
-            if chosen is None
-            else earlier + max(0, self.seeds - len(confirming(trials, chosen.key)))
-        )
+        if chosen is None:
+            return max(self.seeds, earlier)
+        return earlier + max(0, self.seeds - len(confirming_runs(trials, chosen.key)))
 
 
 def of_role(trials: Sequence[TrialRow], role: str) -> list[TrialRow]:
-    """The trials of one role, by number."""
+    """The trials of one role, in the order of their numbers."""
     return sorted((trial for trial in trials if trial.role == role), key=lambda trial: trial.number)
 
 
-def confirming(trials: Sequence[TrialRow], key: str) -> list[TrialRow]:
-    """The confirming runs of a trial."""
+def confirming_runs(trials: Sequence[TrialRow], key: str) -> list[TrialRow]:
+    """The confirming runs of the trial `key`."""
     return [trial for trial in of_role(trials, CONFIRM) if trial.parent == key]

@@ -1,38 +1,36 @@
-"""Runs a study to its end, or until it is interrupted: lock, record, workers, tracker, summary.
+"""Runs a study to its end or until it is interrupted: lock, record, trials, tracker, results, summary.
 
-Searches and ablations differ only in their sources of trials; everything that happens around those is here.
+Searches and ablations differ only in their sources of trials; everything around these is here.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from amc.cli.command import NO_SUCCESS
 from amc.errors import UserError
-from amc.stop_signals import INTERRUPTED, STOPS, StopSignals
+from amc.stop_signals import INTERRUPTED
 from analysis.record.database import without_password
 from analysis.record.lock import driving
 from analysis.record.rows import ImportedRow, StudyRow
 from analysis.record.states import COMPLETE, OPEN
 from analysis.record.writing import RecordWriter
 from tuning.engine.engine import Engine, StudyPlan
-from tuning.engine.hooks import Hook, failure
+from tuning.engine.hooks import Hook, run_results_hook
+from tuning.engine.interruption import STOPPING, StopRequest
 from tuning.engine.machine_facts import machine_facts
 from tuning.engine.progress import StudyProgress
-from tuning.engine.resume_check import Join, create_or_resume
+from tuning.engine.resume_check import MergeSettings, create_or_resume
 from tuning.engine.sources import TrialSource
-from tuning.engine.summary import summary, write_summary
+from tuning.engine.summary import study_documents, summary, write_summary
 from tuning.on_ray import node_files, ray_session
 from tuning.on_ray.runner import run_on_ray
 from tuning.search.goal import Goal
@@ -40,34 +38,35 @@ from tuning.search.pruners import Pruner
 from tuning.tracking.projection import Projection
 from tuning.tracking.store import default_store
 from tuning.tracking.tracker import Tracker
+from tuning.workers.job import TrialSettings
 from tuning.workers.resources import Resources
 
 DONE = 0  # exit code
-TAKEN = ("artifacts", "mlflow.db")  # in DIR, beside the studies' folders
-FLUSH_SECONDS = 60.0  # that a tracker which does not answer may hold up the end
-LAST_SECONDS = 9.0  # from the signal to the end of an interrupted study
-STOPPING = "stopping: the same command goes on where this one was"
-RESULTS_SECONDS = 30.0  # of a time budget that are kept for what a study makes of its trials
+TAKEN = ("artifacts", "mlflow.db")  # names in DIR beside the studies' folders
+FLUSH_SECONDS = 60.0  # how long a tracker that does not answer may delay the end
+RESULTS_SECONDS = 30.0  # of a time budget, reserved for tables and figures
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study that is to be run.
+    """A study to be run.
 
     Attributes:
-        row: what the record shall say of it; another study of its name must check_same_study.
+        row: the study as the record describes it; a study of this name on record must agree with it.
         runs: DIR.
-        record: the record's address; None is DIR/<study>/record.db.
-        tracking: MLflow's address; None is DIR/mlflow.db.
-        trainable, settings: what a worker calls, and with what.
-        joined: this process is connected to the Ray cluster that trials run on; else Ray is started for the study.
-        files, cached: settings that name a file, and files of the cache folder, that other nodes need.
-        until: `time.monotonic()` at which it shall have ended for now; None is never.
-        imported: what `tuning.search.warm_start` found; rows that are on record already are passed over.
-        allow_changes: another space, base configuration or goal than the recorded one takes its place.
-        before: carried out under the study's lock before its first trial, such as scoring earlier runs again.
-        results: makes tables and the like in DIR/<study> when trials have ended or the time is used up.
-        join: see `tuning.engine.resume_check.create_or_resume`.
+        devices: GPUs of this machine.
+        record: address of the record; None is DIR/STUDY/record.db.
+        tracking: address of MLflow; None is DIR/mlflow.db.
+        trainable: `package.module:function`, called by a worker for each trial.
+        settings, extra: for the trainable; see `tuning.workers.job.Job`.
+        on_cluster: this process is connected to the Ray cluster that trials run on; else Ray is started here.
+        cached: files in the cache folder that trials on other nodes need.
+        until: `time.monotonic()` at which the study must have ended or paused; None is no limit.
+        imported: trials of other studies (`tuning.search.warm_start`); those on record already are skipped.
+        allow_changes: another space, base configuration or goal than the recorded one replaces it.
+        before_trials: called under the study's lock before the first trial, to score earlier runs again for example.
+        make_results: makes tables and figures in DIR/STUDY when the trials have ended or the time is used up.
+        merge_settings: see `tuning.engine.resume_check.create_or_resume`.
     """
 
     row: StudyRow
@@ -79,25 +78,25 @@ class Study:
     record: str | None = None
     tracking: str | None = None
     trainable: str = "tuning.workers.trial:run"
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    joined: bool = False
-    files: Sequence[str] = ()
+    settings: TrialSettings = field(default_factory=TrialSettings)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    on_cluster: bool = False
     cached: Sequence[Path] = ()
     until: float | None = None
     imported: Sequence[ImportedRow] = ()
     allow_changes: bool = False
-    before: Hook | None = None
-    results: Hook | None = None
-    join: Join | None = None
+    before_trials: Hook | None = None
+    make_results: Hook | None = None
+    merge_settings: MergeSettings | None = None
 
     @property
     def folder(self) -> Path:
-        """DIR/<study>, absolute: workers run elsewhere."""
+        """DIR/STUDY, absolute, because workers run in another folder."""
         return self.runs.absolute() / self.row.name
 
     @property
     def target(self) -> str:
-        """MLflow's address."""
+        """Address of MLflow."""
         return self.tracking or default_store(self.runs)
 
 
@@ -108,7 +107,7 @@ class Ending:
     Attributes:
         code: exit code.
         summary: content of its `summary.json`.
-        results: whether its tables and the like are of this sitting; False where there are none, or older ones.
+        results: whether this run of the command made its tables and figures.
     """
 
     code: int
@@ -120,224 +119,199 @@ def run_study(study: Study) -> Ending:
     """Runs what is left of a study.
 
     Raises:
-        UserError: it is being run by another process, differs from the one on record, its record can't be used, or
-            `before` says so.
+        UserError: the study is being run by another process, differs from the one on record, its record cannot be
+            used, or `before_trials` failed.
     """
-    made = _missing(study.folder)
+    created = _missing_folders(study.folder)
     try:
-        with driving(study.folder / ".lock", study.row.name):
-            record = RecordWriter(study.record or study.folder / "record.db")
-            try:
-                with record.lock_study(study.row.name):
-                    row = create_or_resume(record, study.row, allow=study.allow_changes, join=study.join)
-                    record.add_imported(study.imported)
-                    if study.before is not None:
-                        study.before(record, study.folder)
-                    return _run(replace(study, row=row), record)
-            finally:
-                record.close()
+        with _driven_record(study) as record:
+            row = create_or_resume(record, study.row, allow=study.allow_changes, merge=study.merge_settings)
+            record.add_imported(study.imported)
+            if study.before_trials is not None:
+                study.before_trials(record, study.folder)
+            return StudyRun(replace(study, row=row), record).run()
     except UserError:
-        if study.folder in made and not (study.folder / "checkpoints").exists():
-            shutil.rmtree(study.folder, ignore_errors=True)
-            for folder in made:
-                with suppress(OSError):  # another study may be in it by now
-                    folder.rmdir()
+        if study.folder in created and not (study.folder / "checkpoints").exists():
+            _remove_folders(created)
         raise
 
 
-def _missing(folder: Path) -> list[Path]:
-    """The folder and those around it that are not there yet, the innermost first."""
+@contextmanager
+def _driven_record(study: Study) -> Iterator[Record]:
+    """Locks the study for this process and opens its record."""
+    with driving(study.folder / ".lock", study.row.name):
+        record = Record(study.record or study.folder / "record.db")
+        try:
+            with record.driving(study.row.name):
+                yield record
+        finally:
+            record.close()
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """The folder and those of its parents that do not exist yet, the innermost first."""
     return [path for path in (folder, *folder.parents) if not path.exists()]
 
 
-def _run(study: Study, record: RecordWriter) -> Ending:
-    name = study.row.name
-    plan = StudyPlan(
-        name,
-        study.sources,
-        study.pruner,
-        study.folder,
-        study.trainable,
-        study.settings,
-        study.resources.memory,
-        Goal.from_dict(study.row.goal),
-    )
-    engine = Engine(record, plan)
-    # Trials on a cluster run on machines that this one knows nothing of.
-    facts = {} if study.joined else machine_facts(study.resources.gpus)
-    facts |= {f"version.{package}": version for package, version in study.row.versions.items()}
-    projection = Projection(record, name, runs=study.runs, folder=study.folder, target=study.target, facts=facts)
-    tracker = Tracker(projection, _say)
-    stop = Stop(_until(study))
-    try:
-        if not engine.finished:
-            _run_trials(study, engine, stop, tracker)
-        if study.results is not None and not _hurried(engine, stop):
-            projection.results = _made(study.results, study, record)
-    except KeyboardInterrupt:  # its own signals are for trials: this came before or after them
-        stop.interrupted()
-    finally:
-        engine.pause_file.close()
-        content = _close(study, engine, tracker, stop)
-    if engine.fatal_error:
-        raise UserError(
-            f"{engine.fatal_error}: the study stops here with nothing lost; make room, or mend what else is wrong, "
-            "and run the same command again"
+def _remove_folders(created: Sequence[Path]) -> None:
+    """Removes a study's folder with its content, and its parents if they are empty."""
+    shutil.rmtree(created[0], ignore_errors=True)
+    for folder in created:
+        with suppress(OSError):  # another study may have been created in it
+            folder.rmdir()
+
+
+class StudyRun:
+    """One run of the command on a study: trials, results, summary."""
+
+    def __init__(self, study: Study, record: Record) -> None:
+        self.study, self.record = study, record
+        plan = StudyPlan(
+            study=study.row.name,
+            sources=study.sources,
+            pruner=study.pruner,
+            folder=study.folder,
+            trainable=study.trainable,
+            settings=study.settings,
+            extra=study.extra,
+            memory=study.resources.memory,
+            goal=Goal.from_dict(study.row.goal),
         )
-    if stop.signals.came:
-        return Ending(INTERRUPTED, content, projection.results)
-    if stop.late() and not _ended(engine):
-        _say("the time budget is used up: the same command goes on where this one was")
-    return Ending(DONE if _succeeded(engine) else NO_SUCCESS, content, projection.results)
+        self.engine = Engine(record, plan)
+        # Trials on a cluster run on other machines than this one.
+        facts = {} if study.on_cluster else machine_facts(study.resources.gpus)
+        facts |= {f"version.{package}": version for package, version in study.row.versions.items()}
+        self.projection = Projection(
+            record,
+            study.row.name,
+            runs=study.runs,
+            folder=study.folder,
+            target=study.target,
+            facts=facts,
+            documents=study_documents,
+        )
+        self.tracker = Tracker(self.projection, _print_line)
+        self.stop = StopRequest(_trials_deadline(study))
+
+    def run(self) -> Ending:
+        """Runs what is left of the study.
+
+        Raises:
+            UserError: the study cannot continue.
+        """
+        try:
+            self.engine.fill()
+            if not self.engine.is_finished:
+                self._run_trials()
+            if self.study.make_results is not None and not self._must_end_now():
+                self.projection.results = self._make_results(self.study.make_results)
+        except KeyboardInterrupt:  # a signal before or after the trials: during them, `self.stop` handles signals
+            self.stop.on_keyboard_interrupt()
+            _print_line(STOPPING)
+        finally:
+            self.engine.pause_file.close()
+            content = self._close()
+        return self._ending(content)
+
+    def _run_trials(self) -> None:
+        study, engine, stop = self.study, self.engine, self.stop
+        progress = StudyProgress(engine.trials, engine.planned)
+        engine.callbacks = [progress]
+        session = ray_session.session(study.resources, devices=study.devices, on_cluster=study.on_cluster)
+        try:
+            with stop.signals, session as folder:
+                stop.signals.install()  # Ray has installed its own handlers
+                self.tracker.start()  # only now: its imports would delay the start of Ray
+                files = node_files.put_files(study.settings.files(), study.cached) if study.on_cluster else []
+                if stop.signals.came:
+                    engine.stopping = True
+                else:
+                    modules = [study.trainable.split(":")[0]]
+                    run_on_ray(engine, study.resources, modules, folder / "tune", stop_requested=stop, files=files)
+                if study.make_results is None or self._must_end_now():
+                    self.tracker.finish(self._mlflow_status())  # copies while Ray shuts down
+        finally:
+            progress.close()
+
+    def _must_end_now(self) -> bool:
+        return self.stop.signals.came or bool(self.engine.fatal_error)
+
+    def _make_results(self, hook: Hook) -> bool:
+        """Makes tables and figures; False if that failed, so that the tracker does not copy them."""
+        error = run_results_hook(hook, self.record, self.study.folder)
+        if error:
+            _print_line(f"cannot make tables and figures ({error}): the record is complete; rerun the command to retry")
+        return not error
+
+    def _close(self) -> Mapping[str, Any]:
+        """Waits for the tracker and writes the summary; on a full disk, as far as there is room."""
+        # Interrupted outside the trials, the study has results left to make, even if no trials.
+        self.tracker.finish("SCHEDULED" if self.stop.outside_trials else self._mlflow_status())
+        if self.tracker.ident is None:  # not started yet
+            self.tracker.start()
+        self.engine.delete_unneeded_checkpoints()
+        name, path = self.study.row.name, self.study.folder / "summary.json"
+        with suppress(OSError):
+            write_summary(self.record, name, path)
+        patience = self.stop.seconds_left() if self._must_end_now() else FLUSH_SECONDS
+        if not self.tracker.wait(patience):
+            shown = without_password(self.study.target)
+            _print_line(f"MLflow at {shown} is not up to date: rerun the same command to copy the rest")
+        try:
+            return write_summary(self.record, name, path)  # again, with the ids of MLflow's runs
+        except OSError as error:
+            self.engine.abort(f"cannot write {path} ({error.strerror})")
+            return summary(self.record, name)
+
+    def _ending(self, content: Mapping[str, Any]) -> Ending:
+        if self.engine.fatal_error:
+            raise UserError(
+                f"{self.engine.fatal_error}: the study has stopped and nothing is lost; solve the problem, "
+                "then rerun the same command to resume"
+            )
+        if self.stop.signals.came:
+            return Ending(INTERRUPTED, content, self.projection.results)
+        if self.stop.out_of_time() and not self._all_trials_ended():
+            _print_line("the time budget is used up: rerun the same command to resume")
+        return Ending(DONE if self._any_success() else NO_SUCCESS, content, self.projection.results)
+
+    def _mlflow_status(self) -> str:
+        """The status of the study's own run in MLflow when the command ends."""
+        finished = self._all_trials_ended() if self.engine.stopping else self.engine.is_finished
+        if not finished:
+            return "SCHEDULED"
+        return "FINISHED" if self._any_success() else "FAILED"
+
+    def _all_trials_ended(self) -> bool:
+        trials = self.engine.trials()
+        return len(trials) >= self.engine.planned() and not any(trial.state in OPEN for trial in trials)
+
+    def _any_success(self) -> bool:
+        return any(trial.state == COMPLETE for trial in self.engine.trials())
 
 
-def _run_trials(study: Study, engine: Engine, stop: Stop, tracker: Tracker) -> None:
-    progress = StudyProgress(engine.trials, engine.planned)
-    engine.callbacks = [progress]
-    module = study.trainable.split(":")[0]
-    try:
-        with stop.signals, ray_session.session(study.resources, devices=study.devices, joined=study.joined) as folder:
-            stop.signals.install()  # Ray has put its own in place
-            tracker.start()  # not before: its imports would hold up the start of Ray
-            files = node_files.shared(study.settings, study.files, study.cached) if study.joined else []
-            if stop.signals.came:
-                engine.stopping = True
-            else:
-                run_on_ray(engine, study.resources, [module], folder / "tune", stopping=stop, files=files)
-            if study.results is None or _hurried(engine, stop):
-                tracker.finish(_status(engine))  # while Ray shuts down
-    finally:
-        progress.close()
-
-
-def _until(study: Study) -> float | None:
-    """When trials shall have ended, of a budget that `results` has its share of."""
-    if study.until is None or study.results is None:
+def _trials_deadline(study: Study) -> float | None:
+    """When trials must have ended, so that time for tables and figures is left."""
+    if study.until is None or study.make_results is None:
         return study.until
     return study.until - min(RESULTS_SECONDS, max(0.0, study.until - time.monotonic()) / 4)
 
 
-def _hurried(engine: Engine, stop: Stop) -> bool:
-    """Whether the study shall end at once."""
-    return stop.signals.came or bool(engine.fatal_error)
-
-
-def _made(results: Hook, study: Study, record: RecordWriter) -> bool:
-    """Whether there are results now, which the tracker may copy."""
-    why = failure(results, record, study.folder)
-    if why:
-        _say(
-            f"tables and figures could not be made ({why}): nothing of the record is lost, the same command tries again"
-        )
-    return not why
-
-
-def _close(study: Study, engine: Engine, tracker: Tracker, stop: Stop) -> Mapping[str, Any]:
-    """Lets the tracker finish, and writes the summary; with a full disk, as much of it as there is room for."""
-    # Stopped between trials and results there is something left to do, though no trial.
-    tracker.finish("SCHEDULED" if stop.cut else _status(engine))
-    if tracker.ident is None:  # it has not been started
-        tracker.start()
-    engine.tidy()
-    path = study.folder / "summary.json"
-    with suppress(OSError):
-        write_summary(engine.record, study.row.name, path)
-    patience = max(1.0, LAST_SECONDS - stop.waited()) if _hurried(engine, stop) else FLUSH_SECONDS
-    if not tracker.wait(patience):
-        _say(f"MLflow at {without_password(study.target)} has not got everything: the same command brings the rest")
-    try:
-        return write_summary(engine.record, study.row.name, path)  # now with the ids of MLflow's runs
-    except OSError as error:
-        engine.fatal_error = engine.fatal_error or f"cannot write {path} ({error.strerror})"
-        return summary(engine.record, study.row.name)
-
-
-class Stop:
-    """Whether the study shall stop for now: a signal came, or its time is used up.
-
-    Attributes:
-        since: `time.monotonic()` at which the answer became yes.
-        cut: the signal came before or after the trials.
-    """
-
-    def __init__(self, until: float | None) -> None:
-        self.until = until
-        self.since: float | None = None
-        self.cut = False
-        # A handler may come in the middle of another line: it writes past Python's buffers.
-        self.signals = StopSignals(lambda: self._came() and os.write(2, f"{STOPPING}\n".encode()))
-        self.installed = False
-
-    def __call__(self) -> bool:
-        """The answer."""
-        if not self.installed:
-            self.installed = True
-            self.signals.install()  # Tune, which asks, has put a handler of its own for SIGUSR1 in place
-        if self.since is None and (self.signals.came or self.late()):
-            self.since = time.monotonic()
-        return self.since is not None
-
-    def interrupted(self) -> None:
-        """Takes a signal that was not for `signals`."""
-        self.cut = self.signals.came = self._came()
-        _say(STOPPING)
-
-    def _came(self) -> bool:
-        self.since = time.monotonic()
-        return True
-
-    def late(self) -> bool:
-        """Whether the time is used up, but for what an orderly end takes."""
-        return self.until is not None and time.monotonic() > self.until - LAST_SECONDS
-
-    def waited(self) -> float:
-        """Seconds since the answer became yes."""
-        return 0.0 if self.since is None else time.monotonic() - self.since
-
-
-def _status(engine: Engine) -> str:
-    """MLflow's word for how the study stands when its driver ends."""
-    if not _ended(engine) if engine.stopping else not engine.finished:
-        return "SCHEDULED"
-    return "FINISHED" if _succeeded(engine) else "FAILED"
-
-
-def _ended(engine: Engine) -> bool:
-    return len(engine.trials()) >= engine.planned() and not any(trial.state in OPEN for trial in engine.trials())
-
-
-def _succeeded(engine: Engine) -> bool:
-    return any(trial.state == COMPLETE for trial in engine.trials())
-
-
-@contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGUSR1 raise KeyboardInterrupt, as Ctrl-C does, while nothing of a study is running yet."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in STOPS if number != signal.SIGINT}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def checked_name(name: str) -> str:
-    """A study's name, which is also a folder's.
+    """Checks the name of a study, which is also the name of its folder.
 
     Raises:
-        UserError: it can't be one.
+        UserError: the name cannot be used.
     """
     if name.lower() in TAKEN:
-        raise UserError(f"--study {name!r}: that name is taken by a file or folder of DIR's own; give another one")
+        raise UserError(f"--study {name!r}: DIR has a file or folder of this name for other purposes; give another one")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-        raise UserError(f"--study {name!r}: letters, digits, '.', '_' and '-' only, beginning with a letter or digit")
+        raise UserError(
+            f"--study {name!r}: use letters, digits, '.', '_' and '-' only, and begin with a letter or digit"
+        )
     return name
 
 
-def _say(text: str) -> None:
-    with suppress(OSError):  # whoever reads it may have ended first
+def _print_line(text: str) -> None:
+    with suppress(OSError):  # the reader of standard error may have ended
         print(text, file=sys.stderr, flush=True)

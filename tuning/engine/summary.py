@@ -1,4 +1,4 @@
-"""What a study found: `summary.json`, and the table for the screen, both from the record alone."""
+"""The results of a study, from its record: `summary.json`, and a table for the screen."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL
 from analysis.tables.confirming_runs import confirming_accuracy
 from analysis.tables.estimates import MeanEstimate, as_list
-from tuning.engine.sources import confirming, of_role
+from tuning.engine.sources import confirming_runs, of_role
 from tuning.search.goal import Goal
 from tuning.search.objectives import ACCURACY, NAMES
 
-ROWS = 20  # of the table on the screen
+ROWS = 20  # shown on the screen
 TEST = "test/accuracy"
 
 
@@ -43,9 +43,7 @@ def summary(records: RecordReader, study: str) -> dict[str, Any]:
         "trials": [_trial(trial) for trial in searched],
         "best": None if chosen is None else _trial(chosen),
         "pareto": [trial.key for trial in pareto(searched)],
-        "confirm": None
-        if chosen is None
-        else _confirm(confirming(trials, chosen.key), chosen, records.score_sheets(study)),
+        "confirm": None if chosen is None else _confirm(confirming_runs(trials, chosen.key), chosen, records.score_sheets(study)),
         "versions": dict(row.versions),
     }
 
@@ -54,13 +52,23 @@ def write_summary(records: RecordReader, study: str, path: Path) -> dict[str, An
     """Writes `summary.json` atomically, and returns its content."""
     content = summary(records, study)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as partial:
-        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(_json_text(content), encoding="utf-8")
+    os.replace(partial, path)
     return content
 
 
-def table(records: RecordReader, study: str) -> str:
-    """The ranked table with its caption; objectives in percent."""
+def study_documents(records: Records, study: str) -> dict[str, str]:
+    """The summary and the table as text, by the names that they have in MLflow."""
+    return {"summary.json": _json_text(summary(records, study)), "table.txt": table(records, study) + "\n"}
+
+
+def _json_text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def table(records: Records, study: str) -> str:
+    """The trials of a search in a table, the best first, with a caption; objectives are in percent."""
     row, trials = records.study(study), records.trials(study)
     searched = of_role(trials, TRIAL)
     first = ranked(searched)
@@ -82,30 +90,30 @@ def table(records: RecordReader, study: str) -> str:
         lines.append(f"    … and {len(rows) - ROWS} more in summary.json")
     front = pareto(searched)
     if len(row.goal["objectives"]) > 1 and front:
-        lines.append(f"dominated by none: {', '.join(trial.key for trial in front)}")
+        lines.append(f"Pareto front: {', '.join(trial.key for trial in front)}")
     return "\n".join(lines)
 
 
-def confirmed(records: RecordReader, study: str) -> str:
-    """A line on the confirming runs of the best trial; empty where there are none."""
+def confirmed(records: Records, study: str) -> str:
+    """A line on the confirming runs of the best trial; empty if there are none."""
     trials = records.trials(study)
     chosen = best(of_role(trials, TRIAL))
     if chosen is None:
         return ""
-    runs = confirming(trials, chosen.key)
+    runs = confirming_runs(trials, chosen.key)
     done = [run for run in runs if run.state == COMPLETE and TEST in run.scores]
     test = confirming_accuracy(done, records.score_sheets(study))
     if test is None:
         return ""
     values = [run.value for run in done if run.value is not None]
     validation = f", validation {100 * math.fsum(values) / len(values):.1f}%" if values else ""
-    seeds = "1 fresh seed" if test.seeds == 1 else f"{test.seeds} fresh seeds"
-    return f"{chosen.key} again with {seeds}: test accuracy {100 * test.mean:.1f}% {_interval(test)}{validation}"
+    seeds = "1 new seed" if test.seeds == 1 else f"{test.seeds} new seeds"
+    return f"{chosen.key} repeated with {seeds}: test accuracy {100 * test.mean:.1f}% {_interval(test)}{validation}"
 
 
 def _interval(estimate: MeanEstimate) -> str:
     if estimate.interval is None:
-        return "(one seed gives no interval)"
+        return "(no interval with a single seed)"
     low, high = estimate.interval
     return f"(95% interval {100 * low:.1f} to {100 * high:.1f})"
 
@@ -161,13 +169,13 @@ def _trial(trial: TrialRow) -> dict[str, Any]:
 
 
 def _values(trial: TrialRow) -> dict[str, float | None]:
-    """Every objective at the last report, by its name on the command line."""
+    """Each objective at the last report, by its name on the command line."""
     values = trial.values or {ACCURACY.metric: trial.value}
     return {NAMES.get(metric, metric): value for metric, value in values.items()}
 
 
 def _imported(rows: Sequence[ImportedRow]) -> dict[str, int]:
-    """How many trials came from each other study."""
+    """The number of imported trials by study."""
     return dict(Counter(row.source for row in rows))
 
 

@@ -1,7 +1,7 @@
-"""How a study stands, in memory: read from the record once, and trial by trial again when one has changed.
+"""The trials of a study in memory, so that a report does not read the whole record again.
 
-A driver alone changes its study's trials, so what it remembers stays true; asking the record for all of them at every
-report would make a report cost more the longer a study runs.
+A study's trials are changed by its driver alone. They are read from the record once, and one by one again when the
+driver has changed one; otherwise a report would cost more the more trials a study has.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from analysis.record.writing import RecordWriter
 
 
 class TrialCache:
-    """The trials of a study and how they stood at each report.
+    """The trials of a study, with their scores at each report.
 
     Attributes:
-        scores: {trial key: {step: how it stood}} by the study's goal; every trial's, steps ascending.
-        curves: the same by its first objective alone.
+        rows: {trial key: trial}, in the record's order.
+        scores: {trial key: {step: score}} of every trial by the study's goal; steps ascend.
+        curves: {trial key: {step: first objective}}.
     """
 
     def __init__(self, record: RecordWriter, study: str) -> None:
@@ -25,28 +26,28 @@ class TrialCache:
         self.rows = {trial.key: trial for trial in record.trials(study)}
         self.scores: dict[str, Mapping[int, Score]] = {}
         self.curves: dict[str, Mapping[int, float]] = {}
-        for key, scores in record.scores_by_step(study).items():
-            self._stood(key, scores)
+        for key, scores in record.judged(study).items():
+            self._set_scores(key, scores)
 
     def trials(self) -> list[TrialRow]:
         """All trials, in the record's order."""
         return list(self.rows.values())
 
     def refresh(self, key: str) -> TrialRow:
-        """A trial that is new or may have changed, as it is now."""
+        """Reads a trial that is new or may have changed."""
         new = key not in self.rows
         self.rows[key] = self.record.trial(self.study, key)
         if new:
-            self._stood(key, {})
+            self._set_scores(key, {})
             rows = sorted(self.rows.values(), key=lambda row: row.number)
             self.rows = {row.key: row for row in sorted(rows, key=lambda row: row.role, reverse=True)}
         return self.rows[key]
 
     def refresh_curve(self, key: str) -> TrialRow:
-        """A trial that reported, as it is now."""
-        self._stood(key, self.record.scores_by_step(self.study, key)[key])
+        """Reads a trial that has reported, with its scores."""
+        self._set_scores(key, self.record.judged(self.study, key)[key])
         return self.refresh(key)
 
-    def _stood(self, key: str, scores: Mapping[int, Score]) -> None:
+    def _set_scores(self, key: str, scores: Mapping[int, Score]) -> None:
         self.scores[key] = scores
         self.curves[key] = {step: score.values[0] for step, score in scores.items()}

@@ -1,7 +1,7 @@
-"""What runs on Ray's side of a trial: an actor that hands jobs to a trial server of its own.
+"""The actor that runs jobs on Ray's side; it gives them to a trial server of its own.
 
-The actor imports neither torch nor the trial's code; its server does, once, and forks a child for each job. That is
-what makes Ray Tune's reuse of actors safe here: nothing that a trial leaves in memory reaches the next one.
+The actor imports neither torch nor the trial's code. Its server does so once, and forks a child for each job. Ray Tune
+can therefore reuse actors safely: nothing that a trial leaves in memory reaches the next one.
 """
 
 from __future__ import annotations
@@ -16,70 +16,68 @@ from typing import Any
 import ray
 from ray import tune
 
-from tuning.on_ray.node_files import Home, NodeFile, fetched
+from tuning.on_ray.node_files import DriverNode, NodeFile, with_local_files
 from tuning.workers.job import Job
 from tuning.workers.worker import JobCrashed, JobReported, JobStarted, TrialWorker
 
-BEGAN, REPORT, END, DIED, IDLE = "began", "report", "end", "died", "idle"
+STARTED, REPORT, OUTCOME, CRASHED, IDLE = "started", "report", "outcome", "crashed", "idle"
 _IDLE_SECONDS = 0.05
 
 
 class TrialActor(tune.Trainable):
-    """Runs the job in its configuration; each result is one message of the job, as JSON: Tune would flatten it.
+    """Runs the job in its configuration; each of its results is one message of the job.
 
-    Tune's wish for the next result is the job's permission to go on. After the job's end results are idle until Tune
-    takes the actor away or gives it the next job.
+    Messages are JSON text, because Tune would flatten them otherwise. When Tune asks for the next result, the job may
+    continue. After the job has ended, results are IDLE until Tune closes the actor or gives it another job.
     """
 
-    def setup(self, config: dict[str, Any], files: Sequence[NodeFile] = (), home: Home | None = None) -> None:
+    def setup(self, config: dict[str, Any], files: Sequence[NodeFile] = (), driver: DriverNode | None = None) -> None:
         """Starts the first job; called by Tune.
 
         Args:
-            files: for nodes other than `home`, where they come from.
+            files: fetched by this actor unless it runs on the driver's node.
         """
         self.files = files
-        if home is not None and ray.get_runtime_context().get_node_id() == home.node:
+        if driver is not None and ray.get_runtime_context().get_node_id() == driver.node:
             self.files = ()
-            os.environ["AMC_CACHE"] = home.cache  # Ray may have been started with another one
+            os.environ["AMC_CACHE"] = driver.cache  # Ray may have been started with another one
         self.worker = TrialWorker(config["modules"], config["threads"])
-        self.asked = False  # the job waits for an answer to its report
-        self.over = False  # it has ended
-        self._begin(config)
+        self._start(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Starts the next job; called by Tune. An unfinished one has been pruned."""
+        """Starts the next job; called by Tune. A job that has not ended was pruned."""
         self.worker.stop()
-        self._begin(new_config)
+        self._start(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """The job's next message; called by Tune."""
-        if self.over:
+        """Waits for the job's next message; called by Tune."""
+        if self.job_ended:
             time.sleep(_IDLE_SECONDS)
             return _result(IDLE)
-        if self.asked:
+        if self.awaits_answer:
             self.worker.answer(True)
         message = self.worker.next()
-        self.asked = isinstance(message, JobReported)
-        self.over = not isinstance(message, (JobStarted, JobReported))
+        self.awaits_answer = isinstance(message, JobReported)
+        self.job_ended = not isinstance(message, (JobStarted, JobReported))
         if isinstance(message, JobStarted):
-            return _result(BEGAN)
+            return _result(STARTED)
         if isinstance(message, JobReported):
             return _result(REPORT, step=message.step, metrics=message.metrics)
         if isinstance(message, JobCrashed):
-            return _result(DIED, **asdict(message))
-        return _result(END, **message.to_dict())
+            return _result(CRASHED, **asdict(message))
+        return _result(OUTCOME, **message.to_dict())
 
     def cleanup(self) -> None:
-        """Called by Tune when the actor goes: a pruned job may finish its pictures, an interrupted one may not."""
-        if self.asked and not self.over:
+        """Called by Tune when it closes the actor. A pruned job may finish its pictures, an interrupted one may not."""
+        if self.awaits_answer and not self.job_ended:
             self.worker.stop()
         self.worker.close()
 
-    def _begin(self, config: dict[str, Any]) -> None:
-        self.asked = self.over = False
+    def _start(self, config: dict[str, Any]) -> None:
+        self.awaits_answer = self.job_ended = False
         job = Job.loads(config["job"])
-        self.worker.start(fetched(job, self.files) if self.files else job)
+        self.worker.start(with_local_files(job, self.files) if self.files else job)
 
 
 def _result(kind: str, **content: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files that every trial reads, brought to each node of a cluster once, through Ray's object store."""
+"""Copies the files that every trial reads to each node of a cluster once, through Ray's object store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from amc.cache import cache_dir, make_once
 from amc.errors import UserError
 from tuning.workers.job import Job
 
-CHUNK = 64 * 1024**2  # bytes an object
+CHUNK = 64 * 1024**2  # bytes per object
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,11 @@ class NodeFile:
     """A file in the object store.
 
     Attributes:
-        name: its place in a node's cache folder.
-        setting: the job setting that says where it is; empty where the reader looks in the cache folder itself.
-        digest: SHA-256 of its content.
-        chunks: references to its pieces, in order.
+        name: its path within a node's cache folder.
+        setting: the field of `TrialSettings` that names the file; empty if trials look for it in the cache folder.
+        size: bytes.
+        digest: SHA-256 of the content.
+        chunks: references to the objects that hold the content, in order.
     """
 
     name: str
@@ -37,33 +38,31 @@ class NodeFile:
 
 
 @dataclass(frozen=True)
-class Home:
-    """The driver's node, by Ray's id, and its cache folder: trials on it read the files where they are."""
+class DriverNode:
+    """Ray's id of the driver's node, and the driver's cache folder: trials on this node need no copies."""
 
     node: str
     cache: str
 
 
-def home() -> Home:
-    """This process's own."""
-    return Home(ray.get_runtime_context().get_node_id(), str(cache_dir()))
+def driver_node() -> DriverNode:
+    """The node and the cache folder of this process."""
+    return DriverNode(ray.get_runtime_context().get_node_id(), str(cache_dir()))
 
 
-def shared(settings: Mapping[str, Any], named: Iterable[str], cached: Iterable[Path]) -> list[NodeFile]:
+def put_files(named: Mapping[str, str], cached: Iterable[Path]) -> list[NodeFile]:
     """Puts files into the object store.
 
     Args:
-        settings: of the study's jobs.
-        named: the settings that name a file.
+        named: paths by the setting that names them (`TrialSettings.files`).
         cached: files in this machine's cache folder that trials look for there.
     """
     files = []
-    for setting in named:
-        path = Path(settings[setting])
-        size, digest, chunks = _put(path)
-        files.append(NodeFile(f"nodes/{digest}{path.suffix}", setting, size, digest, chunks))
-    for path in cached:
-        files.append(NodeFile(str(path.relative_to(cache_dir())), "", *_put(path)))
+    for setting, path in named.items():
+        size, digest, chunks = _put(Path(path))
+        files.append(NodeFile(f"nodes/{digest}{Path(path).suffix}", setting, size, digest, chunks))
+    for place in cached:
+        files.append(NodeFile(str(place.relative_to(cache_dir())), "", *_put(place)))
     return files
 
 
@@ -77,22 +76,22 @@ def _put(path: Path) -> tuple[int, str, tuple[Any, ...]]:
     return size, digest.hexdigest(), tuple(chunks)
 
 
-def fetched(job: Job, files: Iterable[NodeFile]) -> Job:
-    """The job with its files on this node: fetched now where no other trial of this node has done so.
+def with_local_files(job: Job, files: Iterable[NodeFile]) -> Job:
+    """Fetches files that this node does not have yet; returns the job with its settings naming the local copies.
 
     Raises:
-        UserError: what arrived is not what was sent, or the node's cache folder can't be written.
+        UserError: a file arrived damaged, or the node's cache folder cannot be written.
     """
-    places = {}
+    copies = {}
     for file in files:
-        path = make_once(cache_dir() / file.name, partial(_fetch, file), usable=_whole(file))
+        path = make_once(cache_dir() / file.name, partial(_fetch, file), usable=_is_complete(file))
         if file.setting:
-            places[file.setting] = str(path)
-    return replace(job, settings={**job.settings, **places})
+            copies[file.setting] = str(path)
+    return replace(job, settings=replace(job.settings, **copies))
 
 
-def _whole(file: NodeFile) -> Callable[[Path], bool]:
-    # The name holds the content's hash, or the reader checks what it finds; the size tells a file cut short.
+def _is_complete(file: NodeFile) -> Callable[[Path], bool]:
+    # The size detects a truncated file; the name holds the content's hash, or the reader checks the content itself.
     return lambda path: path.is_file() and path.stat().st_size == file.size
 
 
@@ -104,4 +103,4 @@ def _fetch(file: NodeFile, path: Path) -> None:
             digest.update(piece)
             out.write(piece)
     if digest.hexdigest() != file.digest:
-        raise UserError(f"{file.name} reached this node damaged: run the command again")
+        raise UserError(f"{file.name} arrived damaged on this node: rerun the same command")

@@ -1,4 +1,4 @@
-"""A Ray instance for the length of a study: one of this machine alone, or a cluster that is there already."""
+"""Ray for the duration of a study: an instance on this machine, or a cluster that is already running."""
 
 from __future__ import annotations
 
@@ -20,34 +20,37 @@ from tuning.on_ray.nodes import Node
 from tuning.workers.resources import Resources
 
 _SESSION = "amc-ray-"
-OBJECT_STORE = 128 * 1024**2  # bytes, of this machine's own instance: jobs and reports are small
+OBJECT_STORE = 128 * 1024**2  # bytes, for an instance on this machine: jobs and reports are small
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("amc", "analysis", "tuning")  # what a node must import; never the whole checkout with its runs
+PACKAGES = ("amc", "analysis", "tuning")  # sent to the nodes; the rest of the checkout, runs included, is not
 CONNECT_SECONDS = 3.0
 
 
 @contextlib.contextmanager
-def session(wanted: Resources, *, devices: int, joined: bool) -> Iterator[Path]:
-    """Ray for the block; gives a folder that ends with it.
+def session(resources: Resources, *, devices: int, on_cluster: bool) -> Iterator[Path]:
+    """Provides Ray within the block; yields a temporary folder that is deleted after it.
 
     Args:
-        devices: GPUs of this machine, for an instance of its own.
-        joined: `join` was called before: the trials run on that cluster.
+        devices: GPUs of this machine; used when Ray is started here.
+        on_cluster: `join_cluster` was called before, and trials run on that cluster.
     """
     with _folder() as folder:
-        if not joined:
-            _start(wanted, devices, folder)
+        if not on_cluster:
+            _start(resources, devices, folder)
         try:
             yield folder
         finally:
-            _leave()
+            _shut_down()
 
 
 def join_cluster(address: str) -> list[Node]:
-    """Connects this process to a cluster; its living nodes.
+    """Connects this process to a Ray cluster; returns the nodes that are alive.
+
+    Args:
+        address: `auto`, or the host and port of the cluster's head.
 
     Raises:
-        UserError: there is none at that address, or it does not let this process in.
+        UserError: there is no cluster at that address, or it refused the connection.
     """
     if address.startswith("ray://"):
         raise UserError(f"--address {address}: run the command on a node of the cluster, with --address auto")
@@ -62,8 +65,8 @@ def join_cluster(address: str) -> list[Node]:
     except Exception as error:  # Ray has many classes for this, some of them private
         text = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
-            f"--address {address}: no Ray cluster lets this process in ({text[0][:200]}); start one with "
-            "`ray start --head`, and give this process the nodes' token (docs/cluster.md)"
+            f"--address {address}: cannot connect to a Ray cluster ({text[0][:200]}): start one with `ray start --head`, "
+            "and give this command the cluster's token (docs/cluster.md)"
         ) from error
     return [
         Node(row["NodeManagerHostname"], int(row["Resources"].get("CPU", 0)), int(row["Resources"].get("GPU", 0)))
@@ -79,32 +82,33 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
         raise UserError(
-            f"--address {address}: nothing answers there ({error}); is the cluster's head running?"
+            f"--address {address}: no answer ({error}): check that the head of the cluster is running"
         ) from error
 
 
-def _start(wanted: Resources, devices: int, folder: Path) -> None:
+def _start(resources: Resources, devices: int, folder: Path) -> None:
     known = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    # Ray's processes inherit it, so workers find the packages wherever the command was started from.
+    # Ray's processes inherit it, so that workers find the packages whatever the current folder is.
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(known))
     ray.init(
         address="local",
-        num_cpus=wanted.workers * wanted.cpus,
+        num_cpus=resources.workers * resources.cpus,
         num_gpus=devices,
         object_store_memory=OBJECT_STORE,
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
-        # Its monitor would kill the actor, which is small, and leave the trial, which is not.
+        # Ray's memory monitor would kill the actor, which is small, and not the trial, which is large.
         _system_config={"memory_monitor_refresh_ms": 0},
         _temp_dir=str(folder),
     )
 
 
-def _leave() -> None:
-    """Shuts Ray down; it ends the process where any thread lets go of one of its references in that moment.
+def _shut_down() -> None:
+    """Shuts Ray down, with garbage collection off.
 
-    Tune leaves circles of objects that hold such references, and the tracker's thread may collect them at any time.
+    Ray aborts the process if any thread drops one of its references during the shutdown. Tune leaves reference cycles
+    with such references, which the tracker's thread could otherwise collect at that moment.
     """
     collecting = gc.isenabled()
     gc.collect()
@@ -118,9 +122,9 @@ def _leave() -> None:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder for one Ray instance, which Ray itself would keep for ever; those of killed drivers go, too.
+    """Yields a temporary folder for one Ray instance, and deletes those that killed drivers left.
 
-    Not under $TMPDIR: the path of a Unix socket may have 107 characters.
+    It is not under $TMPDIR, because the path of a Unix socket is limited to 107 characters.
     """
     for left in Path("/tmp").glob(f"{_SESSION}*"):
         with contextlib.suppress(UserError, OSError), driving(left / "lock", "that session"):

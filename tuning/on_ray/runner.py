@@ -1,7 +1,7 @@
-"""Runs a study on Ray Tune: a searcher that asks the engine for jobs, a scheduler that passes on what they report.
+"""Runs a study on Ray Tune: a searcher that asks the engine for jobs, and a scheduler that passes on their reports.
 
-Ray Tune gives trials their resources, wherever in the cluster these are; what is known of the study is in the engine's
-record alone. Nothing of Tune's own state is kept: its folder is temporary, and `Tuner.restore` is never used.
+Ray Tune places trials and gives them their resources, anywhere in the cluster. The state of the study is in the
+engine's record alone: nothing of Tune's own state is kept. Its folder is temporary, and `Tuner.restore` is never used.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import ray
 from ray import tune
@@ -24,44 +24,115 @@ from ray.tune.search import Searcher
 
 from amc.errors import UserError
 from analysis.record.database import first_line
-from tuning.engine.engine import Engine
-from tuning.on_ray.actor import BEGAN, DIED, END, REPORT, TrialActor
-from tuning.on_ray.node_files import NodeFile, home
+from analysis.record.reading import TrialRow
+from tuning.on_ray.actor import CRASHED, OUTCOME, REPORT, STARTED, TrialActor
+from tuning.on_ray.node_files import NodeFile, driver_node
 from tuning.workers.job import Job, Outcome
 from tuning.workers.resources import Resources
 
-_START_SECONDS = 30.0  # that the start of an actor is given
-_LOOK_SECONDS = 10.0  # between two looks at the nodes
-_PAUSE_SECONDS = 5.0  # that trials get to save where they are when the study is stopped
+_START_SECONDS = 30.0  # that an actor is given to start
+_NODE_CHECK_SECONDS = 10.0  # between two checks for nodes that are alive
+_PAUSE_SECONDS = 5.0  # that trials get to save a checkpoint when the study is stopped
+
+
+class StudyEngine(Protocol):
+    """What the runner needs of a study's engine; `tuning.engine.engine.Engine` documents each member."""
+
+    stopping: bool
+    fatal_error: str
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a trial waits to be run."""
+        ...
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to run."""
+        ...
+
+    def fill(self) -> None:
+        """Adds a trial from the sources if none waits."""
+        ...
+
+    def next_trial(self) -> TrialRow | None:
+        """The waiting trial that runs next."""
+        ...
+
+    def next_job(self) -> Job | None:
+        """Starts an attempt at the next trial."""
+        ...
+
+    def started(self, job: Job) -> None:
+        """Notes that a job's process has started."""
+        ...
+
+    def report(self, job: Job, step: int, metrics: Mapping[str, float]) -> bool:
+        """Records a report; False means that the job must stop."""
+        ...
+
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        """Records the outcome of a job."""
+        ...
+
+    def worker_lost(self, job: Job, reason: str, cause: str = "", *, started: bool = True) -> None:
+        """Records that a job's process died."""
+        ...
+
+    def interrupt(self, job: Job) -> None:
+        """Returns a job because the study is being stopped."""
+        ...
+
+    def pause(self) -> None:
+        """Hands out no more jobs and asks running trials to pause."""
+        ...
+
+    def abort(self, reason: str) -> None:
+        """Notes why the study cannot continue."""
+        ...
 
 
 def run_on_ray(
-    engine: Engine,
-    wanted: Resources,
+    engine: StudyEngine,
+    resources: Resources,
     modules: list[str],
     storage: Path,
     *,
-    stopping: Callable[[], bool],
+    stop_requested: Callable[[], bool],
     files: Sequence[NodeFile] = (),
 ) -> None:
-    """Runs jobs until the engine has no more, or `stopping` says so; then all that run are given back.
+    """Runs jobs until the engine has no more or `stop_requested` returns True; then running jobs are returned to it.
 
-    Within a `tuning.on_ray.ray_session.session`.
+    Call it within a `tuning.on_ray.ray_session.session`.
 
     Args:
-        modules: what each worker's trial server imports before its first trial.
-        storage: an empty folder for what Tune writes and nobody reads.
-        files: that nodes other than this one get a copy of.
+        modules: imported by each worker's trial server before its first trial.
+        storage: an empty folder for the files that Tune writes; they are not used.
+        files: copied to nodes other than this one.
     """
-    slots = TrialSlots(engine, wanted, modules, stopping)
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(wanted.workers)  # else workers are started one after the other
+    slots = TrialSlots(engine, resources, modules, stop_requested)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(resources.workers)  # else workers start one after the other
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     logging.getLogger("ray.air").setLevel(logging.CRITICAL)
-    tuner = tune.Tuner(
-        tune.with_resources(
-            tune.with_parameters(TrialActor, files=list(files), home=home()),
-            lambda config: _needed(wanted, alone=config["alone"]),
-        ),
+    try:
+        with contextlib.suppress(Interrupted):
+            _tuner(slots, resources, storage, files).fit()
+    except (RayError, tune.TuneError) as error:
+        engine.abort(f"Ray stopped while the study was running ({first_line(error)})")
+    finally:
+        # If the record cannot be written, the next driver finds these jobs RUNNING and adopts them.
+        with contextlib.suppress(UserError):
+            for job in slots.jobs.values():
+                engine.interrupt(job)
+
+
+def _tuner(slots: TrialSlots, resources: Resources, storage: Path, files: Sequence[NodeFile]) -> tune.Tuner:
+    trainable = tune.with_resources(
+        tune.with_parameters(TrialActor, files=list(files), driver=driver_node()),
+        lambda config: _placement(resources, alone=config["alone"]),
+    )
+    return tune.Tuner(
+        trainable,
         tune_config=tune.TuneConfig(
             search_alg=JobSearcher(slots),
             scheduler=EngineScheduler(slots),
@@ -78,142 +149,155 @@ def run_on_ray(
             stop=StopAll(slots),
         ),
     )
-    try:
-        with contextlib.suppress(Interrupted):
-            tuner.fit()
-    except (RayError, tune.TuneError) as error:
-        engine.fatal_error = engine.fatal_error or f"Ray ended under the study ({first_line(error)})"
-    finally:
-        # Where the record can't be written, the next driver finds them RUNNING and adopts them.
-        with contextlib.suppress(UserError):
-            for job in slots.jobs.values():
-                engine.interrupt(job)
 
 
-def _needed(wanted: Resources, *, alone: bool) -> tune.PlacementGroupFactory:
-    gpus = max(wanted.gpus, 1.0) if alone and wanted.gpus else wanted.gpus
-    return tune.PlacementGroupFactory([{"CPU": wanted.cpus, "GPU": gpus}])
+def _placement(resources: Resources, *, alone: bool) -> tune.PlacementGroupFactory:
+    gpus = max(resources.gpus, 1.0) if alone and resources.gpus else resources.gpus
+    return tune.PlacementGroupFactory([{"CPU": resources.cpus, "GPU": gpus}])
 
 
 class TrialSlots:
-    """Which of Tune's trials runs which job, shared by searcher and scheduler."""
+    """Which of Tune's trials runs which job; shared by the searcher, the scheduler and the stopper.
 
-    def __init__(self, engine: Engine, wanted: Resources, modules: list[str], stopping: Callable[[], bool]) -> None:
-        self.engine, self.modules, self.stopping = engine, modules, stopping
-        self.workers, self.threads, self.gpus = wanted.workers, wanted.cpus, wanted.gpus
-        self.jobs: dict[str, Job] = {}  # by Tune's trial: those under way
-        self.taken: set[str] = set()  # Tune's trials that have an actor or wait for one
-        self.starting: dict[str, float] = {}  # those that have not been heard of yet, and since when
-        self.begun: set[str] = set()  # those whose job has a process of its own
-        self.next_look = time.monotonic() + _START_SECONDS
-        self.until = math.inf  # when trials that were asked to pause are given up
+    Attributes:
+        jobs: running jobs, by the id of Tune's trial.
+        occupied: ids of Tune's trials that have an actor or wait for one.
+        starting: ids of Tune's trials that have not sent a message yet, with the time at which they were created.
+        started: ids of Tune's trials whose job has a process.
+        pause_deadline: `time.monotonic()` after which pausing trials are no longer waited for.
+    """
+
+    def __init__(
+        self, engine: StudyEngine, resources: Resources, modules: list[str], stop_requested: Callable[[], bool]
+    ) -> None:
+        self.engine, self.modules, self.stop_requested = engine, modules, stop_requested
+        self.workers, self.threads, self.gpus = resources.workers, resources.cpus, resources.gpus
+        self.jobs: dict[str, Job] = {}
+        self.occupied: set[str] = set()
+        self.starting: dict[str, float] = {}
+        self.started: set[str] = set()
+        self.next_node_check = time.monotonic() + _START_SECONDS
+        self.pause_deadline = math.inf
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
-        """Tune pickles all it is given in order to restore it some day; there is nothing here to restore."""
+        """Tune pickles its arguments to restore them later; there is nothing here to restore."""
         return object, ()
 
-    @property
-    def done(self) -> bool:
-        """Whether nothing runs and nothing will."""
-        with self._troubled():
-            return not self.jobs and self.engine.finished
+    def is_finished(self) -> bool:
+        """Whether nothing runs and nothing is left to run."""
+        if self.jobs:
+            return False
+        with self._abort_on_record_error():
+            self.engine.fill()
+            return self.engine.is_finished
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """The next job as a configuration of Tune's; None when there is no room or no job."""
-        if len(self.taken) >= self.workers:
+        """The next job as a configuration for Tune; None if there is no room or no job."""
+        if len(self.occupied) >= self.workers:
             return None
-        with self._troubled():
+        with self._abort_on_record_error():
+            self.engine.fill()
             trial = self.engine.next_trial()
-            # On a GPU Ray sees to it that the trial has a whole one; main memory it shares with all that run.
-            if trial is None or (not self.gpus and self.jobs and (trial.alone or self._one_is_alone())):
+            if trial is None or self._must_wait(trial):
                 return None
             job = self.engine.next_job()
             if job is None:
                 return None
             self.jobs[trial_id] = job
-            self.taken.add(trial_id)
+            self.occupied.add(trial_id)
             self.starting[trial_id] = time.monotonic()
-            self.begun.discard(trial_id)
+            self.started.discard(trial_id)
             return {"job": job.dumps(), "modules": self.modules, "threads": self.threads, "alone": job.alone}
         return None
 
-    def _one_is_alone(self) -> bool:
-        return any(job.alone for job in self.jobs.values())
+    def _must_wait(self, trial: TrialRow) -> bool:
+        """Whether a trial waits because it, or one that runs, needs all of the main memory.
+
+        On GPUs Ray gives such a trial a whole device.
+        """
+        return not self.gpus and bool(self.jobs) and (trial.alone or any(job.alone for job in self.jobs.values()))
 
     def on_message(self, trial_id: str, message: str) -> bool:
-        """Takes a message of `TrialActor`; returns whether Tune's trial goes on."""
+        """Handles a message of `TrialActor`; returns whether Tune's trial continues."""
         self.starting.pop(trial_id, None)
         job = self.jobs.get(trial_id)
         kind, content = json.loads(message)
-        with self._troubled():
-            if job is not None and kind == BEGAN:
-                self.begun.add(trial_id)
-                self.engine.began(job)
+        with self._abort_on_record_error():
+            if job is not None and kind == STARTED:
+                self.started.add(trial_id)
+                self.engine.started(job)
                 return True
             if job is not None and kind == REPORT:
                 if self.engine.report(job, content["step"], content["metrics"]):
                     return True
                 del self.jobs[trial_id]
                 return False
-            if job is not None and kind in (END, DIED):
+            if job is not None and kind in (OUTCOME, CRASHED):
                 del self.jobs[trial_id]
-                if kind == END:
+                if kind == OUTCOME:
                     self.engine.finish(job, Outcome(**content))
                 else:
-                    self.engine.lost(job, **content, began=trial_id in self.begun)
-            # An actor that is let go is given to the next trial, or closed when there is none. Keep it until there is
-            # one. And Tune gives it to a trial whose own actor is still starting, closing that one, so that trials
-            # shorter than the start of an actor would run one at a time: keep it, too, until all have started. But not
-            # for long: what does not start may be waiting for this very actor's room, when a node was lost.
-            if self.starting:
-                return max(self.starting.values()) > time.monotonic() - _START_SECONDS
-            return not (self.engine.stocked() or self.engine.finished)
+                    self.engine.worker_lost(job, **content, started=trial_id in self.started)
+            return self._keeps_idle_actor()
         return False
 
+    def _keeps_idle_actor(self) -> bool:
+        """Whether an actor whose job has ended is kept, though no other trial can use it yet.
+
+        Tune gives a released actor to the next trial, or closes it if there is none, so it is kept until there is one.
+        Tune may also give it to a trial whose own actor is still starting, and close that one: trials shorter than the
+        start of an actor would then run one at a time. It is therefore kept until all actors have started; but not for
+        long, because after the loss of a node a trial may be waiting for the room of this very actor.
+        """
+        if self.starting:
+            return max(self.starting.values()) > time.monotonic() - _START_SECONDS
+        self.engine.fill()
+        return not (self.engine.has_waiting or self.engine.is_finished)
+
     def on_exit(self, trial_id: str) -> None:
-        """Takes the end of Tune's trial; a job that was still under way is lost."""
-        self.taken.discard(trial_id)
+        """Handles the end of Tune's trial; a job that was still running is lost."""
+        self.occupied.discard(trial_id)
         self.starting.pop(trial_id, None)
         job = self.jobs.pop(trial_id, None)
         if job is None:
             return
-        with self._troubled():
+        with self._abort_on_record_error():
             if self.engine.stopping or self.engine.fatal_error:
                 self.engine.interrupt(job)
             else:
-                self.engine.lost(job, "the worker process died", began=trial_id in self.begun)
+                self.engine.worker_lost(job, "the worker process died", started=trial_id in self.started)
 
     def should_stop(self) -> bool:
-        """Whether the run shall end at once: it was interrupted, and its trials have saved where they are."""
-        self._look_at_nodes()
-        if not (self.engine.fatal_error or self.stopping()):
+        """Whether Tune's run ends now: the study was interrupted, and its trials have paused or had enough time."""
+        self._check_nodes()
+        if not (self.engine.fatal_error or self.stop_requested()):
             return False
         if not self.engine.stopping:
-            self.until = time.monotonic() + _PAUSE_SECONDS
+            self.pause_deadline = time.monotonic() + _PAUSE_SECONDS
             with contextlib.suppress(OSError):
                 self.engine.pause()
-        return self.jobs.keys() <= self.starting.keys() or time.monotonic() > self.until
+        return self.jobs.keys() <= self.starting.keys() or time.monotonic() > self.pause_deadline
 
-    def _look_at_nodes(self) -> None:
-        """Where nothing but trials that don't start is left, asks whether there is any node for them."""
+    def _check_nodes(self) -> None:
+        """Aborts the study if only trials that do not start are left and no node is alive."""
         now = time.monotonic()
-        if self.jobs and self.jobs.keys() <= self.starting.keys() and now > self.next_look:
-            self.next_look = now + _LOOK_SECONDS
+        if self.jobs and self.jobs.keys() <= self.starting.keys() and now > self.next_node_check:
+            self.next_node_check = now + _NODE_CHECK_SECONDS
             if not any(node["Alive"] for node in ray.nodes()):  # type: ignore[no-untyped-call]
-                self.engine.fatal_error = self.engine.fatal_error or "no node of Ray's is left to run trials"
+                self.engine.abort("no Ray node is left to run trials")
 
     @contextlib.contextmanager
-    def _troubled(self) -> Iterator[None]:
-        """A record that can't be written is told at the end of the run: Tune would make a failed trial of it."""
+    def _abort_on_record_error(self) -> Iterator[None]:
+        """Aborts the study if the record cannot be written; Tune would turn the error into a failed trial."""
         try:
             yield
         except UserError as error:
-            self.engine.fatal_error = self.engine.fatal_error or str(error)
+            self.engine.abort(str(error))
 
 
 class JobSearcher(Searcher):
-    """Tune's view of the engine as a source of trials."""
+    """Shows Tune the engine as a source of trials."""
 
     def __init__(self, slots: TrialSlots) -> None:
         super().__init__()
@@ -221,8 +305,8 @@ class JobSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """See `Searcher`."""
-        if self.slots.done:
-            return cast("None", Searcher.FINISHED)  # a string, whatever Ray's annotation says
+        if self.slots.is_finished():
+            return cast("None", Searcher.FINISHED)  # a string, though Ray's annotation says otherwise
         return self.slots.suggest(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -245,12 +329,12 @@ class EngineScheduler(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """See `TrialScheduler`."""
-        go_on = self.slots.on_message(trial.trial_id, result["message"])
-        return str(TrialScheduler.CONTINUE if go_on else TrialScheduler.STOP)
+        proceed = self.slots.on_message(trial.trial_id, result["message"])
+        return str(TrialScheduler.CONTINUE if proceed else TrialScheduler.STOP)
 
 
 class Interrupted(BaseException):
-    """The command was interrupted. No `Exception`: Tune would first wait for its actors to stop by themselves."""
+    """The command was interrupted. Not an `Exception`: Tune would first wait for its actors to stop by themselves."""
 
 
 class StopAll(tune.Stopper):
@@ -260,7 +344,7 @@ class StopAll(tune.Stopper):
         self.slots = slots
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """No single trial is stopped this way."""
+        """Single trials are never stopped this way."""
         return False
 
     def stop_all(self) -> bool:

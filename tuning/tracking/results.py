@@ -1,78 +1,84 @@
-"""What a study found, as MLflow's artifacts: on the study's own run, and as a registered model."""
+"""The results of a study in MLflow: artifacts of the study's own run, and a registered model."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amc.errors import UserError
-from analysis.record.rows import StudyRow, TrialRow
+from analysis.record.ranking import best
+from analysis.record.reading import StudyRow, TrialRow
 from analysis.record.states import TRIAL
-from analysis.record.writing import RecordWriter
-from tuning.engine.sources import best, of_role
-from tuning.engine.summary import summary, table
+from analysis.record.writing import Record
 from tuning.tracking.model_registry import register
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-DIGEST = "amc.results"  # tag of the study's run: the results that it has
-FILES_DIGEST = "amc.files"  # likewise: what was made of them
-FILES = ("tables", "figures", "report.html")  # in DIR/<study>: folders and a file
+DOCUMENTS_DIGEST = "amc.results"  # tag of the study's run: digest of the documents and pictures that it has
+FILES_DIGEST = "amc.files"  # the same of tables, figures and report
+FILES = ("tables", "figures", "report.html")  # folders and a file in DIR/STUDY
 
 
 def log_results(
-    client: MlflowClient, record: RecordWriter, study: StudyRow, run_id: str, *, folder: Path, seen: Callable[[], None]
+    client: MlflowClient,
+    record: Record,
+    study: StudyRow,
+    run_id: str,
+    *,
+    folder: Path,
+    documents: Mapping[str, str],
+    on_answer: Callable[[], None],
 ) -> list[str]:
-    """Copies what was found to the study's run `run_id`, and registers the best model of a search.
+    """Copies the results to the study's run, and registers the best model of a search.
 
-    Nothing is sent of what is there already, so whoever is killed in the middle does it again.
+    What the run has already is not sent again, so a call that was interrupted can be repeated.
 
     Args:
-        folder: DIR/<study>.
-        seen: called after each answer of the store.
+        folder: DIR/STUDY.
+        documents: text files by name; the first one identifies the results.
+        on_answer: called after each answer of the store.
 
     Returns:
-        lines for the user on what could not be done, whatever the store says.
+        Lines for the user on what cannot be done, whatever the store answers.
     """
-    chosen = best(of_role(record.trials(study.name), TRIAL))
-    _log_summary(client, record, study, chosen, run_id, folder, seen)
-    if chosen is None or chosen.mlflow_run_id is None or study.kind != "search":
+    chosen = best(record.trials(study.name, TRIAL)) if study.kind == "search" else None
+    _log_documents(client, run_id, chosen, folder=folder, documents=documents, on_answer=on_answer)
+    if chosen is None or chosen.mlflow_run_id is None:
         return []
     try:
         register(client, study, chosen, folder)
     except UserError as error:
-        return [f"{chosen.key} is not registered as a model: {error}"]
-    seen()
+        return [f"cannot register {chosen.key} as a model: {error}"]
+    on_answer()
     return []
 
 
-def log_files(client: MlflowClient, run_id: str, *, folder: Path, seen: Callable[[], None]) -> None:
-    """Copies tables, figures and report in `folder` to the study's run, unless it has them as they are."""
+def log_files(client: MlflowClient, run_id: str, *, folder: Path, on_answer: Callable[[], None]) -> None:
+    """Copies tables, figures and report to the study's run, unless it has the same already."""
     from mlflow.entities import RunTag
 
     digest = _digest(folder)
     if digest is None:
         return
-    there = client.get_run(run_id).data.tags.get(FILES_DIGEST)
-    seen()
-    if there == digest:
+    known = client.get_run(run_id).data.tags.get(FILES_DIGEST)
+    on_answer()
+    if known == digest:
         return
     for path in (folder / name for name in FILES):
         if path.is_dir():
             client.log_artifacts(run_id, str(path), path.name)
         elif path.is_file():
             client.log_artifact(run_id, str(path))
-        seen()
-    client.log_batch(run_id, tags=[RunTag(FILES_DIGEST, digest)])  # last, since it says that the rest is there
-    seen()
+        on_answer()
+    client.log_batch(run_id, tags=[RunTag(FILES_DIGEST, digest)])  # last: it says that the files are complete
+    on_answer()
 
 
 def _digest(folder: Path) -> str | None:
-    """Of all that `log_files` copies; None where there is nothing."""
+    """A digest of all that `log_files` copies; None if there is nothing."""
     paths = [path for name in FILES for path in (folder / name, *sorted((folder / name).rglob("*"))) if path.is_file()]
     digest = hashlib.sha256()
     for path in paths:
@@ -80,36 +86,35 @@ def _digest(folder: Path) -> str | None:
     return digest.hexdigest() if paths else None
 
 
-def _log_summary(
+def _log_documents(
     client: MlflowClient,
-    record: RecordWriter,
-    study: StudyRow,
-    chosen: TrialRow | None,
     run_id: str,
+    chosen: TrialRow | None,
+    *,
     folder: Path,
-    seen: Callable[[], None],
+    documents: Mapping[str, str],
+    on_answer: Callable[[], None],
 ) -> None:
+    """Copies documents, and value and pictures of the best trial of a search."""
     from mlflow.entities import Metric, RunTag
 
-    content = json.dumps(summary(record, study.name), indent=2, allow_nan=False) + "\n"
-    digest = hashlib.sha256(content.encode()).hexdigest()
-    there = client.get_run(run_id).data.tags.get(DIGEST)
-    seen()
-    if there == digest:
+    digest = hashlib.sha256(next(iter(documents.values()), "").encode()).hexdigest()
+    known = client.get_run(run_id).data.tags.get(DOCUMENTS_DIGEST)
+    on_answer()
+    if known == digest:
         return
-    client.log_text(run_id, content, "summary.json")
-    client.log_text(run_id, table(record, study.name) + "\n", "table.txt")
-    seen()
-    metrics, tags = [], [RunTag(DIGEST, digest)]
-    # The best of all arms would mean nothing.
-    if chosen is not None and chosen.value is not None and study.kind == "search":
+    for name, text in documents.items():
+        client.log_text(run_id, text, name)
+    on_answer()
+    metrics, tags = [], [RunTag(DOCUMENTS_DIGEST, digest)]
+    if chosen is not None and chosen.value is not None:
         samples = folder / "samples" / chosen.key
         if samples.is_dir():
             client.log_artifacts(run_id, str(samples), "best")
-            seen()
+            on_answer()
         ended = round((chosen.ended or chosen.created) * 1000)
         name = next(iter(chosen.values), "val/accuracy")  # the first objective
         metrics.append(Metric(f"best/{name}", chosen.value, ended, 0))
         tags.append(RunTag("amc.best", chosen.key))
-    client.log_batch(run_id, metrics=metrics, tags=tags)  # last, since it says that the rest is there
-    seen()
+    client.log_batch(run_id, metrics=metrics, tags=tags)  # last: it says that the documents are complete
+    on_answer()

@@ -1,4 +1,4 @@
-"""What a failure is about: the trial itself, too little memory, or a storage that takes no more."""
+"""The cause of a failure: the trial itself, too little memory, or storage that cannot be written."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import errno
 import os
 from pathlib import Path
 
-MEMORY, STORAGE = "memory", "storage"  # causes that are not the trial's own
+MEMORY, STORAGE = "memory", "storage"  # causes outside the trial
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-# shutil and h5py say in words alone what the system told them.
-_FULL_WORDS = tuple(os.strerror(number) for number in _FULL)
-# Without torch at hand: its own class goes by name, and its CPU allocator raises a plain RuntimeError.
+_STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+# shutil and h5py raise errors without a number, with the system's message in their text.
+_STORAGE_WORDS = tuple(os.strerror(number) for number in _STORAGE_ERRORS)
+# torch may not be imported here: its own error class is recognised by name; its CPU allocator raises RuntimeError.
 _MEMORY_CLASSES = ("OutOfMemoryError", "AcceleratorError")
 _MEMORY_WORDS = (
     "out of memory",
@@ -23,9 +23,11 @@ _MEMORY_WORDS = (
 )
 
 
-def cause(error: BaseException) -> str:
-    """`MEMORY`, `STORAGE`, or empty where the trial itself failed."""
-    if isinstance(error, OSError) and (error.errno in _FULL or any(words in str(error) for words in _FULL_WORDS)):
+def failure_cause(error: BaseException) -> str:
+    """`MEMORY` or `STORAGE`; empty if the trial itself failed."""
+    if isinstance(error, OSError) and (
+        error.errno in _STORAGE_ERRORS or any(words in str(error) for words in _STORAGE_WORDS)
+    ):
         return STORAGE
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return MEMORY
@@ -34,8 +36,8 @@ def cause(error: BaseException) -> str:
     return MEMORY if known and any(words in text for words in _MEMORY_WORDS) else ""
 
 
-def kernel_kills() -> int:
-    """How many processes the kernel has killed for memory since the machine started; 0 where it does not say."""
+def oom_kill_count() -> int:
+    """How many processes the kernel's out-of-memory killer has ended since boot; 0 if the system does not report it."""
     try:
         lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
     except OSError:

@@ -1,6 +1,6 @@
-"""A trial's share of memory, enforced: beyond it the trial fails by itself instead of taking others with it.
+"""Limits the memory of a trial, so that a trial that needs too much fails by itself.
 
-Without a cap the kernel's out-of-memory killer chooses a victim, often another trial or the study's driver.
+Without a limit the kernel's out-of-memory killer picks a process, often another trial or the study's driver.
 """
 
 from __future__ import annotations
@@ -14,37 +14,38 @@ import torch
 _STATUS = Path("/proc/self/status")
 
 
-def apply(limit: int | None) -> None:
-    """Caps what this process may take from now on, for the rest of its life; None is no cap.
+def limit_memory(limit: int | None) -> None:
+    """Limits the memory of this process until it ends.
 
-    On CUDA the cap is on the device's memory, by PyTorch's allocator. On a CPU it is on private writable memory, which
-    is what grows with a training step; mapped files and libraries do not count. What the process has already (the
-    server's imports, shared by all its children) is not part of the share. Where the system has no such limit, as on
-    macOS, nothing is capped.
+    With CUDA the limit applies to device memory, through PyTorch's allocator. On a CPU it applies to private writable
+    memory, which is what grows during training; mapped files and libraries do not count, nor does what the process
+    has already (the server's imports, shared by all its children). Systems other than Linux have no such limit; there
+    nothing is limited.
 
     Args:
-        limit: bytes.
+        limit: bytes; None is no limit.
     """
     if limit is None:
         return
     if torch.cuda.is_available():
-        torch.cuda.set_per_process_memory_fraction(fraction(limit, torch.cuda.get_device_properties(0).total_memory))
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(memory_fraction(limit, total))
         return
-    if sys.platform != "linux":  # elsewhere the limit is not on what is mapped, which is what allocators use
+    if sys.platform != "linux":  # elsewhere RLIMIT_DATA does not cover mapped memory, which allocators use
         return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = data_bytes() + limit
+    soft = data_bytes() + limit
     if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+        soft = min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def fraction(limit: int, total: int) -> float:
-    """A share of a device's memory as PyTorch asks for it, in [0, 1]."""
+def memory_fraction(limit: int, total: int) -> float:
+    """The limit as a fraction of a device's memory, in [0, 1]."""
     return min(1.0, limit / total)
 
 
 def data_bytes() -> int:
-    """Private writable memory of this process, as the limit counts it."""
+    """Private writable memory of this process in bytes, as RLIMIT_DATA counts it."""
     lines = _STATUS.read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:"))

@@ -1,7 +1,7 @@
-"""The driver's word to its running trials, in a file of the study's folder: go on, or save and end for now.
+"""A file in the study's folder by which the driver asks its running trials to save a checkpoint and pause.
 
-A file, since trials may run on other nodes, where no signal of the driver's reaches them, but share the study's storage
-with it. It is opened anew at each look: that is when a network file system asks its server.
+Trials may run on other nodes, which the driver's signals do not reach, but which share the study's storage. The file
+is opened anew at each check, because that makes a network file system ask its server.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from pathlib import Path
 
 from amc.errors import UserError
 
-EVERY = 0.5  # seconds between two looks
-_PREFIX = ".halt-"
-_GO, _STOP = "go  ", "stop"  # of one length: rewriting in place needs no room on a full disk
+CHECK_SECONDS = 0.5  # between two reads of the file
+_PREFIX = ".pause-"
+_CONTINUE, _PAUSE = "go  ", "stop"  # of equal length: overwriting in place works on a full disk
 
 
 class PauseFile:
-    """The driver's end: a file of its own, so that no trial takes another driver's word.
+    """The driver's end. Each driver has a file of its own, so that no trial obeys another driver.
 
     Args:
-        folder: of the study; files that killed drivers left there go.
+        folder: DIR/STUDY; files that killed drivers left there are deleted.
 
     Raises:
-        UserError: it can't be written.
+        UserError: the file cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,22 +35,22 @@ class PauseFile:
             folder.mkdir(parents=True, exist_ok=True)
             for left in folder.glob(f"{_PREFIX}*"):
                 left.unlink(missing_ok=True)
-            self._write(_GO)
+            self._write(_CONTINUE)
         except OSError as error:
             raise UserError(
-                f"cannot write {self.path} ({error.strerror}): make room and run the same command again"
+                f"cannot write {self.path} ({error.strerror}): free some disk space, then rerun the same command"
             ) from error
 
-    def ask(self) -> None:
-        """Asks all trials of this driver to save and end for now.
+    def request_pause(self) -> None:
+        """Asks all trials of this driver to save a checkpoint and pause.
 
         Raises:
-            OSError: the file can't be written.
+            OSError: the file cannot be written.
         """
-        self._write(_STOP)
+        self._write(_PAUSE)
 
     def close(self) -> None:
-        """Removes the file, when no trial runs any more."""
+        """Deletes the file; call it when no trial runs any more."""
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 
@@ -64,23 +64,23 @@ class PauseFile:
 
 
 class PauseCheck:
-    """A trial's end: whether its driver asks it to stop.
+    """A trial's end: tells whether the driver asked for a pause.
 
-    A file that is not there asks for nothing: a node may not share the storage.
+    A missing file means no: a node may not share the storage.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.next_look = 0.0
-        self.answer = False
+        self.next_read = 0.0
+        self.requested = False
 
     def __call__(self) -> bool:
-        """The answer, at most half a second old."""
+        """Whether a pause was requested; at most `CHECK_SECONDS` old. Once true, it stays true."""
         now = time.monotonic()
-        if not self.answer and now >= self.next_look:
-            self.next_look = now + EVERY
+        if not self.requested and now >= self.next_read:
+            self.next_read = now + CHECK_SECONDS
             try:
-                self.answer = self.path.read_bytes().strip() == _STOP.encode()
+                self.requested = self.path.read_bytes().strip() == _PAUSE.encode()
             except OSError:
                 return False
-        return self.answer
+        return self.requested

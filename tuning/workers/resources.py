@@ -1,4 +1,4 @@
-"""What trials may use of a machine: how many at once, with how many cores, GPUs and bytes each."""
+"""The resources of a study's trials: how many run at once, and the cores, GPUs and memory of each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from amc.errors import UserError
 
 @dataclass(frozen=True)
 class Resources:
-    """What trials may use: `workers` at once, each with so many CPU cores and (a fraction of) GPUs.
+    """The resources of a study's trials.
 
     Attributes:
-        memory: bytes that a trial may take, on its GPU where it has one, else of main memory; None is no limit.
+        workers: trials that run at once.
+        cpus: CPU cores per trial.
+        gpus: GPUs per trial: a whole number, or a fraction below 1.
+        memory: memory limit per trial in bytes, on its GPU if it has one, else in main memory; None is no limit.
     """
 
     workers: int
@@ -23,38 +26,55 @@ class Resources:
 
 
 def cores() -> int:
-    """CPU cores that this process may use."""
+    """The number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine_resources(workers: int | None, cpus: int | None, gpus: float | None, *, devices: int) -> Resources:
-    """Checked resources; what is None is chosen: the cores divided among trials, and a GPU each where there are any.
+    """Checks the resources asked for on this machine and fills in what is None.
 
-    Without `workers` a trial has one core and there are as many as there is room for; with it alone, the cores are
-    divided evenly.
+    By default a trial has one core, and a GPU if the machine has any, and as many trials run at once as there is room
+    for. With `workers` alone the cores are divided evenly among them.
 
     Args:
         devices: GPUs of this machine.
 
     Raises:
-        UserError: more than the machine has. (Ray would wait for ever.)
+        UserError: more was asked for than the machine has. (Ray would wait for ever.)
     """
     have = cores()
     gpus = min(1.0, float(devices)) if gpus is None else gpus
-    if gpus > 1 and gpus != int(gpus):
-        raise UserError(f"--gpus-per-trial {gpus:g}: give a whole number, or a fraction below 1")
+    check_counts(workers, cpus, gpus)
     if gpus > devices:
         raise UserError(f"--gpus-per-trial {gpus:g}: this machine has {devices} GPUs; ask for at most {devices}")
     if cpus is None:
         cpus = 1 if workers is None else max(1, have // workers)
     if cpus > have:
         raise UserError(f"--cpus-per-trial {cpus}: this machine has {have} CPU cores; ask for at most {have}")
-    room = have // cpus
-    if gpus:
-        room = min(room, int(devices // gpus) if gpus >= 1 else devices * int(1 / gpus))
+    room = trials_at_once(have, devices, cpus, gpus)
     workers = room if workers is None else workers
     if workers > room:
         raise UserError(
             f"--workers {workers}: this machine has room for {room} such trials at once; ask for at most {room}"
         )
     return Resources(workers, cpus, gpus)
+
+
+def check_counts(workers: int | None, cpus: int | None, gpus: float) -> None:
+    """Checks the ranges of the resource options.
+
+    Raises:
+        UserError: a number is out of range.
+    """
+    if (cpus is not None and cpus < 1) or (workers is not None and workers < 1) or not gpus >= 0:
+        raise UserError("--workers and --cpus-per-trial must be 1 or more, --gpus-per-trial 0 or more")
+    if gpus > 1 and gpus != int(gpus):
+        raise UserError(f"--gpus-per-trial {gpus:g}: give a whole number, or a fraction below 1")
+
+
+def trials_at_once(have_cpus: int, have_gpus: int, cpus: int, gpus: float) -> int:
+    """How many trials with so many cores and GPUs each fit on one machine; a trial's fraction is of a single GPU."""
+    by_cpus = have_cpus // cpus
+    if not gpus:
+        return by_cpus
+    return min(by_cpus, int(have_gpus // gpus) if gpus >= 1 else have_gpus * int(1 / gpus))

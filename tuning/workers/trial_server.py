@@ -1,11 +1,13 @@
 """`python -m tuning.workers.trial_server MODULE …`: imports modules once, then forks a child for each trial.
 
-Importing torch takes seconds; a fork takes milliseconds, and a child leaves nothing behind for the next trial. The
-server itself never trains and has one thread, so forking it is safe. `tuning.workers.worker` is the other end of its
-pipes. A child whose worker is gone saves where it is, if it can soon, and ends.
+Importing torch takes seconds, a fork milliseconds, and a child leaves nothing behind for the next trial. The server
+itself never trains and has a single thread, so forking it is safe. `tuning.workers.worker` holds the other end of its
+pipes. If the worker ends, the child gets a few seconds to save a checkpoint, then ends too.
 
-In, a JSON document a line: {"job": …} starts a child; {"go": bool} is the answer to its report.
-Out: {"ready": pid}, {"began": pid}, {"report": [step, metrics]}, {"end": outcome}; {"exit": code} when a child is gone.
+Messages are JSON documents, one per line.
+In: {"job": …} starts a child; {"continue": bool} answers its report.
+Out: {"ready": pid}; {"started": pid}, {"report": [step, metrics]} and {"outcome": …} of a child; {"exit": code} when it
+has ended.
 """
 
 from __future__ import annotations
@@ -25,24 +27,27 @@ from pathlib import Path
 from typing import Any
 
 from amc.stop_signals import StopSignals
-from tuning.engine.checkpoints import inherit
-from tuning.workers.failures import cause
+from tuning.workers.attempts import copy_previous_attempt
+from tuning.workers.failures import failure_cause
 from tuning.workers.job import Job, Outcome, Reporter, Trainable
 from tuning.workers.pause_file import PauseCheck
 
 IN = 0
-LAST_SECONDS = 8.0  # that a trial whose worker is gone gets to save where it is
+SAVE_SECONDS = 8.0  # that a trial whose worker has ended gets to save a checkpoint
 
 
-class Lines:
-    """Lines of a file descriptor. Nothing is read ahead of need, since server and child read from the same pipe."""
+class MessageReader:
+    """Reads JSON documents, one per line, from a file descriptor.
+
+    It never reads ahead, because the server and its child read from the same pipe.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self.buffer = b""
 
     def next(self) -> dict[str, Any] | None:
-        """The next document; None at the end of the pipe."""
+        """Waits for the next document; None at the end of the pipe."""
         while b"\n" not in self.buffer:
             piece = os.read(self.descriptor, 65536)
             if not piece:
@@ -54,36 +59,40 @@ class Lines:
 
 
 def send(descriptor: int, message: Mapping[str, Any]) -> None:
-    """Writes one document."""
+    """Writes one JSON document."""
     data = json.dumps(message).encode() + b"\n"
     while data:
         data = data[os.write(descriptor, data) :]
 
 
-def load(trainable: str) -> Trainable:
-    """The function called `package.module:function`."""
+def load_trainable(trainable: str) -> Trainable:
+    """Imports the function named `package.module:function`."""
     module, name = trainable.split(":")
     function: Trainable = getattr(importlib.import_module(module), name)
     return function
 
 
 def main(modules: list[str]) -> int:
-    """Serves until its input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the driver and for the trial
+    """Runs the server until its input ends.
+
+    Args:
+        modules: imported before the first fork.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver and the trial handle Ctrl-C
     out = os.dup(1)
-    os.dup2(2, 1)  # whatever prints must not end up between the documents
+    os.dup2(2, 1)  # printed text must not mix with the documents
     for module in modules:
         importlib.import_module(module)
     send(out, {"ready": os.getpid()})
-    lines = Lines(IN)
+    lines = MessageReader(IN)
     while (message := lines.next()) is not None:
         if "job" not in message:
-            continue  # an answer that came too late for its child
+            continue  # an answer whose child has ended already
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
-                code = child(Job(**message["job"]), out)
+                code = run_child(Job.from_dict(message["job"]), out)
             finally:
                 os._exit(code)
         _, status = os.waitpid(pid, 0)
@@ -91,87 +100,91 @@ def main(modules: list[str]) -> int:
     return 0
 
 
-def child(job: Job, out: int) -> int:
-    """Runs one job in this process, which ends with it."""
+def run_child(job: Job, out: int) -> int:
+    """Runs one job in this process, a child of the server; returns its exit code."""
     with StopSignals() as stop:
-        threading.Thread(target=_end_with_worker, args=(stop,), daemon=True).start()
-        send(out, {"began": os.getpid()})
+        threading.Thread(target=_exit_with_worker, args=(stop,), daemon=True).start()
+        send(out, {"started": os.getpid()})
         try:
-            _log_to(Path(job.log))
-            outcome = run(job, Reports(job, out, stop))
-        except OSError as error:  # the log itself
-            outcome = Outcome(failure=f"{type(error).__name__}: {error}", cause=cause(error))
+            _redirect_output(Path(job.log))
+            outcome = run_job(job, PipeReporter(job, out, stop))
+        except OSError as error:  # the log file cannot be written
+            outcome = Outcome(failure=f"{type(error).__name__}: {error}", cause=failure_cause(error))
     log(f"ended: {outcome}")
-    send(out, {"end": outcome.to_dict()})
+    send(out, {"outcome": outcome.to_dict()})
     return 0
 
 
-def _log_to(path: Path) -> None:
+def _redirect_output(path: Path) -> None:
+    """Appends standard output and standard error of this process to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+", buffering=0) as file:
         if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
-            file.write(b"\n")  # a full disk, or a kill, left half a line
+            file.write(b"\n")  # a full disk or a kill left an incomplete line
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
 
 
 def log(text: str) -> None:
-    """A line of the trial's log; a full disk is no reason to lose the trial."""
+    """Writes a line to the trial's log. A full disk is ignored: it is no reason to lose the trial."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 
 
-class Reports:
-    """`Reporter` over the server's pipes; each report is a line of the trial's log, too."""
+class PipeReporter:
+    """A `Reporter` over the server's pipes; it also writes each report to the trial's log."""
 
     def __init__(self, job: Job, out: int, stop: StopSignals) -> None:
         self.out, self.stop = out, stop
-        self.lines = Lines(IN)
-        self.asked = PauseCheck(Path(job.pause_file))
+        self.answers = MessageReader(IN)
+        self.pause_requested = PauseCheck(Path(job.pause_file))
 
     def __call__(self, step: int, metrics: Mapping[str, float], /) -> bool:
         """See `Reporter`."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
         log(f"{time.strftime('%H:%M:%S')} step {step}: {shown}")
         send(self.out, {"report": [step, dict(metrics)]})
-        answer = self.lines.next()
+        answer = self.answers.next()
         if answer is None:
             os._exit(0)
-        go = bool(answer.get("go", False))
-        if not go:
-            log("the study asks to stop")
-        return go
+        proceed = bool(answer.get("continue", False))
+        if not proceed:
+            log("the study stops this trial")
+        return proceed
 
     def pausing(self) -> bool:
         """See `Reporter`."""
-        return self.stop.came or self.asked()
+        return self.stop.came or self.pause_requested()
 
 
-def run(job: Job, report: Reporter) -> Outcome:
-    """Calls the job's trainable in its folder; whatever it raises becomes the reason of a failed trial."""
+def run_job(job: Job, report: Reporter) -> Outcome:
+    """Calls the job's trainable; an exception becomes the failure of the outcome."""
     log(f"--- {job.study} {job.key}, attempt {job.attempt}")
     directory = Path(job.directory)
     try:
-        inherit(directory)
+        copy_previous_attempt(directory)
         if job.memory is not None:
-            from tuning.workers import memory_cap  # it imports torch, which not every trainable needs
+            from tuning.workers.memory_cap import limit_memory  # imports torch, which not every trainable needs
 
-            memory_cap.apply(job.memory)
-        return load(job.trainable)(job, report, directory)
-    except Exception as error:  # the trial's end, whatever it was: the study goes on, the log has the whole of it
+            limit_memory(job.memory)
+        return load_trainable(job.trainable)(job, report, directory)
+    except Exception as error:  # any error ends the trial, not the study; the log has the traceback
         log("".join(traceback.format_exception(error)).rstrip())
         text = " ".join(str(error).split())
         failure = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        return Outcome(failure=failure, cause=cause(error))
+        return Outcome(failure=failure, cause=failure_cause(error))
 
 
-def _end_with_worker(stop: StopSignals) -> None:
-    # A child must not train on for a study that is gone. When the other end closes, poll says so; nothing is read.
+def _exit_with_worker(stop: StopSignals) -> None:
+    """Waits until the worker closes its end of the pipe, then asks the trial to pause and ends this process.
+
+    Nothing is read from the pipe: `poll` alone reports that the other end was closed.
+    """
     poll = select.poll()
     poll.register(IN, 0)
     poll.poll()
     stop.came = True
-    time.sleep(LAST_SECONDS)
+    time.sleep(SAVE_SECONDS)
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""The end of a trial server that runners hold: starts jobs on it, one at a time, and hears of them."""
+"""The client of a trial server: starts the server, gives it one job at a time and receives the job's messages."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from tuning.workers.failures import MEMORY, kernel_kills
+from tuning.workers.failures import MEMORY, oom_kill_count
 from tuning.workers.job import Job, Outcome
-from tuning.workers.trial_server import Lines, send
+from tuning.workers.trial_server import MessageReader, send
 
-GRACE = 20.0  # seconds that a stopped job gets to write its pictures
+STOP_SECONDS = 20.0  # that a stopped job gets to write its sample pictures
 
 
 @dataclass(frozen=True)
 class JobStarted:
-    """The job's process is there, with all its imports."""
+    """The job's process has started, with all its imports done."""
 
     pid: int
 
 
 @dataclass(frozen=True)
 class JobReported:
-    """The job reported and waits for `TrialWorker.answer`."""
+    """The job reported metrics and waits for `TrialWorker.answer`."""
 
     step: int
     metrics: dict[str, float]
@@ -36,7 +36,7 @@ class JobReported:
 
 @dataclass(frozen=True)
 class JobCrashed:
-    """The job's process ended without an outcome; `cause` as in `tuning.workers.failures`."""
+    """The job's process ended without an outcome; for `cause` see `tuning.workers.failures`."""
 
     reason: str
     cause: str = ""
@@ -46,11 +46,11 @@ Message = JobStarted | JobReported | Outcome | JobCrashed
 
 
 class TrialWorker:
-    """A trial server of its own process; started on first use, and again when it was killed.
+    """Runs jobs on a trial server in a process of its own, which is started when needed and restarted if it was killed.
 
     Args:
-        modules: what the server imports before it forks.
-        threads: of each job, for OpenMP and torch.
+        modules: imported by the server before it forks.
+        threads: threads per job, for OpenMP and torch.
     """
 
     def __init__(self, modules: list[str], threads: int = 1) -> None:
@@ -59,63 +59,63 @@ class TrialWorker:
         self.busy = False
 
     def open(self, log: Path) -> None:
-        """Starts the server where it is not there, without waiting for its imports; its complaints go to `log`."""
+        """Starts the server if it does not run, without waiting for its imports; its standard error goes to `log`."""
         if self.process is not None and self.process.poll() is None:
             return
         self.close()
         environment = os.environ | {name: str(self.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as complaints:
+        with log.open("ab") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tuning.workers.trial_server", *self.modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=complaints,
+                stderr=errors,
                 bufsize=0,
                 env=environment,
             )
         assert self.process.stdout is not None
-        self.lines = Lines(self.process.stdout.fileno())
+        self.messages = MessageReader(self.process.stdout.fileno())
 
     def start(self, job: Job) -> None:
-        """Runs `job` on the server."""
+        """Starts `job` on the server."""
         self.log = Path(job.log).with_name("workers.log")
         self.open(self.log)
         self.outcome: Outcome | None = None
-        self.killed_before = kernel_kills()
-        self.busy = self._send({"job": asdict(job)})
+        self.oom_kills_before = oom_kill_count()
+        self.busy = self._send({"job": job.to_dict()})
 
     def next(self) -> Message:
-        """What the running job has to say next; waits for it."""
+        """Waits for the next message of the running job."""
         while self.busy:
-            message = self.lines.next()
+            message = self.messages.next()
             if message is None:
                 self.busy = False
-            elif "began" in message:
-                return JobStarted(message["began"])
+            elif "started" in message:
+                return JobStarted(message["started"])
             elif "report" in message:
                 step, metrics = message["report"]
                 return JobReported(int(step), metrics)
-            elif "end" in message:
-                self.outcome = Outcome(**message["end"])
+            elif "outcome" in message:
+                self.outcome = Outcome(**message["outcome"])
             elif "exit" in message:
                 self.busy = False
                 if self.outcome is None:
-                    return self._death(message["exit"])
-        return self._server_death() if self.outcome is None else self.outcome
+                    return self._job_crash(message["exit"])
+        return self._server_crash() if self.outcome is None else self.outcome
 
-    def answer(self, go: bool) -> None:
-        """Answers a report."""
-        self._send({"go": go})
+    def answer(self, proceed: bool) -> None:
+        """Answers a report: whether the job continues."""
+        self._send({"continue": proceed})
 
     def stop(self) -> None:
-        """Answers a report with "stop", and waits a little for the job to end; what it still says is not heard."""
+        """Tells the job to stop and waits up to `STOP_SECONDS` for its end; its further messages are dropped."""
         if not self.busy:
             return
         self.answer(False)
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + STOP_SECONDS
         while self.busy and time.monotonic() < deadline:
-            if not _readable(self.lines, deadline - time.monotonic()):
+            if not _readable(self.messages, deadline - time.monotonic()):
                 break
             if isinstance(self.next(), JobReported):
                 self.answer(False)
@@ -123,7 +123,7 @@ class TrialWorker:
             self.close()
 
     def close(self) -> None:
-        """Ends the server and, with it, its job."""
+        """Ends the server and its job."""
         process, self.process, self.busy = self.process, None, False
         if process is None:
             return
@@ -137,20 +137,20 @@ class TrialWorker:
             process.kill()
             process.wait()
 
-    def _death(self, code: int) -> JobCrashed:
+    def _job_crash(self, code: int) -> JobCrashed:
         if code >= 0:
-            return JobCrashed(f"the trial's process ended with code {code}")
+            return JobCrashed(f"the trial's process ended with exit code {code}")
         name = signal.Signals(-code).name
-        if name == "SIGKILL" and kernel_kills() > self.killed_before:
-            return JobCrashed("the machine ran out of memory: its kernel killed the trial's process", MEMORY)
+        if name == "SIGKILL" and oom_kill_count() > self.oom_kills_before:
+            return JobCrashed("the machine ran out of memory: the kernel killed the trial's process", MEMORY)
         return JobCrashed(f"the trial's process was killed by {name}")
 
-    def _server_death(self) -> JobCrashed:
+    def _server_crash(self) -> JobCrashed:
         code = self.process.wait() if self.process is not None else 0
         if code > 0:
-            return JobCrashed(f"the trial server ended with code {code}; see {self.log}")
-        if kernel_kills() > self.killed_before:
-            return JobCrashed("the machine ran out of memory: its kernel killed the trial server", MEMORY)
+            return JobCrashed(f"the trial server ended with exit code {code}; see {self.log}")
+        if oom_kill_count() > self.oom_kills_before:
+            return JobCrashed("the machine ran out of memory: the kernel killed the trial server", MEMORY)
         return JobCrashed("the trial server was killed")
 
     def _send(self, message: dict[str, object]) -> bool:
@@ -163,5 +163,6 @@ class TrialWorker:
         return True
 
 
-def _readable(lines: Lines, seconds: float) -> bool:
-    return b"\n" in lines.buffer or bool(select.select([lines.descriptor], [], [], max(0.0, seconds))[0])
+def _readable(messages: MessageReader, seconds: float) -> bool:
+    """Waits up to `seconds` for a message; False if none came."""
+    return b"\n" in messages.buffer or bool(select.select([messages.descriptor], [], [], max(0.0, seconds))[0])

@@ -23,7 +23,7 @@ def test_leaving_lets_no_other_thread_collect_what_held_references(monkeypatch: 
     circle = Circle()
     left = weakref.ref(circle)
     del circle
-    ray_session._leave()
+    ray_session._shut_down()
     assert seen == [(True, False)]
     assert gc.isenabled()
 
@@ -34,5 +34,5 @@ def test_collecting_goes_on_where_the_shutdown_fails(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(ray, "shutdown", fail)
     with pytest.raises(RuntimeError, match="no"):
-        ray_session._leave()
+        ray_session._shut_down()
     assert gc.isenabled()
