@@ -17,7 +17,8 @@ from analysis.tables.ablation import ablation_content, ablation_text
 from analysis.tables.formats import markdown
 from analysis.tables.load_study import load_study
 from tuning.cli import options
-from tuning.engine.study import Ending, Study, run_study, sigterm_as_interrupt
+from tuning.engine.interruption import sigterm_as_interrupt
+from tuning.engine.study import Ending, Study, run_study
 from tuning.planning.dry_run import show_forecast
 from tuning.tracking.store import ui_command
 

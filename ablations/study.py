@@ -100,10 +100,9 @@ def _study(
         row,
         [ListedTrials(arm_proposals(base, arms, args.seeds, args.seed))],
         create_pruner("none", base.training.steps, base.training.evaluate_every),
-        settings={"score_test": True, **checkpoints.paths},
-        files=("data", *checkpoints.paths),
+        settings=replace(prepared.settings, score_test=True).with_files(checkpoints.paths),
         cached=files(judge),
-        join=merge_arms,
+        merge_settings=merge_arms,
     )
 
 
@@ -116,7 +115,7 @@ def _with_scoring(study: Study, prepared: Preparation, checkpoints: MetricCheckp
         write_results(records, study.row.name, folder)
 
     found = files(judges.motion, judges.second, judges.identity)
-    return replace(study, cached=found, before=scoring, results=results)
+    return replace(study, cached=found, before_trials=scoring, make_results=results)
 
 
 def _judges(prepared: Preparation, checkpoints: MetricCheckpoints) -> Judges:

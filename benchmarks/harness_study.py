@@ -51,7 +51,7 @@ class Lenient:
 
 def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     """The trainable."""
-    plan = Plan(**job.settings)
+    plan = Plan(**job.extra)
     trial(plan, os.getppid(), report)
     return Outcome(value=metrics(plan.reports)["val/accuracy"])
 
@@ -79,7 +79,7 @@ def study(folder: Path, plan: Plan) -> Study:
         runs=folder,
         resources=machine_resources(plan.workers, 1, 0, devices=0),
         trainable="benchmarks.harness_study:run",
-        settings=vars(plan),
+        extra=vars(plan),
     )
 
 

@@ -1,4 +1,4 @@
-"""Runs a study in this process, one trial after the other: for tests, and where neither Ray nor a fork is wanted."""
+"""Runs a study's trials in this process, one after the other, without Ray."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from tuning.engine.engine import Engine
 from tuning.workers.job import Job
-from tuning.workers.trial_server import run
+from tuning.workers.trial_server import run_job
 
 
-def run_here(engine: Engine, *, stopping: Callable[[], bool] = lambda: False) -> None:
-    """Runs jobs until the engine has no more, or `stopping` says so: then the trial that runs is paused."""
+def run_in_process(engine: Engine, *, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Runs jobs until the engine has no more, or `stopping` returns True; then the running trial is paused."""
     while not engine.stopping and (job := engine.next_job()) is not None:
-        engine.began(job)
+        engine.started(job)
         try:
-            outcome = run(job, _Reports(engine, job, stopping))
+            outcome = run_job(job, _EngineReporter(engine, job, stopping))
         except KeyboardInterrupt:
             engine.interrupt(job)
             raise
@@ -24,7 +24,7 @@ def run_here(engine: Engine, *, stopping: Callable[[], bool] = lambda: False) ->
 
 
 @dataclass(frozen=True)
-class _Reports:
+class _EngineReporter:
     engine: Engine
     job: Job
     stopping: Callable[[], bool]

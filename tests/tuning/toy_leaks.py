@@ -105,7 +105,7 @@ def spoil(directory: Path) -> None:
 def look_and_spoil(job: Job, report: Reporter, directory: Path) -> Outcome:
     """Adds what it finds to a file, spoils it, and ends as its number says."""
     seen = {"key": job.key, "attempt": job.attempt, **found()}
-    with Path(job.settings["seen"]).open("a") as file:
+    with Path(job.extra["seen"]).open("a") as file:
         file.write(json.dumps(seen) + "\n")
     if job.seed >= len(ENDS) or job.attempt > 1:
         return Outcome(value=1.0)
@@ -162,7 +162,7 @@ def main(folder: Path) -> int:
         runs=folder,
         resources=machine_resources(1, 1, 0, devices=0),
         trainable="tests.tuning.toy_leaks:look_and_spoil",
-        settings={"seen": str(folder / "seen.jsonl")},
+        extra={"seen": str(folder / "seen.jsonl")},
     )
     return run_study(study).code
 

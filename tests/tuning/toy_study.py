@@ -16,8 +16,9 @@ from amc.config import natops, with_overrides
 from analysis.record.rows import StudyRow
 from analysis.record.writing import RecordWriter
 from tuning.engine import study as engine_study
+from tuning.engine.interruption import sigterm_as_interrupt
 from tuning.engine.sources import ConfirmingRuns, SampledTrials
-from tuning.engine.study import Study, run_study, sigterm_as_interrupt
+from tuning.engine.study import Study, run_study
 from tuning.search.default_space import search_space
 from tuning.search.pruners import create_pruner
 from tuning.search.samplers import create_sampler
@@ -55,10 +56,10 @@ def main(
         resources=machine_resources(2, 1, gpus, devices=int(gpus > 0)),
         devices=int(gpus > 0),
         trainable="tests.tuning.toy_trials:learn",
-        settings=settings,
+        extra=settings,
         until=time.monotonic() + float(str(settings["seconds"])) if "seconds" in settings else None,
-        before=partial(mark, "before", float(str(settings["before"]))) if "before" in settings else None,
-        results=partial(mark, "tables", float(str(settings["results"]))) if "results" in settings else None,
+        before_trials=partial(mark, "before", float(str(settings["before"]))) if "before" in settings else None,
+        make_results=partial(mark, "tables", float(str(settings["results"]))) if "results" in settings else None,
     )
     return run_study(study).code
 

@@ -23,8 +23,8 @@ def accuracy(params: Mapping[str, object], step: int, budget: int) -> float:
 
 
 def learn(job: Job, report: Reporter, directory: Path) -> Outcome:
-    """Reports every `every` steps; settings may make it slow, fail, leak or die."""
-    settings = job.settings
+    """Reports every `every` steps; the job's extra values may make it slow, fail, leak or die."""
+    settings = job.extra
     every, pause = int(settings.get("every", 5)), float(settings.get("pause", 0.0))
     if leaked:
         return Outcome(failure=f"memory of {leaked} leaked into {job.key}")

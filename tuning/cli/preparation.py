@@ -28,6 +28,7 @@ from tuning.engine.sources import TrialSource
 from tuning.engine.study import Study
 from tuning.planning.fitting import Asked, fitted
 from tuning.search.pruners import Pruner
+from tuning.workers.job import TrialSettings
 from tuning.workers.resources import Resources, cores
 
 
@@ -60,9 +61,9 @@ class Preparation:
         return self.chosen.config
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """Settings that every trial needs besides its configuration."""
-        return {"data": str(self.chosen.source.path.absolute()), "classifier_seed": JUDGE}
+    def settings(self) -> TrialSettings:
+        """What every trial needs besides its configuration."""
+        return TrialSettings(data=str(self.chosen.source.path.absolute()), classifier_seed=JUDGE)
 
     def record_address(self, study: str) -> str | Path:
         """Where the record of a study is."""
@@ -161,13 +162,13 @@ def build_study(
     sources: Sequence[TrialSource],
     pruner: Pruner,
     *,
-    settings: Mapping[str, Any],
+    settings: TrialSettings,
     **fields: Any,
 ) -> Study:
     """The study, ready to run.
 
     Args:
-        settings: of its trials, besides the shared ones.
+        settings: of its trials.
         fields: more fields of `Study`.
     """
     return Study(
@@ -179,10 +180,10 @@ def build_study(
         devices=prepared.devices,
         record=prepared.record,
         tracking=prepared.tracking,
-        joined=prepared.args.address is not None,
+        on_cluster=prepared.args.address is not None,
         until=prepared.deadline,
-        settings={**prepared.settings, **settings},
-        **{"files": ("data",), **fields},
+        settings=settings,
+        **fields,
     )
 
 

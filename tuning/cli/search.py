@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from amc.argument_types import integer
@@ -20,8 +21,9 @@ from analysis.record.reading import RecordReader
 from analysis.record.rows import ImportedRow, StudyRow
 from tuning.cli import options, test_judges
 from tuning.cli.preparation import Preparation, build_study, prepare, study_row
+from tuning.engine.interruption import sigterm_as_interrupt
 from tuning.engine.sources import ConfirmingRuns, SampledTrials
-from tuning.engine.study import Ending, Study, run_study, sigterm_as_interrupt
+from tuning.engine.study import Ending, Study, run_study
 from tuning.engine.summary import confirmed, table
 from tuning.planning.dry_run import show_forecast
 from tuning.planning.fitting import largest
@@ -139,7 +141,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
         row,
         [sampled, ConfirmingRuns(sampled, seeds, args.seed)],
         create_pruner(args.pruner, base.steps, max(options.DEFAULTS[prepared.preset].first_rung, base.evaluate_every)),
-        settings={"objectives": goal.measured_objectives},
+        settings=replace(prepared.settings, objectives=tuple(goal.measured_objectives)),
         cached=files(judge, identity, *also),
         imported=imported,
         allow_changes=args.allow_space_change,

@@ -23,7 +23,7 @@ from analysis.record.states import STATES, TRIAL
 from analysis.record.writing import RecordWriter
 from tuning.engine.sources import best, of_role
 from tuning.engine.summary import confirmed, summary, table
-from tuning.tracking.model_registry import forget
+from tuning.tracking.model_registry import delete_versions
 from tuning.tracking.store import SQLITE, answering, artifact_folder, delete_run, open_store
 
 
@@ -112,7 +112,7 @@ def _forget_runs(record: RecordWriter, study: str, runs: Path) -> int:
             continue  # gone, and its runs with it
         client = open_store(target, runs.absolute())
         with answering(target):
-            forget(client, record.study(study))
+            delete_versions(client, record.study(study))
             for projected in record.mlflow_cursors(study, target).values():
                 count += delete_run(client, projected.run_id)
     return count

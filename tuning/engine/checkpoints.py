@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from analysis.record.ranking import score_of
-from analysis.record.reading import TrialRow
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, OPEN
 from tuning.workers.attempts import attempt_number
 

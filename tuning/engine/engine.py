@@ -15,7 +15,7 @@ from typing import Any
 
 from analysis.record.rows import SheetRow, TrialRow
 from analysis.record.states import COMPLETE, FAILED, OPEN, PRUNED, TRIAL, WAITING
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tuning.engine.checkpoints import delete_unneeded
 from tuning.engine.sources import Proposal, TrialSource, of_role
 from tuning.engine.trial_cache import TrialCache
@@ -158,7 +158,7 @@ class Engine:
     def started(self, job: Job) -> None:
         """Notes that the process of a job has started."""
         self.failed_starts = 0
-        self.record.started(self.plan.study, job.key, job.attempt)
+        self.record.mark_started(self.plan.study, job.key, job.attempt)
         trial = self.cache.refresh(job.key)
         for callback in self.callbacks:
             callback.on_start(trial)

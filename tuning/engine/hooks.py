@@ -10,13 +10,13 @@ from pathlib import Path
 from amc.errors import UserError
 from analysis.record.writing import RecordWriter
 
-Hook = Callable[[Record, Path], None]
+Hook = Callable[[RecordWriter, Path], None]
 """Called with the study's open record and DIR/STUDY."""
 
 LOG = Path("logs", "results.log")
 
 
-def run_results_hook(hook: Hook, record: Record, folder: Path) -> str:
+def run_results_hook(hook: Hook, record: RecordWriter, folder: Path) -> str:
     """Runs a study's `make_results` hook; returns the error in one line, empty on success.
 
     An error does not change how the study ends, because trials are worth more than their tables and figures. The

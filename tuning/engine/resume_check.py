@@ -27,7 +27,9 @@ MergeSettings = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, An
 """Given the settings on record and those asked for, returns the settings to be written."""
 
 
-def create_or_resume(record: Record, wanted: StudyRow, *, allow: bool = False, merge: MergeSettings | None = None) -> StudyRow:
+def create_or_resume(
+    record: RecordWriter, wanted: StudyRow, *, allow: bool = False, merge: MergeSettings | None = None
+) -> StudyRow:
     """Writes a new study to the record, or checks and updates the study of this name.
 
     Besides the settings asked for, the record notes earlier changes of the space or goal, and the versions of this
@@ -81,7 +83,9 @@ def check_same_study(known: StudyRow, wanted: StudyRow, *, allow: bool = False) 
     """
     pairs = {name: (getattr(known, name), getattr(wanted, name)) for name in _FIXED}
     pairs |= {f"data {name}": (known.dataset.get(name), wanted.dataset.get(name)) for name in _FIXED_DATA}
-    fixed = [line for name, (old, new) in pairs.items() for line in _entry_differences(name, _as_json(old), _as_json(new))]
+    fixed = [
+        line for name, (old, new) in pairs.items() for line in _entry_differences(name, _as_json(old), _as_json(new))
+    ]
     changed = [*_goal_changes(known, wanted), *_space_changes(known.space, wanted.space), *_base_changes(known, wanted)]
     refused = f"study {wanted.name!r} exists with other settings"
     if fixed:

@@ -81,7 +81,9 @@ class SampledTrials:
         number = len(searched)
         if number >= self.count:
             return None
-        history = SearchHistory([self._at_budget(trial) for trial in searched], {**self.imported.curves, **curves}, self.imported.trials)
+        history = SearchHistory(
+            [self._at_budget(trial) for trial in searched], {**self.imported.curves, **curves}, self.imported.trials
+        )
         params = self._starting_point(number, history) or self.sampler.propose(number, history)
         if params is None:
             return None

@@ -137,12 +137,12 @@ def run_study(study: Study) -> Ending:
 
 
 @contextmanager
-def _driven_record(study: Study) -> Iterator[Record]:
+def _driven_record(study: Study) -> Iterator[RecordWriter]:
     """Locks the study for this process and opens its record."""
     with driving(study.folder / ".lock", study.row.name):
-        record = Record(study.record or study.folder / "record.db")
+        record = RecordWriter(study.record or study.folder / "record.db")
         try:
-            with record.driving(study.row.name):
+            with record.lock_study(study.row.name):
                 yield record
         finally:
             record.close()
@@ -164,7 +164,7 @@ def _remove_folders(created: Sequence[Path]) -> None:
 class StudyRun:
     """One run of the command on a study: trials, results, summary."""
 
-    def __init__(self, study: Study, record: Record) -> None:
+    def __init__(self, study: Study, record: RecordWriter) -> None:
         self.study, self.record = study, record
         plan = StudyPlan(
             study=study.row.name,

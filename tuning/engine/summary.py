@@ -43,7 +43,9 @@ def summary(records: RecordReader, study: str) -> dict[str, Any]:
         "trials": [_trial(trial) for trial in searched],
         "best": None if chosen is None else _trial(chosen),
         "pareto": [trial.key for trial in pareto(searched)],
-        "confirm": None if chosen is None else _confirm(confirming_runs(trials, chosen.key), chosen, records.score_sheets(study)),
+        "confirm": None
+        if chosen is None
+        else _confirm(confirming_runs(trials, chosen.key), chosen, records.score_sheets(study)),
         "versions": dict(row.versions),
     }
 
@@ -51,14 +53,12 @@ def summary(records: RecordReader, study: str) -> dict[str, Any]:
 def write_summary(records: RecordReader, study: str, path: Path) -> dict[str, Any]:
     """Writes `summary.json` atomically, and returns its content."""
     content = summary(records, study)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(_json_text(content), encoding="utf-8")
-    os.replace(partial, path)
+    with atomic_write(path) as partial:
+        partial.write_text(_json_text(content), encoding="utf-8")
     return content
 
 
-def study_documents(records: Records, study: str) -> dict[str, str]:
+def study_documents(records: RecordReader, study: str) -> dict[str, str]:
     """The summary and the table as text, by the names that they have in MLflow."""
     return {"summary.json": _json_text(summary(records, study)), "table.txt": table(records, study) + "\n"}
 
@@ -67,7 +67,7 @@ def _json_text(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
-def table(records: Records, study: str) -> str:
+def table(records: RecordReader, study: str) -> str:
     """The trials of a search in a table, the best first, with a caption; objectives are in percent."""
     row, trials = records.study(study), records.trials(study)
     searched = of_role(trials, TRIAL)
@@ -94,7 +94,7 @@ def table(records: Records, study: str) -> str:
     return "\n".join(lines)
 
 
-def confirmed(records: Records, study: str) -> str:
+def confirmed(records: RecordReader, study: str) -> str:
     """A line on the confirming runs of the best trial; empty if there are none."""
     trials = records.trials(study)
     chosen = best(of_role(trials, TRIAL))
@@ -107,7 +107,7 @@ def confirmed(records: Records, study: str) -> str:
         return ""
     values = [run.value for run in done if run.value is not None]
     validation = f", validation {100 * math.fsum(values) / len(values):.1f}%" if values else ""
-    seeds = "1 new seed" if test.seeds == 1 else f"{test.seeds} new seeds"
+    seeds = "1 fresh seed" if test.seeds == 1 else f"{test.seeds} fresh seeds"
     return f"{chosen.key} repeated with {seeds}: test accuracy {100 * test.mean:.1f}% {_interval(test)}{validation}"
 
 

@@ -26,7 +26,7 @@ class TrialCache:
         self.rows = {trial.key: trial for trial in record.trials(study)}
         self.scores: dict[str, Mapping[int, Score]] = {}
         self.curves: dict[str, Mapping[int, float]] = {}
-        for key, scores in record.judged(study).items():
+        for key, scores in record.scores_by_step(study).items():
             self._set_scores(key, scores)
 
     def trials(self) -> list[TrialRow]:
@@ -45,7 +45,7 @@ class TrialCache:
 
     def refresh_curve(self, key: str) -> TrialRow:
         """Reads a trial that has reported, with its scores."""
-        self._set_scores(key, self.record.judged(self.study, key)[key])
+        self._set_scores(key, self.record.scores_by_step(self.study, key)[key])
         return self.refresh(key)
 
     def _set_scores(self, key: str, scores: Mapping[int, Score]) -> None:

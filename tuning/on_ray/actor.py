@@ -42,6 +42,7 @@ class TrialActor(tune.Trainable):
             self.files = ()
             os.environ["AMC_CACHE"] = driver.cache  # Ray may have been started with another one
         self.worker = TrialWorker(config["modules"], config["threads"])
+        self.awaits_answer = self.job_ended = False
         self._start(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -87,7 +87,7 @@ def with_local_files(job: Job, files: Iterable[NodeFile]) -> Job:
         path = make_once(cache_dir() / file.name, partial(_fetch, file), usable=_is_complete(file))
         if file.setting:
             copies[file.setting] = str(path)
-    return replace(job, settings=replace(job.settings, **copies))
+    return replace(job, settings=job.settings.with_files(copies))
 
 
 def _is_complete(file: NodeFile) -> Callable[[Path], bool]:

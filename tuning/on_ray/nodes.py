@@ -18,9 +18,7 @@ class Node:
     gpus: int
 
 
-def cluster_resources(
-    workers: int | None, cpus: int | None, gpus: float | None, nodes: Sequence[Node]
-) -> Resources:
+def cluster_resources(workers: int | None, cpus: int | None, gpus: float | None, nodes: Sequence[Node]) -> Resources:
     """Checks the resources asked for on a cluster and fills in what is None.
 
     By default a trial has one core, and a GPU if any node has one, and as many trials run at once as there is room for.
@@ -40,5 +38,7 @@ def cluster_resources(
             f"CPU cores, and {most_gpus} GPUs is the most on one node: ask for less, or add a larger node"
         )
     if workers is not None and workers > room:
-        raise UserError(f"--workers {workers}: the cluster has room for {room} such trials at once; ask for at most {room}")
+        raise UserError(
+            f"--workers {workers}: the cluster has room for {room} such trials at once; ask for at most {room}"
+        )
     return Resources(room if workers is None else workers, cpus, gpus)

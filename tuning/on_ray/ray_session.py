@@ -65,8 +65,8 @@ def join_cluster(address: str) -> list[Node]:
     except Exception as error:  # Ray has many classes for this, some of them private
         text = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
-            f"--address {address}: cannot connect to a Ray cluster ({text[0][:200]}): start one with `ray start --head`, "
-            "and give this command the cluster's token (docs/cluster.md)"
+            f"--address {address}: cannot connect to a Ray cluster ({text[0][:200]}): start one with "
+            "`ray start --head`, and give this command the cluster's token (docs/cluster.md)"
         ) from error
     return [
         Node(row["NodeManagerHostname"], int(row["Resources"].get("CPU", 0)), int(row["Resources"].get("GPU", 0)))

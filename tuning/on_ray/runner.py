@@ -24,7 +24,7 @@ from ray.tune.search import Searcher
 
 from amc.errors import UserError
 from analysis.record.database import first_line
-from analysis.record.reading import TrialRow
+from analysis.record.rows import TrialRow
 from tuning.on_ray.actor import CRASHED, OUTCOME, REPORT, STARTED, TrialActor
 from tuning.on_ray.node_files import NodeFile, driver_node
 from tuning.workers.job import Job, Outcome

@@ -81,7 +81,7 @@ def dry_run(study: Study) -> dict[str, Any]:
         curves,
         base=base,
         workers=study.resources.workers,
-        tested=bool(study.settings.get("score_test", False)),
+        tested=study.settings.score_test,
         work=work,
     )
     generator = generator_bytes(base)
@@ -170,7 +170,7 @@ def places(study: Study) -> dict[str, str]:
         "summary": str(folder / "summary.json"),
         "tracking": without_password(study.target),
         "artifacts": str(artifact_folder(study.runs.absolute(), study.row.name)),
-        "data": str(study.settings.get("data", "")),
+        "data": study.settings.data,
         "cache": str(cache_dir()),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from tuning.planning.packing import Machine, Packing, packed, share
 from tuning.planning.probe import Peak, peak
 from tuning.planning.workload import shape
 from tuning.search.space import Parameter
+from tuning.workers.job import TrialSettings
 from tuning.workers.resources import Resources, cores
 
-Measure = Callable[[Config, Mapping[str, Any], Resources], Peak]
+Measure = Callable[[Config, TrialSettings, Resources], Peak]
 _GROWING = ("model.", "training.batch", "readings.centres")  # settings of which more takes more memory
 
 
@@ -40,7 +41,7 @@ def fitted(
     *,
     config: Config,
     fingerprint: str,
-    settings: Mapping[str, Any],
+    settings: TrialSettings,
     devices: int,
     measure: Measure = peak,
 ) -> Packing:
@@ -51,7 +52,7 @@ def fitted(
     Args:
         config: the largest that trials may have; see `largest`.
         fingerprint: of the data.
-        settings: of the study: where the data are, the classifier's seed.
+        settings: of the study's trials.
         devices: GPUs of this machine.
 
     Raises:
@@ -95,7 +96,7 @@ def largest(base: Config, parameters: Sequence[Parameter] = ()) -> Config:
     return with_overrides(base, changes)
 
 
-def _cached(config: Config, fingerprint: str, settings: Mapping[str, Any], wanted: Resources, measure: Measure) -> Peak:
+def _cached(config: Config, fingerprint: str, settings: TrialSettings, wanted: Resources, measure: Measure) -> Peak:
     facts = {
         "version": 1,
         "shape": shape(config),

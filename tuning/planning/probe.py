@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from amc.config import Config
 from amc.errors import UserError
 from tuning.planning import probe_job
-from tuning.workers.job import Job, Outcome
+from tuning.workers.job import Job, Outcome, TrialSettings
 from tuning.workers.resources import Resources
 from tuning.workers.worker import JobCrashed, JobReported, JobStarted, TrialWorker
 
@@ -74,7 +74,7 @@ class Peak:
 
 
 def probe(
-    config: Config, settings: Mapping[str, Any], wanted: Resources, *, processes: int, seconds: float = SECONDS
+    config: Config, settings: TrialSettings, wanted: Resources, *, processes: int, seconds: float = SECONDS
 ) -> Probe:
     """Measures trials of `config` side by side.
 
@@ -89,7 +89,7 @@ def probe(
     with _workers(processes, wanted) as (workers, folder):
         began = time.monotonic()
         for number, worker in enumerate(workers):
-            worker.start(_job(f"probe-{number}", "run", config, {**settings, "seconds": seconds}, folder))
+            worker.start(_job(f"probe-{number}", "run", config, settings, folder, {"seconds": seconds}))
         for worker in workers:
             _expected(worker, JobStarted)
         imports = time.monotonic() - began
@@ -117,10 +117,10 @@ def probe(
     )
 
 
-def peak(config: Config, settings: Mapping[str, Any], wanted: Resources) -> Peak:
+def peak(config: Config, settings: TrialSettings, wanted: Resources) -> Peak:
     """Peak memory of one trial of `config`; see `probe`."""
     with _workers(1, wanted) as ((worker,), folder):
-        worker.start(_job("peak", "peak", config, settings, folder))
+        worker.start(_job("peak", "peak", config, settings, folder, {}))
         _expected(worker, JobStarted)
         scores = _expected(worker, Outcome).scores
     device = round(scores["device"]) if "device" in scores else None
@@ -202,7 +202,9 @@ def _expected(worker: TrialWorker, kind: type[_Message]) -> _Message:
     return message
 
 
-def _job(key: str, function: str, config: Config, settings: Mapping[str, Any], folder: Path) -> Job:
+def _job(
+    key: str, function: str, config: Config, settings: TrialSettings, folder: Path, extra: Mapping[str, Any]
+) -> Job:
     return Job(
         study="probe",
         key=key,
@@ -217,4 +219,5 @@ def _job(key: str, function: str, config: Config, settings: Mapping[str, Any], f
         samples=str(folder / "samples" / key),
         log=str(folder / "logs" / f"{key}.log"),
         settings=settings,
+        extra=extra,
     )

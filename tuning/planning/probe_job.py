@@ -49,16 +49,16 @@ def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     keep_memory()
     config = from_dict(job.config)
-    data = prepare(config, Path(job.settings["data"]))
-    classifier = cached_classifier(data.clips, data.split, config, seed=int(job.settings["classifier_seed"]))
+    data = prepare(config, Path(job.settings.data))
+    classifier = cached_classifier(data.clips, data.split, config, seed=job.settings.classifier_seed)
     training = _Training(Run(config, data))
     report(READY, {"load": time.perf_counter() - began})
     warm = training.warmed()
     report(WARM, {"warm": warm, "steps": training.run.step})
-    each, count = training.timed(float(job.settings["seconds"]))
+    each, count = training.timed(float(job.extra["seconds"]))
     report(STEPPED, {"step": each, "steps": count})
     look = _look(training.run, data, classifier)
-    if "appearance" in job.settings.get("objectives", ()):
+    if "appearance" in job.settings.objectives:
         look += _identity(training.run, look)
     path = directory / checkpoint.FILE
     save = _seconds(lambda: training.run.save(path))
@@ -133,14 +133,12 @@ def peak(job: Job, report: Reporter, directory: Path) -> Outcome:
 
     def grow(number: int) -> None:
         if not trained:
-            data = prepare(config, Path(job.settings["data"]))
+            data = prepare(config, Path(job.settings.data))
             trained.append(_Training(Run(config, data)))
         trained[0].step()
         if number:
             run = trained[0].run
-            classifier = cached_classifier(
-                run.data.clips, run.data.split, config, seed=int(job.settings["classifier_seed"])
-            )
+            classifier = cached_classifier(run.data.clips, run.data.split, config, seed=job.settings.classifier_seed)
             recognised(
                 run.generator, config, run.data, classifier, run.data.split.validation[:_LOOK_CLIPS], VALIDATION_SEED
             )

@@ -1,6 +1,6 @@
-"""The registered model, as MLflow keeps it: this file's text beside the checkpoint, and no pickle.
+"""The code of the registered model. MLflow stores this file beside the checkpoint, without any pickle.
 
-MLflow runs a copy of it wherever the model is loaded; the package must be installed there.
+MLflow runs its copy wherever the model is loaded; the package must be installed there.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from amc.evaluation.standalone import ClipMaker, load_clip_maker
 
 
 class ClipModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]  # MLflow has no types
-    """From {"image": uint8 (n, H, W, 3), "label": int64 (n,)} to clips, uint8 (n, T, H, W, 3)."""
+    """Makes clips, uint8 (n, T, H, W, 3), from {"image": uint8 (n, H, W, 3), "label": int64 (n,)}."""
 
     maker: ClipMaker
 
     def load_context(self, context: Any) -> None:
-        """Reads the checkpoint."""
+        """Loads the checkpoint; called by MLflow."""
         files = context.artifacts
         self.maker = load_clip_maker(Path(files["checkpoint"]), Path(files["velocities"]))
 
-    # The input is a mapping of arrays. Of that MLflow would make a schema of its own, and fail; at a table it leaves
-    # the checks to the signature that is saved with the model.
+    # The input is a mapping of arrays. From that annotation MLflow would derive a schema of its own, and fail; for a
+    # table it checks the signature that is saved with the model.
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> NDArray[np.uint8]:
-        """See `ClipMaker`; `params` may have a seed."""
+        """See `ClipMaker`; `params` may contain `seed`."""
         seed = int((params or {}).get("seed", 0))
         return self.maker(np.asarray(model_input["image"]), np.asarray(model_input["label"]), seed=seed)
 

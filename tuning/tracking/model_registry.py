@@ -1,7 +1,7 @@
-"""The best checkpoint of a study as a registered model, which `mlflow.pyfunc.load_model` makes clips with.
+"""Registers the best checkpoint of a study as a model that `mlflow.pyfunc.load_model` loads.
 
-Model `<study>` has a version for every trial that was the best at the end of a driver, and the alias `best`. A version
-is written last, after its files: who is killed before leaves none, and the next driver writes the files again.
+The model has the study's name, a version for every trial that was the best when a command ended, and the alias `best`.
+A version is created last, after its files: if the process is killed before, the next command writes the files again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from amc.evaluation import standalone
 from amc.training import checkpoint
 from analysis.record.rows import StudyRow, TrialRow
-from tuning.engine.checkpoints import attempt_folder
+from tuning.workers.attempts import attempt_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,15 +26,16 @@ _PACKAGES = ("amc-gan", "mlflow", "numpy", "safetensors", "torch")
 
 
 def register(client: MlflowClient, study: StudyRow, trial: TrialRow, folder: Path) -> str | None:
-    """Makes `trial` the model's best version, written now where there is none; returns which.
-
-    None where the trial has left nothing to make clips with: another kind of trial, or one of an older program.
+    """Gives the alias `best` to the version of `trial`, which is created if it does not exist.
 
     Args:
-        folder: DIR/<study>.
+        folder: DIR/STUDY.
+
+    Returns:
+        The version; None if the trial left no checkpoint that can make clips.
 
     Raises:
-        UserError: its checkpoint can't be used.
+        UserError: the checkpoint cannot be used.
     """
     version = next((str(v.version) for v in _versions(client, study) if v.tags.get("amc.trial_key") == trial.key), None)
     if version is None:
@@ -48,8 +49,8 @@ def register(client: MlflowClient, study: StudyRow, trial: TrialRow, folder: Pat
     return version
 
 
-def forget(client: MlflowClient, study: StudyRow) -> int:
-    """Removes the study's versions, and the model where nothing else is in it; returns how many there were."""
+def delete_versions(client: MlflowClient, study: StudyRow) -> int:
+    """Deletes the study's versions, and the model if no other version is left; returns how many were deleted."""
     from mlflow.exceptions import MlflowException
 
     mine = _versions(client, study)
@@ -64,21 +65,21 @@ def forget(client: MlflowClient, study: StudyRow) -> int:
     return len(mine)
 
 
-def save(path: Path, saved: Path, velocities: Path) -> None:
-    """Writes the model to the folder `path` as MLflow reads it; nothing is run and nothing pickled.
+def save_model(path: Path, saved: Path, velocities: Path) -> None:
+    """Writes the model to the folder `path` in MLflow's format; nothing is executed or pickled.
 
     Args:
         saved: a checkpoint.
-        velocities: what `standalone.save_velocities` wrote beside it.
+        velocities: the file that `standalone.save_velocities` wrote beside it.
 
     Raises:
-        UserError: the two can't be used.
+        UserError: the files cannot be used.
     """
     import mlflow.pyfunc
 
     maker = standalone.load_clip_maker(saved, velocities)
     with warnings.catch_warnings():
-        # MLflow would like an input example, in order to run the model on it.
+        # MLflow asks for an input example, on which it would run the model.
         warnings.filterwarnings("ignore", r"(?s).*An input example was not provided")
         mlflow.pyfunc.save_model(
             str(path),
@@ -95,11 +96,12 @@ def _write(client: MlflowClient, study: StudyRow, trial: TrialRow, saved: Path, 
 
     run_id = trial.mlflow_run_id or ""
     with tempfile.TemporaryDirectory(prefix="amc-model-") as folder:
-        save(Path(folder) / PLACE, saved, velocities)
+        save_model(Path(folder) / PLACE, saved, velocities)
         client.log_artifacts(run_id, str(Path(folder) / PLACE), PLACE)
     try:
         client.create_registered_model(
-            study.name, description="Makes a clip of a motion class from one image: the best trials of a study."
+            study.name,
+            description="Generates a clip of a motion class from one image. Each version is a best trial of the study.",
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
@@ -113,13 +115,13 @@ def _write(client: MlflowClient, study: StudyRow, trial: TrialRow, saved: Path, 
         "amc.fingerprint": str(study.dataset.get("fingerprint", "")),
         "amc.preset": study.preset,
     }
-    # By run, not by place: a store that is moved takes its models along.
+    # The source is a run, not a path, so that a store can be moved with its models.
     made = client.create_model_version(study.name, f"runs:/{run_id}/{PLACE}", run_id=run_id, tags=tags)
     return str(made.version)
 
 
 def _versions(client: MlflowClient, study: StudyRow) -> list[ModelVersion]:
-    # Tags are compared here: another study of this name may have been copied to the store from another folder.
+    # The store may have a study of the same name from another folder; tags distinguish them.
     found, token = [], None
     while token is None or token:
         page = client.search_model_versions(f"name = '{study.name}'", max_results=1000, page_token=token)

@@ -1,16 +1,16 @@
-"""MLflow as a projection of the record: one parent run a study, one child a trial, written off the training path.
+"""Copies a study from its record to MLflow: one parent run per study, with one child run per trial.
 
-`Projection.sync` compares what the record has with what it noted to have copied, and copies the rest. Runs are found by
-their tags before they are made, and points carry the record's timestamps, so that whatever was copied twice (because
-this process died between copying and noting) is the same row there. A store that can't be reached is tried again; its
-points wait in the record.
+`Projection.sync` compares the record with notes of what was copied already, and copies the rest. Copying the same thing
+twice is harmless, which happens if the process dies before it notes what it copied: runs are found by their tags before
+they are created, and metrics carry the timestamps of the record. If the store cannot be reached, metrics wait in the
+record.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,15 +21,15 @@ from analysis.record.rows import Point, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
 from analysis.record.writing import RecordWriter
 from tuning.tracking.results import log_files, log_results
-from tuning.tracking.store import experiment, open_store
+from tuning.tracking.store import experiment_id, open_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-BATCH = 1000  # metrics a call, MLflow's limit
-PARENT = ""  # the projection's key of the study's own run
+BATCH = 1000  # metrics per call, MLflow's limit
+PARENT = ""  # key of the study's own run
 
-# An interrupted trial is not running and will go on: SCHEDULED.
+# An interrupted trial does not run, and will be resumed: SCHEDULED.
 STATUS = {WAITING: "SCHEDULED", RUNNING: "RUNNING", COMPLETE: "FINISHED", PRUNED: "KILLED", FAILED: "FAILED"}
 
 
@@ -37,16 +37,18 @@ class Projection:
     """Copies one study to one MLflow store.
 
     Args:
-        runs: DIR; artifacts of a store without a server go under it.
-        folder: DIR/<study>, where sample pictures and checkpoints are.
-        target: the store's address.
-        facts: about this driver's machine and program; they become tags `amc.NAME` of the runs that it makes.
+        runs: DIR; a store without a server keeps its artifacts there.
+        folder: DIR/STUDY, with sample pictures and checkpoints.
+        target: address of the store.
+        facts: about this machine and program; they become tags `amc.NAME` of the runs that are created.
+        documents: called with the record and the study's name when the study has ended; returns text files by name,
+            which become artifacts of the study's own run.
 
     Attributes:
-        results: tables and the like in `folder` are whole, and go to the study's own run at its end.
-        uploading: the best checkpoint is under way, which may take long.
-        alive: `time.monotonic()` of the last sign of life from the store.
-        problems: lines on what could not be copied for good, for the user.
+        results: tables, figures and report in `folder` are complete; they are copied when the study ends.
+        uploading: the best checkpoint is being copied, which may take long.
+        last_answer: `time.monotonic()` of the last answer of the store.
+        problems: lines for the user on what can never be copied.
     """
 
     def __init__(
@@ -58,94 +60,101 @@ class Projection:
         folder: Path,
         target: str,
         facts: Mapping[str, str] | None = None,
+        documents: Callable[[RecordWriter, str], Mapping[str, str]] = lambda record, study: {},
     ) -> None:
         self.record, self.study = record, record.study(study)
         self.runs, self.folder, self.address = runs.absolute(), folder, target
-        self.target = without_password(target)  # as the record has it
-        self.facts = facts or {}
+        self.target = without_password(target)  # as the record stores it
+        self.facts, self.documents = facts or {}, documents
         self.client: MlflowClient | None = None
         self.experiment = ""
-        self.known: dict[str, MlflowCursor] = {}
-        self.there: dict[str, str] | None = None  # ids of the runs that the store has, by key
-        self.changed: set[str] = set()  # keys whose state is not noted yet
-        self.seen = 0  # id up to which all points of the record are copied
+        self.cursors: dict[str, MlflowCursor] = {}  # what was copied of each run
+        self.store_runs: dict[str, str] | None = None  # ids of the runs that the store has, by key
+        self.changed: set[str] = set()  # keys whose cursor is not written to the record yet
+        self.copied_until = 0  # id up to which all points of the record are copied
         self.results = False
-        self.uploading, self.alive = False, time.monotonic()
+        self.uploading, self.last_answer = False, time.monotonic()
         self.problems: list[str] = []
 
     def sync(self, *, study_status: str = "RUNNING") -> None:
         """Copies what the store does not have yet.
 
         Args:
-            study_status: what the study's own run shall be: RUNNING, SCHEDULED, FINISHED or FAILED.
+            study_status: the status of the study's own run: RUNNING, SCHEDULED, FINISHED or FAILED.
         """
         try:
             self._copy(study_status)
         except BaseException:
-            self.there = None  # a call that seemed to fail may have made a run
+            self.store_runs = None  # a call that seemed to fail may have created a run
             raise
         finally:
-            self._write_notes()
+            self._write_cursors()
 
     def _copy(self, study_status: str) -> None:
         client = self._open()
-        parent = self._parent(client)
-        # States first: a trial that has ended by then has all its points.
-        standing = self.record.trial_stages(self.study.name)
+        parent = self._parent_run(client)
+        # States first: the points of a trial that has ended by now are complete.
+        stages = self.record.trial_stages(self.study.name)
         points = self._new_points()
-        for key, trial in standing.items():
-            known = self.known.get(key)
-            # Made when the trial's process is up, so that a run's duration is the trial's.
+        for key, trial in stages.items():
+            known = self.cursors.get(key)
+            # A run is created when the trial's process has started, so that its duration is the trial's.
             if known is None and not trial.started and trial.state not in ENDED and key not in points:
                 continue
-            again = known is not None and known.scored != trial.scored
-            if known is None or known.status != STATUS[trial.state] or key in points or again:
-                self._trial(client, self.record.trial(self.study.name, key), points.get(key, []), parent.run_id)
-            elif trial.state in ENDED and not known.pictured:  # a stopped trial's come after its end
-                self._pictures(client, key, known)
-        self.seen = max([self.seen, *(batch[-1].id for batch in points.values())])
+            rescored = known is not None and known.scored != trial.scored
+            if known is None or known.status != STATUS[trial.state] or key in points or rescored:
+                self._copy_trial(client, self.record.trial(self.study.name, key), points.get(key, []), parent.run_id)
+            elif trial.state in ENDED and not known.pictured:  # a pruned trial writes them after its end
+                self._copy_pictures(client, key, known)
+        self.copied_until = max([self.copied_until, *(batch[-1].id for batch in points.values())])
         self._close_parent(client, parent, study_status)
 
     def _open(self) -> MlflowClient:
         if self.client is None:
             client = open_store(self.address, self.runs)
-            self.experiment = experiment(client, self.study.name, self.address, self.runs)
-            self.known = self.record.mlflow_cursors(self.study.name, self.target)
+            self.experiment = experiment_id(client, self.study.name, self.address, self.runs)
+            self.cursors = self.record.mlflow_cursors(self.study.name, self.target)
             self.client = client
-        if self.there is None:
-            # An earlier driver may have made runs and died before it noted so.
-            self.there = _runs(self.client, self.experiment, self.study.uid)
+        if self.store_runs is None:
+            # An earlier driver may have created runs and died before it noted them.
+            self.store_runs = _runs(self.client, self.experiment, self.study.uid)
         return self.client
 
-    def _parent(self, client: MlflowClient) -> MlflowCursor:
+    def _parent_run(self, client: MlflowClient) -> MlflowCursor:
         study = self.study
         tags = {"amc.role": "study", "amc.study": study.name, "amc.kind": study.kind, "amc.seed": str(study.seed)}
-        state = self._run(client, PARENT, study.name, tags, round(study.created * 1000))
+        state = self._find_or_create_run(client, PARENT, study.name, tags, round(study.created * 1000))
         if not state.described:
             described = {"preset": study.preset, "seed": study.seed, "dataset": study.dataset, **study.settings}
             _log_params(client, state.run_id, dict(_flat(described)))
-            state = self._note(PARENT, replace(state, described=True))
+            state = self._set_cursor(PARENT, replace(state, described=True))
         return state
 
     def _close_parent(self, client: MlflowClient, parent: MlflowCursor, status: str) -> None:
         if status == "RUNNING" or status == "SCHEDULED":
-            self._status(client, PARENT, parent, status, None)
-            if status == "SCHEDULED" and self.results:  # of a study half done
-                log_files(client, parent.run_id, folder=self.folder, seen=self._sign_of_life)
+            self._set_status(client, PARENT, parent, status, None)
+            if status == "SCHEDULED" and self.results:  # of an unfinished study
+                log_files(client, parent.run_id, folder=self.folder, on_answer=self._note_answer)
             return
-        self._write_notes()  # the summary names the runs
+        self._write_cursors()  # the summary contains the ids of the runs
         self.uploading = True
         try:
             self.problems += log_results(
-                client, self.record, self.study, parent.run_id, folder=self.folder, seen=self._sign_of_life
+                client,
+                self.record,
+                self.study,
+                parent.run_id,
+                folder=self.folder,
+                documents=self.documents(self.record, self.study.name),
+                on_answer=self._note_answer,
             )
             if self.results:
-                log_files(client, parent.run_id, folder=self.folder, seen=self._sign_of_life)
+                log_files(client, parent.run_id, folder=self.folder, on_answer=self._note_answer)
         finally:
             self.uploading = False
-        self._status(client, PARENT, parent, status, None)
+        self._set_status(client, PARENT, parent, status, None)
 
-    def _trial(self, client: MlflowClient, trial: TrialRow, points: list[Point], parent: str) -> None:
+    def _copy_trial(self, client: MlflowClient, trial: TrialRow, points: list[Point], parent: str) -> None:
         tags = {
             "amc.role": trial.role,
             "amc.trial_key": trial.key,
@@ -153,50 +162,52 @@ class Projection:
             "mlflow.parentRunId": parent,
             **({"amc.parent_key": trial.parent} if trial.parent else {}),
         }
-        state = self._run(client, trial.key, trial.key, tags, _ms(trial.started or trial.created))
+        state = self._find_or_create_run(client, trial.key, trial.key, tags, _ms(trial.started or trial.created))
         if not state.described:
             _log_params(client, state.run_id, dict(_flat(trial.config)))
-            state = self._note(trial.key, replace(state, described=True))
-        state = self._points(client, trial.key, state, points)
+            state = self._set_cursor(trial.key, replace(state, described=True))
+        state = self._copy_points(client, trial.key, state, points)
         status = STATUS[trial.state]
         if trial.state not in ENDED:
-            self._status(client, trial.key, state, status, None)
+            self._set_status(client, trial.key, state, status, None)
             return
         sheet = self.record.score_sheet(self.study.name, trial.key)
         if state.status != status or (sheet is not None and state.scored != sheet.created):
             _log_end(client, state.run_id, trial, sheet)
-            state = self._note(
+            state = self._set_cursor(
                 trial.key, replace(state, scored=0.0 if sheet is None else sheet.created, pictured=False)
             )
         if state.status != status:
-            state = self._pictures(client, trial.key, state)
-            self._status(client, trial.key, state, status, _ms(trial.ended))
+            state = self._copy_pictures(client, trial.key, state)
+            self._set_status(client, trial.key, state, status, _ms(trial.ended))
 
-    def _run(self, client: MlflowClient, key: str, name: str, tags: Mapping[str, str], start: int) -> MlflowCursor:
-        if key in self.known:
-            return self.known[key]
-        assert self.there is not None
-        if key in self.there:
-            # What an earlier driver got to is not known: all is written again, which changes nothing.
-            return self._note(key, MlflowCursor(self.there[key]))
+    def _find_or_create_run(
+        self, client: MlflowClient, key: str, name: str, tags: Mapping[str, str], start: int
+    ) -> MlflowCursor:
+        if key in self.cursors:
+            return self.cursors[key]
+        assert self.store_runs is not None
+        if key in self.store_runs:
+            # What an earlier driver copied is unknown: copying everything again changes nothing.
+            return self._set_cursor(key, MlflowCursor(self.store_runs[key]))
         tags = {**tags, **_common(self.study), **{f"amc.{fact}": value for fact, value in self.facts.items()}}
         commit = self.facts.get("version.git", "").rstrip("+")
         if commit:
             tags["mlflow.source.git.commit"] = commit
         run = client.create_run(self.experiment, start_time=start, tags=tags, run_name=name)
-        self.there[key] = run.info.run_id
-        return self._note(key, MlflowCursor(run.info.run_id, status=run.info.status))
+        self.store_runs[key] = run.info.run_id
+        return self._set_cursor(key, MlflowCursor(run.info.run_id, status=run.info.status))
 
     def _new_points(self) -> dict[str, list[Point]]:
-        points = self.record.points(self.study.name, after=self.seen)
-        cursors = {key: state.cursor for key, state in self.known.items()}
+        points = self.record.points(self.study.name, after=self.copied_until)
+        cursors = {key: state.cursor for key, state in self.cursors.items()}
         found: dict[str, list[Point]] = {}
         for point in points:
             if point.id > cursors.get(point.key, 0):
                 found.setdefault(point.key, []).append(point)
         return found
 
-    def _points(self, client: MlflowClient, key: str, state: MlflowCursor, points: list[Point]) -> MlflowCursor:
+    def _copy_points(self, client: MlflowClient, key: str, state: MlflowCursor, points: list[Point]) -> MlflowCursor:
         from mlflow.entities import Metric
 
         for batch in _batches(points):
@@ -206,38 +217,40 @@ class Projection:
                 for name, value in point.metrics.items()
             ]
             client.log_batch(state.run_id, metrics=metrics)
-            state = self._note(key, replace(state, cursor=batch[-1].id))
+            state = self._set_cursor(key, replace(state, cursor=batch[-1].id))
         return state
 
-    def _pictures(self, client: MlflowClient, key: str, state: MlflowCursor) -> MlflowCursor:
+    def _copy_pictures(self, client: MlflowClient, key: str, state: MlflowCursor) -> MlflowCursor:
         folder = self.folder / "samples" / key
         if state.pictured or not folder.is_dir() or not any(folder.iterdir()):
             return state
         client.log_artifacts(state.run_id, str(folder), "samples")
-        return self._note(key, replace(state, pictured=True))
+        return self._set_cursor(key, replace(state, pictured=True))
 
-    def _status(self, client: MlflowClient, key: str, state: MlflowCursor, status: str, end: int | None) -> None:
+    def _set_status(self, client: MlflowClient, key: str, state: MlflowCursor, status: str, end: int | None) -> None:
         if state.status == status:
             return
         if status in ("RUNNING", "SCHEDULED"):
             client.update_run(state.run_id, status=status)
         else:
             client.set_terminated(state.run_id, status=status, end_time=end)
-        self._note(key, replace(state, status=status))
+        self._set_cursor(key, replace(state, status=status))
 
-    def _note(self, key: str, state: MlflowCursor) -> MlflowCursor:
-        self.known[key] = state
+    def _set_cursor(self, key: str, state: MlflowCursor) -> MlflowCursor:
+        self.cursors[key] = state
         self.changed.add(key)
-        self._sign_of_life()
+        self._note_answer()
         return state
 
-    def _write_notes(self) -> None:
+    def _write_cursors(self) -> None:
         if self.changed:
-            self.record.set_mlflow_cursors(self.study.name, self.target, {key: self.known[key] for key in self.changed})
+            self.record.set_mlflow_cursors(
+                self.study.name, self.target, {key: self.cursors[key] for key in self.changed}
+            )
             self.changed.clear()
 
-    def _sign_of_life(self) -> None:
-        self.alive = time.monotonic()
+    def _note_answer(self) -> None:
+        self.last_answer = time.monotonic()
 
 
 def _runs(client: MlflowClient, experiment_id: str, uid: str) -> dict[str, str]:
@@ -274,7 +287,7 @@ def _log_params(client: MlflowClient, run_id: str, params: Mapping[str, Any]) ->
 
 
 def _log_end(client: MlflowClient, run_id: str, trial: TrialRow, sheet: SheetRow | None) -> None:
-    """What is known of a trial since its end: its scores, which are of the time at which it was scored last."""
+    """Logs the scores of a trial that has ended, with the time at which it was scored."""
     from mlflow.entities import Metric, RunTag
 
     ended = _ms(trial.ended)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from amc.errors import UserError
 from analysis.record.ranking import best
-from analysis.record.reading import StudyRow, TrialRow
+from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import TRIAL
-from analysis.record.writing import Record
+from analysis.record.writing import RecordWriter
 from tuning.tracking.model_registry import register
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ FILES = ("tables", "figures", "report.html")  # folders and a file in DIR/STUDY
 
 def log_results(
     client: MlflowClient,
-    record: Record,
+    record: RecordWriter,
     study: StudyRow,
     run_id: str,
     *,

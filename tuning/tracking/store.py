@@ -1,7 +1,4 @@
-"""The MLflow store: where it is, opening it, and the experiment of a study in it.
-
-A module of ours may not be called mlflow: run as a script's neighbour it would stand in for the library.
-"""
+"""The MLflow store: its address, opening it, and the experiment of a study in it."""
 
 from __future__ import annotations
 
@@ -24,17 +21,19 @@ from analysis.record.server_lock import exclusive_on_server
 # Read by MLflow when it is imported.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
-# Trying again is the tracker's business: a call that was lost on its way back may have made a run.
+# The tracker retries by itself: a call whose answer was lost may have created a run.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # standard output may be one JSON document
-# Its first tables come with pages of messages about migrations, and every error with a traceback: ours are one line.
+# Creating tables prints pages of messages about migrations, and errors print a traceback; ours are one line.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")
-os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")  # a model asks for what it needs, not for the folder's project
+os.environ.setdefault(
+    "MLFLOW_UV_AUTO_DETECT", "false"
+)  # a model's requirements are not those of the current folder's project
 
 SQLITE = "sqlite:///"
-# Makes MLflow's pages open an experiment as one of trained models, with its runs and curves.
+# MLflow's UI opens an experiment of this kind on its runs and their curves.
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def default_store(runs: Path) -> str:
-    """The store in DIR that all its studies share."""
+    """The address of the store in DIR, which all its studies share."""
     return f"{SQLITE}{runs.absolute() / 'mlflow.db'}"
 
 
@@ -58,23 +57,25 @@ def ui_command(target: str) -> str:
 
 
 def artifact_folder(runs: Path, study: str) -> Path:
-    """Where pictures of a study go, unless a server keeps them."""
+    """The folder of a study's artifacts, unless an MLflow server stores them."""
     return runs / "artifacts" / study
 
 
 def open_store(target: str, runs: Path) -> MlflowClient:
-    """A client; a fresh store is made by one process at a time, as MLflow itself can't.
+    """Opens the store, and creates it if it does not exist.
+
+    Only one process at a time does this, because MLflow cannot create a store in two processes at once.
 
     Raises:
-        UserError: the address is none of MLflow's.
+        UserError: MLflow cannot use the address, or its database driver is missing.
     """
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     try:
-        with _alone(target, runs):
+        with _exclusive(target, runs):
             if target.startswith(SQLITE):
-                _make(Path(target.removeprefix(SQLITE)), runs)
+                _create_database(Path(target.removeprefix(SQLITE)), runs)
             address = with_driver(target)
             client = MlflowClient(tracking_uri=address, registry_uri=address)
             if not target.startswith("http"):
@@ -86,11 +87,11 @@ def open_store(target: str, runs: Path) -> MlflowClient:
     return client
 
 
-def _make(database: Path, runs: Path) -> None:
-    """Makes a fresh store beside its place and moves it there when it is whole.
+def _create_database(database: Path, runs: Path) -> None:
+    """Creates a store in a temporary file, and moves it to its place when it is complete.
 
-    MLflow creates its tables in dozens of migrations, each a transaction of its own; killed between two of them it
-    would leave a store that it can never open again.
+    MLflow creates its tables in dozens of migrations, each in its own transaction. If it was killed between two of
+    them, it could never open the store again.
     """
     if database.is_file() and database.stat().st_size:
         return
@@ -103,7 +104,7 @@ def _make(database: Path, runs: Path) -> None:
 
 
 def delete_run(client: MlflowClient, run_id: str) -> bool:
-    """Marks a run as deleted; False if it is not there any more."""
+    """Marks a run as deleted; False if the store does not have it."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -115,19 +116,19 @@ def delete_run(client: MlflowClient, run_id: str) -> bool:
     return True
 
 
-def experiment(client: MlflowClient, name: str, target: str, runs: Path) -> str:
-    """The id of the experiment called `name`, made where it is not there."""
+def experiment_id(client: MlflowClient, name: str, target: str, runs: Path) -> str:
+    """The id of the experiment `name`, which is created or restored if necessary."""
     from mlflow.exceptions import MlflowException
 
-    with _alone(target, runs):
+    with _exclusive(target, runs):
         found = client.get_experiment_by_name(name)
         if found is None:
-            # Without a place of their own, artifacts would go to ./mlruns of whatever folder this was started in.
+            # By default artifacts would go to ./mlruns in the current folder.
             place = None if target.startswith("http") else artifact_folder(runs, name).as_uri()
             try:
                 return str(client.create_experiment(name, artifact_location=place, tags=dict(_KIND)))
             except MlflowException:
-                found = client.get_experiment_by_name(name)  # another machine was faster
+                found = client.get_experiment_by_name(name)  # another machine created it first
                 if found is None:
                     raise
         if found.lifecycle_stage == "deleted":
@@ -136,7 +137,8 @@ def experiment(client: MlflowClient, name: str, target: str, runs: Path) -> str:
 
 
 @contextlib.contextmanager
-def _alone(target: str, runs: Path) -> Iterator[None]:
+def _exclusive(target: str, runs: Path) -> Iterator[None]:
+    """Holds a lock on the store, by which processes take turns; servers need none."""
     if target.startswith(SQLITE):
         database = Path(target.removeprefix(SQLITE))
         with exclusive(database.with_name(f".{database.name}.lock")):
@@ -145,7 +147,7 @@ def _alone(target: str, runs: Path) -> Iterator[None]:
         try:
             with exclusive_on_server(with_driver(target)):
                 yield
-        except sa.exc.OperationalError as error:  # MLflow itself would try for an hour
+        except sa.exc.OperationalError as error:  # MLflow would retry for an hour
             raise UserError(f"cannot open {without_password(target)}: {first_line(error.orig or error)}") from error
     else:
         yield
@@ -153,10 +155,10 @@ def _alone(target: str, runs: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def answering(target: str) -> Iterator[None]:
-    """For a command that needs the store within the block.
+    """Turns errors of MLflow within the block into a message, for a command that needs the store.
 
     Raises:
-        UserError: it does not answer.
+        UserError: the store does not answer.
     """
     from mlflow.exceptions import MlflowException
 
@@ -164,4 +166,6 @@ def answering(target: str) -> Iterator[None]:
         yield
     except (MlflowException, OSError) as error:
         shown = without_password(target)
-        raise UserError(f"MLflow at {shown} does not answer ({first_line(error)}): start it, then try again") from error
+        raise UserError(
+            f"MLflow at {shown} does not answer ({first_line(error)}): start it, then rerun the same command"
+        ) from error

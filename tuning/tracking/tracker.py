@@ -1,4 +1,4 @@
-"""The thread that keeps a study's projection up to date while it runs."""
+"""The thread that copies a study to MLflow while it runs."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ from amc.errors import UserError
 from analysis.record.database import first_line, without_password
 from tuning.tracking.projection import Projection
 
-SOONEST, LATEST = 1.0, 10.0  # seconds between two looks at the record
-SHARE = 1 / 30  # of a core that copying may take: this thread takes turns with the driver's own
-UPLOAD_SECONDS = 1800.0  # that a checkpoint which is being copied may hold up the end
+MIN_PAUSE, MAX_PAUSE = 1.0, 10.0  # seconds between two calls of `Projection.sync`
+CPU_SHARE = 1 / 30  # of a core, for copying: this thread shares the interpreter with the driver's own
+UPLOAD_SECONDS = 1800.0  # how long the upload of a checkpoint may delay the end
 
 
 class Tracker(threading.Thread):
-    """Syncs a projection in the background: within a second when little happens, else many reports a call.
+    """Calls `Projection.sync` in the background: every second while that is cheap, less often with many reports.
 
     Args:
-        warn: told once, in a line, when the store can't be reached.
+        warn: called with a line for the user, once when the store cannot be reached and for each problem.
     """
 
     def __init__(self, projection: Projection, warn: Callable[[str], None]) -> None:
         super().__init__(name="tracker", daemon=True)
         self.projection, self.warn = projection, warn
-        self.ending, self.left = threading.Event(), threading.Event()
+        self.ending, self.abandoned = threading.Event(), threading.Event()
         self.status = "RUNNING"
         self.warned = self.complete = False
 
     def run(self) -> None:
-        """Until all has been copied after `finish`, or nobody waits for that any more."""
-        pause = SOONEST
-        while not self.complete and not self.left.is_set():
+        """Copies until all is copied after `finish`, or `wait` has given up."""
+        pause = MIN_PAUSE
+        while not self.complete and not self.abandoned.is_set():
             self.ending.wait(pause)
             ending = self.ending.is_set()
             began = time.thread_time()
-            copied = self._try(self.status)
+            copied = self._sync(self.status)
             self.complete = ending and copied
             if copied:
-                pause = min(max((time.thread_time() - began) / SHARE, SOONEST), LATEST)
+                pause = min(max((time.thread_time() - began) / CPU_SHARE, MIN_PAUSE), MAX_PAUSE)
             else:
-                pause = min(pause * 2, LATEST)
+                pause = min(pause * 2, MAX_PAUSE)
                 if ending:
-                    self.left.wait(SOONEST)
+                    self.abandoned.wait(MIN_PAUSE)
 
     def finish(self, status: str) -> None:
-        """Asks for what is left, and for this status of the study's own run; does not wait."""
+        """Requests that the rest be copied and the study's own run get this status; returns at once."""
         self.status = status
         self.ending.set()
 
     def wait(self, seconds: float) -> bool:
-        """Waits for the end of that; False once the store has given no sign of life for so long."""
+        """Waits until `finish` is done; False if the store gave no answer for so many seconds."""
         began = time.monotonic()
         while self.is_alive():
             patience = UPLOAD_SECONDS if self.projection.uploading else seconds
-            rest = max(began, self.projection.alive) + patience - time.monotonic()
+            rest = max(began, self.projection.last_answer) + patience - time.monotonic()
             if rest <= 0:
                 break
-            self.join(min(rest, SOONEST))
-        self.left.set()
+            self.join(min(rest, MIN_PAUSE))
+        self.abandoned.set()
         return self.complete
 
-    def _try(self, study_status: str) -> bool:
+    def _sync(self, study_status: str) -> bool:
         import mlflow.exceptions
         import sqlalchemy.exc
 
@@ -72,8 +72,8 @@ class Tracker(threading.Thread):
             if not self.warned:
                 target = without_password(self.projection.target)
                 self.warn(
-                    f"MLflow at {target} does not answer ({first_line(error)}): the study goes on, "
-                    "and what is to be copied there waits in its record"
+                    f"MLflow at {target} does not answer ({first_line(error)}): the study continues, "
+                    "and is copied to MLflow later from its record"
                 )
             self.warned = True
             return False

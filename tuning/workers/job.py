@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,6 +44,11 @@ class TrialSettings:
         """The settings that name a file, by field: every node that runs trials needs these files."""
         named = {"data": self.data, "lpips": self.lpips, "fvd": self.fvd}
         return {name: path for name, path in named.items() if path}
+
+    def with_files(self, paths: Mapping[str, str]) -> TrialSettings:
+        """The same with other paths for the fields that `files` names."""
+        values: dict[str, Any] = {**paths}
+        return replace(self, **values)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""

@@ -46,10 +46,10 @@ def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     """
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     config = from_dict(job.config)
-    data = prepare(config, Path(job.settings["data"]))
-    classifier = cached_classifier(data.clips, data.split, config, seed=int(job.settings["classifier_seed"]))
+    data = prepare(config, Path(job.settings.data))
+    classifier = cached_classifier(data.clips, data.split, config, seed=job.settings.classifier_seed)
     evaluations = [validation(classifier)]
-    if "appearance" in job.settings.get("objectives", ()):
+    if "appearance" in job.settings.objectives:
         evaluations.append(measure(cached_identity_classifier(config, data)))
     samples = Path(job.samples)
     # Not in `directory`: the checkpoints of a pruned trial are deleted while it writes its pictures.
@@ -72,7 +72,7 @@ def run(job: Job, report: Reporter, directory: Path) -> Outcome:
         return Outcome()
     save_velocities(directory / standalone.FILE, data)  # with them the checkpoint can be used without the data
     value = last_accuracy(trained.curve)
-    if job.role != CONFIRM and not job.settings.get("score_test", False):
+    if job.role != CONFIRM and not job.settings.score_test:
         _publish(drafts, samples)
         return Outcome(value=value)
     save_generator(Path(job.generator), trained)
@@ -89,7 +89,7 @@ def _scored(job: Job, trained: Run, value: float, pausing: Callable[[], bool]) -
         if pausing():
             raise Paused
 
-    judges = cached_judges(trained.config, trained.data, job.settings)
+    judges = cached_judges(trained.config, trained.data, job.settings.to_dict())
     sheet = score(trained.generator, trained.config, trained.data, judges, check_pause=check_pause)
     return Outcome(value=value, scores=headline(sheet), sheet=sheet.to_dict(), scorer=judges.scorer())
 

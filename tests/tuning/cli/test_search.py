@@ -43,7 +43,7 @@ BAD = {
     "no number of GPUs": ([*SEARCH, "--gpus-per-trial", "nan"], "--gpus-per-trial"),
     "too large a seed": ([*SEARCH, "--seed", "10000000000000000000"], "not '10000000000000000000'"),
     "a budget without unit": ([*SEARCH, "--time-budget", "30"], "--time-budget '30': give a number"),
-    "no cluster": ([*SEARCH, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: nothing answers there"),
+    "no cluster": ([*SEARCH, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: no answer"),
     "a space of splits": ([*SEARCH, "--space", "splits.toml"], "'split.seed' must be the same in all trials"),
     "an unknown split": ([*SEARCH, "--split-rule", "luck"], "invalid choice: 'luck'"),
     "a published split of the stand-in": ([*SEARCH, "--split-rule", "natops-hcrf"], "is of subjects 1 to 20 as NATOPS"),
@@ -115,10 +115,10 @@ def test_a_study_on_record_with_other_settings_is_not_mixed_up(
     assert run_study(toy_study(tmp_path, older)).code == 3
     assert run_study(toy_study(tmp_path, replace(older, config=row.config))).code == 3
     changed = replace(row, seed=5, config={**row.config, "weights": {**row.config["weights"], "rank": 7.0}})
-    with pytest.raises(UserError, match=r"seed 0 there, 5 here; base weights.rank: 100 → 7.: give another --study"):
+    with pytest.raises(UserError, match=r"seed: 0 → 5; base weights.rank: 100 → 7.: give another --study"):
         run_study(toy_study(tmp_path, changed))
     other = replace(row, dataset={**row.dataset, "origin": "natops", "fingerprint": "e" * 64})
-    with pytest.raises(UserError, match="data origin 'procedural' there, 'natops' here"):
+    with pytest.raises(UserError, match="data origin: 'procedural' → 'natops'"):
         run_study(toy_study(tmp_path, other))
     assert (tmp_path / "toy" / "record.db").is_file()
 

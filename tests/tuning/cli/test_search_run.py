@@ -88,4 +88,4 @@ def test_a_search_and_the_same_command_again(
     assert main([*arguments, "--preset", "smoke", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == found
     assert main([*arguments, "--preset", "smoke", "--seed", "4"]) == 2
-    assert "is on record with other settings (seed 0 there, 4 here" in capsys.readouterr().err
+    assert "exists with other settings (seed: 0 → 4" in capsys.readouterr().err

@@ -14,15 +14,16 @@ from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED, WAITING
 from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
-from tests.tuning.in_process import run_here
+from tests.tuning.in_process import run_in_process
 from tests.tuning.toy_rows import trial_row
-from tuning.engine.checkpoints import inherit, kept, tidy
+from tuning.engine.checkpoints import delete_unneeded, keys_to_keep
 from tuning.engine.engine import Engine, EngineCallback, StudyPlan
 from tuning.engine.sources import SEEDS, ConfirmingRuns, ListedTrials, Proposal, SampledTrials
 from tuning.engine.summary import confirmed, summary, table, write_summary
 from tuning.search.default_space import search_space
 from tuning.search.pruners import create_pruner
 from tuning.search.samplers import create_sampler
+from tuning.workers.attempts import copy_previous_attempt
 from tuning.workers.job import Job, Outcome
 
 
@@ -46,7 +47,7 @@ def engine(
         create_pruner(str(settings.pop("pruner", "halving")), 20, 5),
         folder,
         "tests.tuning.toy_trials:learn",
-        settings,
+        extra=settings,
     )
     return Engine(record, plan)
 
@@ -56,7 +57,7 @@ def states(record: RecordWriter, role: str = "trial") -> list[str]:
 
 
 def test_a_search_with_its_confirmation(record: RecordWriter, base: Config, tmp_path: Path) -> None:
-    run_here(engine(record, base, tmp_path / "toy"))
+    run_in_process(engine(record, base, tmp_path / "toy"))
     # Table B's own gan weight 1 is the toy's best, and it came first: all others fall behind at a rung.
     assert states(record) == [COMPLETE, PRUNED, PRUNED, PRUNED]
     pruned = record.curves("toy")["trial-0001"]
@@ -71,11 +72,11 @@ def test_a_search_with_its_confirmation(record: RecordWriter, base: Config, tmp_
 
 
 def test_a_larger_number_adds_and_runs_nothing_again(record: RecordWriter, base: Config, tmp_path: Path) -> None:
-    run_here(engine(record, base, tmp_path / "toy", trials=2))
+    run_in_process(engine(record, base, tmp_path / "toy", trials=2))
     before = {trial.key: trial for trial in record.trials("toy")}
-    run_here(engine(record, base, tmp_path / "toy", trials=2))
+    run_in_process(engine(record, base, tmp_path / "toy", trials=2))
     assert {trial.key: trial for trial in record.trials("toy")} == before
-    run_here(engine(record, base, tmp_path / "toy", trials=5))
+    run_in_process(engine(record, base, tmp_path / "toy", trials=5))
     after = {trial.key: trial for trial in record.trials("toy")}
     assert len(record.trials("toy", "trial")) == 5
     assert {key: after[key] for key in before} == before
@@ -89,7 +90,7 @@ class Crashing(EngineCallback):
     def __init__(self, reports: int) -> None:
         self.left = reports
 
-    def reported(self, trial: TrialRow, step: int, metrics: Mapping[str, float]) -> None:
+    def on_report(self, trial: TrialRow, step: int, metrics: Mapping[str, float]) -> None:
         self.left -= 1
         if self.left == 0:
             raise Crash
@@ -102,9 +103,9 @@ def test_a_driver_that_dies_at_a_report_loses_and_doubles_nothing(
     first = engine(record, base, tmp_path / "toy", pruner="none")
     first.callbacks = [Crashing(reports)]
     with pytest.raises(Crash):
-        run_here(first)
+        run_in_process(first)
     done = [trial.key for trial in record.trials("toy") if trial.state == COMPLETE]
-    run_here(engine(record, base, tmp_path / "toy", pruner="none"))
+    run_in_process(engine(record, base, tmp_path / "toy", pruner="none"))
     assert states(record) == [COMPLETE] * 4
     assert {tuple(curve) for curve in record.curves("toy").values()} == {(5, 10, 15, 20)}
     assert all(record.trial("toy", key).attempts == 1 for key in done)
@@ -112,7 +113,7 @@ def test_a_driver_that_dies_at_a_report_loses_and_doubles_nothing(
 
 
 def test_a_failed_trial_tells_why_and_the_study_goes_on(record: RecordWriter, base: Config, tmp_path: Path) -> None:
-    run_here(engine(record, base, tmp_path / "toy", diverges=["trial-0000"]))
+    run_in_process(engine(record, base, tmp_path / "toy", diverges=["trial-0000"]))
     assert states(record)[0] == FAILED
     failed = record.trial("toy", "trial-0000")
     assert failed.reason == "FloatingPointError: loss/gan not finite by step 3"
@@ -124,9 +125,9 @@ def test_a_lost_worker_costs_an_attempt_only(record: RecordWriter, base: Config,
     driver = engine(record, base, tmp_path / "toy")
     job = driver.next_job()
     assert job is not None
-    driver.began(job)
+    driver.started(job)
     assert driver.report(job, 5, {"val/accuracy": 0.1})
-    driver.lost(job, "killed")
+    driver.worker_lost(job, "killed")
     assert states(record)[0] == WAITING
     again = driver.next_job()
     assert again is not None
@@ -146,7 +147,7 @@ def test_a_report_sent_again_is_not_judged_again(record: RecordWriter, base: Con
     other = driver.next_job()
     assert other is not None
     assert driver.report(other, 5, {"val/accuracy": 0.9})
-    driver.lost(job, "killed")
+    driver.worker_lost(job, "killed")
     again = driver.next_job()
     assert again is not None
     assert driver.report(again, 5, {"val/accuracy": 0.1})
@@ -164,7 +165,7 @@ def test_a_stopping_engine_hands_out_nothing(record: RecordWriter, base: Config,
     driver = engine(record, base, tmp_path / "toy")
     driver.stopping = True
     assert driver.next_job() is None
-    assert driver.finished
+    assert driver.is_finished
 
 
 def test_listed_trials_run_once_each(record: RecordWriter, base: Config, tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ def test_listed_trials_run_once_each(record: RecordWriter, base: Config, tmp_pat
     arms = tuple(Proposal(key, "trial", number, base) for number, key in enumerate(keys))
     source = ListedTrials(arms)
     for _ in range(2):
-        run_here(
+        run_in_process(
             Engine(
                 record,
                 StudyPlan(
@@ -185,7 +186,7 @@ def test_listed_trials_run_once_each(record: RecordWriter, base: Config, tmp_pat
 
 
 def test_checkpoints_of_the_best_stay_and_pictures_of_all(record: RecordWriter, base: Config, tmp_path: Path) -> None:
-    run_here(engine(record, base, tmp_path / "toy", trials=6, pruner="none"))
+    run_in_process(engine(record, base, tmp_path / "toy", trials=6, pruner="none"))
     ranked = sorted(record.trials("toy", "trial"), key=lambda trial: -(trial.value or 0))
     assert {path.name for path in (tmp_path / "toy/checkpoints").iterdir()} == {trial.key for trial in ranked[:3]}
     assert len(list((tmp_path / "toy/samples").iterdir())) == 8
@@ -197,13 +198,13 @@ def test_a_new_attempt_starts_from_a_copy_of_the_newest_earlier_one(tmp_path: Pa
         (tmp_path / f"attempt-{attempt}" / "checkpoint").write_text(str(attempt))
     (tmp_path / "attempt-2" / ".checkpoint.123").write_text("half")
     (tmp_path / "attempt-3").mkdir()  # died before its first checkpoint
-    assert inherit(tmp_path / "attempt-4") == tmp_path / "attempt-2"
+    assert copy_previous_attempt(tmp_path / "attempt-4") == tmp_path / "attempt-2"
     assert [(path.name, path.read_text()) for path in (tmp_path / "attempt-4").iterdir()] == [("checkpoint", "2")]
     (tmp_path / "attempt-2" / "checkpoint").write_text("its worker was still alive")
     assert (tmp_path / "attempt-4" / "checkpoint").read_text() == "2"
 
 
-def test_tidy_keeps_what_runs_and_the_last_attempt_of_the_best(base: Config, tmp_path: Path) -> None:
+def test_deletion_keeps_what_runs_and_the_last_attempt_of_the_best(base: Config, tmp_path: Path) -> None:
     rows = [
         trial_row(base, 0, state=COMPLETE, value=0.1, attempts=1),
         trial_row(base, 1, state=COMPLETE, value=0.9, attempts=2),
@@ -217,8 +218,8 @@ def test_tidy_keeps_what_runs_and_the_last_attempt_of_the_best(base: Config, tmp
     for attempt in (1, 2, 3):  # the fourth has left nothing yet
         (tmp_path / "trial-0002" / f"attempt-{attempt}" / "checkpoint").write_text("1")
     (tmp_path / "trial-0002" / "attempt-4" / ".checkpoint.17").write_text("half")
-    assert kept(rows, 1) == {"trial-0001", "trial-0002"}
-    tidy(tmp_path, rows, 1)
+    assert keys_to_keep(rows, 1) == {"trial-0001", "trial-0002"}
+    delete_unneeded(tmp_path, rows, 1)
     found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*"))
     assert found == ["trial-0001/attempt-2", "trial-0002/attempt-3", "trial-0002/attempt-4"]
 
@@ -229,13 +230,13 @@ def test_a_trial_that_lacks_an_objective_keeps_no_better_ones_checkpoint_out(bas
         for number in range(3)
     ]
     whole = trial_row(base, 3, state=COMPLETE, value=0.5, values={"val/accuracy": 0.5, "val/appearance": 0.5})
-    assert kept([*lacking, whole], 3) == {"trial-0003"}
+    assert keys_to_keep([*lacking, whole], 3) == {"trial-0003"}
 
 
 def test_summary_and_table(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     data = {**record.study("toy").dataset, "chance": 1 / 3, "real_accuracy": {"validation": 1.0, "test": 0.95}}
     record.update_study("toy", dataset=data)
-    run_here(engine(record, base, tmp_path / "toy"))
+    run_in_process(engine(record, base, tmp_path / "toy"))
     content = write_summary(record, "toy", tmp_path / "summary.json")
     assert json.loads((tmp_path / "summary.json").read_text()) == content == summary(record, "toy")
     assert [trial["key"] for trial in content["trials"]] == [f"trial-{number:04d}" for number in range(4)]
@@ -250,12 +251,12 @@ def test_summary_and_table(record: RecordWriter, base: Config, tmp_path: Path) -
     assert "chance 33.3" in shown[0]
     assert shown[2].split()[:3] == ["1", "trial-0000", "100.0"]
     assert confirmed(record, "toy").startswith(
-        "trial-0000 again with 2 fresh seeds: test accuracy 100.0% (95% interval"
+        "trial-0000 repeated with 2 fresh seeds: test accuracy 100.0% (95% interval"
     )
 
 
 def test_what_a_run_was_scored_with_is_on_record(record: RecordWriter, base: Config, tmp_path: Path) -> None:
-    run_here(engine(record, base, tmp_path / "toy", trials=1, seeds=0, clips=7))
+    run_in_process(engine(record, base, tmp_path / "toy", trials=1, seeds=0, clips=7))
     (row,) = record.score_sheets("toy").values()
     assert (row.key, row.scorer) == ("trial-0000", "toy")
     assert row.sheet == ScoreSheet.from_dict(toy_trials.sheet(7))

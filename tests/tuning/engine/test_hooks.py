@@ -18,7 +18,7 @@ from analysis.record.states import COMPLETE
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.engine.sources import ListedTrials, Proposal
-from tuning.engine.study import RESULTS_SECONDS, Ending, Study, _until, run_study
+from tuning.engine.study import RESULTS_SECONDS, Ending, Study, _trials_deadline, run_study
 from tuning.search.pruners import create_pruner
 from tuning.tracking.store import default_store, open_store
 from tuning.workers.resources import machine_resources
@@ -95,27 +95,27 @@ def test_both_are_carried_out_though_nothing_is_left_to_train(study: Study) -> N
         order.append("results")
         write_table("one")(record, folder)
 
-    assert run_study(replace(study, before=before, results=results)).code == 0
+    assert run_study(replace(study, before_trials=before, make_results=results)).code == 0
     assert order == ["before", "results"]
     assert (study.folder / "tables" / "table4.md").read_text() == "one, 1 trial\n"
     assert logged(study).read_text() == "one, 1 trial\n"
 
 
 def test_results_reach_the_tracker_again_only_when_they_changed(study: Study) -> None:
-    run_study(replace(study, results=write_table("one")))
+    run_study(replace(study, make_results=write_table("one")))
     place = logged(study)
     place.write_text("a mark")
-    run_study(replace(study, results=write_table("one")))
+    run_study(replace(study, make_results=write_table("one")))
     assert place.read_text() == "a mark"
-    run_study(replace(study, results=write_table("two")))
+    run_study(replace(study, make_results=write_table("two")))
     assert place.read_text() == "two, 1 trial\n"
 
 
 def test_the_end_tells_whether_results_are_of_this_sitting(study: Study) -> None:
     assert not run_study(study).results
-    assert run_study(replace(study, results=write_table("one"))).results
-    assert not run_study(replace(study, results=raising(KeyboardInterrupt()))).results
-    assert not run_study(replace(study, results=raising(OSError(28, "No space left on device")))).results
+    assert run_study(replace(study, make_results=write_table("one"))).results
+    assert not run_study(replace(study, make_results=raising(KeyboardInterrupt()))).results
+    assert not run_study(replace(study, make_results=raising(OSError(28, "No space left on device")))).results
 
 
 @pytest.mark.parametrize(
@@ -129,25 +129,25 @@ def test_the_end_tells_whether_results_are_of_this_sitting(study: Study) -> None
 def test_results_that_fail_are_told_in_a_line_and_change_nothing_else(
     error: Exception, said: str, study: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ending = run_study(replace(study, results=raising(error)))
+    ending = run_study(replace(study, make_results=raising(error)))
     assert ending.code == 0
-    lines = [line for line in capsys.readouterr().err.splitlines() if "could not be made" in line]
+    lines = [line for line in capsys.readouterr().err.splitlines() if "cannot make tables" in line]
     assert len(lines) == 1
     assert said in lines[0]
     assert ending.summary["best"]
     assert (study.folder / "logs" / "results.log").is_file() == isinstance(error, ZeroDivisionError)
     with closing(sqlite3.connect(study.folder / "record.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert run_study(replace(study, results=write_table("again"))).code == 0
+    assert run_study(replace(study, make_results=write_table("again"))).code == 0
 
 
 def test_a_stop_while_results_are_made_ends_in_order(study: Study) -> None:
-    ending: Ending = run_study(replace(study, results=raising(KeyboardInterrupt())))
+    ending: Ending = run_study(replace(study, make_results=raising(KeyboardInterrupt())))
     assert ending.code == 130
     assert (study.folder / "summary.json").is_file()
     client, ident = parent(study)  # what there was to copy is copied
     assert client.get_run(ident).info.status == "SCHEDULED"
-    assert run_study(replace(study, results=write_table("one"))).code == 0
+    assert run_study(replace(study, make_results=write_table("one"))).code == 0
     assert client.get_run(ident).info.status == "FINISHED"
 
 
@@ -156,7 +156,7 @@ def test_whatever_ends_before_leaves_the_study_as_it_was(error: BaseException, s
     with RecordReader(study.folder / "record.db") as records:
         known = records.trials("toy")
     with pytest.raises(type(error)):
-        run_study(replace(study, before=raising(error), results=write_table("never")))
+        run_study(replace(study, before_trials=raising(error), make_results=write_table("never")))
     with RecordReader(study.folder / "record.db") as records:
         assert records.trials("toy") == known
     assert not (study.folder / "tables").exists()
@@ -165,9 +165,9 @@ def test_whatever_ends_before_leaves_the_study_as_it_was(error: BaseException, s
 
 def test_results_have_their_share_of_a_time_budget(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.monotonic", lambda: 1000.0)
-    drawing = replace(study, results=write_table("one"))
-    assert _until(replace(study, until=1040.0)) == 1040.0
-    assert _until(drawing) is None
-    assert _until(replace(drawing, until=1040.0)) == 1030.0
-    assert _until(replace(drawing, until=9000.0)) == 9000.0 - RESULTS_SECONDS
-    assert _until(replace(drawing, until=900.0)) == 900.0
+    drawing = replace(study, make_results=write_table("one"))
+    assert _trials_deadline(replace(study, until=1040.0)) == 1040.0
+    assert _trials_deadline(drawing) is None
+    assert _trials_deadline(replace(drawing, until=1040.0)) == 1030.0
+    assert _trials_deadline(replace(drawing, until=9000.0)) == 9000.0 - RESULTS_SECONDS
+    assert _trials_deadline(replace(drawing, until=900.0)) == 900.0

@@ -76,7 +76,7 @@ def test_settings_are_joined_where_a_study_says_how(record: RecordWriter, base: 
 
     wanted = row(base, tmp_path)
     for trials, found in ((4, 4), (9, 9), (2, 9)):
-        assert create_or_resume(record, replace(wanted, settings={"trials": trials}), join=most).settings == {
+        assert create_or_resume(record, replace(wanted, settings={"trials": trials}), merge=most).settings == {
             "trials": found
         }
         assert record.study("kept").settings == {"trials": found}
@@ -93,7 +93,7 @@ def test_another_split_is_refused_whatever_is_allowed(
     create_or_resume(record, divided("subject"))
     with pytest.raises(UserError) as refused:
         create_or_resume(record, divided("random"), allow=allow)
-    assert "(data split.rule 'subject' there, 'random' here; base split.rule: subject → random)" in str(refused.value)
+    assert "(data split.rule: 'subject' → 'random'; base split.rule: subject → random)" in str(refused.value)
 
 
 def test_another_space_is_refused_with_the_difference_and_the_way_on(
@@ -115,12 +115,12 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
     with pytest.raises(UserError) as refused:
         create_or_resume(record, changed)
     assert str(refused.value) == (
-        "study 'kept' is on record with other settings (objectives: accuracy → accuracy, appearance; "
+        "study 'kept' exists with other settings (objectives: accuracy → accuracy, appearance; "
         "constraints: none → time/step_seconds <= 0.5; switches.lgaux: bool prior 0.9 → bool prior 0.5; "
         "weights.rank: log 1..100 → log 1..1000; "
         "added readings.gram (categorical {spatial, channel} when switches.lgaux); removed weights.l1; "
-        "fixed training.steps: not → 30; base weights.gan: 1 → 2.5): "
-        "add --allow-space-change to go on with this, or give another --study"
+        "fixed training.steps: unset → 30; base weights.gan: 1 → 2.5): "
+        "add --allow-space-change to change the study, or give another --study"
     )
     assert record.study("kept") == record.create_study(changed)
     assert record.study("kept").space == row(base, tmp_path).space
@@ -141,10 +141,10 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 5}, "seed 0 there, 5 here"),
-        ({"preset": "compact"}, "preset 'smoke' there, 'compact' here"),
-        ({"kind": "table4"}, "kind 'search' there, 'table4' here"),
-        ({"dataset": {"name": "toy", "origin": "procedural", "fingerprint": "e" * 64}}, "data fingerprint 'fff"),
+        ({"seed": 5}, "seed: 0 → 5"),
+        ({"preset": "compact"}, "preset: 'smoke' → 'compact'"),
+        ({"kind": "table4"}, "kind: 'search' → 'table4'"),
+        ({"dataset": {"name": "toy", "origin": "procedural", "fingerprint": "e" * 64}}, "data fingerprint: 'fff"),
     ],
 )
 def test_what_can_never_change(

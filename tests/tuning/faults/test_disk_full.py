@@ -68,7 +68,7 @@ def stops_for_want_of_room(search: Search, witness: Witness, code: int) -> None:
     errors = [line for line in printed.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, printed
     assert str(search.runs) in errors[0]
-    assert "run the same command again" in errors[0]
+    assert "rerun the same command" in errors[0]
     assert "space" in errors[0] or "full" in errors[0]
     assert is_whole(search.folder / "record.db")
     look = search.look()

@@ -160,7 +160,7 @@ def test_a_time_budget_and_then_ctrl_c_and_then_the_rest(tmp_path: Path) -> None
     code, errors = end(start(tmp_path, 4))
     assert code == 0, errors
     rows = exactly_once(tmp_path, 4)
-    assert " goes on from step " in errors
+    assert " resumes from step " in errors
     assert COMPLETE in {row.state for row in rows.values()}
     executed = (tmp_path / "toy" / "steps.txt").read_text().split()
     assert all(executed.count(key) == row.step for key, row in rows.items())

@@ -35,12 +35,12 @@ def test_an_idle_worker_gives_up_the_room_that_the_last_trial_waits_for(
     """Two nodes with room for one trial each, of which one is lost: its trial waits for the other's room."""
     assert slots.suggest("a")
     assert slots.suggest("b")
-    assert says(slots, "a", "began")
-    assert says(slots, "b", "began")
+    assert says(slots, "a", "started")
+    assert says(slots, "b", "started")
     slots.on_exit("b")
     assert slots.suggest("c")  # handed out again; its actor has nowhere to go
     # While that may just be slow to start, the worker is kept: Tune would give it away and close the other.
-    assert says(slots, "a", "end", value=0.5)
+    assert says(slots, "a", "outcome", value=0.5)
     assert slots.on_message("a", IDLE)
     monkeypatch.setattr(runner, "_START_SECONDS", -1.0)
     assert not slots.on_message("a", IDLE)
@@ -61,21 +61,21 @@ def test_a_trial_that_pauses_unasked_is_not_handed_out_for_ever(slots: TrialSlot
     for number in range(20):
         if slots.suggest(f"x{number}") is None:
             break
-        assert says(slots, f"x{number}", "began")
-        says(slots, f"x{number}", "end", paused=True)
+        assert says(slots, f"x{number}", "started")
+        says(slots, f"x{number}", "outcome", paused=True)
         slots.on_exit(f"x{number}")
     assert record.trial("toy", "trial-0000").state == "FAILED"
-    assert record.trial("toy", "trial-0000").reason == "its process was told to stop"
+    assert record.trial("toy", "trial-0000").reason == "the trial's process received a stop signal"
 
 
 def test_a_trial_alone_waits_for_the_others_and_they_for_it(slots: TrialSlots, record: RecordWriter) -> None:
     assert slots.suggest("a")
     assert slots.suggest("b")
-    says(slots, "b", "began")
-    says(slots, "b", "end", failure="MemoryError", cause="memory")
+    says(slots, "b", "started")
+    says(slots, "b", "outcome", failure="MemoryError", cause="memory")
     slots.on_exit("b")
     assert slots.suggest("c") is None
-    says(slots, "a", "end", value=0.5)
+    says(slots, "a", "outcome", value=0.5)
     given = slots.suggest("c")
     assert given is not None
     assert given["alone"]
@@ -85,7 +85,7 @@ def test_no_node_left_is_told(slots: TrialSlots, record: RecordWriter, monkeypat
     assert slots.suggest("a")
     monkeypatch.setattr(runner.ray, "nodes", lambda: [{"Alive": False}])
     assert not slots.should_stop()
-    slots.next_look = 0.0
+    slots.next_node_check = 0.0
     assert slots.should_stop()
-    assert "no node of Ray's is left" in slots.engine.fatal_error
+    assert "no Ray node is left" in slots.engine.fatal_error
     assert record.trial("toy", "trial-0000").state == RUNNING  # given back when the run ends

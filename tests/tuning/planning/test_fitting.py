@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tuning.planning.fitting import Asked, capped, fitted, largest
 from tuning.planning.packing import GIB
 from tuning.planning.probe import Peak
 from tuning.search.default_space import search_space
+from tuning.workers.job import TrialSettings
 from tuning.workers.resources import Resources
 
 NOTHING = Asked(workers=False, cpus=False, gpus=False)
@@ -27,7 +27,7 @@ class Measured:
     def __init__(self, found: Peak) -> None:
         self.found, self.times = found, 0
 
-    def __call__(self, config: Config, settings: Mapping[str, Any], wanted: Resources) -> Peak:
+    def __call__(self, config: Config, settings: TrialSettings, wanted: Resources) -> Peak:
         self.times += 1
         return self.found
 
@@ -42,7 +42,9 @@ def _machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def fit(wanted: Resources, asked: Asked, measure: Measured, *, devices: int = 0, batch: int = 8) -> Any:
     config = with_overrides(natops("smoke"), {"training.batch": batch})
-    return fitted(wanted, asked, config=config, fingerprint="f", settings={}, devices=devices, measure=measure)
+    return fitted(
+        wanted, asked, config=config, fingerprint="f", settings=TrialSettings(), devices=devices, measure=measure
+    )
 
 
 def test_on_a_cpu_memory_bounds_the_trials_and_caps_each() -> None:
@@ -99,7 +101,7 @@ def test_a_real_step_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None
     config = toy_config()
     data = toy_data(config)
     cached_classifier(data.clips, data.split, config, seed=0)
-    settings = {"data": str(file), "classifier_seed": 0}
+    settings = TrialSettings(data=str(file))
     found = fitting.peak(config, settings, Resources(1, 1, 0.0))
     assert 10 * 2**20 < found.host < 4 * GIB
     assert found.device is None

@@ -14,7 +14,7 @@ from analysis.record.states import COMPLETE, FAILED, WAITING
 from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
 from tests.tuning.engine.test_engine import Forgetful
-from tests.tuning.in_process import run_here
+from tests.tuning.in_process import run_in_process
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.engine.engine import Engine, StudyPlan
 from tuning.engine.sources import SampledTrials
@@ -92,11 +92,11 @@ def searched(
         create_pruner("none", 20, 5),
         folder,
         "tests.tuning.toy_trials:learn",
-        settings,
+        extra=settings,
         goal=goal,
     )
     engine = Engine(record, plan)
-    run_here(engine)
+    run_in_process(engine)
     return engine
 
 
@@ -172,4 +172,4 @@ def test_the_summary_of_two_objectives(record: RecordWriter, base: Config, tmp_p
     shown = table(record, "toy").splitlines()
     assert shown[1].split()[:3] == ["trial", "accuracy", "appearance"]
     assert shown[2].split()[:4] == ["1", "trial-0001", "80.0", "40.0"]
-    assert shown[-1] == "dominated by none: trial-0001, trial-0000"
+    assert shown[-1] == "Pareto front: trial-0001, trial-0000"

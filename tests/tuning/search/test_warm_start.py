@@ -16,7 +16,7 @@ from analysis.record.states import COMPLETE, FAILED, PRUNED, TRIAL, WAITING
 from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
 from tests.tuning.engine.test_engine import Forgetful
-from tests.tuning.in_process import run_here
+from tests.tuning.in_process import run_in_process
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.engine.engine import Engine, StudyPlan
 from tuning.engine.sources import SampledTrials, of_role
@@ -201,7 +201,7 @@ def searched(record: RecordWriter, base: Config, folder: Path, found: ImportedHi
         folder,
         "tests.tuning.toy_trials:learn",
     )
-    run_here(Engine(record, plan))
+    run_in_process(Engine(record, plan))
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "grid"])

@@ -23,7 +23,7 @@ def test_a_server_that_comes_after_the_study_and_is_away_for_a_while(tmp_path: P
     toy = Toy(tmp_path, 2, server.target, flush=FLUSH)
     toy.end(toy.start())
     assert toy.printed().count("does not answer") == 1
-    assert "has not got everything: the same command brings the rest" in toy.printed()
+    assert "is not up to date: rerun the same command to copy the rest" in toy.printed()
     before = toy.points()
     with server:
         toy.end(toy.start())

@@ -147,7 +147,7 @@ def test_the_life_of_a_model(
     (left,) = client.search_model_versions("name = 'toy'")
     assert left.version in (3, "3")
     client.delete_model_version("toy", "3")
-    model_registry.forget(client, study_row(base))
+    model_registry.delete_versions(client, study_row(base))
     assert client.search_registered_models() == []
 
 

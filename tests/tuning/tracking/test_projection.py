@@ -19,7 +19,7 @@ from analysis.record.states import COMPLETE, FAILED, PRUNED
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import trial_row
 from tuning.tracking.projection import Projection
-from tuning.tracking.store import default_store, experiment, open_store, ui_command
+from tuning.tracking.store import default_store, experiment_id, open_store, ui_command
 from tuning.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
@@ -223,7 +223,7 @@ def test_a_fresh_store_opened_by_many_at_once(tmp_path: Path) -> None:
 
     def use() -> None:
         client = open_store(default_store(tmp_path), tmp_path)
-        found.append(experiment(client, "toy", default_store(tmp_path), tmp_path))
+        found.append(experiment_id(client, "toy", default_store(tmp_path), tmp_path))
 
     threads = [threading.Thread(target=use) for _ in range(6)]
     for thread in threads:

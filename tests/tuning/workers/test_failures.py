@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 
-from tuning.workers.failures import MEMORY, STORAGE, cause, kernel_kills
+from tuning.workers.failures import MEMORY, STORAGE, failure_cause, oom_kill_count
 
 
 def _too_large_for_torch() -> RuntimeError:
@@ -36,15 +36,15 @@ def _too_large_for_torch() -> RuntimeError:
     ],
 )
 def test_causes(error: BaseException, expected: str) -> None:
-    assert cause(error) == expected
+    assert failure_cause(error) == expected
 
 
 def test_what_libraries_really_raise() -> None:
-    assert cause(_too_large_for_torch()) == MEMORY
+    assert failure_cause(_too_large_for_torch()) == MEMORY
     with pytest.raises((OSError, MemoryError, OverflowError)) as caught:
         mmap.mmap(-1, 2**60)
-    assert cause(caught.value) == MEMORY
+    assert failure_cause(caught.value) == MEMORY
 
 
 def test_the_kernels_count_is_a_number() -> None:
-    assert kernel_kills() >= 0
+    assert oom_kill_count() >= 0

@@ -19,13 +19,13 @@ TAKE = """
 import sys
 import torch
 from tuning.workers import memory_cap
-from tuning.workers.failures import MEMORY, cause
+from tuning.workers.failures import MEMORY, failure_cause
 limit, take = int(sys.argv[1]), int(sys.argv[2])
-memory_cap.apply(limit or None)
+memory_cap.limit_memory(limit or None)
 try:
     kept = [torch.zeros(2**20, dtype=torch.uint8) for _ in range(take)]
 except Exception as error:
-    print("memory" if cause(error) == MEMORY else repr(error))
+    print("memory" if failure_cause(error) == MEMORY else repr(error))
 else:
     print("fits", len(kept))
 """
@@ -47,7 +47,7 @@ def test_beyond_its_share_a_process_fails_by_itself() -> None:
 
 def test_no_limit_changes_nothing() -> None:
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    memory_cap.apply(None)
+    memory_cap.limit_memory(None)
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
@@ -59,8 +59,8 @@ def test_on_a_gpu_it_is_a_fraction(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_properties", lambda device: Card())
     monkeypatch.setattr("torch.cuda.set_per_process_memory_fraction", asked.append)
-    memory_cap.apply(6 * 2**30)
-    memory_cap.apply(48 * 2**30)
+    memory_cap.limit_memory(6 * 2**30)
+    memory_cap.limit_memory(48 * 2**30)
     assert asked == [0.25, 1.0]
 
 

@@ -11,14 +11,14 @@ from tuning.workers.pause_file import PauseCheck, PauseFile
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pause_file, "EVERY", 0.0)
+    monkeypatch.setattr(pause_file, "CHECK_SECONDS", 0.0)
 
 
 def test_a_trial_hears_its_driver(tmp_path: Path) -> None:
     driver = PauseFile(tmp_path / "toy")
     asked = PauseCheck(driver.path)
     assert not asked()
-    driver.ask()
+    driver.request_pause()
     assert asked()
     driver.close()
     assert asked()  # what was said stays said
@@ -28,7 +28,7 @@ def test_a_trial_hears_its_driver(tmp_path: Path) -> None:
 def test_no_trial_takes_another_drivers_word(tmp_path: Path) -> None:
     first = PauseFile(tmp_path)
     left = PauseCheck(first.path)
-    first.ask()
+    first.request_pause()
     second = PauseFile(tmp_path)  # the first was killed; its file goes
     assert not PauseCheck(second.path)()
     assert list(tmp_path.iterdir()) == [second.path]
@@ -37,17 +37,17 @@ def test_no_trial_takes_another_drivers_word(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"sto", b"\xff\xfe"])
 def test_a_file_that_says_nothing_asks_for_nothing(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "halt").write_bytes(content)
-    assert not PauseCheck(tmp_path / "halt")()
+    (tmp_path / "pause").write_bytes(content)
+    assert not PauseCheck(tmp_path / "pause")()
 
 
 def test_asking_needs_no_room(tmp_path: Path) -> None:
     driver = PauseFile(tmp_path)
     size = driver.path.stat().st_size
-    driver.ask()
+    driver.request_pause()
     assert driver.path.stat().st_size == size
 
 
 def test_a_folder_that_cannot_be_written_is_one_line() -> None:
-    with pytest.raises(UserError, match="run the same command again"):
+    with pytest.raises(UserError, match="rerun the same command"):
         PauseFile(Path("/proc/study"))

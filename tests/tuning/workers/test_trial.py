@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from amc.training.checkpoint import FILE
 from amc.training.generator_file import load_generator
 from tests.toy import write_toy_file
 from tuning.workers import trial
-from tuning.workers.job import Job, Outcome
+from tuning.workers.job import Job, Outcome, TrialSettings
 
 
 class Reports:
@@ -38,7 +39,7 @@ class Reports:
         return False
 
 
-def toy_job(folder: Path, **settings: object) -> Job:
+def toy_job(folder: Path, **settings: Any) -> Job:
     chosen = configure_data(None, write_toy_file(folder / "squares.h5"), "smoke")
     config = replace(chosen.config, training=TrainingConfig(batch=4, steps=2, evaluate_every=1))
     return Job(
@@ -54,7 +55,7 @@ def toy_job(folder: Path, **settings: object) -> Job:
         directory=str(folder / "run"),
         samples=str(folder / "samples" / "t"),
         log=str(folder / "log"),
-        settings={"data": str(chosen.source.path), "classifier_seed": 0, **settings},
+        settings=replace(TrialSettings(data=str(chosen.source.path)), **settings),
     )
 
 
@@ -87,7 +88,7 @@ def test_identity_is_measured_where_it_is_an_objective(
 ) -> None:
     quick = partial(cached_identity_classifier, recipe=Recipe(steps=20, batch=16))
     monkeypatch.setattr(trial, "cached_identity_classifier", quick)
-    job = toy_job(tmp_path, **({} if objectives is None else {"objectives": objectives}))
+    job = toy_job(tmp_path, objectives=tuple(objectives or ()))
     reports = Reports()
     outcome = trial.run(job, reports, tmp_path / "run")
     assert len(reports.metrics) == 2
@@ -107,8 +108,8 @@ def test_a_listed_run_is_scored_from_what_it_leaves(tmp_path: Path) -> None:
     outcome = trial.run(job, Reports(), tmp_path / "run")
     assert outcome.sheet is not None
     generator, config = load_generator(Path(job.generator))
-    data = prepare(config, Path(job.settings["data"]))
-    judges = cached_judges(config, data, job.settings)
+    data = prepare(config, Path(job.settings.data))
+    judges = cached_judges(config, data, job.settings.to_dict())
     assert outcome.scorer == judges.scorer()
     sheet = score(generator, config, data, judges)
     assert json.loads(json.dumps(outcome.sheet)) == json.loads(json.dumps(sheet.to_dict()))

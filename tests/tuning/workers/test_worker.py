@@ -41,7 +41,7 @@ def job(folder: Path, key: str = "trial-0000", attempt: int = 1, **settings: obj
         directory=str(folder / key / f"attempt-{attempt}"),
         samples=str(folder / "samples" / key),
         log=str(folder / "logs" / f"{key}.log"),
-        settings=settings,
+        extra=settings,
     )
 
 
@@ -131,7 +131,7 @@ def test_a_server_that_cannot_import_says_where_to_look(tmp_path: Path) -> None:
     broken.close()
     assert steps == []
     assert isinstance(end, JobCrashed)
-    assert "the trial server ended with code 1; see " in end.reason
+    assert "the trial server ended with exit code 1; see " in end.reason
     assert "no_such_module" in (tmp_path / "logs" / "workers.log").read_text()
 
 
