@@ -1,4 +1,7 @@
-"""Table 4: an arm a row, the paper's figure beside ours, and its paired difference to Ours. In percent throughout."""
+"""Table 4: one row per arm with its accuracy, the paper's value, and its paired difference to Ours, in percent.
+
+The mean, 95% interval and p of each row come from `analysis.tables.estimates.estimate_mean`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from analysis.statistics.effect_sizes import cohens_h, hedges_g
 from analysis.statistics.holm import holm
 from analysis.statistics.rank_agreement import rank_agreement
 from analysis.tables.caption import facts, sentence
-from analysis.tables.cells import number, p_cell, plural, span
+from analysis.tables.cells import number, p_cell, p_text, plural, span
 from analysis.tables.estimates import (
     PERCENT,
     POINTS,
@@ -34,11 +37,10 @@ ALPHA = 0.05
 
 
 def ablation_content(scores: StudyScores) -> dict[str, Any]:
-    """The content of `table4.json`.
+    """Returns the content of `table4.json`.
 
-    A difference is over the seeds that both arms have finished, clip by clip (`n_pairs` of them); p is Holm-corrected
-    over the arms compared. Rows of arms that combine two others have the `interaction`, too: pair - first -
-    second + Ours.
+    A difference uses the `n_pairs` seeds that both arms have completed, clip by clip. `p_holm` is corrected over the
+    arms compared. An arm that combines two others also has their `interaction`: combined - first - second + Ours.
     """
     values = {arm.slug: accuracies(scores, arm) for arm in scores.arms}
     target = target_accuracy(scores)
@@ -54,7 +56,7 @@ def ablation_content(scores: StudyScores) -> dict[str, Any]:
     caption = facts(scores)
     caption["compared"] = len(tested)
     pairs = max((row["n_pairs"] for row, _ in tested), default=0)
-    caption["smallest_p"] = 2 / 2**pairs if pairs else None  # that the exact test can reach with the pairs there are
+    caption["smallest_p"] = 2 / 2**pairs if pairs else None  # of the exact test with that many pairs
     order = rank_agreement(paper, {row["arm"]: row["mean"] for row in rows})
     caption["order"] = None if order is None else asdict(order)
     caption["target"] = target
@@ -63,9 +65,9 @@ def ablation_content(scores: StudyScores) -> dict[str, Any]:
 
 
 def ablation_text(content: Mapping[str, Any]) -> TextTable:
-    """The table for people."""
+    """Returns the table as text, from its content."""
     caption, rows = content["caption"], content["rows"]
-    what = "accuracy in % of the motion classifier on clips generated for the test split"
+    what = "motion classifier accuracy (%) on clips generated for the test split"
     return TextTable(
         caption=sentence(caption, what),
         head=_HEAD,
@@ -80,7 +82,7 @@ def ablation_text(content: Mapping[str, Any]) -> TextTable:
 
 
 def ablation_table(scores: StudyScores) -> Table:
-    """The table in all its forms."""
+    """Returns the table in all its forms."""
     content = ablation_content(scores)
     shared = ("study", "dataset", "origin", "preset", "fingerprint", "clips")
     same = {name if name != "clips" else "test_clips": content["caption"][name] for name in shared}
@@ -107,7 +109,7 @@ _HEAD = (
     "95% interval",
     "seeds",
     "minus Ours",
-    "its 95% interval",
+    "95% interval",
     "p (Holm)",
     "exact p",
     "second classifier",
@@ -158,14 +160,14 @@ def _difference(mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> tuple[d
 
 
 def _agrees(row: Mapping[str, Any], ours: float | None) -> bool | None:
-    """Whether the difference to Ours has the sign of the paper's; None where either is not known or there is none."""
+    """Whether the difference to Ours has the sign of the paper's; None if either is unknown or ours is 0."""
     if not row["difference"] or row["paper"] is None or ours is None:
         return None
     return bool(np.sign(row["difference"]) == np.sign(row["paper"] - ours))
 
 
 def _interaction(arm: ArmScores, values: Mapping[str, Mapping[int, Clips]]) -> dict[str, Any] | None:
-    """How much more (or less) taking away both does than the two alone add up to."""
+    """Interaction of two removed parts: the effect of removing both minus the sum of the single effects."""
     if len(arm.of) != 2 or any(slug not in values for slug in arm.of):
         return None
     first, second = (values[slug] for slug in arm.of)
@@ -187,32 +189,34 @@ def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapp
     notes = [_how(scores)]
     if compared:
         floor, pairs = float(caption["smallest_p"]), _pairs(row for row in rows if row["p"] is not None)
-        note = f"p is corrected by Holm over {plural(compared, 'arm')}. The exact sign-flip test stands beside it: "
-        note += f"with {pairs} no exact p can be below {floor:.3g}"
+        note = (
+            f"p values are Holm-corrected over {plural(compared, 'arm')}. The exact p is that of the sign-flip test, "
+        )
+        note += f"not corrected: with {pairs} it cannot be below {floor:.3g}"
         if floor * compared > ALPHA:
-            note += f", so after correction over {plural(compared, 'arm')} it could reject nothing"
+            note += f", so it could not reject anything after correction over {plural(compared, 'arm')}"
         notes.append(f"{note}.")
     unclear = [row for row in rows if row["p_holm"] is not None and row["p_holm"] > ALPHA]
     if unclear:
-        text = f"With {_pairs(unclear)} these cannot be told from Ours, which does not show them equal"
+        text = f"Not significantly different from Ours with {_pairs(unclear)}, which does not show that they are equal"
         if any(row["detectable"] is not None for row in unclear):
-            text += " (in brackets: true differences that would, corrected, be missed more often than one time in five)"
+            text += " (in brackets: true differences that more than one in five such studies would miss)"
         notes.append(f"{text}: {'; '.join(map(_missed, unclear))}.")
     fewer = [row for row in rows if row["n_pairs"] != row["n_seeds"] and row["arm"] != OURS]
     if fewer:
         said = "; ".join(f"{row['title']} {row['n_pairs']} of {row['n_seeds']}" for row in fewer)
-        notes.append(f"A difference is over the seeds that Ours has, too, which are not all of the arm's: {said}.")
+        notes.append(f"Differences use only the seeds that Ours has completed as well: {said}.")
     order = caption["order"]
     if order is not None:
         notes.append(
-            f"The order of {order['arms']} arms agrees with the paper's by Kendall's tau {order['tau']:.2f}"
-            f" (p {p_cell(order['p'])})."
+            f"Rank agreement with the paper over {order['arms']} arms: Kendall's tau {order['tau']:.2f} "
+            f"({p_text(order['p'])})."
         )
     titles = {row["arm"]: row["title"] for row in rows}
     notes += [
-        f"{row['title']}: beyond the sum of {' and '.join(titles[arm] for arm in row['interaction']['of'])} by "
-        f"{row['interaction']['mean']:+.1f} points ({span(row['interaction']['ci95'])}, "
-        f"p {p_cell(row['interaction']['p'])}, not corrected)."
+        f"{row['title']}: differs from the sum of the effects of "
+        f"{' and '.join(titles[arm] for arm in row['interaction']['of'])} by {row['interaction']['mean']:+.1f} points "
+        f"(95% interval {span(row['interaction']['ci95'])}, {p_text(row['interaction']['p'])}, not corrected)."
         for row in rows
         if row["interaction"] is not None
     ]
@@ -236,15 +240,15 @@ def _missed(row: Mapping[str, Any]) -> str:
 
 def _how(scores: StudyScores) -> str:
     if max(len(arm.accuracies) for arm in scores.arms) < 2:
-        return "One seed gives no interval and no p: what another seed would give is not known."
+        return "With one seed there is no interval and no p value: the variation between seeds is unknown."
     if scores.clipwise:
         return (
-            "Intervals treat seeds and test clips as crossed and hold for other seeds and other clips of these "
-            "subjects; other subjects may differ by more."
+            "Intervals treat seeds and test clips as crossed: they cover other seeds and other clips of these "
+            "subjects, but not other subjects."
         )
     return (
-        "Intervals are Student's t over seeds, p that of the paired t test: this record has no scores clip by clip, so "
-        "what other clips would give is not in them."
+        "Intervals are Student's t over seeds, p values those of the paired t test. The record has no scores of single "
+        "clips, so the variation between clips is not covered."
     )
 
 

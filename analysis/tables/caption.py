@@ -1,4 +1,4 @@
-"""Where a table comes from and what it cannot show: facts for JSON, a sentence and notes for people."""
+"""Captions: the data, preset, seeds and clips that a table is made from, as JSON values and as a sentence."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from analysis.record.rows import StudyRow
 from analysis.tables.cells import plural
 from analysis.tables.study_scores import StudyScores, correct
 
-SHORT = 12  # digits of a fingerprint that are shown
+SHORT = 12  # digits of the fingerprint in a caption
 
 
 def facts(scores: StudyScores) -> dict[str, Any]:
-    """The caption's content; accuracies in percent."""
+    """Returns the caption of a table of an ablation study as JSON values; accuracies in percent."""
     row, seeds = scores.row, int(scores.row.settings["seeds"])
     real, still = scores.real_accuracy, scores.still_accuracy
     real_second = None
@@ -39,7 +39,7 @@ def facts(scores: StudyScores) -> dict[str, Any]:
 
 
 def origin(row: StudyRow) -> dict[str, Any]:
-    """What every table says of its study: which, on what data, at what size; None for what the record does not say."""
+    """Returns the part of the caption that all tables share: study, data and preset; None for what is not recorded."""
     data = row.dataset
     return {
         "study": row.name,
@@ -54,17 +54,12 @@ def origin(row: StudyRow) -> dict[str, Any]:
 
 
 def versions_last(row: StudyRow) -> Mapping[str, str]:
-    """Of the command that worked on the study last: what was scored and reported is of these."""
+    """Returns the versions used by the last command that ran the study, which scored and reported it."""
     return {str(name): str(version) for name, version in row.settings.get("versions_last", row.versions).items()}
 
 
-def caption(scores: StudyScores, what: str = "accuracy in % of the motion classifier on generated clips") -> str:
-    """The caption in words: `what` is shown, and where it comes from."""
-    return sentence(facts(scores), what)
-
-
 def sentence(caption: Mapping[str, Any], what: str) -> str:
-    """`caption` in words."""
+    """Returns the caption as text: `what` is shown, and the facts of `caption`."""
     text = (
         f"{caption['study']}: {what}; {caption['dataset']}, origin={caption['origin']}, "
         f"split by {caption['split']['rule']}, preset {caption['preset']}, {plural(caption['seeds'], 'seed')}, "
@@ -82,19 +77,19 @@ def sentence(caption: Mapping[str, Any], what: str) -> str:
 
 
 def unscored(caption: Mapping[str, Any]) -> str:
-    """A sentence on the complete runs that are left out because they were not scored as the others were."""
+    """Returns a sentence on the complete runs that are excluded because they have no comparable scores."""
     left, runs = caption["unscored"], caption["runs"]
     return (
-        f"{left} of {plural(runs, 'run')} {'is' if left == 1 else 'are'} not scored in the same way as the others and "
-        "left out: run the same command again."
+        f"{left} of {plural(runs, 'run')} {'is' if left == 1 else 'are'} excluded: not scored in the same way as the "
+        "others. Rerun the study's command to score them."
     )
 
 
 def failures(caption: Mapping[str, Any]) -> str:
-    """A sentence on the runs that were given up; empty if there are none."""
+    """Returns a sentence on the failed runs; empty if there are none."""
     if not caption["failed"]:
         return ""
-    reasons = Counter(run["reason"] or "no reason known" for run in caption["failed"])
+    reasons = Counter(run["reason"] or "reason unknown" for run in caption["failed"])
     keys = ", ".join(run["key"] for run in caption["failed"])
     said = "; ".join(f"{reason} ({times})" if times > 1 else reason for reason, times in reasons.items())
-    return f" FAILED, not counted: {keys}: {said}."
+    return f" FAILED and excluded: {keys}: {said}."

@@ -21,6 +21,11 @@ def p_cell(p: float | None) -> str:
     return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def p_text(p: float | None) -> str:
+    """Formats a p value within a sentence, such as "p = 0.012" or "p < 0.001"; "p unknown" if there is none."""
+    return "p unknown" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def plural(count: int, singular: str) -> str:
     """Formats a count, such as "1 seed" or "3 seeds"."""
     return f"{count} {singular if count == 1 else singular + 's'}"

@@ -1,4 +1,4 @@
-"""The runs that confirm the best trial of a search: their test accuracy with an interval."""
+"""Test accuracy, with its interval, of the runs that confirm the best trial of a search."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from analysis.tables.study_scores import ACCURACY, correct
 def confirming_accuracy(
     runs: Sequence[TrialRow], sheets: Mapping[str, SheetRow], scale: float = 1.0
 ) -> MeanEstimate | None:
-    """Test accuracy, 0 to `scale`, over the complete runs; None without any.
+    """Returns the test accuracy, 0 to `scale`, over the complete runs; None if there are none.
 
-    Where every one has a sheet, all by one scorer on the same clips, seeds and clips are crossed; else the interval is
-    Student's t over the seeds alone (`clips` is then 1).
+    Seeds and clips are crossed if all runs have score sheets by the same scorer on the same clips. Otherwise the
+    interval is Student's t over the seeds alone, and `clips` of the result is 1.
     """
     done = [run for run in runs if run.state == COMPLETE and ACCURACY in run.scores]
     found = [sheets.get(run.key) for run in done]

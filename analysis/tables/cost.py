@@ -1,4 +1,4 @@
-"""What each arm took: seconds, attempts, and training steps to 90% of Ours' validation accuracy."""
+"""Cost of each arm: seconds, attempts, and training steps to 90% of Ours' validation accuracy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analysis.tables.text_table import TextTable
 
 
 def cost_content(scores: StudyScores) -> dict[str, Any]:
-    """The content of `cost.json`: {"caption", "rows" (an arm each)}; `seconds` is a complete run's mean."""
+    """Returns the content of `cost.json`: {"caption", "rows" (one per arm)}; `seconds` is the mean of complete runs."""
     target = target_accuracy(scores)
     rows = [
         {
@@ -43,11 +43,20 @@ def cost_content(scores: StudyScores) -> dict[str, Any]:
 
 
 def cost_table(scores: StudyScores) -> Table:
-    """The table in all its forms."""
+    """Returns the table in all its forms."""
     content = cost_content(scores)
     view = TextTable(
-        caption=sentence(content["caption"], "what each arm took"),
-        head=("arm", "runs", "steps a run", "seconds a run", "minutes in all", "attempts", "steps to target", "range"),
+        caption=sentence(content["caption"], "cost of each arm"),
+        head=(
+            "arm",
+            "runs",
+            "steps per run",
+            "seconds per run",
+            "total minutes",
+            "attempts",
+            "steps to target",
+            "range",
+        ),
         rows=tuple(
             (
                 row["title"],
@@ -69,13 +78,14 @@ def _notes(caption: Mapping[str, Any]) -> tuple[str, ...]:
     target, end = caption["target"], caption["ours_end"]
     if target is not None:
         return (
-            f"The target is {target:.1f}% validation accuracy, 90% of what Ours ends with; steps are the median over "
-            "seeds, linear between two looks, and a seed that never gets there counts as later than all others.",
+            f"The target is {target:.1f}% validation accuracy, 90% of Ours' final value. Steps are the median over "
+            "seeds, interpolated linearly between evaluations; a seed that never reaches the target counts as later "
+            "than all others.",
         )
     if end is not None:
         return (
-            f"No steps to a target: 90% of the validation accuracy that Ours ends with ({end:.1f}%) is no more than "
-            f"guessing reaches ({caption['chance']:.1f}%).",
+            f"There is no target: 90% of Ours' final validation accuracy ({end:.1f}%) is not above chance "
+            f"({caption['chance']:.1f}%).",
         )
     return ()
 

@@ -1,4 +1,4 @@
-"""Several studies in one table: only what was measured in the same way on the same data."""
+"""Joins several studies into one table, if they were measured in the same way on the same data."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from analysis.record.rows import StudyRow
 from analysis.record.states import COMPLETE
 from analysis.tables.study_scores import ArmScores, StudyScores
 
-ASIDE = ("seed", "switches")  # of a configuration: what arms and runs differ in
+NOT_COMPARED = ("seed", "switches")  # parts of the configuration in which arms and runs differ
 
 
 def join_studies(studies: Sequence[StudyScores]) -> StudyScores:
-    """The first study with the arms and seeds that only the others have; one without complete runs adds its arms alone.
+    """Returns the first study with the arms and seeds that only the others have.
 
-    Its name becomes those of all, such as "one + two".
+    Its name becomes the names of all, such as "one + two". A study without complete runs only adds its arms.
 
     Raises:
-        UserError: they differ in data, origin, preset, split, configuration, seeds, in how they were scored, or in what
-            an arm of one name is or has with the same seed.
+        UserError: the studies differ in data, origin, preset, split, configuration, number of seeds or scorer; or an
+            arm of the same name has different changes, or different scores with the same seed.
     """
     first, *others = studies
     for other in others:
@@ -35,7 +35,7 @@ def _with(first: StudyScores, other: StudyScores) -> StudyScores:
         if mine != its:
             raise UserError(f"{names}their {what} differ ({_brief(mine)}, {_brief(its)})")
     if first.finished and other.finished and first.scorer != other.scorer:
-        raise UserError(f"{names}their ways of scoring differ ({_brief(first.scorer)}, {_brief(other.scorer)})")
+        raise UserError(f"{names}their scorers differ ({_brief(first.scorer)}, {_brief(other.scorer)})")
     if _clips(first) and _clips(other) and _clips(first) != _clips(other):
         raise UserError(f"{names}they were scored on different clips")
     arms = []
@@ -63,7 +63,7 @@ def _with(first: StudyScores, other: StudyScores) -> StudyScores:
 
 
 def _both(arm: ArmScores, again: ArmScores) -> ArmScores:
-    """An arm with the runs that another study has of seeds that it has not finished."""
+    """Adds the complete runs that the other study has for seeds this arm has not completed."""
     runs = {run.seed: run for run in arm.runs}
     runs |= {run.seed: run for run in again.runs if run.seed not in arm.seeds and run.state == COMPLETE}
     ordered = tuple(runs[seed] for seed in sorted(runs))
@@ -72,7 +72,7 @@ def _both(arm: ArmScores, again: ArmScores) -> ArmScores:
 
 
 def _clips(scores: StudyScores) -> tuple[Any, ...]:
-    """Labels and subjects of the clips that a study was scored on; empty where that is not known."""
+    """Labels and subjects of the clips that a study was scored on; empty if unknown."""
     found = [*(sheet for arm in scores.arms for sheet in arm.sheets.values())][:1]
     return tuple((sheet.label, sheet.subject) for sheet in found)
 
@@ -100,7 +100,7 @@ def _shared(scores: StudyScores) -> tuple[Any, ...]:
 
 
 def _base(row: StudyRow) -> Mapping[str, Any]:
-    return {name: value for name, value in row.config.items() if name not in ASIDE}
+    return {name: value for name, value in row.config.items() if name not in NOT_COMPARED}
 
 
 def _brief(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Whether the order of the arms hangs on the classifier: each arm's accuracy by the first and by the second."""
+"""Each arm's accuracy by two motion classifiers: does the order of the arms depend on the classifier?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.statistics.rank_agreement import rank_agreement, swapped_pairs
 from analysis.tables.caption import facts, sentence
-from analysis.tables.cells import number, p_cell, span
+from analysis.tables.cells import number, p_text, span
 from analysis.tables.estimates import PERCENT, POINTS, accuracies, as_list, difference, estimate_mean, second_accuracies
 from analysis.tables.formats import Table
 from analysis.tables.study_scores import StudyScores
@@ -17,7 +17,7 @@ PAIRS_SHOWN = 6
 
 
 def judges_content(scores: StudyScores) -> dict[str, Any]:
-    """The content of `judges.json`: {"caption", "rows" (an arm each)}; `difference` is the second minus the first."""
+    """Returns the content of `judges.json`: {"caption", "rows" (one per arm)}; `difference` is second minus first."""
     rows: list[dict[str, Any]] = []
     for arm in scores.arms:
         first, second = accuracies(scores, arm), second_accuracies(scores, arm)
@@ -45,7 +45,7 @@ def judges_content(scores: StudyScores) -> dict[str, Any]:
 
 
 def judges_table(scores: StudyScores) -> Table:
-    """The table in all its forms."""
+    """Returns the table in all its forms."""
     content = judges_content(scores)
     caption, rows = content["caption"], content["rows"]
     references = []
@@ -53,8 +53,8 @@ def judges_table(scores: StudyScores) -> Table:
         real, second = caption["real_accuracy"], caption["real_second_accuracy"]
         references = [("real clips", "-", number(real), "-", number(second), "-", number(second - real, "+.1f"), "-")]
     view = TextTable(
-        caption=sentence(caption, "accuracy in % by two motion classifiers that were trained with different seeds"),
-        head=("arm", "seeds", "first", "95% interval", "second", "95% interval", "second - first", "its 95% interval"),
+        caption=sentence(caption, "accuracy (%) by two motion classifiers trained with different seeds"),
+        head=("arm", "seeds", "first", "95% interval", "second", "95% interval", "second - first", "95% interval"),
         rows=tuple(
             (
                 row["title"],
@@ -79,10 +79,11 @@ def _notes(content: dict[str, Any]) -> list[str]:
     if order is None:
         return []
     titles = {row["arm"]: row["title"] for row in content["rows"]}
-    text = f"The two order {order['arms']} arms alike by Kendall's tau {order['tau']:.2f} (p {p_cell(order['p'])}); "
+    text = f"Rank agreement of the two classifiers over {order['arms']} arms: Kendall's tau {order['tau']:.2f} "
+    text += f"({p_text(order['p'])})"
     if not pairs:
-        return [f"{text}no two arms change places."]
+        return [f"{text}; no two arms change places."]
     arms = order["arms"]
-    said = "; ".join(f"{titles[a]} against {titles[b]}" for a, b in pairs[:PAIRS_SHOWN])
-    more = f"; and {len(pairs) - PAIRS_SHOWN} more in the JSON form" if len(pairs) > PAIRS_SHOWN else ""
-    return [f"{text}they disagree on {len(pairs)} of {arms * (arms - 1) // 2} pairs: {said}{more}."]
+    said = "; ".join(f"{titles[a]} and {titles[b]}" for a, b in pairs[:PAIRS_SHOWN])
+    more = f"; and {len(pairs) - PAIRS_SHOWN} more in the JSON file" if len(pairs) > PAIRS_SHOWN else ""
+    return [f"{text}. They order {len(pairs)} of {arms * (arms - 1) // 2} pairs differently: {said}{more}."]

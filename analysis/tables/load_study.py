@@ -19,21 +19,22 @@ CURVE = "val/accuracy"
 
 
 def load_study(records: RecordReader, study: str) -> StudyScores:
-    """What the record has of a study of arms by seeds.
+    """Reads the scores of an ablation study.
 
-    Arms and seeds that have complete runs stay where a later command asked for fewer; `row.settings["seeds"]` is then
-    the most that an arm has. Where runs have sheets all figures are of one scorer's, that of the most runs.
+    Complete runs are kept even if a later command requested fewer arms or seeds; `row.settings["seeds"]` is then the
+    largest number of complete runs of an arm. If runs have score sheets, only those by one scorer count: the scorer
+    of the most runs.
 
     Raises:
-        UserError: there is no such study, it is of another kind, or its runs were scored on different clips.
+        UserError: there is no such study, it is not an ablation study, or its runs were scored on different clips.
     """
     row, trials = records.study(study), records.trials(study, TRIAL)
     if not is_ablation(row):
-        raise UserError(f"study {study!r} is a {row.kind}: it has no arms")
+        raise UserError(f"study {study!r} is a {row.kind} study, not an ablation study: it has no arms")
     sheets, curves = records.score_sheets(study), records.curves(study, CURVE)
     done = {trial.key for trial in trials if trial.state == COMPLETE}
     scorer = _scorer([made for key, made in sheets.items() if key in done])
-    # Without runs that are scored the references are all there is.
+    # Before any run is scored, only the references have sheets.
     common = scorer or _scorer([made for key, made in sheets.items() if key in (REAL, STILL)])
     current = {key: made.sheet for key, made in sheets.items() if made.scorer == common}
     arms = tuple(_arm(arm, row, trials, current, curves, bool(scorer)) for arm in _arms(row, trials))
@@ -53,14 +54,14 @@ def load_study(records: RecordReader, study: str) -> StudyScores:
 
 
 def is_ablation(row: StudyRow) -> bool:
-    """Whether a study is one of arms by seeds."""
+    """Whether a study is an ablation study (arms by seeds)."""
     return bool(row.settings.get("arms"))
 
 
 def _arms(row: StudyRow, trials: Sequence[TrialRow]) -> list[Mapping[str, Any]]:
-    """The arms that the last command asked for, and after them those that have complete runs all the same.
+    """The arms that the last command requested, then other arms with complete runs.
 
-    Of the latter the record's trials tell the changes; how their seeds are paired with the others' is in their keys.
+    The changes of the latter come from their trials, and the pairing of their seeds from the trials' keys.
     """
     arms: list[Mapping[str, Any]] = list(row.settings["arms"])
     asked = {arm["arm"] for arm in arms}
@@ -116,7 +117,7 @@ def _arm(
 
 
 def _accuracy(trial: TrialRow, sheet: ScoreSheet | None, by_sheet: bool) -> float | None:
-    """Of a complete run: its sheet's where runs have sheets, so that no two ways of scoring are mixed."""
+    """Test accuracy of a complete run; from its sheet if the study has sheets, so that scorers are never mixed."""
     if trial.state != COMPLETE:
         return None
     if by_sheet:
@@ -125,7 +126,7 @@ def _accuracy(trial: TrialRow, sheet: ScoreSheet | None, by_sheet: bool) -> floa
 
 
 def _scorer(sheets: Sequence[SheetRow]) -> str:
-    """The scorer of the most sheets, of several that one which was used last; empty without sheets."""
+    """The scorer of the most sheets, the latest one among equals; empty if there are no sheets."""
     times = Counter(made.scorer for made in sheets)
     used = {made.scorer: made.created for made in sorted(sheets, key=lambda made: made.created)}
     return max(times, key=lambda scorer: (times[scorer], used[scorer]), default="")
@@ -139,8 +140,8 @@ def _check_clips(study: str, sheets: Mapping[str, ScoreSheet]) -> None:
         whole = len(sheet.predicted) == len(sheet.label) and len(sheet.predicted_second) in (0, len(sheet.label))
         if not (same and whole):
             raise UserError(
-                f"study {study!r}: {key} was scored on other clips than {first[0]}, the two cannot be compared; "
-                "run the command that made the study again, it scores again without training"
+                f"study {study!r}: {key} and {first[0]} were scored on different clips and cannot be compared; "
+                "rerun the study's command to score them again without training"
             )
 
 

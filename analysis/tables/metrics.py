@@ -1,4 +1,4 @@
-"""What else was measured of each arm: picture quality, distances of features, identity, diversity, motion."""
+"""Other measures of each arm: image quality, feature distances, identity, diversity and motion energy."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ HIGHER, LOWER, REAL_BEST = "higher", "lower", "as real clips"
 
 @dataclass(frozen=True)
 class Metric:
-    """A column.
+    """A column of the table.
 
     Attributes:
-        key: of the sheet: a value a clip, or one for all clips.
-        better: `HIGHER`, `LOWER` or `REAL_BEST` (neither end is good: what real clips have is).
-        scale: what the sheet's value is multiplied by.
-        digits: after the point.
-        bounds: that no mean is outside of, scaled.
+        key: name in the score sheet; one value per clip, or one for all clips.
+        better: `HIGHER`, `LOWER` or `REAL_BEST` (the value of real clips is the reference).
+        scale: factor of the sheet's values.
+        digits: decimals shown.
+        bounds: range of a mean, after scaling.
     """
 
     key: str
@@ -41,7 +41,7 @@ class Metric:
 
     @property
     def head(self) -> str:
-        """The title with its direction."""
+        """The title with an arrow for the better direction."""
         return self.title + {HIGHER: " ↑", LOWER: " ↓", REAL_BEST: ""}[self.better]
 
 
@@ -61,7 +61,7 @@ METRICS: tuple[Metric, ...] = (
 
 
 def metrics_content(scores: StudyScores) -> dict[str, Any]:
-    """The content of `metrics.json`: {"caption", "metrics", "rows" (an arm each), "references"}."""
+    """Returns the content of `metrics.json`: {"caption", "metrics", "rows" (one per arm), "references"}."""
     known = [metric for metric in METRICS if any(_of(scores, arm, metric) for arm in scores.arms)]
     caption = facts(scores)
     caption["features"] = _features(scores)
@@ -94,7 +94,7 @@ def metrics_content(scores: StudyScores) -> dict[str, Any]:
 
 
 def metrics_table(scores: StudyScores) -> Table:
-    """The table in all its forms."""
+    """Returns the table in all its forms."""
     content = metrics_content(scores)
     known = [metric for metric in METRICS if any(one["key"] == metric.key for one in content["metrics"])]
     view = TextTable(
@@ -119,7 +119,7 @@ def metrics_table(scores: StudyScores) -> Table:
 
 
 def _of(scores: StudyScores, arm: ArmScores, metric: Metric) -> dict[int, Clips]:
-    """{seed: values} of one metric, of the seeds that have it."""
+    """{seed: values} of one metric, for the seeds that have it."""
     found = {seed: _values(sheet, metric) for seed, sheet in arm.sheets.items()}
     return {seed: values for seed, values in found.items() if values is not None}
 
@@ -154,32 +154,35 @@ def _features(scores: StudyScores) -> int | None:
 
 def _notes(scores: StudyScores, caption: Mapping[str, Any], known: list[Metric]) -> list[str]:
     if not known:
-        return ["This record has no scores but the accuracy."]
+        return ["The record has no scores other than the accuracy."]
     keys, notes = {metric.key for metric in known}, []
     true = [name for key, name in (("psnr", "PSNR"), ("ssim", "SSIM"), ("lpips", "LPIPS")) if key in keys]
     if true:
         said = " and ".join([", ".join(true[:-1]), true[-1]] if len(true) > 1 else true)
         verb = "are" if len(true) > 1 else "is"
-        notes.append(f"{said} {verb} of clips generated with the test clip's true velocities.")
+        notes.append(f"{said} {verb} measured on clips generated with the test clip's true velocities.")
     if "identity" in keys:
         notes.append(
-            f"Identity kept is of{_identity_clips(scores)} clips generated for subjects of the training split, from "
-            "frames that its classifier did not learn from; what stands for real clips is of the real ones."
+            f"Identity kept is measured on{_identity_clips(scores)} clips generated for training subjects, from frames "
+            "that the subject classifier was not trained on; the reference is measured on the real clips of these "
+            "subjects."
         )
     if "frechet_distance" in keys and caption["features"] is not None:
-        text = "The Fréchet and the kernel distance are on features of the motion classifier "
-        text += f"of {caption['features']} clips"
+        text = f"The Fréchet and kernel distances compare motion classifier features of {caption['features']} clips"
         floor = None if scores.real is None else scores.real.numbers.get("frechet_distance")
         if floor is not None:
             split = scores.row.dataset.get("split", {})
             others = ", of other subjects," if split.get("rule") == "subject" else ""
             size = scores.real.numbers.get("features") if scores.real is not None else None
             many = "" if size is None else f"as many ({size:.0f}) " if size == caption["features"] else f"{size:.0f} "
-            text += f"; {many}training clips{others} against the test clips have a Fréchet distance of {floor:.2f}"
-        notes.append(f"{text}. Neither is comparable with another classifier's, another N's or the literature's.")
+            text += f"; {many}training clips{others} have a Fréchet distance of {floor:.2f} to the test clips"
+        notes.append(
+            f"{text}. They are not comparable with values from another classifier, another number of clips or the "
+            "literature."
+        )
     if any(metric.better == REAL_BEST for metric in known):
         notes.append(
-            "Diversity and motion energy are no better for being larger: motion energy should be as of real clips."
+            "Larger diversity or motion energy is not better: the motion energy should match that of real clips."
         )
     return notes
 

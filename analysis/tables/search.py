@@ -1,4 +1,4 @@
-"""The trials of a search, the best first, and the runs that confirm the best with fresh seeds. In percent."""
+"""Trials of a search, best first, and the runs that confirm the best trial with new seeds; in percent."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from analysis.tables.formats import Table
 from analysis.tables.study_scores import ACCURACY
 from analysis.tables.text_table import TextTable
 
-PARAMETERS_SHOWN = 8  # columns of a page; all are in CSV and JSON
+PARAMETERS_SHOWN = 8  # columns in Markdown and LaTeX; CSV and JSON have all
 
 
 def search_content(records: RecordReader, study: str) -> dict[str, Any]:
-    """The content of `trials.json`: {"caption", "rows" (a trial each, the best first), "confirm"}."""
+    """Returns the content of `trials.json`: {"caption", "rows" (one per trial, best first), "confirm"}."""
     row, trials = records.study(study), records.trials(study)
     searched = [trial for trial in trials if trial.role == TRIAL]
     first = ranked(searched)
@@ -34,7 +34,7 @@ def search_content(records: RecordReader, study: str) -> dict[str, Any]:
 
 
 def search_table(records: RecordReader, study: str) -> Table:
-    """The table in all its forms."""
+    """Returns the table in all its forms."""
     content = search_content(records, study)
     caption, rows = content["caption"], content["rows"]
     objectives = caption["objectives"]
@@ -121,7 +121,7 @@ def _confirm(runs: Sequence[TrialRow], sheets: Mapping[str, SheetRow]) -> dict[s
 def _sentence(caption: Mapping[str, Any]) -> str:
     ended = sum(caption[name] for name, _ in _STATES)
     planned = max(caption["trials_planned"] or 0, caption["trials"])
-    text = f"{caption['study']}: trials of a search, the best first; validation scores in %; {caption['dataset']}, "
+    text = f"{caption['study']}: search trials, best first; validation scores in %; {caption['dataset']}, "
     text += f"origin={caption['origin']}, preset {caption['preset']}, seed {caption['seed']}"
     if caption["split"] is not None:
         text += f", split by {caption['split']['rule']}"
@@ -138,27 +138,29 @@ def _sentence(caption: Mapping[str, Any]) -> str:
 def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
     confirm, notes = content["confirm"], []
     if confirm is not None and confirm["mean"] is not None:
-        text = f"{', '.join(confirm['of'])} again with {plural(confirm['n_seeds'], 'fresh seed')}: "
+        text = f"{', '.join(confirm['of'])} confirmed with {plural(confirm['n_seeds'], 'new seed')}: "
         text += f"test accuracy {confirm['mean']:.1f}%"
         how = "seeds and clips crossed" if confirm["crossed"] else "Student's t over seeds alone"
         sure = (
-            f" (95% interval {span(confirm['ci95'])}, {how})." if confirm["ci95"] else " (one seed gives no interval)."
+            f" (95% interval {span(confirm['ci95'])}, {how})." if confirm["ci95"] else " (no interval with one seed)."
         )
         notes.append(text + sure)
     if confirm is not None and confirm["n_seeds"] < confirm["runs"]:
         notes.append(f"Confirming runs NOT FINISHED: {confirm['n_seeds']} of {confirm['runs']}.")
     if content["caption"]["constraints"]:
-        notes.append(f"Constraints: {', '.join(content['caption']['constraints'])}; trials that keep them come first.")
+        notes.append(
+            f"Constraints: {', '.join(content['caption']['constraints'])}; trials that satisfy them come first."
+        )
     left = len(_varied(content["rows"])) - len(parameters)
     if left > 0:
-        notes.append(f"{plural(left, 'more parameter')} in the CSV and JSON forms.")
+        notes.append(f"{plural(left, 'more parameter')} in the CSV and JSON files.")
     failed = [row for row in content["rows"] if row["state"] == FAILED]
-    notes += [f"{row['key']} FAILED: {row['reason'] or 'no reason known'}." for row in failed]
+    notes += [f"{row['key']} FAILED: {row['reason'] or 'reason unknown'}." for row in failed]
     return notes
 
 
 def _varied(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names of the parameters that differ between trials."""
+    """Names of the parameters whose values differ between trials."""
     names = dict.fromkeys(name for row in rows for name in row["params"])
     return [name for name in names if len({repr(row["params"].get(name)) for row in rows}) > 1]
 

@@ -1,4 +1,4 @@
-"""What a study of arms by seeds has found so far: the one thing that tables, figures and report are made of."""
+"""Scores of an ablation study (arms by seeds), from which tables, figures and the report are made."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ArmRun:
-    """One trial of an arm.
+    """One run of an arm.
 
     Attributes:
-        seed: pairs runs of different arms: the training seed without the shift of an arm that has seeds of its own.
-        accuracy: on the test split, 0 to 1; None until the run is complete, and where it was not scored in the same
-            way as the others.
-        sheet: clip by clip, of the study's scorer; None in records older than score sheets and until a run is scored.
-        curve: {training step: accuracy on the validation split}.
+        seed: index that pairs runs of different arms; the training seed minus the arm's seed shift, if it has one.
+        accuracy: test accuracy, 0 to 1; None if the run is not complete or was not scored like the others.
+        sheet: score sheet by the study's scorer; None if there is none.
+        curve: {training step: validation accuracy}.
         cost: seconds of training and scoring.
     """
 
@@ -51,10 +50,10 @@ class ArmScores:
     """An arm and its runs.
 
     Attributes:
-        paper: accuracy in percent that the paper reports; None where it has no such row.
-        of: the two arms that this one combines; empty for most.
-        runs: all that the record has, by seed.
-        planned: runs that were asked for, by the command that made the study last or by one before it.
+        paper: accuracy that the paper reports, in percent; None if it has no such row.
+        of: the two arms that this one combines; empty for most arms.
+        runs: all recorded runs, by seed.
+        planned: number of runs requested so far.
     """
 
     slug: str
@@ -67,7 +66,7 @@ class ArmScores:
 
     @cached_property
     def complete(self) -> tuple[ArmRun, ...]:
-        """The runs that are complete, scored or not, by seed."""
+        """The complete runs, scored or not, by seed."""
         return tuple(run for run in self.runs if run.state == COMPLETE)
 
     @property
@@ -92,28 +91,29 @@ class ArmScores:
 
     @cached_property
     def correct(self) -> Bools:
-        """(S, C): whether the motion classifier sees the class that was asked for; rows as in `sheets`."""
+        """(S, C): whether the motion classifier predicts the requested class; rows as in `sheets`."""
         return _rows([correct(sheet) for sheet in self.sheets.values()])
 
     @property
     def cost(self) -> float:
-        """Seconds that all runs took, complete or not."""
+        """Total seconds of all runs, complete or not."""
         return sum(run.cost for run in self.runs)
 
 
 @dataclass(frozen=True)
 class StudyScores:
-    """A study of arms by seeds.
+    """Scores of an ablation study.
 
     Attributes:
-        arms: in the table's order, those without runs among them.
-        real: scores of the test clips themselves; None where there are none of the study's scorer.
-        still: scores of clips that repeat their first frame.
+        arms: in the table's order, including those without runs.
+        real: score sheet of the real test clips; None if there is none by the study's scorer.
+        still: score sheet of clips that repeat their first frame; None likewise.
         chance: accuracy of guessing, 0 to 1.
-        class_names: K, in the order of the labels.
-        clipwise: whether runs have sheets, so that statistics cross seeds and clips.
-        unscored: complete runs without a sheet of the study's scorer, which are left out; 0 if no run has a sheet.
-        scorer: digest of the one scorer that all figures are by; empty if no run has a sheet.
+        class_names: K names, in the order of the labels.
+        clipwise: whether runs have score sheets, so that statistics can treat seeds and clips as crossed.
+        unscored: number of complete runs that are excluded because they have no sheet by the study's scorer; 0 if no
+            run has a sheet.
+        scorer: digest of the scorer that all scores come from; empty if no run has a sheet.
     """
 
     row: StudyRow
@@ -128,42 +128,41 @@ class StudyScores:
 
     @property
     def planned(self) -> int:
-        """Runs that were asked for."""
+        """Number of runs requested."""
         return sum(arm.planned for arm in self.arms)
 
     @property
     def finished(self) -> int:
-        """Runs that are complete."""
+        """Number of complete runs."""
         return sum(len(arm.complete) for arm in self.arms)
 
     @cached_property
     def failed(self) -> tuple[ArmRun, ...]:
-        """Runs that were given up."""
+        """The failed runs."""
         return tuple(run for arm in self.arms for run in arm.runs if run.state == FAILED)
 
     @cached_property
     def by_slug(self) -> dict[str, ArmScores]:
-        """The arms by name."""
+        """{slug: arm}."""
         return {arm.slug: arm for arm in self.arms}
 
     @property
     def ours(self) -> ArmScores | None:
-        """The arm that all are compared to."""
+        """The arm that all others are compared to; None if the study does not have it."""
         return self.by_slug.get(OURS)
 
     @property
     def real_accuracy(self) -> float:
-        """Of the motion classifier on the test clips themselves, 0 to 1; of the data set's facts without a sheet."""
+        """Motion classifier accuracy on the real test clips, 0 to 1; from the study row if there is no sheet."""
         if self.real is not None:
             return float(correct(self.real).mean())
         return float(self.row.dataset["real_accuracy"]["test"])
 
     @property
     def guessing(self) -> tuple[float, float]:
-        """Least and most that a generator can reach that is not told the class, 0 to 1.
+        """Lowest and highest expected accuracy of a generator that does not know the class, 0 to 1.
 
-        Whatever it shows, its accuracy is a mean of the classes' shares among the test clips; without a sheet chance
-        is all that is known.
+        They are the smallest and largest share of a class among the test clips; both are `chance` if there is no sheet.
         """
         known = self.real or next((sheet for arm in self.arms for sheet in arm.sheets.values()), None)
         if known is None:
@@ -173,12 +172,12 @@ class StudyScores:
 
     @property
     def still_accuracy(self) -> float | None:
-        """Of the motion classifier on clips that repeat their first frame, 0 to 1; None where not measured."""
+        """Motion classifier accuracy on clips that repeat their first frame, 0 to 1; None if not measured."""
         return None if self.still is None else float(correct(self.still).mean())
 
 
 def correct(sheet: ScoreSheet, *, second: bool = False) -> Bools:
-    """(C,): whether the motion classifier, or the second one, sees the class that was asked for."""
+    """Returns (C,): whether the motion classifier (or the second one) predicts the requested class."""
     predicted = sheet.predicted_second if second else sheet.predicted
     right: Bools = np.equal(np.asarray(predicted), np.asarray(sheet.label))
     return right

@@ -1,4 +1,4 @@
-"""All tables of a study, written into a folder."""
+"""Writes all tables of a study into a folder."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 from analysis.record.reading import RecordReader
 from analysis.tables.ablation import ablation_table
+from analysis.tables.confusion import confusion_table
 from analysis.tables.cost import cost_table
 from analysis.tables.formats import Table, write
 from analysis.tables.judges import judges_table
 from analysis.tables.metrics import metrics_table
-from analysis.tables.recall import confusion_table, recall_table
+from analysis.tables.recall import recall_table
 from analysis.tables.search import search_table
 from analysis.tables.study_scores import StudyScores
 
@@ -24,16 +25,16 @@ CLIPWISE: Sequence[Callable[[StudyScores], Table]] = (
 
 
 def tables_of(scores: StudyScores) -> list[Table]:
-    """Table 4 and the others; those of single clips only where sheets are."""
+    """Returns Table 4 and the other tables; those computed from single clips only if there are score sheets."""
     scored = any(arm.sheets for arm in scores.arms)
     return [make(scores) for make in (ablation_table, *(CLIPWISE if scored else ()), cost_table)]
 
 
 def write_ablation_tables(scores: StudyScores, folder: Path) -> list[Table]:
-    """Writes every table of a study of arms by seeds, each in four forms.
+    """Writes every table of an ablation study, each in four formats.
 
     Raises:
-        UserError: it can't be written.
+        UserError: a file cannot be written.
     """
     tables = tables_of(scores)
     for table in tables:
@@ -42,10 +43,10 @@ def write_ablation_tables(scores: StudyScores, folder: Path) -> list[Table]:
 
 
 def write_search_tables(records: RecordReader, study: str, folder: Path) -> list[Table]:
-    """Writes a search's trials in four forms.
+    """Writes the table of a search's trials in four formats.
 
     Raises:
-        UserError: it can't be written.
+        UserError: a file cannot be written.
     """
     table = search_table(records, study)
     write(table, folder)

@@ -9,12 +9,13 @@ import pytest
 
 from amc.errors import UserError
 from analysis.record.reading import RecordReader
+from analysis.tables.confusion import confusion_content
 from analysis.tables.cost import cost_content, cost_table
 from analysis.tables.join_studies import join_studies
 from analysis.tables.judges import judges_content, judges_table
 from analysis.tables.load_study import load_study
 from analysis.tables.metrics import metrics_content, metrics_table
-from analysis.tables.recall import confusion_content, recall_content
+from analysis.tables.recall import recall_content
 from analysis.tables.study_scores import StudyScores
 from tests.analysis.made_study import NAMES, RIGHT
 from tests.analysis.tables.hand_made import DATASET, sheet, write_scores
