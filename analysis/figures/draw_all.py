@@ -1,4 +1,4 @@
-"""Figures of a study, drawn from its record alone: `draw_all` for arms by seeds, `draw_search` for a search."""
+"""Draws all figures of a study: `draw_all` for an ablation study, `draw_search` for a search."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from analysis.figures.ablation.budget import budget
 from analysis.figures.ablation.confusion import confusion
 from analysis.figures.ablation.curves import curves
 from analysis.figures.ablation.differences import differences
-from analysis.figures.ablation.figure3 import strips
+from analysis.figures.ablation.figure3 import figure3
 from analysis.figures.ablation.judges import judges
-from analysis.figures.ablation.quality_by_frame import PSNR, SSIM, frames
+from analysis.figures.ablation.quality_by_frame import PSNR, SSIM, quality_by_frame
 from analysis.figures.ablation.recall import recall
-from analysis.figures.drawing import Drawing, Figure, written
+from analysis.figures.drawing import Drawing, SavedFigure, save_figure
 from analysis.figures.search.budget import search_budget
 from analysis.figures.search.importance import importance
 from analysis.figures.search.parallel import parallel
@@ -30,25 +30,23 @@ NAMES = (
     "accuracies", "differences", "curves", "budget", "confusion", "recall", "judges", "behaviour", "psnr_by_frame",
     "ssim_by_frame", "figure3", "search_budget", "importance", "parallel",
 )  # fmt: skip
-"""Of every figure that there is."""
-
-__all__ = ["Figure", "draw_all", "draw_search"]
+"""File names, without suffix, of all figures."""
 
 
-def draw_all(scores: StudyScores, records: RecordReader, samples: Path | None, folder: Path) -> list[Figure]:
-    """Draws every figure that a study of arms has the material for, and writes it as SVG and PNG.
+def draw_all(scores: StudyScores, records: RecordReader, samples: Path | None, folder: Path) -> list[SavedFigure]:
+    """Draws every figure that the data of an ablation study allow and saves it as SVG and PNG.
 
-    Those of the search that the configuration came from follow, where the same record has it.
+    If the study started from a search in the same record, the search's figures follow.
 
     Args:
-        samples: folder with the runs' sample pictures, KEY/figure3.png; None or missing leaves their figure out.
-        folder: where to write; made when there is something to write.
+        samples: folder with the runs' sample pictures, KEY/figure3.png; without it `figure3` is not drawn.
+        folder: output folder; created if needed.
 
     Raises:
-        UserError: the folder can't be written.
+        UserError: the folder cannot be written.
     """
     table, metrics = ablation_content(scores), metrics_content(scores)
-    figures = _written(
+    figures = _save_all(
         (
             lambda: accuracies(scores, table),
             lambda: differences(scores, table),
@@ -58,9 +56,9 @@ def draw_all(scores: StudyScores, records: RecordReader, samples: Path | None, f
             lambda: recall(scores),
             lambda: judges(scores),
             lambda: behaviour(scores, metrics),
-            lambda: frames(scores, PSNR),
-            lambda: frames(scores, SSIM),
-            lambda: strips(scores, samples),
+            lambda: quality_by_frame(scores, PSNR),
+            lambda: quality_by_frame(scores, SSIM),
+            lambda: figure3(scores, samples),
         ),
         folder,
         scores.row.name,
@@ -68,32 +66,32 @@ def draw_all(scores: StudyScores, records: RecordReader, samples: Path | None, f
     source = scores.row.settings.get("from_study")
     if source in {row.name for row in records.studies()}:
         figures += _search(records, str(source), folder)
-    return _alone(figures, folder)
+    return _remove_others(figures, folder)
 
 
-def draw_search(records: RecordReader, study: str, folder: Path) -> list[Figure]:
-    """Draws every figure that a search has the trials for, and writes it as SVG and PNG.
+def draw_search(records: RecordReader, study: str, folder: Path) -> list[SavedFigure]:
+    """Draws every figure that the trials of a search allow and saves it as SVG and PNG.
 
     Raises:
-        UserError: there is no such study, or the folder can't be written.
+        UserError: there is no such study, or the folder cannot be written.
     """
-    return _alone(_search(records, study, folder), folder)
+    return _remove_others(_search(records, study, folder), folder)
 
 
-def _search(records: RecordReader, study: str, folder: Path) -> list[Figure]:
+def _search(records: RecordReader, study: str, folder: Path) -> list[SavedFigure]:
     search = search_trials(records, study)
-    return _written(
+    return _save_all(
         (lambda: search_budget(search), lambda: importance(search), lambda: parallel(search)), folder, study
     )
 
 
-def _written(draws: Sequence[Callable[[], Drawing | None]], folder: Path, study: str) -> list[Figure]:
-    found = [written(draw, folder, f"{study} {number}") for number, draw in enumerate(draws)]
+def _save_all(draws: Sequence[Callable[[], Drawing | None]], folder: Path, study: str) -> list[SavedFigure]:
+    found = [save_figure(draw, folder, f"{study} {number}") for number, draw in enumerate(draws)]
     return [figure for figure in found if figure is not None]
 
 
-def _alone(figures: list[Figure], folder: Path) -> list[Figure]:
-    """The figures; older ones in `folder` that were not drawn this time are removed."""
+def _remove_others(figures: list[SavedFigure], folder: Path) -> list[SavedFigure]:
+    """Removes figures of earlier runs from `folder` that were not drawn this time; returns `figures`."""
     try:
         for name in set(NAMES) - {figure.name for figure in figures}:
             for suffix in ("svg", "png"):

@@ -1,4 +1,4 @@
-"""A figure on its way from a pure drawing to files."""
+"""Figures as data (`Drawing`), and saving them to files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure
 
 from amc.atomic import atomic_write
 from amc.errors import UserError
@@ -17,24 +17,24 @@ from analysis.figures.style import DPI, styled
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure that is not written yet.
+    """A figure that is not saved yet.
 
     Attributes:
-        name: of its files, without suffix.
-        caption: what is shown, and of what: complete sentences.
-        alt: what someone who can't see it should know.
+        name: file name without suffix.
+        caption: complete sentences on what the figure shows.
+        alt: text for readers who cannot see the figure.
     """
 
     name: str
     title: str
     caption: str
     alt: str
-    canvas: Canvas
+    figure: Figure
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A written figure: its texts and files."""
+class SavedFigure:
+    """A saved figure: its texts and files."""
 
     name: str
     title: str
@@ -43,31 +43,24 @@ class Figure:
     path_svg: Path
     path_png: Path
 
-    @property
-    def svg(self) -> str:
-        """The vector picture's text."""
-        return self.path_svg.read_text(encoding="utf-8")
 
-    @property
-    def png(self) -> bytes:
-        """The pixel picture."""
-        return self.path_png.read_bytes()
-
-
-def canvas(width: float, height: float) -> Canvas:
-    """An empty drawing area of so many inches, without any global state of matplotlib's."""
-    made = Canvas(figsize=(width, height), layout="constrained")
+def new_figure(width: float, height: float) -> Figure:
+    """Returns an empty figure of that size in inches, independent of matplotlib's global state."""
+    made = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(made)
     return made
 
 
-def written(draw: Callable[[], Drawing | None], folder: Path, salt: str) -> Figure | None:
-    """Draws a figure and writes it to `folder` as NAME.svg and NAME.png; None where there is nothing to draw.
+def save_figure(draw: Callable[[], Drawing | None], folder: Path, salt: str) -> SavedFigure | None:
+    """Draws a figure and saves it in `folder` as NAME.svg and NAME.png; returns None if there is nothing to draw.
 
-    The same content gives the same bytes. A file appears when it is complete.
+    The same content gives the same bytes. Files are written atomically.
+
+    Args:
+        salt: makes the ids in the SVG differ from those of other figures on the same page.
 
     Raises:
-        UserError: the folder can't be written.
+        UserError: the folder cannot be written.
     """
     with styled(f"amc-gan {salt}"):
         drawing = draw()
@@ -82,15 +75,15 @@ def written(draw: Callable[[], Drawing | None], folder: Path, salt: str) -> Figu
                 partial.write_bytes(content)
     except OSError as error:
         raise UserError(f"cannot write figures to {folder}: {error.strerror or error}") from error
-    return Figure(drawing.name, drawing.title, drawing.caption, drawing.alt, paths["svg"], paths["png"])
+    return SavedFigure(drawing.name, drawing.title, drawing.caption, drawing.alt, paths["svg"], paths["png"])
 
 
 def _bytes(drawing: Drawing, suffix: str) -> bytes:
     out = io.BytesIO()
     if suffix == "svg":
         texts = {"Date": None, "Creator": None, "Title": drawing.title, "Description": drawing.alt}
-        drawing.canvas.savefig(out, format="svg", metadata=texts)
+        drawing.figure.savefig(out, format="svg", metadata=texts)
     else:
-        drawing.canvas.savefig(out, format="png", dpi=DPI, metadata={"Software": None, "Title": drawing.title})
-    drawing.canvas.set_layout_engine("none")  # what was laid out once stays: half the time
+        drawing.figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None, "Title": drawing.title})
+    drawing.figure.set_layout_engine("none")  # keep the computed layout for the second format: twice as fast
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""Whether a picture file can be shown: what a full disk or a kill left of one counts as absent."""
+"""Checks picture files: a file that a full disk or a killed process left incomplete counts as missing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from PIL import Image
 
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
-"""What Pillow raises on a file that is missing, cut short or no picture."""
+"""Exceptions that Pillow raises if a file is missing, truncated or not a picture."""
 
 
 def is_readable(path: Path) -> bool:
-    """Whether every frame of a picture can be decoded."""
+    """Whether all frames of the picture can be decoded."""
     try:
         with Image.open(path) as image:
             for place in range(getattr(image, "n_frames", 1)):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from analysis.figures.ablation.figure3 import unreadable
-from analysis.figures.draw_all import Figure, draw_all
+from analysis.figures.ablation.figure3 import unreadable_pictures
+from analysis.figures.draw_all import draw_all
+from analysis.figures.drawing import SavedFigure
 from analysis.record.reading import RecordReader
 from analysis.report.ablation_summary import summarized
 from analysis.report.embed import shown
@@ -39,7 +40,7 @@ def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) ->
     number = row.kind.removeprefix("table")
     sections = [
         Section("table", f"Table {number}", grids=(grid(ablation_text(content)),)),
-        *_figures(figures, unreadable(scores, folder / "samples")),
+        *_figures(figures, unreadable_pictures(scores, folder / "samples")),
         clips_section(scores, folder),
         *_metrics(scores),
         definitions_section(row, _measured(scores), clipwise=scores.clipwise),
@@ -84,7 +85,7 @@ def _facts(scores: StudyScores) -> Iterable[tuple[str, str]]:
     yield "test clips", str(row.dataset["split"]["test"])
 
 
-def _figures(figures: Sequence[Figure], unread: Sequence[str]) -> Iterable[Section]:
+def _figures(figures: Sequence[SavedFigure], unread: Sequence[str]) -> Iterable[Section]:
     """The figures, and apart from them the strips under matched and mismatched conditions."""
     drawn = [figure for figure in figures if not figure.name.startswith(STRIPS)]
     strips = [figure for figure in figures if figure.name.startswith(STRIPS)]
@@ -96,7 +97,7 @@ def _figures(figures: Sequence[Figure], unread: Sequence[str]) -> Iterable[Secti
     yield Section("strips", "Matched and mismatched conditions", pictures=pictures(strips), notes=tuple(missing))
 
 
-def pictures(figures: Iterable[Figure]) -> tuple[Picture, ...]:
+def pictures(figures: Iterable[SavedFigure]) -> tuple[Picture, ...]:
     """Figures as the page holds them."""
     return tuple(
         shown(figure.title, figure.caption, figure.alt, figure.path_svg, figure.path_png) for figure in figures

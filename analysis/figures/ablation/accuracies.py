@@ -1,4 +1,4 @@
-"""Accuracy of every arm with its interval, between chance and real clips, beside the paper's figure."""
+"""Accuracy of every arm with its interval, next to chance, real clips and the paper's values."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from analysis.figures.captions import how, study_facts, unscored
-from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.captions import excluded_from_accuracies, interval_method, study_facts
+from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, WIDTH, arm_rows, grid_lines
 from analysis.tables.cells import plural
 from analysis.tables.study_scores import StudyScores
 
-SPREAD = 0.22  # rows: how far apart an arm's first and last seed are drawn
+SPREAD = 0.22  # rows between the middle of an arm and its outermost seeds
 
 
 def accuracies(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
-    """A row an arm: mean and interval, its seeds, the paper's figure; None before the first run is complete.
+    """One row per arm: mean, interval, seeds and the paper's value; None before the first run is complete.
 
     Args:
-        table: of `ablation_content`; percent.
+        table: content from `ablation_content`, in percent.
     """
     rows = table["rows"]
     if not any(row["n_seeds"] for row in rows):
         return None
     planned = int(scores.row.settings["seeds"])
-    figure = canvas(WIDTH, 1.6 + 0.33 * len(rows))
+    figure = new_figure(WIDTH, 1.6 + 0.33 * len(rows))
     axes = figure.subplots()
     arm_rows(axes, [_title(row, planned) for row in rows])
     grid_lines(axes)
@@ -36,9 +36,9 @@ def accuracies(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
         axes.axvline(still, color=VERMILLION, linestyle="--", linewidth=1.2, label="first frame repeated", gid="still")
     real = 100 * scores.real_accuracy
     axes.axvline(real, color=GREEN, linestyle="-.", linewidth=1.2, label="real clips", gid="real")
-    labels = {"seed": "one seed", "mean": "mean", "paper": "the paper's figure"}
+    labels = {"seed": "single seed", "mean": "mean", "paper": "paper"}
     if max(row["n_seeds"] for row in rows) == 1:
-        labels["mean"] = "one run"
+        labels["mean"] = "single run"
     elif any(row["ci95"] for row in rows):
         labels["mean"] = "mean, 95% interval"
     for place, row in enumerate(rows):
@@ -59,13 +59,13 @@ def accuracies(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
     figure.legend(loc="outside lower center", ncols=3)
     return Drawing(
         "accuracies",
-        "Motion accuracy, arm by arm",
-        "Share of generated test clips in which the motion classifier sees the class that was asked for: "
-        f"{_shown(rows)}. Vertical lines: guessing, clips that repeat their first "
-        "frame, and the real clips. Hollow diamonds are the paper's figures, measured on its own data. "
-        + how(table)
+        "Motion accuracy by arm",
+        f"Share of generated test clips in which the motion classifier predicts the requested class: {_shown(rows)}. "
+        "Vertical lines: chance, clips that repeat their first frame, and real clips. Hollow diamonds: values from "
+        "the paper, measured on its own data. "
+        + interval_method(table)
         + study_facts(scores)
-        + unscored(scores),
+        + excluded_from_accuracies(scores),
         "Dot plot of accuracy by arm. " + " ".join(_said(row) for row in rows),
         figure,
     )
@@ -78,13 +78,13 @@ def _title(row: Mapping[str, Any], planned: int) -> str:
 
 def _shown(rows: list[Mapping[str, Any]]) -> str:
     if max(row["n_seeds"] for row in rows) == 1:
-        return "single runs, since one seed tells no interval"
+        return "single runs, since one seed gives no interval"
     interval = " with its 95% interval" if any(row["ci95"] for row in rows) else ""
     return f"mean over seeds{interval}, each seed as a grey point"
 
 
 def _said(row: Mapping[str, Any]) -> str:
     if not row["n_seeds"]:
-        return f"{row['title']}: no run."
+        return f"{row['title']}: no complete run."
     span = "" if row["ci95"] is None else f" ({row['ci95'][0]:.1f} to {row['ci95'][1]:.1f})"
     return f"{row['title']}: {row['mean']:.1f}%{span}, {plural(int(row['n_seeds']), 'seed')}."

@@ -1,4 +1,4 @@
-"""Small multiples: a panel for each arm, its curve and band against Ours."""
+"""Small multiples: one panel per arm with its curve and band, next to Ours."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure
 
-from analysis.figures.drawing import canvas
+from analysis.figures.drawing import new_figure
 from analysis.figures.style import ARM_MARK, OURS_MARK, WIDTH, Mark, grid_lines
 
 COLUMNS = 3
@@ -18,10 +18,10 @@ COLUMNS = 3
 
 @dataclass(frozen=True)
 class Band:
-    """Curves of an arm's seeds at the places that all of them have.
+    """Curves of an arm's seeds at the x values that all of them have.
 
     Attributes:
-        x: (n,) ascending.
+        x: (n,), ascending.
         values: (S, n).
     """
 
@@ -31,7 +31,7 @@ class Band:
 
 
 def band(title: str, curves: Sequence[Mapping[int, float]] | Sequence[Mapping[float, float]]) -> Band | None:
-    """Curves {x: value} as a band; None where there is no place that all of them have."""
+    """Returns the curves {x: value} as a band; None if they have no x value in common."""
     known = [{x: value for x, value in curve.items() if np.isfinite(value)} for curve in curves]
     shared = sorted(set.intersection(*(set(curve) for curve in known))) if known else []
     if not shared:
@@ -48,17 +48,17 @@ def panels(
     y: str,
     limits: tuple[float, float] | None = None,
     extra: Callable[[Axes], None] = lambda axes: None,
-) -> Canvas:
-    """A panel an arm; without any arm one of Ours alone.
+) -> Figure:
+    """Draws one panel per arm, or a single panel of Ours if there are no other arms.
 
     Args:
-        x, y: what the axes are called.
-        limits: of y; None fits the data.
-        extra: draws what every panel has besides, with labels for the legend.
+        x, y: axis labels.
+        limits: limits of the y axis; None fits the data.
+        extra: draws what all panels share, with labels for the legend.
     """
     shown = list(arms) or [band for band in (ours,) if band is not None]
     rows, columns = -(-len(shown) // COLUMNS), min(COLUMNS, len(shown))
-    figure = canvas(WIDTH, 0.9 + 1.65 * rows if columns > 1 else 3.6)
+    figure = new_figure(WIDTH, 0.9 + 1.65 * rows if columns > 1 else 3.6)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for place, axes in enumerate(grid.flat):
         if place >= len(shown):
@@ -68,12 +68,12 @@ def panels(
         if ours is not None:
             _draw(axes, ours, OURS_MARK, "-", "Ours")
         if shown[place] is not ours:
-            _draw(axes, shown[place], ARM_MARK, "--", "the panel's arm")
+            _draw(axes, shown[place], ARM_MARK, "--", "arm in the panel title")
         axes.set_title(shown[place].title)
         grid_lines(axes, "y")
         if limits is not None:
             axes.set_ylim(*limits)
-        # Where the grid's last row is not full, the panels above the gap carry the axis.
+        # If the last row is not full, the panels above the gap show the x axis.
         axes.tick_params(axis="x", labelbottom=place + columns >= len(shown))
     figure.supxlabel(x, fontsize=9)
     figure.supylabel(y, fontsize=9)

@@ -1,4 +1,4 @@
-"""What else sheets measure clip by clip: identity kept, diversity, motion energy, beside real clips."""
+"""Identity, diversity and motion energy of each arm, next to real clips."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.figures.captions import labelled, study_facts, without_sheets
-from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.captions import arm_label, excluded_runs, study_facts
+from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLUE, GREEN, GREY, WIDTH, arm_rows, grid_lines
 from analysis.tables.study_scores import ArmScores, StudyScores
 
@@ -17,10 +17,10 @@ MEASURES = ("identity", "diversity_noise", "diversity_velocity", "motion_energy"
 
 
 def behaviour(scores: StudyScores, metrics: Mapping[str, Any]) -> Drawing | None:
-    """A panel a measure, a row an arm; None where sheets have none of them.
+    """One panel per measure, one row per arm; None if the score sheets have none of the measures.
 
     Args:
-        metrics: of `metrics_content`.
+        metrics: content from `metrics_content`.
     """
     known = [metric for metric in metrics["metrics"] if metric["key"] in MEASURES]
     known.sort(key=lambda metric: MEASURES.index(metric["key"]))
@@ -32,14 +32,14 @@ def behaviour(scores: StudyScores, metrics: Mapping[str, Any]) -> Drawing | None
     planned = int(scores.row.settings["seeds"])
     columns = min(2, len(known))
     rows = -(-len(known) // columns)
-    figure = canvas(WIDTH, 0.7 + rows * (0.75 + 0.23 * len(arms)))
+    figure = new_figure(WIDTH, 0.7 + rows * (0.75 + 0.23 * len(arms)))
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for place, axes in enumerate(grid.flat):
         if place >= len(known):
             axes.set_visible(False)
             continue
         key = known[place]["key"]
-        arm_rows(axes, [labelled(arm, planned, len(arm.sheets)) for arm in arms])
+        arm_rows(axes, [arm_label(arm, planned, len(arm.sheets)) for arm in arms])
         grid_lines(axes)
         if real.get(key):
             axes.axvline(real[key]["mean"], color=GREEN, linestyle="-.", linewidth=1.2, label="real clips")
@@ -49,19 +49,19 @@ def behaviour(scores: StudyScores, metrics: Mapping[str, Any]) -> Drawing | None
         if known[place]["title"].endswith("%"):
             axes.set_xlim(-3, 103)
         else:
-            axes.set_xlim(0, 1.06 * axes.dataLim.x1 or 1)  # clips that all stand still have 0 throughout
+            axes.set_xlim(0, 1.06 * axes.dataLim.x1 or 1)  # all values are 0 if no clip moves
     seen = {text: handle for axes in grid.flat for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(list(seen.values()), list(seen), loc="outside lower center", ncols=len(seen))
     return Drawing(
         "behaviour",
         "Identity, diversity and motion",
-        "Identity kept: frames in which a subject classifier sees the subject whose first frame was given. Diversity: "
-        "mean absolute pixel difference (range 0 to 1) of two clips of the same condition with other noise z, or with "
-        "other drawn velocities. Motion energy: mean absolute difference of neighbouring frames. Means over seeds with "
-        "95% intervals where there are any, seeds as grey points; the line is the real test clips' "
-        "(of identity: of real clips of the training subjects that it is measured on). "
+        "Identity kept: share of frames in which a subject classifier predicts the subject of the first frame. "
+        "Diversity: mean absolute pixel difference (range 0 to 1) between two clips that differ in the noise z, or in "
+        "the velocities drawn for the class. Motion energy: mean absolute difference of consecutive frames. Means over "
+        "seeds with 95% intervals if there are several seeds; grey points are single seeds. The vertical line is the "
+        "value of the real test clips (for identity: real clips of the training subjects). "
         + study_facts(scores, arms)
-        + without_sheets(scores),
+        + excluded_runs(scores),
         "Dot plots by arm. "
         + "; ".join(f"{metric['title']}: {_told(arms, entries, metric['key'])}" for metric in known)
         + ".",
@@ -77,11 +77,11 @@ def _arm(axes: Axes, row: int, arm: ArmScores, metric: Mapping[str, Any], entry:
     spread = np.linspace(-0.22, 0.22, len(values))
     if len(values) > 1:
         axes.plot(values, row + spread, linestyle="none", marker="o", markersize=3, color=GREY, alpha=0.75,
-                  label="one seed")  # fmt: skip
+                  label="single seed")  # fmt: skip
     low, high = entry["ci95"] or (entry["mean"], entry["mean"])
     axes.plot([low, high], [row, row], color=BLUE, linewidth=1.6)
     axes.plot([entry["mean"]], [row], linestyle="none", marker="o", markersize=6, color=BLUE, zorder=3,
-              label="mean, 95% interval" if entry["ci95"] else "one run")  # fmt: skip
+              label="mean, 95% interval" if entry["ci95"] else "single run")  # fmt: skip
 
 
 def _told(arms: list[ArmScores], entries: Mapping[str, Mapping[str, Any]], key: str) -> str:

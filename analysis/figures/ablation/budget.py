@@ -1,4 +1,4 @@
-"""What accuracy costs: time of a run, and training steps until an arm reaches a share of Ours' accuracy."""
+"""Cost of accuracy: time per run, and training steps until an arm reaches 90% of Ours' accuracy."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.captions import labelled, study_facts, unscored
-from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.captions import arm_label, excluded_from_accuracies, study_facts
+from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLUE, GREY, WIDTH, Mark, arm_rows, grid_lines, marks
 from analysis.statistics.steps_to_target import steps_to_target
 from analysis.tables.learning_speed import TARGET_SHARE
 from analysis.tables.study_scores import ArmScores, StudyScores
 
-MINUTES = 180  # seconds from which on minutes are the unit
+MINUTES = 180  # seconds above which the axis is in minutes
 
 
 def budget(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
-    """Time against accuracy, and steps to the table's target; None before the first run is complete.
+    """Accuracy against time, and steps to the table's target; None before the first run is complete.
 
     Args:
-        table: of `ablation_content`.
+        table: content from `ablation_content`.
     """
     arms = [arm for arm in scores.arms if arm.complete]
     if not arms:
         return None
     rows = {row["arm"]: row for row in table["rows"]}
     goal, planned = table["caption"]["target"], int(scores.row.settings["seeds"])
-    figure = canvas(WIDTH, 1.4 + 0.27 * max(8, len(arms)))
+    figure = new_figure(WIDTH, 1.4 + 0.27 * max(8, len(arms)))
     left, right = figure.subplots(1, 2)
     looks = dict(zip((arm.slug for arm in scores.arms), marks(len(scores.arms)), strict=True))
     _costs(left, arms, rows, looks)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     caption = (
-        "Left: what a run took on the study's machine, against its test accuracy; whatever else the machine did at the "
-        "time makes a run longer. "
+        "Left: test accuracy against the time per run on the study's machine; other work on the machine makes runs "
+        "longer. "
     )
     alt = "Scatter of a run's time against its accuracy"
     if goal is None:
         right.set_visible(False)
     else:
-        arm_rows(right, [labelled(arm, planned) for arm in arms])
+        arm_rows(right, [arm_label(arm, planned) for arm in arms])
         _steps(right, arms, rows, goal)
         caption += (
             f"Right: training steps until the validation accuracy reached {goal:.1f}%, which is {TARGET_SHARE:.0%} of "
@@ -53,7 +53,7 @@ def budget(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
         )
         told = "; ".join(_told(arm, goal) for arm in arms)
         alt += f", and steps to {TARGET_SHARE:.0%} of Ours' accuracy, seed by seed: {told}"
-    caption += study_facts(scores, arms) + unscored(scores)
+    caption += study_facts(scores, arms) + excluded_from_accuracies(scores)
     return Drawing("budget", "Budget and accuracy", caption, f"{alt}.", figure)
 
 
@@ -68,14 +68,14 @@ def _costs(axes: Axes, arms: list[ArmScores], rows: Mapping[str, Any], looks: Ma
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_ylim(-3, 103)
     grid_lines(axes, "both")
-    axes.set_xlabel(f"{unit} a run, mean over seeds")
+    axes.set_xlabel(f"{unit} per run, mean over seeds")
     axes.set_ylabel("test accuracy, mean over seeds, %")
 
 
 def _steps(axes: Axes, arms: list[ArmScores], rows: Mapping[str, Any], goal: float) -> None:
-    """Steps to `goal` percent; seeds that never came there lie beyond the budget."""
+    """Draws steps to `goal` percent; seeds that never reached it lie beyond the budget."""
     last = max(run.budget for arm in arms for run in arm.complete)
-    labels = {"seed": "one seed", "never": "never", "median": "median"}
+    labels = {"seed": "single seed", "never": "not reached", "median": "median"}
     for place, arm in enumerate(arms):
         found = _found(arm, goal)
         spread = np.linspace(-0.22, 0.22, len(found)) if len(found) > 1 else np.zeros(len(found))
@@ -98,4 +98,6 @@ def _found(arm: ArmScores, goal: float) -> list[float | None]:
 
 
 def _told(arm: ArmScores, goal: float) -> str:
-    return f"{arm.title} " + ", ".join("never" if steps is None else f"{steps:.0f}" for steps in _found(arm, goal))
+    return f"{arm.title} " + ", ".join(
+        "not reached" if steps is None else f"{steps:.0f}" for steps in _found(arm, goal)
+    )

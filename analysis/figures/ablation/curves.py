@@ -1,4 +1,4 @@
-"""Validation accuracy while training: each arm against Ours, with the range over seeds."""
+"""Validation accuracy during training: each arm next to Ours, with the range over seeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analysis.tables.study_scores import OURS, ArmScores, StudyScores
 
 
 def curves(scores: StudyScores) -> Drawing | None:
-    """A panel an arm; None before the first report."""
+    """One panel per arm; None before the first validation."""
     bands = {arm.slug: found for arm in scores.arms if (found := _band(arm)) is not None}
     if not bands:
         return None
@@ -30,18 +30,18 @@ def curves(scores: StudyScores) -> Drawing | None:
     shown = [arm for arm in scores.arms if arm.slug in bands or (arm.slug == OURS and ours is not None)]
     return Drawing(
         "curves",
-        "Accuracy while training",
-        "Motion accuracy on clips generated for the validation split by training step: mean over seeds, the band from "
-        "the lowest to the highest seed (no confidence interval). Test clips play no part here. "
+        "Accuracy during training",
+        "Motion accuracy on clips generated for the validation split, by training step: mean over seeds; the band "
+        "spans the lowest to the highest seed (not a confidence interval). Test clips are not used here. "
         + study_facts(scores, shown, split="validation"),
-        "Line charts of validation accuracy by training step, an arm a panel against Ours. Last values, mean over "
-        "seeds: " + ", ".join(_said(one) for one in [*([ours] if ours else []), *bands.values()]) + ".",
+        "Line charts of validation accuracy by training step, one panel per arm next to Ours. Last values, mean "
+        "over seeds: " + ", ".join(_said(one) for one in [*([ours] if ours else []), *bands.values()]) + ".",
         figure,
     )
 
 
 def _band(arm: ArmScores) -> Band | None:
-    """Of the complete runs; before there is one, of those that have begun."""
+    """Band of the complete runs, or of the started runs if none is complete."""
     if arm.complete:
         found = [run.curve for run in arm.complete if run.curve]
         return band(f"{arm.title} ({plural(len(found), 'seed')})", _percent(found))

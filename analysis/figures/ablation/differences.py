@@ -1,41 +1,41 @@
-"""Paired differences to Ours with their intervals; arms that were not shown to differ look so."""
+"""Paired differences to Ours with their intervals; markers show which are significant."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.figures.captions import how, study_facts, unscored
-from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.captions import excluded_from_accuracies, interval_method, study_facts
+from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLACK, BLUE, GREY, INK, WIDTH, arm_rows, grid_lines
-from analysis.tables.cells import p_cell
+from analysis.tables.cells import p_text
 from analysis.tables.study_scores import OURS, StudyScores
 
 ALPHA = 0.05
-DIFFERENT = f"differs from Ours (Holm-corrected p at most {ALPHA})"
-UNCLEAR, UNTESTED = "not shown to differ", "not tested (one seed)"
+DIFFERENT = f"significantly different from Ours (Holm-corrected p at most {ALPHA})"
+UNCLEAR, UNTESTED = "not significantly different", "not tested (one seed)"
 _LOOKS = {DIFFERENT: (BLUE, "o"), UNCLEAR: (GREY, "s"), UNTESTED: (GREY, "^")}
 
 
 def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
-    """A row for each arm but Ours; None where no arm shares a seed with Ours.
+    """One row per arm other than Ours; None if no arm shares a seed with Ours.
 
     Args:
-        table: of `ablation_content`; percentage points.
+        table: content from `ablation_content`, in percentage points.
     """
     rows = [row for row in table["rows"] if row["arm"] != OURS and row["difference"] is not None]
     if not rows:
         return None
     paper = {row["arm"]: row["paper"] for row in table["rows"]}
-    figure = canvas(WIDTH, 1.45 + 0.33 * len(rows))
+    figure = new_figure(WIDTH, 1.45 + 0.33 * len(rows))
     axes = figure.subplots()
     arm_rows(axes, [str(row["title"]) for row in rows])
     grid_lines(axes)
     axes.axvline(0, color=BLACK, linewidth=1.0, gid="zero")
-    paper_label: str | None = "the paper's difference"
+    paper_label: str | None = "difference in the paper"
     told: set[str] = set()
     for place, row in enumerate(rows):
-        mean, interval, verdict = row["difference"], row["difference_ci95"], verdict_of(row)
+        mean, interval, verdict = row["difference"], row["difference_ci95"], significance(row)
         colour, marker = _LOOKS[verdict]
         error = None if interval is None else [[mean - interval[0]], [interval[1] - mean]]
         axes.errorbar([mean], [place], xerr=error, fmt=marker, markersize=6.5, capsize=3.5, color=colour,
@@ -46,7 +46,7 @@ def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None
             axes.plot([row["paper"] - paper[OURS]], [place], linestyle="none", marker="D", markersize=6,
                       markerfacecolor="none", markeredgecolor=BLACK, zorder=4, label=paper_label)  # fmt: skip
             paper_label = None
-        p = "" if row["p_holm"] is None else f"p {p_cell(row['p_holm'])}"
+        p = "" if row["p_holm"] is None else p_text(row["p_holm"])
         axes.annotate(p, (1.0, place), xycoords=("axes fraction", "data"), xytext=(6, 0), fontsize=8.5,
                       textcoords="offset points", va="center", color=INK)  # fmt: skip
     axes.set_xlabel("difference to Ours, percentage points")
@@ -54,15 +54,18 @@ def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None
     return Drawing(
         "differences",
         "Differences to Ours",
-        f"Mean paired difference of each arm's test accuracy to Ours. {_verdicts(rows)}Hollow diamonds are the paper's "
-        "differences, on its own data. " + how(table) + study_facts(scores) + unscored(scores),
+        f"Mean paired difference of each arm's test accuracy to Ours. {_verdicts(rows)}Hollow diamonds: "
+        "differences in the paper, on its own data. "
+        + interval_method(table)
+        + study_facts(scores)
+        + excluded_from_accuracies(scores),
         "Dot plot of differences to Ours in percentage points. " + " ".join(_said(row) for row in rows),
         figure,
     )
 
 
-def verdict_of(row: Mapping[str, Any]) -> str:
-    """What the table's test says of a row."""
+def significance(row: Mapping[str, Any]) -> str:
+    """Returns the result of the table's test for a row."""
     if row["p_holm"] is None:
         return UNTESTED
     return DIFFERENT if row["p_holm"] <= ALPHA else UNCLEAR
@@ -70,19 +73,20 @@ def verdict_of(row: Mapping[str, Any]) -> str:
 
 def _verdicts(rows: Sequence[Mapping[str, Any]]) -> str:
     said = ""
-    if any(verdict_of(row) != UNTESTED for row in rows):
-        said += "Bars are 95% intervals; p is the paired test's, Holm-corrected over the arms. "
-    unclear = [str(row["title"]) for row in rows if verdict_of(row) == UNCLEAR]
+    if any(significance(row) != UNTESTED for row in rows):
+        said += "Bars are 95% intervals; p values of the paired test are Holm-corrected over the arms. "
+    unclear = [str(row["title"]) for row in rows if significance(row) == UNCLEAR]
     if unclear:
         said += (
-            f"Hollow squares ({', '.join(unclear)}) were not shown to differ, which is not the same as being equal. "
+            f"Hollow squares ({', '.join(unclear)}) are not significantly different, which does not show that they are "
+            "equal. "
         )
-    untested = [str(row["title"]) for row in rows if verdict_of(row) == UNTESTED]
+    untested = [str(row["title"]) for row in rows if significance(row) == UNTESTED]
     if untested:
-        said += f"Hollow triangles ({', '.join(untested)}) have one seed in common with Ours: no interval, no test. "
+        said += f"Hollow triangles ({', '.join(untested)}) share a single seed with Ours: no interval and no test. "
     return said
 
 
 def _said(row: Mapping[str, Any]) -> str:
     span = "" if row["difference_ci95"] is None else " ({:+.1f} to {:+.1f})".format(*row["difference_ci95"])
-    return f"{row['title']}: {row['difference']:+.1f}{span}, {verdict_of(row)}."
+    return f"{row['title']}: {row['difference']:+.1f}{span}, {significance(row)}."

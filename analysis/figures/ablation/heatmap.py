@@ -1,4 +1,4 @@
-"""Heat maps of shares: cells with their percentages where there is room for them."""
+"""Heatmaps of percentages, with numbers in the cells if there is room."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from matplotlib.image import AxesImage
 
 from analysis.figures.style import GREY, HEAT, INK
 
-ROOM = 70  # letters side by side
-READABLE = 12  # columns: with more of them there is no room for numbers
+ROOM = 70  # characters of column names that fit side by side
+READABLE = 12  # most columns with numbers in the cells
 
 
 def heat(
     axes: Axes, values: npt.NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], *, size: float = 8.0
 ) -> AxesImage:
-    """Draws (R, K) percentages, NaN as an empty cell, with the names of rows and columns."""
+    """Draws (R, K) percentages with row and column names; NaN is an empty cell."""
     image = axes.imshow(np.ma.masked_invalid(values), cmap=HEAT, vmin=0, vmax=100, aspect="auto")
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set_xticks(range(len(columns)), list(columns), rotation=90 if _long(columns) else 0)
@@ -41,5 +41,5 @@ def heat(
 
 
 def _long(columns: Sequence[str]) -> bool:
-    """Whether names side by side would run into one another."""
+    """Whether the names would overlap if written side by side."""
     return max(map(len, columns), default=0) * max(1, len(columns)) > ROOM

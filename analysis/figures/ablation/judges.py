@@ -1,15 +1,15 @@
-"""Whether the order of arms hangs on the classifier: accuracy by one against accuracy by another of another seed."""
+"""Accuracy by the motion classifier against accuracy by a second classifier trained with another seed."""
 
 from __future__ import annotations
 
-from analysis.figures.captions import study_facts, without_sheets
-from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.captions import excluded_runs, study_facts
+from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import GREY, WIDTH, grid_lines, marks
 from analysis.tables.study_scores import StudyScores, correct
 
 
 def judges(scores: StudyScores) -> Drawing | None:
-    """A mark an arm, its seeds as small ones; None where no run was judged by a second classifier."""
+    """One marker per arm and small markers for its seeds; None if no run has a second classifier's predictions."""
     points = {
         arm.title: [
             (100 * correct(sheet).mean(), 100 * correct(sheet, second=True).mean())
@@ -21,7 +21,7 @@ def judges(scores: StudyScores) -> Drawing | None:
     points = {title: found for title, found in points.items() if found}
     if not points:
         return None
-    figure = canvas(0.83 * WIDTH, 4.2)
+    figure = new_figure(0.83 * WIDTH, 4.2)
     axes = figure.subplots()
     axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", linewidth=1.2, label="equal")
     looks = dict(zip((arm.title for arm in scores.arms), marks(len(scores.arms)), strict=True))
@@ -43,12 +43,12 @@ def judges(scores: StudyScores) -> Drawing | None:
     gap = means[apart][1] - means[apart][0]
     return Drawing(
         "judges",
-        "Two classifiers as judges",
-        "Test accuracy by the motion classifier and by a second one, trained with another seed: means over seeds "
-        "large, single seeds small. Arms on the dotted line fare the same with both. "
+        "Accuracy by two classifiers",
+        "Test accuracy by the motion classifier and by a second one trained with another seed. Large markers: mean "
+        "over seeds; small markers: single seeds. Arms on the dotted line have the same accuracy by both. "
         + study_facts(scores)
-        + without_sheets(scores),
-        f"Scatter of accuracy by two classifiers, {len(points)} arms. Furthest apart is {apart}: the second classifier "
-        f"sees {gap:+.1f} percentage points.",
+        + excluded_runs(scores),
+        f"Scatter of accuracy by two classifiers, {len(points)} arms. The largest difference is that of {apart}: "
+        f"{gap:+.1f} percentage points by the second classifier.",
         figure,
     )

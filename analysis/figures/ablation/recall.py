@@ -1,29 +1,32 @@
-"""Share of each class's clips that are recognised, arm by arm."""
+"""Recall by class for every arm."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from analysis.figures.ablation.confusion import shares
+from analysis.figures.ablation.confusion import row_percentages
 from analysis.figures.ablation.heatmap import READABLE, heat
-from analysis.figures.captions import labelled, study_facts, without_sheets
-from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.captions import arm_label, excluded_runs, study_facts
+from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import WIDTH
 from analysis.tables.study_scores import StudyScores
 
 
 def recall(scores: StudyScores) -> Drawing | None:
-    """A row an arm, a column a class, and the real clips below; None without score sheets."""
+    """One row per arm, one column per class, real clips at the bottom; None without score sheets."""
     arms = [arm for arm in scores.arms if arm.sheets]
     if not arms:
         return None
     names, classes = list(scores.class_names), len(scores.class_names)
     planned = int(scores.row.settings["seeds"])
-    rows = {labelled(arm, planned, len(arm.sheets)): shares(arm.sheets.values(), classes).diagonal() for arm in arms}
+    rows = {
+        arm_label(arm, planned, len(arm.sheets)): row_percentages(arm.sheets.values(), classes).diagonal()
+        for arm in arms
+    }
     if scores.real is not None:
-        rows["real clips"] = shares([scores.real], classes).diagonal()
+        rows["real clips"] = row_percentages([scores.real], classes).diagonal()
     longest = max(map(len, names))
-    figure = canvas(WIDTH, 0.9 + 0.28 * len(rows) + 0.075 * longest)
+    figure = new_figure(WIDTH, 0.9 + 0.28 * len(rows) + 0.075 * longest)
     axes = figure.subplots()
     values = np.stack(list(rows.values()))
     image = heat(axes, values, list(rows), names)
@@ -34,9 +37,10 @@ def recall(scores: StudyScores) -> Drawing | None:
     worst = {name: names[int(np.nanargmin(row))] for name, row in rows.items()}
     return Drawing(
         "recall",
-        "Recall, class by class",
-        "Percentage of each class's generated test clips in which the motion classifier sees that class, all seeds "
-        "together. " + study_facts(scores, arms) + without_sheets(scores),
+        "Recall by class",
+        "Percentage of each class's generated test clips that the motion classifier recognises, over all seeds. "
+        + study_facts(scores, arms)
+        + excluded_runs(scores),
         f"Heat map, {len(rows)} rows by {classes} classes. Lowest class of each row: "
         + ", ".join(f"{name}: {lowest}" for name, lowest in worst.items())
         + ".",

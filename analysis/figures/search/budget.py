@@ -1,10 +1,10 @@
-"""A search's trials: steps that each was given against what it reached, and the best so far against all steps spent."""
+"""Value against steps trained for every trial of a search, and the best value against the steps of all trials."""
 
 from __future__ import annotations
 
 from itertools import accumulate
 
-from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.search.search_trials import SearchTrials
 from analysis.figures.style import BLACK, BLUE, ORANGE, VERMILLION, WIDTH, grid_lines
 from analysis.record.rows import TrialRow
@@ -12,10 +12,10 @@ from analysis.record.states import COMPLETE
 
 
 def search_budget(search: SearchTrials) -> Drawing | None:
-    """Two panels; None before the first trial has ended."""
+    """Two panels; None before the first trial has finished."""
     if not search.trials:
         return None
-    figure = canvas(WIDTH, 3.4)
+    figure = new_figure(WIDTH, 3.4)
     left, right = figure.subplots(1, 2, sharey=True)
     kinds = (("complete", search.complete, "o", BLUE), ("pruned", _pruned(search), "x", VERMILLION),
              ("confirming run", search.confirm, "^", ORANGE))  # fmt: skip
@@ -26,7 +26,7 @@ def search_budget(search: SearchTrials) -> Drawing | None:
     left.set_xlabel("steps trained")
     left.set_ylabel(search.axis)
     left.set_xlim(left=0)
-    spent, best = so_far(search)
+    spent, best = best_so_far(search)
     if best:
         right.step(spent, best, where="post", color=BLACK, linewidth=1.6, label="best complete trial so far")
         right.plot(spent, best, linestyle="none", marker=".", color=BLACK)
@@ -39,18 +39,18 @@ def search_budget(search: SearchTrials) -> Drawing | None:
     top = max(search.trials, key=lambda trial: (trial.state == COMPLETE, trial.value))
     return Drawing(
         "search_budget",
-        "What the search spent, and what it reached",
-        "Left: a point a trial, its last value against the steps it was given; crosses were stopped early. Right: the "
-        "best complete trial against the steps that all trials before it took together, in the order in which they "
-        "ended. The best of many one-seed values is too good to expect again: see the confirming runs. " + search.facts,
+        "Search budget and best value",
+        "Left: last value of each trial against the steps it was trained for; crosses are pruned trials. Right: best "
+        "complete trial so far against the steps of all trials, in the order in which they finished. The best of many "
+        "values from single seeds is biased upwards: see the confirming runs. " + search.facts,
         f"Scatter of steps against {search.axis} for {len(search.trials)} trials; the best is {top.key} with "
         f"{_value(search, top):.3g}.",
         figure,
     )
 
 
-def so_far(search: SearchTrials) -> tuple[list[float], list[float]]:
-    """Steps that were spent when each complete trial ended, and the best value by then."""
+def best_so_far(search: SearchTrials) -> tuple[list[float], list[float]]:
+    """Returns the steps spent when each complete trial finished, and the best value by then."""
     ordered = sorted(search.trials, key=lambda trial: (trial.ended or 0.0, trial.number))
     spent = list(accumulate(float(trial.step) for trial in ordered))
     places = [place for place, trial in enumerate(ordered) if trial.state == COMPLETE]

@@ -1,4 +1,4 @@
-"""Which parameters of a search mattered: PED-ANOVA on its trials, against what shuffled values give."""
+"""Importance of a search's parameters by PED-ANOVA, compared with shuffled values."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.search.search_trials import SearchTrials, position_in_range
 from analysis.figures.style import BLUE, GREY, VERMILLION, WIDTH, arm_rows, grid_lines
 from analysis.record.states import COMPLETE
 
-FEWEST = 20  # ended trials: with fewer, importances say more about chance than about parameters
-GOOD = 5  # trials at least among the good ones, as the method's authors advise
-SHARE = 0.1  # of the trials are the good ones, where that is `GOOD` or more
+FEWEST = 20  # finished trials; with fewer, importances are mostly noise
+GOOD = 5  # fewest good trials, as the authors of the method advise
+SHARE = 0.1  # share of the trials that are good, if that is `GOOD` or more
 SHUFFLES = 100
-LEVEL = 95  # percentile of the shuffles
-SHOWN = 20  # parameters
+LEVEL = 95  # percentile over the shuffles
+SHOWN = 20  # most parameters shown
 
 
 def importance(search: SearchTrials) -> Drawing | None:
-    """A row a parameter, the most important first; None with too few trials (`too_few` says so)."""
+    """One row per parameter, most important first; None if there are too few trials (see `too_few`)."""
     if too_few(search):
         return None
     found, chance = importances(search), shuffled(search)
     names = sorted(found, key=lambda name: (-found[name], name))[:SHOWN]
-    figure = canvas(WIDTH, 1.3 + 0.26 * len(names))
+    figure = new_figure(WIDTH, 1.3 + 0.26 * len(names))
     axes = figure.subplots()
     arm_rows(axes, names)
     grid_lines(axes)
@@ -38,64 +38,66 @@ def importance(search: SearchTrials) -> Drawing | None:
     axes.barh(range(len(names)), values, height=0.55, color=[BLUE if one else "white" for one in above],
               edgecolor=[BLUE if one else GREY for one in above])  # fmt: skip
     axes.plot(floor, range(len(names)), linestyle="none", marker="|", markersize=13, markeredgewidth=2,
-              color=VERMILLION, label=f"{LEVEL}% of shuffled values give less")  # fmt: skip
+              color=VERMILLION, label=f"{LEVEL}th percentile for shuffled values")  # fmt: skip
     axes.set_xlim(left=0)
-    axes.set_xlabel("importance (PED-ANOVA), % of all parameters'")
+    axes.set_xlabel("importance (PED-ANOVA), % of the total")
     figure.legend(loc="outside lower center")
     clear = [name for name, one in zip(names, above, strict=True) if one]
     return Drawing(
         "importance",
-        "Which hyperparameters mattered",
-        f"Importance of each parameter for being among the best {good(search)} of {len(search.trials)} ended trials "
-        "(PED-ANOVA; pruned trials count as worse than complete ones). Red ticks: what chance alone gives, from "
-        f"{SHUFFLES} shuffles of the trials' values; a hollow bar that ends before its tick shows nothing. "
-        "Importance tells how much a parameter mattered, not which value is best. " + search.facts,
-        "Bar chart of importances. Above chance: " + (", ".join(clear) or "none") + ".",
+        "Hyperparameter importance",
+        f"Importance of each parameter for being among the best {good_count(search)} of {len(search.trials)} finished "
+        f"trials (PED-ANOVA; pruned trials rank below complete ones). Red ticks: {LEVEL}th percentile over {SHUFFLES} "
+        "shuffles of the trials' values; a hollow bar does not exceed it, so it is no evidence of importance. "
+        "Importance "
+        "measures how much a parameter matters, not which value is best. " + search.facts,
+        "Bar chart of importances. Above the level of shuffled values: " + (", ".join(clear) or "none") + ".",
         figure,
     )
 
 
 def too_few(search: SearchTrials) -> str:
-    """Why there is no figure of importances; empty where there is one."""
+    """Returns the reason why importances cannot be computed; empty if they can."""
     if not search.space:
-        return "The search has no parameters on record, so their importance is not shown."
+        return "Importances are not shown: the record has no search space."
     if len(search.trials) < FEWEST:
-        return f"Importances are not shown: they need {FEWEST} ended trials, and there are {len(search.trials)}."
-    if len(search.complete) < good(search):
-        return f"Importances are not shown: they need {good(search)} complete trials, there are {len(search.complete)}."
+        return f"Importances are not shown: they need {FEWEST} finished trials, but there are {len(search.trials)}."
+    if len(search.complete) < good_count(search):
+        needed, complete = good_count(search), len(search.complete)
+        return f"Importances are not shown: they need {needed} complete trials, but there are {complete}."
     return ""
 
 
-def good(search: SearchTrials) -> int:
-    """How many trials count as good ones."""
+def good_count(search: SearchTrials) -> int:
+    """Returns the number of trials that count as good."""
     return max(GOOD, math.ceil(SHARE * len(search.trials)))
 
 
 def importances(search: SearchTrials) -> dict[str, float]:
-    """{parameter: share}, which sum to 1 (or are all 0)."""
+    """Returns {parameter: importance}; they sum to 1, or are all 0."""
     return _evaluated(search, _ranks(search))
 
 
 def shuffled(search: SearchTrials) -> dict[str, float]:
-    """{parameter: the share that `LEVEL` percent of shuffled values stay below}; the same at every call."""
+    """Returns {parameter: `LEVEL`th percentile of its importance for shuffled values}; deterministic."""
     random, ranks = np.random.default_rng(0), _ranks(search)
     rounds = [_evaluated(search, random.permutation(ranks)) for _ in range(SHUFFLES)]
     return {name: float(np.percentile([one.get(name, 0.0) for one in rounds], LEVEL)) for name in rounds[0]}
 
 
 def _ranks(search: SearchTrials) -> npt.NDArray[np.float64]:
-    """(n,) larger is better: of complete trials by value, below them those that were stopped early."""
-    order = sorted(range(len(search.trials)), key=lambda i: (_standing(search, i), search.trials[i].number))
+    """(n,) ranks, larger is better: complete trials by value, above pruned trials by step and value."""
+    order = sorted(range(len(search.trials)), key=lambda i: (_sort_key(search, i), search.trials[i].number))
     ranks = np.empty(len(order))
     last, rank = None, -1.0
     for i in order:
-        standing = _standing(search, i)
-        rank, last = (rank if standing == last else rank + 1), standing
+        key = _sort_key(search, i)
+        rank, last = (rank if key == last else rank + 1), key
         ranks[i] = rank
     return ranks
 
 
-def _standing(search: SearchTrials, place: int) -> tuple[bool, int, float]:
+def _sort_key(search: SearchTrials, place: int) -> tuple[bool, int, float]:
     trial = search.trials[place]
     complete = trial.state == COMPLETE
     return complete, 0 if complete else trial.step, float(trial.value or 0.0)
@@ -115,7 +117,7 @@ def _evaluated(search: SearchTrials, ranks: npt.NDArray[np.float64]) -> dict[str
             )
             for trial, rank in zip(search.trials, ranks, strict=True)
         ]
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=good(search) / len(trials))
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=good_count(search) / len(trials))
         before = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
@@ -138,7 +140,7 @@ def _distribution(row: Mapping[str, Any]) -> Any:
 
 
 def _inside(params: Mapping[str, Any], space: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The parameters that lie in the space; those of a trial that was handed in may not."""
+    """The parameters inside the space; those of user-supplied trials may be outside."""
     known = {
         name: value
         for name, value in params.items()

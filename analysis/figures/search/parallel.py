@@ -1,4 +1,4 @@
-"""Parallel coordinates of a search: a line a trial across its parameters' ranges, the best ones in front."""
+"""Parallel coordinates of a search: one line per trial across the ranges of its parameters."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
-from analysis.figures.drawing import Drawing, canvas
+from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.search.importance import importances, too_few
 from analysis.figures.search.search_trials import SearchTrials, position_in_range
 from analysis.figures.style import FAINT, GREY, INK, WIDTH
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE
 
-SHOWN = 8  # axes of parameters
-JITTER, GOLDEN = 0.12, 0.618  # of the axis; multiples of the latter fill an interval evenly
-LETTERS = 11  # of a choice
-END = 0.1  # of the axis: how far beyond its ends the labels stand
-MAP = "viridis_r"  # the best are the darkest
+SHOWN = 8  # most parameters shown
+JITTER, GOLDEN = 0.12, 0.618  # share of the axis; multiples of GOLDEN modulo 1 are spread evenly
+LETTERS = 11  # most characters of a choice
+END = 0.1  # distance of the labels from the ends of the axis, as a share of it
+MAP = "viridis_r"  # the best trials are darkest
 
 
 def parallel(search: SearchTrials) -> Drawing | None:
-    """An axis a parameter and one of values; None before two trials are complete."""
-    names = chosen(search)
+    """One axis per parameter; None before two trials are complete."""
+    names = selected_parameters(search)
     if len(search.complete) < 2 or not names:
         return None
-    figure = canvas(WIDTH, 4.0)
+    figure = new_figure(WIDTH, 4.0)
     axes = figure.subplots()
     values = [search.scale * float(trial.value or 0.0) for trial in search.complete]
     low, high = min(values), max(values)
@@ -45,10 +45,10 @@ def parallel(search: SearchTrials) -> Drawing | None:
     why = too_few(search)
     return Drawing(
         "parallel",
-        "Trials across their parameters",
-        "A line a trial through its parameters' values, from the low end of each range at the bottom to the high end "
-        "at the top; coloured by what it reached, the best drawn last. Grey dashed lines were pruned; a line is "
-        "broken where a parameter was not asked. "
+        "Trials by their parameters",
+        "One line per trial through its parameter values, with the low end of each range at the bottom; coloured by "
+        "value, the best drawn last. Grey dashed lines are pruned trials. A line is interrupted where a trial does not "
+        "have the parameter. "
         + (f"{missing} more parameters are not shown. " if missing > 0 else "")
         + (f"{why} " if why else "")
         + search.facts,
@@ -57,8 +57,8 @@ def parallel(search: SearchTrials) -> Drawing | None:
     )
 
 
-def chosen(search: SearchTrials) -> list[str]:
-    """The parameters that are shown: the most important ones where that is known, else the first, in their order."""
+def selected_parameters(search: SearchTrials) -> list[str]:
+    """Returns the parameters to show: the most important ones if known, otherwise the first, in their order."""
     asked = [name for name in search.space if any(name in trial.params for trial in search.trials)]
     if len(asked) <= SHOWN or too_few(search):
         return asked[:SHOWN]
@@ -71,14 +71,14 @@ def _line(axes: Axes, search: SearchTrials, trial: TrialRow, names: list[str], n
     places = [_place(search.space[name], trial, name) for name in names]
     complete = trial.state == COMPLETE
     colour = colormaps[MAP](norm(search.scale * float(trial.value or 0.0))) if complete else GREY
-    # A value between two parameters that were not asked has no line to lie on: the marker shows it.
+    # A value between two missing parameters has no line: the marker shows it.
     axes.plot(range(len(names)), np.array(places), color=colour, linestyle="-" if complete else (0, (3, 2)),
               linewidth=1.5 if complete else 0.8, alpha=0.9 if complete else 0.5, marker="o",
               markersize=2.5)  # fmt: skip
 
 
 def _place(row: Mapping[str, Any], trial: TrialRow, name: str) -> float:
-    """`height`, trials of one choice side by side instead of on one another."""
+    """`position_in_range`, with jitter for categorical values so that trials do not overlap."""
     if name not in trial.params:
         return math.nan
     apart = JITTER * ((GOLDEN * trial.number) % 1 - 0.5) if row["kind"] in ("categorical", "bool") else 0.0
@@ -94,7 +94,7 @@ def _rulers(axes: Axes, search: SearchTrials, names: list[str]) -> None:
     axes.tick_params(axis="x", length=0, labelsize=8)
     for place, name in enumerate(names):
         axes.plot([place, place], [0, 1], color=FAINT, linewidth=1.2, zorder=0)
-        # The ends' labels stand outside, where no line runs.
+        # Labels of the ends are outside, where there are no lines.
         for at, text in ticks(search.space[name]):
             beyond = {0.0: -END, 1.0: END}.get(at, 0.0)
             axes.annotate(text, (place, at + beyond), fontsize=7.5, color=INK, ha="center" if beyond else "left",
@@ -103,7 +103,7 @@ def _rulers(axes: Axes, search: SearchTrials, names: list[str]) -> None:
 
 
 def ticks(row: Mapping[str, Any]) -> list[tuple[float, str]]:
-    """(height, text) of what a ruler is labelled with: its choices, or the ends of its range."""
+    """Returns the labels of an axis as (position, text): its choices, or the ends of its range."""
     if row["kind"] in ("categorical", "bool"):
         return [(position_in_range(row, value), _choice(value)) for value in row["choices"]]
     return [(0.0, f"{row['low']:.4g}"), (1.0, f"{row['high']:.4g}")]

@@ -1,4 +1,4 @@
-"""A search as figures need it: its trials with their parameters, and the rows of its space."""
+"""The trials of a search with their parameters, and its space, as the figures need them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from analysis.tables.cells import plural
 
 @dataclass(frozen=True)
 class SearchTrials:
-    """A search.
+    """Trials of a search, and its space.
 
     Attributes:
-        objective: what a trial's value is; validation accuracy is shown in percent.
-        trials: complete and pruned ones that have a value and keep the constraints, by number.
+        objective: name of a trial's value; accuracies are shown in percent.
+        trials: complete and pruned trials with a value that satisfy the constraints, by number.
         confirm: complete confirming runs.
-        left_out: trials of other states, without a value, or that break a constraint.
+        left_out: number of other trials.
         space: {dotted name: kind, range or choices, conditions}.
     """
 
@@ -35,33 +35,33 @@ class SearchTrials:
 
     @property
     def complete(self) -> tuple[TrialRow, ...]:
-        """The trials that were not stopped early."""
+        """The trials that were not pruned."""
         return tuple(trial for trial in self.trials if trial.state == COMPLETE)
 
     @property
     def scale(self) -> float:
-        """Factor of shown values."""
+        """Factor of values in figures."""
         return 100.0 if "accuracy" in self.objective else 1.0
 
     @property
     def axis(self) -> str:
-        """What an axis of values is called."""
+        """Label of the axis of values."""
         return "validation accuracy, %" if self.objective == "accuracy" else self.objective
 
     @property
     def facts(self) -> str:
-        """The closing sentences of a caption."""
+        """Last sentences of a caption."""
         pruned = len(self.trials) - len(self.complete)
         said = f"{plural(len(self.complete), 'complete trial')}, {pruned} pruned"
         if self.left_out:
-            said += f", {self.left_out} left out (not ended, failed, or against a constraint)"
+            said += f", {self.left_out} excluded (not finished, failed, or violating a constraint)"
         clips = self.row.dataset.get("split", {}).get("validation")
         said += "" if clips is None else f"; {plural(int(clips), 'validation clip')}"
-        return f"{said}; one seed a trial; {data_facts(self.row)}."
+        return f"{said}; one seed per trial; {data_facts(self.row)}."
 
 
 def search_trials(records: RecordReader, study: str) -> SearchTrials:
-    """What the record has of a search.
+    """Reads the trials of a search.
 
     Raises:
         UserError: there is no such study.
@@ -75,7 +75,7 @@ def search_trials(records: RecordReader, study: str) -> SearchTrials:
 
 
 def position_in_range(row: Mapping[str, Any], value: Any) -> float:
-    """Where a value lies in its range, 0 to 1 (a value outside lies beyond)."""
+    """Returns the relative position of a value in its range: 0 to 1 inside, NaN for an unknown choice."""
     if row["kind"] in ("categorical", "bool"):
         choices = list(row["choices"])
         return choices.index(value) / (len(choices) - 1) if value in choices else math.nan

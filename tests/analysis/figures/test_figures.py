@@ -22,11 +22,11 @@ from amc.evaluation.score_sheet import ScoreSheet
 from analysis.figures.ablation.accuracies import accuracies
 from analysis.figures.ablation.behaviour import behaviour
 from analysis.figures.ablation.budget import budget
-from analysis.figures.ablation.confusion import chosen, confusion, shares
+from analysis.figures.ablation.confusion import confusion, row_percentages, selected_arms
 from analysis.figures.ablation.curves import curves
-from analysis.figures.ablation.differences import differences, verdict_of
+from analysis.figures.ablation.differences import differences, significance
 from analysis.figures.ablation.judges import judges
-from analysis.figures.ablation.quality_by_frame import PSNR, frames
+from analysis.figures.ablation.quality_by_frame import PSNR, quality_by_frame
 from analysis.figures.ablation.recall import recall
 from analysis.figures.draw_all import draw_all
 from analysis.figures.drawing import Drawing
@@ -71,12 +71,12 @@ def drawings(scores: StudyScores) -> dict[str, Callable[[], Drawing | None]]:
         "recall": lambda: recall(scores),
         "judges": lambda: judges(scores),
         "behaviour": lambda: behaviour(scores, metrics),
-        "psnr_by_frame": lambda: frames(scores, PSNR),
+        "psnr_by_frame": lambda: quality_by_frame(scores, PSNR),
     }
 
 
 def legend_of(drawing: Drawing) -> list[str]:
-    return [text.get_text() for legend in drawing.canvas.legends for text in legend.get_texts()]
+    return [text.get_text() for legend in drawing.figure.legends for text in legend.get_texts()]
 
 
 def rows_of(axes: Axes) -> list[str]:
@@ -88,7 +88,7 @@ def test_the_texts_of_a_whole_study_can_be_read(whole: StudyScores, name: str) -
     with laid_out(drawings(whole)[name]) as drawing:
         check_readable(drawing)
         assert drawing.name == name
-        for fact in ("3 seeds an arm", "natops, origin procedural, preset smoke"):
+        for fact in ("3 seeds per arm", "natops, origin procedural, preset smoke"):
             assert fact in drawing.caption
         assert ("30 validation clips" if name == "curves" else "60 test clips") in drawing.caption
         assert "NOT FINISHED" not in drawing.caption
@@ -100,13 +100,13 @@ def test_a_study_half_done_says_so(half: StudyScores, name: str) -> None:
     with laid_out(drawings(half)[name]) as drawing:
         check_readable(drawing)
         assert "NOT FINISHED: 17 of 30 runs." in drawing.caption
-        assert "1 to 2 seeds an arm" in drawing.caption
+        assert "1 to 2 seeds per arm" in drawing.caption
 
 
 def test_accuracies_show_what_the_table_says(whole: StudyScores) -> None:
     table = ablation_content(whole)
     with laid_out(lambda: accuracies(whole, table)) as drawing:
-        (axes,) = drawing.canvas.axes
+        (axes,) = drawing.figure.axes
         assert rows_of(axes) == [arm.title for arm in TABLE_4]
         lines = {line.get_gid(): line for line in axes.lines if line.get_gid()}
         assert lines["chance"].get_xdata()[0] == pytest.approx(100 / 3)
@@ -119,14 +119,14 @@ def test_accuracies_show_what_the_table_says(whole: StudyScores) -> None:
         assert means == pytest.approx([row["mean"] for row in table["rows"]])
         hollow = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "D"]
         assert hollow == [arm.paper for arm in TABLE_4]
-        assert legend_of(drawing).count("one seed") == 1
+        assert legend_of(drawing).count("single seed") == 1
 
 
 def test_an_arm_without_a_run_has_its_row_and_the_papers_figure(tmp_path: Path) -> None:
     scores = scores_of(tmp_path, done=1, seeds=1)
     table = ablation_content(scores)
     with laid_out(lambda: accuracies(scores, table)) as drawing:
-        (axes,) = drawing.canvas.axes
+        (axes,) = drawing.figure.axes
         assert rows_of(axes)[:2] == ["Ours", "No ya (0 of 1)"]
         assert len(axes.containers) == 1
         assert sum(line.get_marker() == "D" for line in axes.lines) == len(TABLE_4)
@@ -145,25 +145,25 @@ def test_arms_that_were_not_shown_to_differ_look_so(whole: StudyScores) -> None:
     rows = [row("ours", None, None), row("lost", 0.003), row("like", 0.4), row("once", None)]
     table = {"rows": rows, "caption": {"statistics": "seeds and clips crossed"}}
     with laid_out(lambda: differences(whole, table)) as drawing:
-        (axes,) = drawing.canvas.axes
+        (axes,) = drawing.figure.axes
         assert rows_of(axes) == ["lost", "like", "once"]
         lost, like, once = (container.lines[0] for container in axes.containers)
         assert (lost.get_marker(), like.get_marker(), once.get_marker()) == ("o", "s", "^")
         assert lost.get_markerfacecolor() == lost.get_color()
         assert like.get_markerfacecolor() == once.get_markerfacecolor() == "white"
         assert [text.get_text() for text in axes.texts] == ["p 0.003", "p 0.400", ""]
-        assert "(like) were not shown to differ, which is not the same as being equal" in drawing.caption
-        assert "(once) have one seed in common with Ours" in drawing.caption
+        assert "(like) are not significantly different, which does not show that they are equal" in drawing.caption
+        assert "(once) share a single seed with Ours" in drawing.caption
 
 
 @pytest.mark.parametrize(("p", "verdict"), [(0.05, "differs"), (0.0501, "not shown"), (None, "not tested")])
 def test_the_verdict_is_the_corrected_tests(p: float | None, verdict: str) -> None:
-    assert verdict_of(row("x", p)).startswith(verdict)
+    assert significance(row("x", p)).startswith(verdict)
 
 
 def test_curves_have_a_panel_an_arm_and_the_range_of_the_seeds(whole: StudyScores) -> None:
     with laid_out(lambda: curves(whole)) as drawing:
-        panels = [axes for axes in drawing.canvas.axes if axes.get_visible()]
+        panels = [axes for axes in drawing.figure.axes if axes.get_visible()]
         assert [axes.get_title() for axes in panels] == [f"{arm.title} (3 seeds)" for arm in TABLE_4[1:]]
         assert legend_of(drawing) == ["chance", "Ours", "the panel's arm"]
         chance, ours, arm = panels[0].lines
@@ -184,30 +184,30 @@ def test_a_run_under_way_is_drawn_and_named_as_such(tmp_path: Path) -> None:
     begun = replace(scores.arms[1].runs[0] if scores.arms[1].runs else scores.arms[0].runs[0], curve={10: 0.4, 20: 0.5})
     scores = replace(scores, arms=(replace(scores.arms[0], runs=(begun,)), *scores.arms[1:]))
     with laid_out(lambda: curves(scores)) as drawing:
-        assert drawing.canvas.axes[0].get_title() == "Ours (not complete)"
+        assert drawing.figure.axes[0].get_title() == "Ours (not complete)"
         assert "No complete run yet" in drawing.caption
 
 
 def test_shares_by_hand() -> None:
     sheets = [ScoreSheet((0, 0, 1), (0, 0, 0), (0, 1, 1)), ScoreSheet((0, 0, 1), (0, 0, 0), (0, 0, 0))]
     expected = [[75, 25, 0], [50, 50, 0], [np.nan, np.nan, np.nan]]  # 3 of 4, 1 of 2, and a class without clips
-    np.testing.assert_allclose(shares(sheets, 3), expected)
+    np.testing.assert_allclose(row_percentages(sheets, 3), expected)
 
 
 def test_confusion_shows_ours_and_the_lowest_arms(whole: StudyScores) -> None:
     means = {arm.slug: arm.correct.mean() for arm in whole.arms if arm.slug != "ours"}
     lowest = set(sorted(means, key=lambda slug: means[slug])[:3])
-    assert chosen(whole)[0].slug == "ours"
-    assert {arm.slug for arm in chosen(whole)[1:]} == lowest
+    assert selected_arms(whole)[0].slug == "ours"
+    assert {arm.slug for arm in selected_arms(whole)[1:]} == lowest
     with laid_out(lambda: confusion(whole)) as drawing:
-        shown = [axes for axes in drawing.canvas.axes if axes.images]
+        shown = [axes for axes in drawing.figure.axes if axes.images]
         matrix = shown[0].images[0].get_array()
         np.testing.assert_allclose(np.asarray(matrix).sum(axis=1), 100)
 
 
 def test_recall_has_a_row_an_arm_and_one_of_real_clips(whole: StudyScores) -> None:
     with laid_out(lambda: recall(whole)) as drawing:
-        axes = drawing.canvas.axes[0]
+        axes = drawing.figure.axes[0]
         assert rows_of(axes) == [*(arm.title for arm in TABLE_4), "real clips"]
         assert [text.get_text() for text in axes.get_xticklabels()] == list(whole.class_names)
         values = np.asarray(axes.images[0].get_array())
@@ -220,7 +220,7 @@ def test_judges_and_budget_give_an_arm_the_same_mark(whole: StudyScores) -> None
     looks = []
     for name in ("judges", "budget"):
         with laid_out(drawings(whole)[name]) as drawing:
-            lines = {line.get_label(): line for line in drawing.canvas.axes[0].lines}
+            lines = {line.get_label(): line for line in drawing.figure.axes[0].lines}
             looks.append([(lines[arm.title].get_marker(), lines[arm.title].get_color()) for arm in whole.arms])
     assert looks[0] == looks[1]
     assert len({marker for marker, _ in looks[0]}) == len(TABLE_4)  # told apart without colour
@@ -228,12 +228,12 @@ def test_judges_and_budget_give_an_arm_the_same_mark(whole: StudyScores) -> None
 
 def test_budget_marks_seeds_that_never_reach_the_target(whole: StudyScores) -> None:
     with laid_out(drawings(whole)["budget"]) as drawing:
-        left, right = drawing.canvas.axes
+        left, right = drawing.figure.axes
         assert sum(line.get_label() in {arm.title for arm in TABLE_4} for line in left.lines) == len(TABLE_4)
         row = [arm.slug for arm in TABLE_4].index("no_ym")  # at chance
         mine = [line for line in right.lines if abs(line.get_ydata()[0] - row) < 0.3]
         assert [line.get_marker() for line in mine] == ["x", "x", "x"]
-        assert "No ym never, never, never" in drawing.alt
+        assert "No ym not reached, not reached, not reached" in drawing.alt
 
 
 def test_records_without_sheets_give_the_figures_that_need_none(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_one_arm_alone(tmp_path: Path) -> None:
     drawn = {name: draw() for name, draw in drawings(scores).items()}
     assert [name for name, one in drawn.items() if one is None] == ["differences"]
     with laid_out(drawings(scores)["curves"]) as drawing:
-        assert [axes.get_title() for axes in drawing.canvas.axes] == ["Ours (1 seed)"]
+        assert [axes.get_title() for axes in drawing.figure.axes] == ["Ours (1 seed)"]
 
 
 def digests(folder: Path) -> Mapping[str, str]:
@@ -322,7 +322,7 @@ def test_measures_that_are_0_throughout_are_drawn(whole: StudyScores) -> None:
     scores = replace(whole, arms=arms, real=None)
     drawing = behaviour(scores, metrics_content(scores))
     assert drawing is not None
-    (panel,) = [axes for axes in drawing.canvas.axes if "energy" in axes.get_xlabel()]
+    (panel,) = [axes for axes in drawing.figure.axes if "energy" in axes.get_xlabel()]
     assert panel.get_xlim() == (0, 1)
 
 
@@ -333,5 +333,5 @@ def test_runs_that_are_left_out_of_accuracies_are_said(whole: StudyScores) -> No
     table = ablation_content(scores)
     for drawing in (accuracies(scores, table), differences(scores, table), budget(scores, table)):
         assert drawing is not None
-        assert "2 to 3 seeds an arm" in drawing.caption
-        assert "Left out: 1 run without a score sheet." in drawing.caption
+        assert "2 to 3 seeds per arm" in drawing.caption
+        assert "Excluded: 1 run without a score sheet." in drawing.caption

@@ -11,7 +11,7 @@ import pytest
 
 from ablations.arms import TABLE_4
 from analysis.figures.draw_all import draw_all, draw_search
-from analysis.figures.search.budget import search_budget, so_far
+from analysis.figures.search.budget import best_so_far, search_budget
 from analysis.figures.search.importance import FEWEST, importance, importances, too_few
 from analysis.figures.search.parallel import parallel, ticks
 from analysis.figures.search.search_trials import SearchTrials, position_in_range, search_trials
@@ -41,14 +41,14 @@ def trial(number: int, value: float, step: int, state: str = "COMPLETE") -> Tria
 
 def test_a_search_counts_what_has_ended(search: SearchTrials) -> None:
     assert (len(search.trials), len(search.complete), search.left_out) == (39, 26, 1)
-    assert "26 complete trials, 13 pruned, 1 left out" in search.facts
+    assert "26 complete trials, 13 pruned, 1 excluded" in search.facts
     assert "natops, origin procedural, preset smoke" in search.facts
 
 
 def test_steps_and_values_with_pruned_trials_apart(search: SearchTrials) -> None:
     with laid_out(lambda: search_budget(search)) as drawing:
         check_readable(drawing)
-        left = drawing.canvas.axes[0]
+        left = drawing.figure.axes[0]
         lines = {line.get_label(): line for line in left.lines}
         assert (len(lines["complete"].get_xdata()), len(lines["pruned"].get_xdata())) == (26, 13)
         assert (lines["complete"].get_marker(), lines["pruned"].get_marker()) == ("o", "x")
@@ -56,7 +56,7 @@ def test_steps_and_values_with_pruned_trials_apart(search: SearchTrials) -> None
 
 def test_the_best_so_far_by_hand(search: SearchTrials) -> None:
     trials = (trial(0, 0.3, 40), trial(1, 0.9, 10, "PRUNED"), trial(2, 0.2, 40), trial(3, 0.5, 40))
-    assert so_far(replace(search, trials=trials)) == ([40, 90, 130], [30, 30, 50])
+    assert best_so_far(replace(search, trials=trials)) == ([40, 90, 130], [30, 30, 50])
 
 
 def test_the_parameter_that_matters_is_the_most_important(search: SearchTrials) -> None:
@@ -66,7 +66,7 @@ def test_the_parameter_that_matters_is_the_most_important(search: SearchTrials) 
     assert max(found, key=lambda name: found[name]) == "optimizer.lr_generator"
     with laid_out(lambda: importance(search)) as drawing:
         check_readable(drawing)
-        axes = drawing.canvas.axes[0]
+        axes = drawing.figure.axes[0]
         assert axes.get_yticklabels()[0].get_text() == "optimizer.lr_generator"
         assert axes.patches[0].get_width() == pytest.approx(100 * found["optimizer.lr_generator"])
         assert len(axes.patches) == len(axes.lines[0].get_xdata()) == len(SPACE)
@@ -76,7 +76,7 @@ def test_values_that_hang_on_nothing_are_not_above_chance(search: SearchTrials) 
     noise = np.random.default_rng(3).permutation([trial.value for trial in search.trials])
     trials = tuple(replace(t, value=float(v), state="COMPLETE") for t, v in zip(search.trials, noise, strict=True))
     with laid_out(lambda: importance(replace(search, trials=trials))) as drawing:
-        axes = drawing.canvas.axes[0]
+        axes = drawing.figure.axes[0]
         above = [bar.get_width() > low for bar, low in zip(axes.patches, axes.lines[0].get_xdata(), strict=True)]
         assert sum(above) <= 1  # 7 parameters at 5% each
 
@@ -84,7 +84,7 @@ def test_values_that_hang_on_nothing_are_not_above_chance(search: SearchTrials) 
 def test_too_few_trials_are_said_and_not_drawn(search: SearchTrials) -> None:
     few = replace(search, trials=search.trials[: FEWEST - 1])
     assert importance(few) is None
-    assert f"they need {FEWEST} ended trials, and there are {FEWEST - 1}" in too_few(few)
+    assert f"they need {FEWEST} finished trials, but there are {FEWEST - 1}" in too_few(few)
     with laid_out(lambda: parallel(few)) as drawing:
         assert too_few(few) in drawing.caption
     pruned = tuple(replace(trial, state="PRUNED") for trial in search.trials[4:])
@@ -95,7 +95,7 @@ def test_too_few_trials_are_said_and_not_drawn(search: SearchTrials) -> None:
 def test_a_line_a_trial_across_the_ranges(search: SearchTrials) -> None:
     with laid_out(lambda: parallel(search)) as drawing:
         check_readable(drawing)
-        axes = drawing.canvas.axes[0]
+        axes = drawing.figure.axes[0]
         lines = [line for line in axes.lines if line.get_marker() == "o"]
         assert len(lines) == len(search.trials)
         assert sum(line.get_linestyle() == "--" for line in lines) == 13

@@ -22,14 +22,14 @@ def laid_out(draw: Callable[[], Drawing | None]) -> Iterator[Drawing]:
     with styled("test"):
         drawing = draw()
         assert drawing is not None
-        drawing.canvas.draw_without_rendering()
+        drawing.figure.draw_without_rendering()
         yield drawing
 
 
 def check_readable(drawing: Drawing) -> None:
     """Fails where a text is cut, tiny, or lies on another."""
-    renderer = drawing.canvas.canvas.get_renderer()  # type: ignore[attr-defined]
-    edge = drawing.canvas.bbox
+    renderer = drawing.figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    edge = drawing.figure.bbox
     boxes = [(text, text.get_window_extent(renderer)) for text in _texts(drawing)]
     assert boxes
     for text, box in boxes:
@@ -43,12 +43,12 @@ def check_readable(drawing: Drawing) -> None:
 
 
 def _texts(drawing: Drawing) -> Iterator[Text]:
-    for axes in drawing.canvas.axes:
+    for axes in drawing.figure.axes:
         if axes.get_visible():
             yield from _of(axes)
-    for legend in drawing.canvas.legends:
+    for legend in drawing.figure.legends:
         yield from legend.get_texts()
-    supers = (drawing.canvas._supxlabel, drawing.canvas._supylabel)  # type: ignore[attr-defined]
+    supers = (drawing.figure._supxlabel, drawing.figure._supylabel)  # type: ignore[attr-defined]
     yield from (text for text in supers if text is not None)
 
 

@@ -250,7 +250,7 @@ def test_runs_that_are_not_scored_again_yet_are_left_out(tmp_path: Path) -> None
     assert (scores.clipwise, scores.unscored, scores.finished) == (True, 1, 2)
     written = ablation_table(scores)
     assert [row["mean"] for row in written.content["rows"]] == [50.0, None]
-    assert "1 of 2 runs is not scored in the same way as the others and left out" in written.text.caption
+    assert "1 of 2 runs is excluded: not scored in the same way as the others" in written.text.caption
 
 
 def test_more_seeds_than_can_be_counted_out(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ablations.arms import TABLE_4
 from amc.evaluation.pictures.figure import Video, figure
-from analysis.figures.ablation.figure3 import ROWS, cell_side, cut, strips
+from analysis.figures.ablation.figure3 import ROWS, cell_side, cut_frames, figure3
 from analysis.record.reading import RecordReader
 from analysis.tables.load_study import load_study
 from analysis.tables.study_scores import StudyScores
@@ -48,7 +48,7 @@ def study(folder: Path) -> StudyScores:
 def test_frames_are_cut_to_the_pixel(tmp_path: Path, size: int) -> None:
     write_figure3(tmp_path / "figure3.png", size)
     with Image.open(tmp_path / "figure3.png") as image:
-        cells = cut(np.asarray(image.convert("RGB")), cell_side(size))
+        cells = cut_frames(np.asarray(image.convert("RGB")), cell_side(size))
     assert cells is not None
     for row in range(4):
         for column, time in enumerate((0, 1, 3, 5, 7)):  # the input and the 2nd, 4th, 6th and 8th of 8
@@ -56,8 +56,8 @@ def test_frames_are_cut_to_the_pixel(tmp_path: Path, size: int) -> None:
 
 
 def test_a_picture_of_another_layout_is_none() -> None:
-    assert cut(np.zeros((100, 2000, 3), dtype=np.uint8), 128) is None
-    assert cut(np.zeros((2000, 300, 3), dtype=np.uint8), 128) is None
+    assert cut_frames(np.zeros((100, 2000, 3), dtype=np.uint8), 128) is None
+    assert cut_frames(np.zeros((2000, 300, 3), dtype=np.uint8), 128) is None
 
 
 def test_three_arms_of_the_first_seed_side_by_side(tmp_path: Path) -> None:
@@ -65,19 +65,19 @@ def test_three_arms_of_the_first_seed_side_by_side(tmp_path: Path) -> None:
     size = int(scores.row.config["model"]["size"])
     for slug in ("ours", "no_da", "no_dm"):
         write_figure3(tmp_path / "samples" / f"{slug}-seed-1" / "figure3.png", size)
-    with laid_out(lambda: strips(scores, tmp_path / "samples")) as drawing:
+    with laid_out(lambda: figure3(scores, tmp_path / "samples")) as drawing:
         check_readable(drawing)
-        assert sum(len(axes.images) for axes in drawing.canvas.axes) == 3 * 3 * len(ROWS)
+        assert sum(len(axes.images) for axes in drawing.figure.axes) == 3 * 3 * len(ROWS)
         assert "seed 1" in drawing.caption
         assert "Ours, No Da, No Dm" in drawing.caption
 
 
 def test_without_samples_of_ours_there_is_no_figure(tmp_path: Path) -> None:
     scores = study(tmp_path)
-    assert strips(scores, None) is None
-    assert strips(scores, tmp_path / "nowhere") is None
+    assert figure3(scores, None) is None
+    assert figure3(scores, tmp_path / "nowhere") is None
     write_figure3(tmp_path / "samples" / "no_da-seed-0" / "figure3.png", 32)
-    assert strips(scores, tmp_path / "samples") is None
+    assert figure3(scores, tmp_path / "samples") is None
 
 
 def test_a_broken_picture_is_as_good_as_none(tmp_path: Path) -> None:
@@ -87,5 +87,5 @@ def test_a_broken_picture_is_as_good_as_none(tmp_path: Path) -> None:
     broken = tmp_path / "samples" / "no_da-seed-0" / "figure3.png"
     broken.parent.mkdir()
     broken.write_bytes(b"\x89PNG\r\n\x1a\n but no more")
-    with laid_out(lambda: strips(scores, tmp_path / "samples")) as drawing:
-        assert sum(len(axes.images) for axes in drawing.canvas.axes) == 3 * len(ROWS)
+    with laid_out(lambda: figure3(scores, tmp_path / "samples")) as drawing:
+        assert sum(len(axes.images) for axes in drawing.figure.axes) == 3 * len(ROWS)
