@@ -1,4 +1,4 @@
-"""The report of a study of arms by seeds."""
+"""The report page of an ablation study."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from analysis.figures.ablation.figure3 import unreadable_pictures
 from analysis.figures.draw_all import draw_all
 from analysis.figures.drawing import SavedFigure
 from analysis.record.reading import RecordReader
-from analysis.report.ablation_summary import summarized
-from analysis.report.embed import shown
+from analysis.report.ablation_summary import summarize_ablation
+from analysis.report.embed import embedded_figure
 from analysis.report.formatting import counted, listed
-from analysis.report.html_tables import grid, parts
+from analysis.report.html_tables import html_table, split_table
 from analysis.report.page import Page, Picture, Section
+from analysis.report.sections.animated_clips import clips_section
 from analysis.report.sections.commands import commands_section
 from analysis.report.sections.cost import cost_section
 from analysis.report.sections.definitions import definitions_section
 from analysis.report.sections.limitations import PROCEDURAL, limits_section
-from analysis.report.sections.moving_clips import clips_section
 from analysis.report.sections.provenance import provenance_section
 from analysis.tables.ablation import ablation_content, ablation_text
 from analysis.tables.judges import judges_table
@@ -28,18 +28,18 @@ from analysis.tables.recall import recall_table
 from analysis.tables.study_scores import StudyScores
 
 STRIPS = "figure3"
-METRICS = 4  # columns of a table of measures, which have their intervals in the cells
+METRICS = 4  # measures per table: their cells are wide, as they include intervals
 
 
 def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) -> Page:
-    """The page's content; figures are drawn into `out`."""
+    """Returns the page; figures are saved in `out`/figures."""
     scores = load_study(records, study)
     row, trials = scores.row, records.trials(study)
     content = ablation_content(scores)
     figures = draw_all(scores, records, folder / "samples", out / "figures")
     number = row.kind.removeprefix("table")
     sections = [
-        Section("table", f"Table {number}", grids=(grid(ablation_text(content)),)),
+        Section("table", f"Table {number}", grids=(html_table(ablation_text(content)),)),
         *_figures(figures, unreadable_pictures(scores, folder / "samples")),
         clips_section(scores, folder),
         *_metrics(scores),
@@ -50,10 +50,10 @@ def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) ->
         commands_section(records, row),
     ]
     return Page(
-        title=f"{row.name}: which parts of AMC-GAN matter",
+        title=f"{row.name}: ablation of AMC-GAN",
         facts=tuple(_facts(scores)),
         banners=tuple(_banners(scores)),
-        summary=summarized(content, _without_motion(scores)),
+        summary=summarize_ablation(content, _without_motion(scores)),
         sections=tuple(sections),
     )
 
@@ -61,15 +61,15 @@ def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) ->
 def _banners(scores: StudyScores) -> Iterable[str]:
     if scores.finished < scores.planned:
         yield (
-            f"NOT FINISHED: {scores.finished} of {counted(scores.planned, 'run')} are complete. Everything below is of "
-            "these and may change."
+            f"NOT FINISHED: {scores.finished} of {counted(scores.planned, 'run')} are complete. All results below are "
+            "preliminary."
         )
     if scores.failed:
-        yield f"{counted(len(scores.failed), 'run')} FAILED: see what it cost."
+        yield f"{counted(len(scores.failed), 'run')} FAILED: see the section on cost."
     if scores.unscored:
         yield (
-            f"{scores.unscored} of {counted(scores.finished, 'complete run')} not scored in the same way as the "
-            "others, and left out: run the study's command again, it scores without training."
+            f"{scores.unscored} of {counted(scores.finished, 'complete run')} excluded: not scored in the same way as "
+            "the others. Rerun the study's command to score them; it does not train again."
         )
     if scores.row.dataset["origin"] == "procedural":
         yield PROCEDURAL
@@ -86,33 +86,32 @@ def _facts(scores: StudyScores) -> Iterable[tuple[str, str]]:
 
 
 def _figures(figures: Sequence[SavedFigure], unread: Sequence[str]) -> Iterable[Section]:
-    """The figures, and apart from them the strips under matched and mismatched conditions."""
+    """The section of figures, and a section of its own for Figure 3."""
     drawn = [figure for figure in figures if not figure.name.startswith(STRIPS)]
     strips = [figure for figure in figures if figure.name.startswith(STRIPS)]
-    note = () if drawn else ("There is nothing to draw yet.",)
+    note = () if drawn else ("There are no figures yet.",)
     yield Section("figures", "Figures", pictures=pictures(drawn), notes=note)
-    missing = [] if strips else ["The study's folder has no strips of Ours, No Da or No Dm."]
+    missing = [] if strips else ["The study's folder has no samples of Ours, No Da or No Dm."]
     if unread:
-        missing.append(f"Not readable, and so as if they were not there: {listed(unread)} under samples/.")
+        missing.append(f"Skipped because they cannot be read: {listed(unread)} in samples/.")
     yield Section("strips", "Matched and mismatched conditions", pictures=pictures(strips), notes=tuple(missing))
 
 
 def pictures(figures: Iterable[SavedFigure]) -> tuple[Picture, ...]:
-    """Figures as the page holds them."""
+    """Returns the figures as pictures of the page."""
     return tuple(
-        shown(figure.title, figure.caption, figure.alt, figure.path_svg, figure.path_png) for figure in figures
+        embedded_figure(figure.title, figure.caption, figure.alt, figure.path_svg, figure.path_png)
+        for figure in figures
     )
 
 
 def _metrics(scores: StudyScores) -> Iterable[Section]:
     if not any(arm.sheets for arm in scores.arms):
-        yield Section(
-            "metrics", "Other measures", notes=("This record has no scores clip by clip, so there are none.",)
-        )
+        yield Section("metrics", "Other measures", notes=("There are none: the record has no score sheets.",))
         return
-    yield Section("metrics", "Other measures", grids=parts(metrics_table(scores).text, METRICS))
-    yield Section("recall", "Recall by class", grids=(grid(recall_table(scores).text),))
-    yield Section("judges", "A second classifier", grids=(grid(judges_table(scores).text),))
+    yield Section("metrics", "Other measures", grids=split_table(metrics_table(scores).text, METRICS))
+    yield Section("recall", "Recall by class", grids=(html_table(recall_table(scores).text),))
+    yield Section("judges", "A second classifier", grids=(html_table(judges_table(scores).text),))
 
 
 def _measured(scores: StudyScores) -> set[str]:
@@ -128,5 +127,5 @@ def _subjects(scores: StudyScores) -> tuple[int, ...]:
 
 
 def _without_motion(scores: StudyScores) -> set[str]:
-    """Arms whose generator gets no motion condition."""
+    """Slugs of the arms whose generator gets no motion condition."""
     return {arm.slug for arm in scores.arms if arm.changes.get("switches.ym") is False}

@@ -1,4 +1,4 @@
-"""The answer in plain words, from Table 4's content alone: it says what the intervals and tests say, and no more."""
+"""Summary of an ablation study in words, from the content of Table 4: no statement is stronger than its interval."""
 
 from __future__ import annotations
 
@@ -10,109 +10,113 @@ from analysis.report.page import Finding, Summary
 from analysis.statistics.rank_agreement import rank_agreement
 
 OURS = "ours"
-MOST = 100.0  # points that two accuracies can differ by
-EQUAL = 0.05  # points below which shares of classes are printed as one
-LEVEL = 0.05  # of the family of comparisons, after Holm
+MOST = 100.0  # largest possible difference of two accuracies, in points
+EQUAL = 0.05  # points below which class shares are printed as one number
+LEVEL = 0.05  # family-wise significance level, after Holm
 Row = Mapping[str, Any]
 
 
-def summarized(table: Mapping[str, Any], without_motion: Collection[str] = ()) -> Summary:
-    """What the table answers to "which parts matter?".
+def summarize_ablation(table: Mapping[str, Any], without_motion: Collection[str] = ()) -> Summary:
+    """Summarizes which parts of the model matter.
 
     Args:
-        table: as `analysis.tables.ablation.ablation_content` makes it; accuracies and differences in percent.
-        without_motion: slugs of the arms whose generator is told nothing of the motion.
+        table: content from `analysis.tables.ablation.ablation_content`; accuracies and differences in percent.
+        without_motion: slugs of the arms whose generator gets no motion condition.
     """
     caption, rows = table["caption"], list(table["rows"])
     measured = [row for row in rows if row["mean"] is not None]
     ours = next((row for row in measured if row["arm"] == OURS), None)
     parts: list[Finding] = []
     if ours is None:
-        answer = "Nothing can be said yet: no run of Ours is complete, and every comparison is to Ours."
+        answer = "No results yet: no run of Ours is complete, and all arms are compared with Ours."
         return Summary(answer, tuple(_chance(measured, without_motion, caption)))
     others = [row for row in measured if row["arm"] != OURS]
     tested = [row for row in others if row["p_holm"] is not None and row["difference_ci95"] is not None]
-    told = sorted(filter(_told, tested), key=lambda row: (-abs(row["difference"]), row["arm"]))
-    open_ = [row for row in tested if row not in told]
-    answer = _at_chance(ours, caption, told) + _answer(others, tested, told, open_)
-    if told:
-        parts.append(Finding("What matters, the largest effect first", _HOW, tuple(map(_effect, told))))
-    if open_:
-        parts.append(Finding("What cannot be told from Ours with these runs", _OPEN, tuple(map(_range, open_))))
+    significant = sorted(filter(_is_significant, tested), key=lambda row: (-abs(row["difference"]), row["arm"]))
+    not_significant = [row for row in tested if row not in significant]
+    answer = _at_chance(ours, caption, significant) + _answer(others, tested, significant, not_significant)
+    if significant:
+        parts.append(Finding("Significant differences, largest first", _HOW, tuple(map(_effect, significant))))
+    if not_significant:
+        parts.append(Finding("Not significantly different from Ours", _OPEN, tuple(map(_range, not_significant))))
     untested = [row for row in others if row not in tested]
     if untested:
-        parts.append(Finding("Compared without a test", _untested_text(untested), tuple(map(_bare, untested))))
+        parts.append(Finding("Not tested", _untested_text(untested), tuple(map(_bare, untested))))
     missing = [row for row in rows if row["mean"] is None]
     if missing:
         parts.append(Finding("Not run yet", f"{_titles(missing)}: no complete run."))
-    parts.append(Finding("How good Ours is", _level(ours, caption)))
+    parts.append(Finding("Accuracy of Ours", _level(ours, caption)))
     parts += _chance(measured, without_motion, caption)
-    parts += _paper(measured, told, caption) if tested else []
+    parts += _paper(measured, significant, caption) if tested else []
     parts += _second(measured)
     return Summary(answer, tuple(parts))
 
 
-def _told(row: Row) -> bool:
+def _is_significant(row: Row) -> bool:
     low, high = row["difference_ci95"]
     return bool(row["p_holm"] <= LEVEL and (low > 0 or high < 0))
 
 
 _HOW = (
-    "Difference to Ours in points of accuracy, over paired seeds; each has an interval that excludes 0 and "
-    "a p of at most 0.05 after Holm's correction over all arms compared."
+    "Differences to Ours in percentage points, over paired seeds. Each 95% interval excludes 0, and each p is at most "
+    "0.05 after Holm's correction over all arms compared."
 )
 
 _OPEN = (
-    "Not told apart is not shown to be equal: any difference inside its interval remains possible. Detectable is the "
-    "true difference, in points, that these seeds would show, corrected, four times in five."
+    "This does not show that the arms are equal to Ours: any difference within its interval remains possible. "
+    "Detectable is the true difference, in points, that four of five such studies would find after correction."
 )
 
 
-def _at_chance(ours: Row, caption: Mapping[str, Any], told: Sequence[Row]) -> str:
-    """What comes before all else where Ours has not been shown to do better than guessing."""
+def _at_chance(ours: Row, caption: Mapping[str, Any], significant: Sequence[Row]) -> str:
+    """A warning that comes first if Ours is not shown to be better than chance."""
     if ours["ci95"] is None or ours["ci95"][0] > caption["chance"]:
         return ""
     low, high = ours["ci95"]
-    how = "is not told from chance" if high >= caption["chance"] else "is below chance"
-    so = "no arm can be shown to lose anything by it" if told else "nothing about its parts can be learnt here"
+    how = "is not distinguishable from chance" if high >= caption["chance"] else "is below chance"
+    so = "no arm can be shown to be worse" if significant else "nothing can be concluded about its parts"
     return (
-        f"Ours itself {how} at this size ({number(ours['mean'])}%, 95% interval {span([low, high])}; guessing reaches "
+        f"Ours {how} at this size ({number(ours['mean'])}%, 95% interval {span([low, high])}; chance is "
         f"{number(caption['chance'])}%), so {so}. "
     )
 
 
-def _answer(others: Sequence[Row], tested: Sequence[Row], told: Sequence[Row], open_: Sequence[Row]) -> str:
+def _answer(
+    others: Sequence[Row], tested: Sequence[Row], significant: Sequence[Row], not_significant: Sequence[Row]
+) -> str:
     if not others:
-        return "Nothing can be compared yet: of the arms, only Ours has a complete run."
+        return "No comparison is possible yet: Ours is the only arm with a complete run."
     if not tested:
         return (
-            "Nothing can be claimed about which parts matter: no arm has two complete seeds in common with Ours, so "
-            "there is no interval and no test. The single runs below are a first look."
+            "No conclusion about which parts matter is possible: no arm shares two complete seeds with Ours, so there "
+            "is no interval and no test. The single runs below are preliminary."
         )
     basis = _basis(tested)
-    if not told:
+    if not significant:
         return (
-            f"No arm can be told from Ours with {basis}: every difference is compatible with none. "
-            "That does not show that the parts are without effect; the intervals say how large one may still be."
+            f"No arm is significantly different from Ours with {basis}. That does not show that the parts have no "
+            "effect: the intervals say how large a difference may still be."
         )
-    worse = [row for row in told if row["difference"] < 0]
-    better = [row for row in told if row["difference"] > 0]
+    worse = [row for row in significant if row["difference"] < 0]
+    better = [row for row in significant if row["difference"] > 0]
     sentences = []
     if worse:
-        sentences.append(f"{_of_arms(len(worse), len(tested))} lower, the largest loss first: {_titles(worse)}.")
+        sentences.append(
+            f"{_of_arms(worse, tested)} significantly lower than Ours, largest loss first: {_titles(worse)}."
+        )
     if better:
-        sentences.append(f"{_of_arms(len(better), len(tested))} higher: {_titles(better)}.")
-    if open_:
-        names = _titles(open_)
-        sentences.append(f"{names} cannot be told from Ours with {basis}.")
+        sentences.append(f"{_of_arms(better, tested)} significantly higher than Ours: {_titles(better)}.")
+    if not_significant:
+        verb = "is" if len(not_significant) == 1 else "are"
+        sentences.append(f"{_titles(not_significant)} {verb} not significantly different from Ours with {basis}.")
     else:
-        sentences.append(f"This rests on {basis}.")
+        sentences.append(f"The comparison uses {basis}.")
     return " ".join(sentences)
 
 
-def _of_arms(count: int, total: int) -> str:
-    verb = "scores" if count == 1 else "score"
-    return f"{count} of the {counted(total, 'arm')} compared can be told from Ours and {verb}"
+def _of_arms(rows: Sequence[Row], tested: Sequence[Row]) -> str:
+    verb = "scores" if len(rows) == 1 else "score"
+    return f"{len(rows)} of {counted(len(tested), 'arm')} compared {verb}"
 
 
 def _basis(tested: Sequence[Row]) -> str:
@@ -131,7 +135,7 @@ def _effect(row: Row) -> str:
 
 def _range(row: Row) -> str:
     low, high = row["difference_ci95"]
-    alone = "; its own interval excludes 0, but not after the correction" if low > 0 or high < 0 else ""
+    alone = "; its interval excludes 0, but not after the correction" if low > 0 or high < 0 else ""
     return f"{row['title']}: {number(row['difference'], '+.1f')} points ({_said(row)}{alone}{_reach(row)})."
 
 
@@ -139,7 +143,7 @@ def _reach(row: Row) -> str:
     least = row.get("detectable")
     if least is None:
         return ""
-    return f"; detectable: {number(least)}" if least < MOST else "; detectable: none, of any size"
+    return f"; detectable: {number(least)}" if least < MOST else "; detectable: no difference of any size"
 
 
 def _said(row: Row) -> str:
@@ -148,10 +152,10 @@ def _said(row: Row) -> str:
 
 def _untested_text(rows: Sequence[Row]) -> str:
     return (
-        "These arms have too few seeds in common with Ours for an interval or a test: the figures are single runs, "
-        "from which nothing is concluded."
+        "These arms share too few seeds with Ours for an interval or a test. The values are single runs and allow no "
+        "conclusion."
         if any(row["difference"] is not None for row in rows)
-        else "These arms share no seed with Ours yet."
+        else "These arms share no completed seed with Ours yet."
     )
 
 
@@ -163,47 +167,47 @@ def _bare(row: Row) -> str:
 def _level(ours: Row, caption: Mapping[str, Any]) -> str:
     interval = f" (95% interval {span(ours['ci95'])})" if ours["ci95"] is not None else " (one seed, no interval)"
     text = (
-        f"{number(ours['mean'])}% of the clips that Ours generates show, to the motion classifier, "
-        f"the class that was asked for{interval}. Guessing reaches {number(caption['chance'])}%"
+        f"The motion classifier predicts the requested class for {number(ours['mean'])}% of the clips that Ours "
+        f"generates{interval}. Chance is {number(caption['chance'])}%"
     )
     still = caption.get("first_frame_accuracy")
     if still is not None:
-        text += f", repeating the first frame {number(still)}%"
-    return f"{text}, the real test clips {number(caption['real_accuracy'])}%."
+        text += f"; clips that repeat their first frame reach {number(still)}%"
+    return f"{text}; real test clips reach {number(caption['real_accuracy'])}%."
 
 
 def _chance(rows: Sequence[Row], without_motion: Collection[str], caption: Mapping[str, Any]) -> list[Finding]:
-    """Whether arms that are told no motion are at chance, and which others are."""
+    """Whether the intervals of arms without a motion condition contain chance, and which others do."""
     least, most = caption["guessing"]
     alike = most - least < EQUAL
-    reach = f"{number(caption['chance'])}%" if alike else f"{span([least, most])}%, by which class is guessed"
+    chance = f"{number(caption['chance'])}%" if alike else f"{span([least, most])}%, depending on the class guessed"
     sure = [row for row in rows if row["ci95"] is not None]
     at = [row for row in sure if row["ci95"][0] <= most and least <= row["ci95"][1]]
     blind = [row for row in sure if row["arm"] in without_motion]
     above = [row for row in blind if row["ci95"][0] > most]
     below = [row for row in blind if row["ci95"][1] < least]
-    fallen = [row for row in at if row in blind]
+    expected = [row for row in at if row in blind]
     sentences = []
-    if fallen:
+    if expected:
         sentences.append(
-            f"{_with_span(fallen)}: at chance ({reach}) within the interval, as an arm must be whose "
-            "generator is not told the motion, where the first frame does not tell the class."
+            f"{_with_span(expected)}: the interval contains chance ({chance}), as expected without a motion condition "
+            "if the first frame does not reveal the class."
         )
     if above:
         sentences.append(
-            f"{_with_span(above)}: above chance ({reach}), though the generator is not told the motion. "
-            "The first frame tells something of the class, or something leaks: look into it before anything else "
-            "here is believed."
+            f"{_with_span(above)}: above chance ({chance}) although the generator gets no motion condition. Either the "
+            "first frame reveals something about the class, or class information leaks. Check this before trusting the "
+            "other results."
         )
     if below:
-        sentences.append(f"{_with_span(below)}: below chance ({reach}), which guessing does not explain: look into it.")
+        sentences.append(f"{_with_span(below)}: below chance ({chance}), which guessing does not explain. Check this.")
     others = [row for row in at if row not in blind]
     if others:
-        sentences.append(f"Also not to be told from chance: {_with_span(others)}.")
+        sentences.append(f"The interval also contains chance for {_with_span(others)}.")
     unsure = [row for row in rows if row["ci95"] is None and row["arm"] in without_motion]
     if unsure:
         means = listed([f"{quoted(row['title'])} ({number(row['mean'])})" for row in unsure])
-        sentences.append(f"{means}: one seed gives no interval to hold against chance ({reach}).")
+        sentences.append(f"{means}: one seed gives no interval to compare with chance ({chance}).")
     return [Finding("Chance", " ".join(sentences))] if sentences else []
 
 
@@ -211,48 +215,48 @@ def _with_span(rows: Sequence[Row]) -> str:
     return listed([f"{quoted(row['title'])} ({number(row['mean'])}; {span(row['ci95'])})" for row in rows])
 
 
-def _paper(rows: Sequence[Row], told: Sequence[Row], caption: Mapping[str, Any]) -> list[Finding]:
-    """Agreement with the order that the paper reports."""
+def _paper(rows: Sequence[Row], significant: Sequence[Row], caption: Mapping[str, Any]) -> list[Finding]:
+    """Agreement with the directions and the order that the paper reports."""
     both = [row for row in rows if row["paper"] is not None]
     ours = next((row for row in both if row["arm"] == OURS), None)
     if len(both) < 3 or ours is None:
         return []
-    signed = [row for row in told if row["paper"] is not None]
+    signed = [row for row in significant if row["paper"] is not None]
     opposed = [row for row in signed if (row["difference"] < 0) != (row["paper"] < ours["paper"])]
     sentences = []
     if signed:
         agreed = len(signed) - len(opposed)
         sentences.append(
-            f"Of {counted(len(signed), 'arm')} told from Ours, {agreed} "
+            f"Of {counted(len(signed), 'arm')} significantly different from Ours, {agreed} "
             f"{'differs' if agreed == 1 else 'differ'} in the direction that the paper reports"
-            + (f"; {_titles(opposed)} not." if opposed else ".")
+            + (f"; {_titles(opposed)} in the opposite direction." if opposed else ".")
         )
     else:
-        sentences.append("No arm is told from Ours, so no direction can be held against the paper's.")
+        sentences.append("No arm is significantly different from Ours, so no direction can be compared with the paper.")
     order = caption.get("order")
     if order is not None:
         sentences.append(
-            f"Over {counted(order['arms'], 'arm')}, the order by mean agrees with the paper's by Kendall's "
-            f"tau {number(order['tau'], '.2f')} (1 is the same order, 0 no relation, {number(-1, '.0f')} the reverse; "
+            f"Rank agreement with the paper over {counted(order['arms'], 'arm')}: Kendall's "
+            f"tau {number(order['tau'], '.2f')} (1: same order, 0: no relation, {number(-1, '.0f')}: reverse order; "
             f"p {p_value(order['p'])})."
         )
     place, place_paper = _places(both, "mean"), _places(both, "paper")
     far = max(both, key=lambda row: abs(place[row["arm"]] - place_paper[row["arm"]]))
     if abs(place[far["arm"]] - place_paper[far["arm"]]) > 1:
         sentences.append(
-            f"Farthest from its place: {far['title']}, number {place[far['arm']]} of {len(both)} by its mean here, "
-            f"number {place_paper[far['arm']]} in the paper; neighbouring places may be noise."
+            f"Largest change of rank: {far['title']}, rank {place[far['arm']]} of {len(both)} by its mean here, "
+            f"rank {place_paper[far['arm']]} in the paper. Differences between neighbouring ranks may be noise."
         )
     if caption["origin"] == "procedural" or caption["preset"] != "paper":
         sentences.append(
-            "Directions and order are compared, not heights: the paper's figures are of the recorded videos at full "
-            f"size, these of {caption['dataset']} with origin={caption['origin']} at preset {caption['preset']}."
+            "Only directions and order can be compared, not absolute accuracies: the paper uses the recorded videos at "
+            f"full size, this study {caption['dataset']} with origin={caption['origin']} at preset {caption['preset']}."
         )
-    return [Finding("Against the paper", " ".join(sentences))]
+    return [Finding("Comparison with the paper", " ".join(sentences))]
 
 
 def _second(rows: Sequence[Row]) -> list[Finding]:
-    """Whether the order of arms hangs on the one classifier."""
+    """Whether the order of the arms depends on the classifier."""
     both = [row for row in rows if row.get("second_mean") is not None]
     if len(both) < 3:
         return []
@@ -261,13 +265,13 @@ def _second(rows: Sequence[Row]) -> list[Finding]:
         return []
     far = max(both, key=lambda row: abs(row["mean"] - row["second_mean"]))
     text = (
-        f"A classifier trained from another seed puts the {order.arms} arms in an order that agrees with the first "
-        f"one's by Kendall's tau {number(order.tau, '.2f')}. The two differ most on {far['title']}: "
-        f"{number(far['mean'])} and {number(far['second_mean'])}."
+        f"Rank agreement with a classifier trained from another seed over {order.arms} arms: Kendall's tau "
+        f"{number(order.tau, '.2f')}. The largest difference is that of {far['title']}: {number(far['mean'])}% by the "
+        f"first and {number(far['second_mean'])}% by the second."
     )
-    return [Finding("Another judge", text)]
+    return [Finding("Second classifier", text)]
 
 
 def _places(rows: Sequence[Row], key: str) -> dict[str, int]:
-    """{arm: 1 + how many are strictly larger}."""
+    """{arm: rank}, where equal values share the better rank."""
     return {row["arm"]: 1 + sum(other[key] > row[key] for other in rows) for row in rows}

@@ -1,4 +1,4 @@
-"""Pictures and moving clips as data URIs, so that the page needs no file beside it."""
+"""Embeds pictures and animated clips as data URIs, so that the page needs no other files."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from analysis.figures.picture_files import is_readable
 from analysis.report.page import Picture
 
 KINDS = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}
-MOVING = ("row.gif", "clips.gif")  # in a run's samples, the better one first
-BUDGET = 4_500_000  # bytes of moving clips in a page; as text they take a third more
+ANIMATIONS = ("row.gif", "clips.gif")  # in the samples folder of a run, in order of preference
+BUDGET = 4_500_000  # bytes of animated clips on a page, before base64 encoding
 
 
 def data_uri(path: Path) -> str:
-    """A file's content as a data URI; its suffix tells the kind.
+    """Returns a file's content as a data URI; the suffix determines the media type.
 
     Raises:
-        UserError: it can't be read.
+        UserError: the file cannot be read.
     """
     return _uri(KINDS[path.suffix], _read(path))
 
 
-def shown(title: str, caption: str, alt: str, *paths: Path) -> Picture:
-    """A figure as the page holds it: the smallest of its renderings, on a tie the first."""
+def embedded_figure(title: str, caption: str, alt: str, *paths: Path) -> Picture:
+    """Returns a figure as a picture of the page, from its smallest file (the first of equals)."""
     return Picture(title, data_uri(min(paths, key=lambda path: path.stat().st_size)), alt, caption)
 
 
-def moving(folder: Path) -> Path | None:
-    """What a run left in its samples: a row of clips, or the larger grid of clips where there is none to be read."""
+def animation(folder: Path) -> Path | None:
+    """Returns the animated clips in a run's samples folder: the row if readable, otherwise the larger grid; or None."""
     return next((path for path in _found(folder) if is_readable(path)), None)
 
 
-def broken(folder: Path) -> list[str]:
-    """Names of the moving clips that a run left, but that cannot be read."""
+def unreadable_animations(folder: Path) -> list[str]:
+    """Returns the names of animated clips that exist but cannot be read."""
     return [path.name for path in _found(folder) if not is_readable(path)]
 
 
 def _found(folder: Path) -> list[Path]:
-    return [path for name in MOVING if (path := folder / name).is_file()]
+    return [path for name in ANIMATIONS if (path := folder / name).is_file()]
 
 
 def first_frame(path: Path) -> tuple[str, tuple[int, int]]:
-    """The first frame of a GIF as a PNG's data URI, and its width and height in pixels.
+    """Returns the first frame of a GIF as the data URI of a PNG, and its width and height in pixels.
 
     Raises:
-        UserError: it is no picture.
+        UserError: the file is not a picture.
     """
     try:
         with Image.open(io.BytesIO(_read(path))) as image:
@@ -57,7 +57,9 @@ def first_frame(path: Path) -> tuple[str, tuple[int, int]]:
             image.convert("RGB").save(out, "PNG", optimize=True)
             return _uri("image/png", out.getvalue()), image.size
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no picture: remove it, or make the study's samples again") from error
+        raise UserError(
+            f"{path} is not a picture: delete it, or rerun the study's command to generate its samples again"
+        ) from error
 
 
 def _read(path: Path) -> bytes:

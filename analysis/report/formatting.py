@@ -1,4 +1,4 @@
-"""Numbers and lists as the page words them."""
+"""Formats numbers, lists, counts and durations for the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
-# Folders of an absolute path, in quotes (where it may hold blanks) or not; a URL's path is none.
+# Folders of an absolute path, quoted (then it may contain blanks) or not; the path of a URL does not match.
 _FOLDERS = (
     re.compile(r"""(?<=['"])(?:/|[A-Za-z]:\\)[^'"]*[/\\](?=[^'"/\\]+['"])"""),
     re.compile(r"""(?:(?<![\w:/.~-])|(?<=file://)|(?<=sqlite:///))/(?:[^\s/'":,;<>]+/)+(?=[^\s/])"""),
@@ -16,7 +16,7 @@ _FOLDERS = (
 
 
 def number(value: float | None, form: str = ".1f") -> str:
-    """A number with a true minus sign; a dash where there is none."""
+    """Formats a number with a typographic minus sign; a dash if it is None."""
     if value is None:
         return NONE
     text = format(value, form)
@@ -26,43 +26,43 @@ def number(value: float | None, form: str = ".1f") -> str:
 
 
 def span(interval: Sequence[float] | None, form: str = ".1f") -> str:
-    """An interval, such as "1.2 to 3.4"."""
+    """Formats an interval, such as "1.2 to 3.4"."""
     return NONE if interval is None else f"{number(interval[0], form)} to {number(interval[1], form)}"
 
 
 def p_value(value: float | None) -> str:
-    """Such as "= 0.012" or "< 0.001"."""
+    """Formats a p value, such as "= 0.012" or "< 0.001"."""
     if value is None:
         return NONE
     return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def quoted(name: str) -> str:
-    """A name within a list of names: in quotes where it holds a comma itself."""
+    """Quotes a name that contains a comma, for use in a list."""
     return f"\u201c{name}\u201d" if "," in name else name
 
 
 def listed(phrases: Sequence[str]) -> str:
-    """Such as "a, b and c"."""
+    """Joins phrases, such as "a, b and c"."""
     if len(phrases) < 2:
         return "".join(phrases)
     return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
 
 
 def counted(count: int, singular: str, plural: str = "") -> str:
-    """Such as "1 seed" or "3 seeds"."""
+    """Formats a count, such as "1 seed" or "3 seeds"."""
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
 
 
 def without_folders(text: str) -> str:
-    """A text in which files are named without the folders that they are in here: those are nobody's business."""
+    """Removes the folders from absolute paths in a text, so that the report does not reveal them."""
     for folders in _FOLDERS:
         text = folders.sub("", text)
     return text
 
 
 def clock(seconds: float) -> str:
-    """A duration, such as "42 s", "3 min 20 s" or "2 h 05 min"."""
+    """Formats a duration, such as "42 s", "3 min 20 s" or "2 h 05 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

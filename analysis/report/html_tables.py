@@ -1,4 +1,4 @@
-"""The written tables' views as tables of the page."""
+"""Converts text tables to tables of the page."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from analysis.tables.text_table import TextTable
 _NEGATIVE = re.compile(r"-(?=\d)")
 
 
-def grid(view: TextTable, words: frozenset[int] = frozenset({0})) -> HtmlTable:
-    """The same cells, with true minus signs and dashes, and no folders; references are set apart."""
-    rows = (*view.rows, *view.references)
+def html_table(table: TextTable, words: frozenset[int] = frozenset({0})) -> HtmlTable:
+    """Returns the table with typographic minus signs and dashes, and without folders; references are marked."""
+    rows = (*table.rows, *table.references)
     shown = tuple((row[0], *map(_typeset, row[1:])) for row in rows)
-    aside = frozenset(range(len(view.rows), len(rows)))
-    return HtmlTable(view.head, shown, view.caption, words, tuple(map(without_folders, view.notes)), aside)
+    aside = frozenset(range(len(table.rows), len(rows)))
+    return HtmlTable(table.head, shown, table.caption, words, tuple(map(without_folders, table.notes)), aside)
 
 
-def parts(view: TextTable, most: int, shared: int = 2) -> tuple[HtmlTable, ...]:
-    """A wide table as several, each with the first `shared` columns and at most `most` of the others.
+def split_table(table: TextTable, most: int, shared: int = 2) -> tuple[HtmlTable, ...]:
+    """Splits a wide table into several with the first `shared` columns and at most `most` other columns each.
 
-    The caption stands above the first, the notes below the last.
+    The first part has the caption, the last one the notes.
     """
-    starts = range(shared, len(view.head), most) or [shared]
+    starts = range(shared, len(table.head), most) or [shared]
     return tuple(
-        grid(
+        html_table(
             TextTable(
-                view.caption if place == 0 else "",
-                _cut(view.head, shared, start, most),
-                tuple(_cut(row, shared, start, most) for row in view.rows),
-                tuple(_cut(row, shared, start, most) for row in view.references),
-                view.notes if place == len(starts) - 1 else (),
+                table.caption if place == 0 else "",
+                _cut(table.head, shared, start, most),
+                tuple(_cut(row, shared, start, most) for row in table.rows),
+                tuple(_cut(row, shared, start, most) for row in table.references),
+                table.notes if place == len(starts) - 1 else (),
             )
         )
         for place, start in enumerate(starts)

@@ -1,4 +1,4 @@
-"""What the page's template is given: plain values, every text still unescaped."""
+"""Data of the page, as passed to its template; texts are not escaped yet."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ class HtmlTable:
     """A table of the page.
 
     Attributes:
-        head: a title a column.
-        rows: a cell a column each; the first names the row.
-        caption: what is shown.
-        words: columns that hold words and so stand to the left; the others hold numbers.
-        notes: lines below it.
-        aside: rows, by their place, that are no arm: references, which are set apart.
+        head: column titles.
+        rows: cells; the first cell of a row is its name.
+        caption: shown above the table.
+        words: indices of the columns that hold text and are left-aligned; the others hold numbers.
+        notes: sentences below the table.
+        aside: indices of reference rows, such as real clips, which are set apart from the arms.
     """
 
     head: tuple[str, ...]
@@ -28,7 +28,7 @@ class HtmlTable:
 
 @dataclass(frozen=True)
 class Finding:
-    """A statement of the summary: its title, a sentence or more, and what it lists."""
+    """A part of the summary: title, text, and list items."""
 
     title: str
     text: str
@@ -37,7 +37,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Summary:
-    """The answer in a sentence or two, and what stands behind it."""
+    """The main result in one or two sentences, and the findings behind it."""
 
     answer: str
     findings: tuple[Finding, ...] = ()
@@ -45,12 +45,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, strip or moving clip as data URIs.
+    """A figure or an animated clip, as data URIs.
 
     Attributes:
-        source: what the screen shows.
-        still: what print and readers who want no motion get; empty where `source` does not move.
-        alt: what it shows, for those who cannot see it.
+        source: the picture.
+        still: picture for print and for readers who prefer reduced motion; empty if `source` is not animated.
+        alt: text for readers who cannot see the picture.
     """
 
     title: str
@@ -64,15 +64,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page under a heading.
+    """A section of the page.
 
     Attributes:
-        anchor: its identifier, a word.
-        lead: paragraphs before all else.
-        terms: (term, explanation).
-        commands: lines for a shell.
-        notes: of what is missing, and why.
-        folded: (title, text) that is shown when asked for.
+        anchor: id in the page.
+        lead: first paragraphs.
+        terms: (term, explanation) pairs.
+        commands: shell commands.
+        notes: remarks, for example on what is missing and why.
+        folded: (title, text) of collapsed parts.
     """
 
     anchor: str
@@ -92,8 +92,8 @@ class Page:
     """The report.
 
     Attributes:
-        facts: (name, value) at its head.
-        banners: what nobody may overlook: that it is not finished, that the data are made.
+        facts: (name, value) pairs below the title.
+        banners: warnings, such as an unfinished study or procedural data.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Writes a study's report as one HTML file."""
+"""Writes the report of a study as one HTML file."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ NAME = "report.html"
 
 
 def write_report(records: RecordReader, study: str, folder: Path, out: Path) -> Path:
-    """Writes `out`/report.html, and the figures that it shows as files beside it.
+    """Writes `out`/report.html, and its figures as files in `out`/figures.
 
     The same record and samples give the same bytes.
 
     Args:
-        folder: of the study, for samples of its clips; may be missing.
-        out: the folder to write to; made where it is missing.
+        folder: folder of the study, for samples of its clips; may be missing.
+        out: output folder; created if needed.
 
     Returns:
-        The file.
+        Path of the report.
 
     Raises:
-        UserError: there is no such study, or `out` can't be written.
+        UserError: there is no such study, or `out` cannot be written.
     """
     make = ablation_page if is_ablation(records.study(study)) else search_page
     page = make(records, study, folder, out)
@@ -39,14 +39,14 @@ def write_report(records: RecordReader, study: str, folder: Path, out: Path) -> 
     try:
         out.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as partial:
-            partial.write_text(rendered(page), encoding="utf-8", newline="\n")
+            partial.write_text(render(page), encoding="utf-8", newline="\n")
     except OSError as error:
         raise UserError(f"cannot write the report to {out}: {error.strerror}; give another --out") from error
     return path
 
 
-def rendered(page: Page) -> str:
-    """The page as HTML; every text of the study is escaped."""
+def render(page: Page) -> str:
+    """Returns the page as HTML, with all texts escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
         autoescape=True,

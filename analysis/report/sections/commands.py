@@ -1,4 +1,4 @@
-"""The commands that make a study again, from its row in the record."""
+"""Section of the commands that reproduce the study, derived from its row in the record."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from analysis.report.page import Section
 from analysis.tables.caption import versions_last
 
 OURS = "ours"
-WEIGHTS = {"lpips": "LPIPS", "fvd": "FVD"}  # files that scores may need, by their option
+WEIGHTS = {"lpips": "LPIPS", "fvd": "FVD"}  # options that name a file of weights
 
 
 def commands_section(records: RecordReader, row: StudyRow) -> Section:
-    """How to run it again, and how to make the tables and this page again from the record."""
+    """Returns the commands to run the study, and to regenerate its tables and this page from the record."""
     kept = _record(records)
     again = " ".join(["python", _program(row), *map(shlex.quote, [*_data(row), *_asked(row), *kept])])
     lines = [
@@ -30,10 +30,10 @@ def commands_section(records: RecordReader, row: StudyRow) -> Section:
         lines.insert(0, f"git checkout {shlex.quote(git.removesuffix('+'))}")
     return Section(
         "again",
-        "Doing it again",
+        "Reproducing the study",
         lead=(
-            "The first run command starts the study, or goes on with it where it stands: finished trials stay. "
-            "Tables and report are made from the record alone.",
+            "The run command starts the study, or resumes it and keeps the finished trials. Tables and report are "
+            "generated from the record alone.",
         ),
         commands=tuple(lines),
         notes=tuple(_notes(row)),
@@ -81,12 +81,12 @@ def _asked(row: StudyRow) -> Iterator[str]:
 
 
 def _name(path: object) -> str:
-    """A file without the folder that it was in; what is no absolute path stays."""
+    """The file name of an absolute path; other values are returned unchanged."""
     return PurePath(str(path)).name if PurePath(str(path)).is_absolute() else str(path)
 
 
 def _record(records: RecordReader) -> list[str]:
-    """--record for a database server; a study's own file needs no naming."""
+    """The option --record for a database server; the study's own SQLite file is found without it."""
     return [] if sqlite_path(records.address) is not None else ["--record", without_password(records.address)]
 
 
@@ -97,24 +97,24 @@ def _tail(words: list[str]) -> str:
 def _notes(row: StudyRow) -> Iterator[str]:
     data = row.dataset
     if data.get("origin") == "procedural":
-        yield "Without --data the stand-in is made on first use; its fingerprint has to be the one given above."
+        yield "Without --data the procedural stand-in is generated on first use; its fingerprint must be the one above."
     else:
-        yield f"FILE.h5 is the clip file with the fingerprint {data['fingerprint']}."
+        yield f"FILE.h5 is the clip file with fingerprint {data['fingerprint']}."
     for option, what in WEIGHTS.items():
         if row.settings.get(option):
             digest = row.settings.get("digests", {}).get(option)
-            file = f"{_name(row.settings[option])} is the file of {what}'s weights"
-            yield f"{file} with the SHA-256 {digest}." if digest else f"{file}; its digest is not on record."
+            file = f"{_name(row.settings[option])} holds the weights of {what}"
+            yield f"{file} (SHA-256 {digest})." if digest else f"{file}; its digest is not recorded."
     first, last = row.versions.get("git", ""), versions_last(row).get("git", "")
     if first != last:
         yield (
-            f"The study was begun at revision {first.removesuffix('+') or 'unknown'}, which trained its first runs; it "
-            f"was scored and reported at {last.removesuffix('+') or 'unknown'}, the one checked out here."
+            f"The study was started at revision {first.removesuffix('+') or 'unknown'} and last scored and reported at "
+            f"{last.removesuffix('+') or 'unknown'}, which the first command checks out."
         )
     if last.endswith("+"):
         yield (
-            "The source differed from that revision: files were changed and not committed when the study was "
-            f"{'begun' if first == last else 'scored and reported'}."
+            "The source had uncommitted changes when the study was "
+            f"{'started' if first == last else 'last scored and reported'}."
         )
     if row.space:
-        yield "A search space of one's own is given with --space; the one searched stands with the settings."
+        yield "A custom search space is passed with --space; the space of this study is listed with its settings."

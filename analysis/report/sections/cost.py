@@ -1,4 +1,4 @@
-"""What a study cost, and which trials failed: from its trials alone."""
+"""Section on the cost of a study and its failed trials."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from analysis.record.states import FAILED
 from analysis.report.formatting import NONE, clock, counted, number, without_folders
 from analysis.report.page import HtmlTable, Section
 
-REASON = 300  # characters of a failure's reason that are shown
+REASON = 300  # most characters of the reason of a failure
 
 
 def cost_section(row: StudyRow, trials: Sequence[TrialRow]) -> Section:
-    """Time, devices, attempts, and every failure with its reason."""
+    """Returns times, devices, attempts, and every failed trial with its reason."""
     seconds = sum(trial.seconds for trial in trials)
     terms = [
         ("Trials", _states(trials)),
-        ("Time in trials", f"{clock(seconds)}, all attempts included"),
+        ("Time in trials", f"{clock(seconds)}, including all attempts"),
         ("Devices", _devices(row, seconds)),
-        ("From the first start to the last end", _span(trials)),
+        ("From first start to last end", _span(trials)),
         ("Attempts", _attempts(trials)),
     ]
     machine = row.settings.get("machine", {})
@@ -35,8 +35,8 @@ def cost_section(row: StudyRow, trials: Sequence[TrialRow]) -> Section:
             for trial in failed
         )
         head = ("trial", "attempts", "steps", "reason")
-        grids.append(HtmlTable(head, rows, "Trials that failed; none of their results is used.", frozenset({0, 3})))
-    return Section("cost", "What it cost", grids=tuple(grids), terms=tuple(terms))
+        grids.append(HtmlTable(head, rows, "Failed trials; their results are not used.", frozenset({0, 3})))
+    return Section("cost", "Cost", grids=tuple(grids), terms=tuple(terms))
 
 
 def _states(trials: Sequence[TrialRow]) -> str:
@@ -46,9 +46,9 @@ def _states(trials: Sequence[TrialRow]) -> str:
 
 def _devices(row: StudyRow, seconds: float) -> str:
     cpus, gpus = row.settings.get("cpus_per_trial", 1), row.settings.get("gpus_per_trial", 0)
-    text = f"{number(seconds * cpus / 3600, '.2f')} core hours at {counted(cpus, 'core')} a trial"
+    text = f"{number(seconds * cpus / 3600, '.2f')} core hours at {counted(cpus, 'core')} per trial"
     if gpus:
-        text += f", {number(seconds * gpus / 3600, '.2f')} GPU hours at {gpus:g} GPUs a trial"
+        text += f", {number(seconds * gpus / 3600, '.2f')} GPU hours at {gpus:g} GPUs per trial"
     return f"{text}; up to {counted(row.settings.get('workers', 1), 'trial')} at once"
 
 
@@ -57,21 +57,21 @@ def _span(trials: Sequence[TrialRow]) -> str:
     ends = [trial.ended for trial in trials if trial.ended is not None]
     if not starts or not ends:
         return NONE
-    return f"{clock(max(0.0, max(ends) - min(starts)))}, sittings and pauses between them included"
+    return f"{clock(max(0.0, max(ends) - min(starts)))}, including pauses between sessions"
 
 
 def _attempts(trials: Sequence[TrialRow]) -> str:
     again = [trial for trial in trials if trial.attempts > 1]
     text = f"{sum(trial.attempts for trial in trials)}"
     return (
-        f"{text}; {counted(len(again), 'trial')} went on after an interruption"
+        f"{text}; {counted(len(again), 'trial')} resumed after an interruption"
         if again
-        else f"{text}; none was interrupted"
+        else f"{text}; no interruptions"
     )
 
 
 def _groups(trials: Sequence[TrialRow], titles: Mapping[str, str]) -> HtmlTable:
-    """A row an arm, or a role where there are no arms."""
+    """One row per arm, or per role if there are no arms."""
     groups: dict[str, list[TrialRow]] = {}
     for trial in trials:
         arm = str(trial.params.get("arm", trial.role))
@@ -83,8 +83,8 @@ def _groups(trials: Sequence[TrialRow], titles: Mapping[str, str]) -> HtmlTable:
         mean = clock(sum(begun) / len(begun)) if begun else NONE
         pace = number(sum(begun) / steps, ".3f") if steps else NONE
         rows.append((name, str(len(members)), str(steps), clock(sum(begun)), mean, pace))
-    head = ("runs of", "trials", "steps", "time", "a trial", "seconds a step")
-    return HtmlTable(head, tuple(rows), "Time by arm or role; with several trials at once they slow each other down.")
+    head = ("arm or role", "trials", "steps", "time", "time per trial", "seconds per step")
+    return HtmlTable(head, tuple(rows), "Time by arm or role. Trials that run at the same time slow each other down.")
 
 
 def _short(reason: str) -> str:

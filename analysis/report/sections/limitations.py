@@ -1,4 +1,4 @@
-"""What a study cannot show, said from its own facts."""
+"""Section on the limitations of a study, derived from its data, preset and number of seeds."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from analysis.report.formatting import counted, number
 from analysis.report.page import Section
 
 PROCEDURAL = (
-    "origin=procedural: the clips are a stand-in rendered by this program, not the recorded videos. No figure here is "
-    "one of the paper's data set."
+    "origin=procedural: the clips are a stand-in rendered by this program, not recorded videos. No number here was "
+    "measured on the paper's data set."
 )
 FEW_SUBJECTS = 10
-FEW_SEEDS = 8  # from here on a planted effect of 10 points is found after Holm in most studies
+FEW_SEEDS = 8  # with this many, most simulated studies detect an effect of 10 points after Holm's correction
 
 
 def limits_section(
     row: StudyRow, *, seeds: int | None, subjects: Sequence[int] = (), said: Sequence[str] = ()
 ) -> Section:
-    """The limits of a study.
+    """Returns the limitations of a study.
 
     Args:
-        seeds: of an arm; None where the study has no arms.
-        subjects: of the test clips, -1 where unknown.
-        said: sentences that come with the tables, such as on the differences that these seeds cannot show.
+        seeds: seeds per arm; None if the study has no arms.
+        subjects: subjects of the test clips, -1 if unknown.
+        said: further paragraphs.
     """
-    return Section("limits", "What this cannot show", lead=(*_limits(row, seeds, subjects), *said))
+    return Section("limits", "Limitations", lead=(*_limits(row, seeds, subjects), *said))
 
 
 def _limits(row: StudyRow, seeds: int | None, subjects: Sequence[int]) -> Iterator[str]:
     data = row.dataset
     if data["origin"] == "procedural":
         yield (
-            "The data are a procedural stand-in, rendered by this program: not the recorded videos of the paper. What "
-            "holds here need not hold there. Heights are not to be compared with the paper's; differences between arms "
-            "only as a hint."
+            "The data are a procedural stand-in rendered by this program, not the recorded videos of the paper. "
+            "Results may not transfer to those. Accuracies cannot be compared with the paper's; differences between "
+            "arms are at most a hint."
         )
     if row.preset != "paper":
         yield (
-            f"Preset {row.preset}: smaller clips, narrower networks, fewer steps than the paper's, all arms trained to "
-            "the same budget. Parts that pay off late, or at full size alone, may look useless here."
+            f"Preset {row.preset}: smaller clips, narrower networks and fewer steps than the paper, with the same "
+            "budget for all arms. Parts that help only late in training or at full size may appear to have no effect."
         )
     if seeds is not None and seeds < FEW_SEEDS:
         yield (
-            f"{counted(seeds, 'seed')} an arm: small effects cannot be told from none, and an exact sign-flip test "
-            f"cannot reach a p below {number(2 / 2**seeds, '.3g')} before correction."
+            f"{counted(seeds, 'seed')} per arm: small effects cannot be distinguished from none, and the p of an exact "
+            f"sign-flip test cannot be below {number(2 / 2**seeds, '.3g')}, even before correction."
         )
     known = {subject for subject in subjects if subject >= 0}
     if known and len(known) < FEW_SUBJECTS:
         yield (
             f"The test clips show {counted(len(known), 'subject')}. Intervals treat clips as exchangeable and do not "
-            "cover how other subjects would differ from these."
+            "cover differences between these and other subjects."
         )
     split = data.get("split", {})
     if split.get("rule") == "random":
-        yield "The split is by clip, so subjects of the test clips were seen in training."
+        yield "The split is by clip, so the subjects of the test clips also appear in training."
     yield (
-        "Accuracy is a classifier's opinion. A clip that it recognises may still look poor, and one of its mistakes "
-        "counts against the generator."
+        "Accuracy is measured by a classifier. A clip that it recognises may still look poor, and its mistakes count "
+        "against the generator."
     )
-    yield "One data set, one split: another split of the same clips would give other figures."
+    yield "The study uses one data set and one split: another split of the same clips would give different numbers."

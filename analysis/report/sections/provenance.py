@@ -1,4 +1,4 @@
-"""Where a study's numbers come from: data, revision, versions, settings."""
+"""Section on the data, source revision, versions and settings of a study."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from analysis.tables.caption import versions_last
 
 
 def provenance_section(row: StudyRow) -> Section:
-    """Data set and fingerprint, versions, and everything that was set."""
+    """Returns data set and fingerprint, versions, configuration and settings."""
     grids = tuple(_versions(row))
-    folded = [("Complete configuration of Ours, or of a search's beginning", _flat(row.config))]
+    folded = [("Complete configuration of Ours, or the initial configuration of a search", _flat(row.config))]
     if row.space:
         folded.append(("Search space", json.dumps(row.space, indent=1, sort_keys=True)))
     folded.append(("Settings of the study", json.dumps(_public(row.settings), indent=1, sort_keys=True)))
@@ -27,18 +27,18 @@ def provenance_section(row: StudyRow) -> Section:
 
 
 def _versions(row: StudyRow) -> Iterator[HtmlTable]:
-    """One column where the study was made with one set of versions, else that of its begin and of its last command."""
+    """One column if all commands used the same versions, otherwise those of the first and of the last command."""
     first, last = row.versions, versions_last(row)
     names = sorted({*first, *last} - {"git"})
     if not names:
         return
     if all(first.get(name) == last.get(name) for name in names):
         rows = tuple((name, first[name]) for name in names)
-        yield HtmlTable(("package", "version"), rows, "Versions that the study was made with.", frozenset({0, 1}))
+        yield HtmlTable(("package", "version"), rows, "Package versions.", frozenset({0, 1}))
         return
-    head = ("package", "begun with", "scored and reported with")
+    head = ("package", "started with", "last scored and reported with")
     both = tuple((name, first.get(name, NONE), last.get(name, NONE)) for name in names)
-    yield HtmlTable(head, both, "Versions that the study was made with.", frozenset({0, 1, 2}))
+    yield HtmlTable(head, both, "Package versions.", frozenset({0, 1, 2}))
 
 
 def _terms(row: StudyRow) -> Iterator[tuple[str, str]]:
@@ -50,7 +50,7 @@ def _terms(row: StudyRow) -> Iterator[tuple[str, str]]:
     split = data.get("split")
     if split:
         parts = ", ".join(f"{split[name]} {name}" for name in ("train", "validation", "test"))
-        left = f", {split['left_out']} left out" if split.get("left_out") else ""
+        left = f", {split['left_out']} unused" if split.get("left_out") else ""
         yield "Split", f"by {split['rule']}, seed {split['seed']}: {parts}{left}"
     if data.get("classifier"):
         yield "Motion classifier", str(data["classifier"])
@@ -59,25 +59,25 @@ def _terms(row: StudyRow) -> Iterator[tuple[str, str]]:
     if row.settings.get("from_study"):
         began = row.settings.get("from_trial") or "the best trial"
         restored = row.settings.get("restored")
-        put_back = f", with {listed(restored)} as in Ours, which that trial had otherwise" if restored else ""
+        put_back = f", with {listed(restored)} reset to the values of Ours" if restored else ""
         yield "Base configuration", f"{began} of the search {row.settings['from_study']}{put_back}"
-    yield "Begun", datetime.fromtimestamp(row.created, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    yield "Started", datetime.fromtimestamp(row.created, UTC).strftime("%Y-%m-%d %H:%M UTC")
     first, last = row.versions.get("git", ""), versions_last(row).get("git", "")
     if first == last:
         yield "Source revision", _revision(first)
     else:
-        yield "Source revision at the study's begin", _revision(first)
-        yield "Source revision that went on with it last, scored and reported it", _revision(last)
+        yield "Source revision at the start", _revision(first)
+        yield "Source revision that last scored and reported it", _revision(last)
 
 
 def _revision(git: str) -> str:
     if not git:
         return "unknown"
-    return f"{git.removesuffix('+')}{', with changes not committed' if git.endswith('+') else ''}"
+    return f"{git.removesuffix('+')}{', with uncommitted changes' if git.endswith('+') else ''}"
 
 
 def _public(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings without the name of the machine and its folders, which are nobody's business."""
+    """Settings without the host name and folders, which the report does not reveal."""
     machine = {name: value for name, value in settings.get("machine", {}).items() if name != "host"}
     shown: dict[str, Any] = _portable({**settings, "machine": machine} if machine else dict(settings))
     return shown

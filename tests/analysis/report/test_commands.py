@@ -55,8 +55,8 @@ def test_weights_are_asked_for_again_by_their_name_and_digest(tmp_path: Path) ->
     words = shlex.split(section.commands[1])[2:]
     args = _parser().parse_args(words)
     assert (args.lpips, args.fvd) == (Path("lpips v1.safetensors"), Path("i3d.safetensors"))
-    assert f"lpips v1.safetensors is the file of LPIPS's weights with the SHA-256 {'ab' * 32}." in section.notes
-    assert "i3d.safetensors is the file of FVD's weights; its digest is not on record." in section.notes
+    assert f"lpips v1.safetensors holds the weights of LPIPS (SHA-256 {'ab' * 32})." in section.notes
+    assert "i3d.safetensors holds the weights of FVD; its digest is not recorded." in section.notes
     assert "/home" not in str(section)
 
 
@@ -65,8 +65,8 @@ def test_the_revision_checked_out_is_the_one_that_scored(tmp_path: Path) -> None
     assert not [note for note in section_of(tmp_path / "record.db").notes if "revision" in note]
     section = section_of(tmp_path / "record.db", settings={"versions_last": {"git": "89abcde+"}})
     assert section.commands[0] == "git checkout 89abcde"
-    assert any("begun at revision 0123456" in note and "reported at 89abcde" in note for note in section.notes)
-    assert any("not committed when the study was scored and reported" in note for note in section.notes)
+    assert any("started at revision 0123456" in note and "reported at 89abcde" in note for note in section.notes)
+    assert any("uncommitted changes when the study was last scored and reported" in note for note in section.notes)
 
 
 def test_other_data_are_named_by_their_fingerprint(tmp_path: Path) -> None:
@@ -76,4 +76,4 @@ def test_other_data_are_named_by_their_fingerprint(tmp_path: Path) -> None:
         row = type(row)(**{**vars(row), "dataset": {**row.dataset, "origin": "natops"}})
         section = commands_section(records, row)
     assert "--data FILE.h5" in section.commands[1]
-    assert f"FILE.h5 is the clip file with the fingerprint {'ab' * 32}." in section.notes
+    assert f"FILE.h5 is the clip file with fingerprint {'ab' * 32}." in section.notes
