@@ -67,9 +67,9 @@ def test_the_caption_says_where_it_comes_from_and_that_it_is_not_finished(scalar
         "preset compact, 3 seeds, 288 test clips; data ffffffffffff",
         "chance 16.7",
         "real clips 99.0",
-        "no exact p can be below 0.25, so after correction over 2 arms it could reject nothing",
+        "it cannot be below 0.25, so it could not reject anything after correction over 2 arms",
         "NOT FINISHED: 8 of 9 runs",
-        "no scores clip by clip",
+        "no scores of single clips",
     ):
         assert said in text
 
@@ -125,7 +125,10 @@ def test_a_pair_of_arms_has_its_interaction(tmp_path: Path) -> None:
     found = content["rows"][-1]["interaction"]
     # Seed 0: 20 - 80 - 60 + 90 = -30, seed 1: 30 - 70 - 60 + 90 = -10.
     assert (found["mean"], found["n_seeds"], found["of"]) == (pytest.approx(-20.0), 2, ["no_da", "no_dm"])
-    assert any("beyond the sum of No Da and No Dm by -20.0 points" in note for note in content["caption"]["notes"])
+    assert any(
+        "differs from the sum of the effects of No Da and No Dm by -20.0 points" in note
+        for note in content["caption"]["notes"]
+    )
     assert content["rows"][0]["interaction"] is None
 
 
@@ -134,7 +137,7 @@ def test_failed_runs_are_named_and_not_counted(tmp_path: Path) -> None:
     written = ablation_table(loaded(tmp_path / "r.db"))
     assert written.content["rows"][1]["n_seeds"] == 1
     assert written.content["caption"]["failed"][0]["key"] == "no_da-seed-1"
-    assert "FAILED, not counted: no_da-seed-1: <the loss>" in written.text.caption
+    assert "FAILED and excluded: no_da-seed-1: <the loss>" in written.text.caption
     assert "NOT FINISHED: 3 of 4 runs" in written.text.caption
 
 
@@ -143,7 +146,7 @@ def test_one_seed_has_no_interval_and_no_p(tmp_path: Path) -> None:
     content = ablation_content(loaded(tmp_path / "r.db", "one"))
     for row in content["rows"]:
         assert (row["ci95"], row["difference_ci95"], row["p"], row["p_holm"], row["p_exact"]) == (None,) * 5
-    assert content["caption"]["notes"][0].startswith("One seed gives no interval")
+    assert content["caption"]["notes"][0].startswith("With one seed there is no interval")
 
 
 def test_half_done(tmp_path: Path) -> None:
@@ -164,7 +167,7 @@ def test_nothing_done_yet(tmp_path: Path) -> None:
 def test_runs_scored_on_other_clips_are_refused(tmp_path: Path) -> None:
     sheets = {"ours-seed-0": sheet("1100"), "no_da-seed-0": sheet("1100", label=(0, 0, 1, 1))}
     write_scores(tmp_path / "r.db", {"ours": (0.5,), "no_da": (0.5,)}, sheets=sheets)
-    with pytest.raises(UserError, match="ours-seed-0 was scored on other clips than no_da-seed-0"):
+    with pytest.raises(UserError, match="ours-seed-0 and no_da-seed-0 were scored on different clips"):
         loaded(tmp_path / "r.db")
 
 
@@ -197,9 +200,9 @@ def test_one_scorer_for_the_whole_study_that_of_the_most_runs(tmp_path: Path) ->
     assert (ours["mean"], no_da["mean"], no_ym["mean"]) == (75.0, 75.0, None)
     assert (no_da["n_seeds"], no_da["n_pairs"]) == (2, 2)
     assert written.content["caption"]["statistics"] == "seeds and clips crossed"
-    assert "2 of 7 runs are not scored in the same way as the others" in written.text.caption
-    assert any(note.startswith("p is corrected by Holm over 1 arm.") for note in written.text.notes)
-    assert any("with 2 paired seeds no exact p can be below 0.5" in note for note in written.text.notes)
+    assert "2 of 7 runs are excluded: not scored in the same way as the others" in written.text.caption
+    assert any(note.startswith("p values are Holm-corrected over 1 arm.") for note in written.text.notes)
+    assert any("with 2 paired seeds it cannot be below 0.5" in note for note in written.text.notes)
 
 
 def test_of_as_many_sheets_the_newest_scorer_counts(tmp_path: Path) -> None:
@@ -239,8 +242,8 @@ def test_an_arm_with_seeds_that_ours_has_not_is_said(tmp_path: Path) -> None:
     write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8), "no_da": (0.7, 0.5, 0.6)})
     content = ablation_content(loaded(tmp_path / "r.db"))
     assert (content["rows"][1]["n_seeds"], content["rows"][1]["n_pairs"]) == (3, 2)
-    assert any("not all of the arm's: No Da 2 of 3" in note for note in content["caption"]["notes"])
-    assert any("with 2 paired seeds no exact p can be below 0.5" in note for note in content["caption"]["notes"])
+    assert any("that Ours has completed as well: No Da 2 of 3" in note for note in content["caption"]["notes"])
+    assert any("with 2 paired seeds it cannot be below 0.5" in note for note in content["caption"]["notes"])
     assert ablation_table(loaded(tmp_path / "r.db")).records[1]["n_pairs"] == 2
 
 

@@ -102,7 +102,7 @@ def test_references_stand_below_the_arms(made_runs: Path) -> None:
     written = metrics_table(scores)
     assert [cells[0] for cells in written.text.references] == ["real clips", "first frame"]
     assert any(
-        "as many (60) training clips, of other subjects, against the test clips have a Fréchet distance of 0.80" in note
+        "as many (60) training clips, of other subjects, have a Fréchet distance of 0.80 to the test clips" in note
         for note in written.text.notes
     )
     assert "Fréchet distance of features ↓" in written.text.head
@@ -129,8 +129,7 @@ def test_a_target_that_guessing_reaches_is_none(tmp_path: Path) -> None:
     assert written.content["caption"]["target"] is None
     assert [row["steps_to_target"] for row in written.content["rows"]] == [None, None]
     assert written.text.notes == (
-        "No steps to a target: 90% of the validation accuracy that Ours ends with (18.0%) is no more than guessing "
-        "reaches (16.7%).",
+        "There is no target: 90% of Ours' final validation accuracy (18.0%) is not above chance (16.7%).",
     )
 
 
@@ -139,7 +138,7 @@ def test_identity_is_said_to_be_of_other_clips_and_is_never_certain(tmp_path: Pa
     write_scores(tmp_path / "r.db", {"ours": (0.5, 0.5)}, sheets=sheets)
     content = metrics_content(loaded(tmp_path / "r.db"))
     (note,) = content["caption"]["notes"]
-    assert note.startswith("Identity kept is of 3 clips generated for subjects of the training split")
+    assert note.startswith("Identity kept is measured on 3 clips generated for training subjects")
     # t(0.975; 2) = 4.302653 over 3 clips is more than the whole range.
     assert content["rows"][0]["values"]["identity"]["ci95"] == [0.0, 100.0]
 
@@ -159,7 +158,7 @@ def test_studies_side_by_side_have_the_arms_of_all(tmp_path: Path) -> None:
     both = join_studies([loaded(tmp_path / "a.db", "a"), loaded(tmp_path / "b.db", "b")])
     assert [arm.slug for arm in both.arms] == ["ours", "no_da", "gram_channel"]
     assert (both.finished, both.planned) == (6, 6)
-    assert cost_table(both).text.caption.startswith("a + b: what each arm took")
+    assert cost_table(both).text.caption.startswith("a + b: cost of each arm")
 
 
 @pytest.mark.parametrize(
