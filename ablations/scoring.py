@@ -20,7 +20,7 @@ from amc.config import Config, from_dict
 from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.pictures.sample_gif import NAME as ROW
-from amc.evaluation.pictures.sample_gif import show, show_real
+from amc.evaluation.pictures.sample_gif import write_real_gif, write_sample_gif
 from amc.evaluation.score_sheet import REAL, STILL
 from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.references import references
@@ -59,7 +59,7 @@ class Scoring:
         scored = record.score_sheet_versions(self.study)
         current = {key for key, (by, _) in scored.items() if by == scorer}
         if not is_readable(samples / "real" / ROW):
-            _drawn(samples / "real", lambda: show_real(self.data, samples / "real"))
+            _drawn(samples / "real", lambda: write_real_gif(self.data, samples / "real"))
         ended = [trial for trial in record.trials(self.study) if trial.state == COMPLETE]
         self._shown(folder, [trial for trial in ended if trial.key in current])
         self._again(record, folder, ended, scorer)
@@ -92,7 +92,7 @@ class Scoring:
             except UserError as error:
                 print(f"{path} cannot be read, nor made again: {error}", file=sys.stderr)
                 continue
-            _drawn(path.parent, partial(show, generator, config, self.data, path.parent))
+            _drawn(path.parent, partial(write_sample_gif, generator, config, self.data, path.parent))
 
     def _late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
@@ -115,7 +115,7 @@ class Scoring:
                 # Pictures first: a run whose sheet is current is not looked at again.
                 samples = folder / "samples" / trial.key
                 if not is_readable(samples / ROW):
-                    _drawn(samples, partial(show, generator, config, self.data, samples))
+                    _drawn(samples, partial(write_sample_gif, generator, config, self.data, samples))
                 self._refer(record, ended, scorer, 1)
                 record.put_score_sheet(
                     SheetRow(self.study, trial.key, scorer, time.time(), sheet.to_dict()), headline(sheet)

@@ -15,7 +15,7 @@ from ablations.results import write_results
 from ablations.scoring import Scoring
 from ablations.starting import Start, start
 from amc.config import Config
-from amc.evaluation.judges.judge_cache import files
+from amc.evaluation.judges.judge_cache import cache_files
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
 from amc.evaluation.judges.standard import classifier as motion_classifier
@@ -101,7 +101,7 @@ def _study(
         [ListedTrials(arm_proposals(base, arms, args.seeds, args.seed))],
         create_pruner("none", base.training.steps, base.training.evaluate_every),
         settings=replace(prepared.settings, score_test=True).with_files(checkpoints.paths),
-        cached=files(judge),
+        cached=cache_files(judge),
         merge_settings=merge_arms,
     )
 
@@ -114,7 +114,7 @@ def _with_scoring(study: Study, prepared: Preparation, checkpoints: MetricCheckp
     def results(records: RecordReader, folder: Path) -> None:
         write_results(records, study.row.name, folder)
 
-    found = files(judges.motion, judges.second, judges.identity)
+    found = cache_files(judges.motion, judges.second, judges.identity)
     return replace(study, cached=found, before_trials=scoring, make_results=results)
 
 

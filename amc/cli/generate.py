@@ -21,7 +21,7 @@ from amc.data.resize import area_resize
 from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.generation import generate_clips
-from amc.evaluation.pictures.figure import Video, figure
+from amc.evaluation.pictures.figure import LabelledClip, figure
 from amc.evaluation.pictures.mismatched import matched_and_mismatched
 from amc.evaluation.pictures.movie import mp4
 from amc.evaluation.pictures.strip import Row, gif, strip
@@ -125,7 +125,7 @@ def _showing(data: TrainingData, first: NDArray[np.uint8]) -> TrainingData:
     return replace(data, clips=replace(data.clips, frames=first[None, None]))
 
 
-def _mismatched(args: argparse.Namespace, finished: Run) -> list[Video]:
+def _mismatched(args: argparse.Namespace, finished: Run) -> list[LabelledClip]:
     clip, info = _clip(args, finished), finished.data.clips.info
     motion = None if args.name == "all" else info.class_names.index(args.name)
     if motion == int(finished.data.clips.label[clip]):

@@ -24,16 +24,16 @@ from amc.errors import UserError
 from amc.machine.capabilities import keep_memory
 from amc.progress import console
 from amc.selftest import compilation, cost, determinism, equality, graphs, precision
-from amc.selftest.check_result import Row, table
+from amc.selftest.check_result import CheckResult, table
 from amc.selftest.setting import Setting, setting
 
-CHECKS: Mapping[str, Callable[[Setting], list[Row]]] = {
-    "equality": equality.rows,
-    "determinism": determinism.rows,
-    "precision": precision.rows,
-    "compilation": compilation.rows,
-    "graphs": graphs.rows,
-    "cost": cost.rows,
+CHECKS: Mapping[str, Callable[[Setting], list[CheckResult]]] = {
+    "equality": equality.check,
+    "determinism": determinism.check,
+    "precision": precision.check,
+    "compilation": compilation.check,
+    "graphs": graphs.check,
+    "cost": cost.check,
 }
 
 
@@ -93,9 +93,9 @@ def chosen_device(name: str) -> torch.device:
     return torch.device("cuda")
 
 
-def found(at: Setting, names: Sequence[str]) -> list[Row]:
+def found(at: Setting, names: Sequence[str]) -> list[CheckResult]:
     """What the checks called `names` find. One that breaks off has failed, and the others go on."""
-    rows: list[Row] = []
+    rows: list[CheckResult] = []
     with console("selftest", "check") as progress:
         for number, name in enumerate(names):
             progress(number, len(names), name)
@@ -104,7 +104,7 @@ def found(at: Setting, names: Sequence[str]) -> list[Row]:
             except Exception as error:
                 traceback.print_exc(file=sys.stderr)
                 first = (str(error).strip().splitlines() or [""])[0]
-                rows.append(Row(name, f"broke off: {type(error).__name__}: {first}"[:120], "", "FAILED"))
+                rows.append(CheckResult(name, f"broke off: {type(error).__name__}: {first}"[:120], "", "FAILED"))
             gc.collect()
             if at.device.type == "cuda":
                 torch.cuda.empty_cache()

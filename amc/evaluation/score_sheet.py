@@ -1,7 +1,7 @@
-"""Score sheets: what was measured of a run's generated clips on the test split, clip by clip where it can be.
+"""Score sheets: all scores of a run on the test split, per clip where possible. Needs no PyTorch.
 
-A run is scored once when it ends, and again (without training) when the way of scoring changed. Beside the runs' sheets
-a study has two of its own: the test clips themselves, and clips that repeat their first frame.
+A run is scored once when it ends, and again, without training, when the way of scoring has changed. A study has two
+more sheets as references: of the real test clips, and of clips that repeat their first frame.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from amc.errors import UserError
 
-VERSION = 1  # of what a sheet holds and how it is measured
-REAL, STILL = "reference:real", "reference:still"  # keys of the study's own sheets
-DIGITS = 6  # significant, of what is kept
+VERSION = 1  # of the content of a sheet and the definition of its scores
+REAL, STILL = "reference:real", "reference:still"  # keys of the reference sheets
+DIGITS = 6  # significant digits that are stored
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,18 @@ class ScoreSheet:
     """The scores of one generator on C test clips of T frames.
 
     Attributes:
-        label: (C,) the class that was asked for; the same clips in the same order for every run of a study.
-        subject: (C,) whose first frame was given; -1 where subjects are unknown.
-        predicted: (C,) the class that the motion classifier sees.
-        predicted_second: (C,) the class that the second classifier sees, trained with another seed.
-        clips: (C,) each, a value a clip: `psnr` (dB) and `ssim` (-1 to 1) with true velocities, `diversity_noise` and
+        label: (C,) the requested class; the same clips in the same order for every run of a study.
+        subject: (C,) the subject of the given first frame; -1 if subjects are unknown.
+        predicted: (C,) the prediction of the motion classifier.
+        predicted_second: (C,) the prediction of the second classifier, trained with another seed.
+        clips: (C,) each, one value per clip: `psnr` (dB) and `ssim` (-1 to 1) with true velocities, `diversity_noise`
+        and
             `diversity_velocity` (mean absolute pixel difference of two draws, 0 to 1), `motion_energy` (mean absolute
-            difference of neighbouring frames, 0 to 1), `identity` (fraction of frames; of other clips, those of
-            training subjects), `lpips` where it was asked for.
+            difference of neighbouring frames, 0 to 1), `identity` (fraction of frames; measured on clips of training
+            subjects), `lpips` if it was requested.
         frames: (T - 1,) each, means over clips: `psnr` and `ssim` of frames 2 to T.
         numbers: one value for all clips: `frechet_distance` and `kernel_distance` on the motion classifier's features,
-            `features` (clips that they are of), `fvd` where it was asked for.
+            `features` (number of clips they are based on), `fvd` if it was requested.
     """
 
     label: tuple[int, ...]
@@ -44,7 +45,7 @@ class ScoreSheet:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values, numbers rounded to `DIGITS`; the inverse of `from_dict`."""
+        """As JSON values, rounded to `DIGITS` digits; the inverse of `from_dict`."""
         content = asdict(self)
         for name in ("clips", "frames"):
             content[name] = {key: [_rounded(value) for value in values] for key, values in content[name].items()}
@@ -56,12 +57,12 @@ class ScoreSheet:
         """The sheet that `to_dict` wrote.
 
         Raises:
-            UserError: it is of another version.
+            UserError: the sheet has another version.
         """
         if content.get("version") != VERSION:
             raise UserError(
-                f"a score sheet is of version {content.get('version')}, this program reads {VERSION}: "
-                "run the command that made the study again, it scores again without training"
+                f"a score sheet has version {content.get('version')}, this program reads {VERSION}: "
+                "rerun the command of the study to score its runs again without training"
             )
         label, subject, predicted, second = (
             tuple(map(int, content[name])) for name in ("label", "subject", "predicted", "predicted_second")

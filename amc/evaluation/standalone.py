@@ -1,4 +1,4 @@
-"""A trained generator that needs no data set: its checkpoint, and velocities that training clips lend (R13)."""
+"""Generating clips without the data set: a checkpoint, and velocities of some training clips (R13)."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from amc.methods import method_of
 from amc.training import checkpoint
 
 FILE = "velocities.safetensors"
-LENT = 32  # clips of a class that lend their velocities, at most
-BATCH = 32  # clips at once: memory against speed
-_SALT = 0x1E27  # tells these draws from others with the same seed
+LENT = 32  # maximum number of clips per class whose velocities are saved
+BATCH = 32  # clips per forward pass
+_SALT = 0x1E27  # separates these draws from others with the same seed
 
 
 def save_velocities(path: Path, data: TrainingData) -> None:
-    """Writes velocities of up to `LENT` training clips a class, (n, T-1, 2k) in [-1, 1], as tensor 0, 1, ... of each.
+    """Writes the velocities of up to `LENT` training clips per class, (n, T-1, 2k) in [-1, 1], as tensors "0", "1", ...
 
     Raises:
         OSError: the disk is full or not writable.
@@ -48,11 +48,11 @@ def save_velocities(path: Path, data: TrainingData) -> None:
 
 @dataclass(frozen=True)
 class ClipMaker:
-    """Makes clips of a checkpoint's generator (its average where it has one).
+    """Generates clips with the generator of a checkpoint (the moving average if it has one).
 
     Attributes:
-        lent: velocities of training clips, (n, T-1, 2k) a class.
-        header: of the checkpoint.
+        lent: velocities of training clips, (n, T-1, 2k) per class.
+        header: the header of the checkpoint.
     """
 
     generator: nn.Module
@@ -62,7 +62,7 @@ class ClipMaker:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes 0, 1, ..."""
+        """Names of the classes 0 to c-1."""
         return tuple(self.header["class_names"])
 
     def __call__(
@@ -73,16 +73,16 @@ class ClipMaker:
         seed: int = 0,
         velocity: NDArray[np.float32] | None = None,
     ) -> NDArray[np.uint8]:
-        """Clips (n, T, H, W, 3) that begin with the images and show the classes.
+        """Generates clips (n, T, H, W, 3) that start with the images and show the classes.
 
         Args:
             image: (n, H, W, 3).
             label: (n,) in 0 to c-1.
-            seed: of the noise and of which training clip lends its velocities; row i draws for itself.
-            velocity: (n, T-1, 2k) in [-1, 1], in place of the lent ones.
+            seed: of the noise and the choice of velocities, independently for each row.
+            velocity: (n, T-1, 2k) in [-1, 1], instead of those of training clips.
 
         Raises:
-            UserError: shapes, types or classes that the generator does not know.
+            UserError: a shape, type or class does not fit the generator.
         """
         label = self._checked(image, label)
         noise, lent = [], []
@@ -114,24 +114,27 @@ class ClipMaker:
             raise UserError(f"label is {label.dtype} {label.shape}: give {len(image)} integers, one an image")
         if label.min() < 0 or label.max() >= classes:
             named = ", ".join(f"{c} {name}" for c, name in enumerate(self.class_names))
-            raise UserError(f"label {int(label.min())} to {int(label.max())}: the classes are {named}")
+            raise UserError(f"labels range from {int(label.min())} to {int(label.max())}: the classes are {named}")
         for c in np.unique(label):
             if not len(self.lent[c]):
-                raise UserError(f"class {c} ({self.class_names[c]}) has no training clip to lend velocities")
+                raise UserError(
+                    f"class {c} ({self.class_names[c]}) has no training clip whose velocities could be used: "
+                    "give velocity"
+                )
         return label.astype(np.int64)
 
 
 def load_clip_maker(saved: Path, velocities: Path, device: torch.device | None = None) -> ClipMaker:
-    """The generator of the checkpoint `saved` with what `save_velocities` wrote.
+    """Loads the checkpoint `saved` and the file that `save_velocities` wrote.
 
     Raises:
-        UserError: either is missing or broken, or they belong to different data.
+        UserError: a file is missing or broken, or the two belong to different data.
     """
     loaded = checkpoint.load(saved)
     config = from_dict(loaded.header["config"])
     lent, fingerprint = _load_velocities(velocities, config.dataset.classes)
     if fingerprint != loaded.header["fingerprint"]:
-        raise UserError(f"{velocities} is of other data than {saved}: take the two that were written together")
+        raise UserError(f"{velocities} belongs to other data than {saved}: use two files that were written together")
     method = method_of(config)
     generator = method.networks[method.predictor](config)
     name = checkpoint.EMA if config.training.average > 0 else method.predictor
@@ -147,4 +150,4 @@ def _load_velocities(path: Path, classes: int) -> tuple[tuple[NDArray[np.float32
             lent = tuple(file.get_tensor(str(c)) for c in range(classes))
             return lent, str((file.metadata() or {}).get("fingerprint"))
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} holds no velocities of {classes} classes ({error})") from error
+        raise UserError(f"{path} does not hold the velocities of {classes} classes ({error})") from error

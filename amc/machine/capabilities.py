@@ -1,7 +1,7 @@
-"""What the machine can do for a training step: precision, matrix products, memory, compilation, graphs.
+"""Precision, matrix products, memory, compilation and CUDA graphs of a training step on this machine.
 
-None of it changes what is computed but for rounding. Each setting of `MachineConfig` is resolved from what the device
-can do, never from a measured time, so that the same run on the same machine is the same to the bit.
+All of it affects rounding and speed only. Settings of `MachineConfig` are resolved from what the device supports, never
+from a measured time, so that the same run on the same machine is equal to the bit.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from torch import nn
 
 from amc.config import MachineConfig
 
-#: The networks' feed-forward parts, which are what is compiled: the recurrences have backward passes of their own.
+#: The feed-forward parts of the networks, which are compiled. The recurrences have their own backward passes.
 PARTS = ("encoder", "decoder", "tower", "top", "head", "velocities", "summary", "classes", "scores")
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Settings as they hold on a device.
+    """The settings of `MachineConfig`, resolved for a device.
 
     Attributes:
         half: convolutions and matrix products of the networks in bfloat16, everything else in float32.
@@ -42,7 +42,7 @@ class Machine:
 
     @contextmanager
     def mixed(self) -> Iterator[None]:
-        """Networks run in mixed precision inside, where it is on."""
+        """Runs the networks in mixed precision inside the block, if it is on."""
         if not self.half:
             yield
             return
@@ -61,12 +61,12 @@ class Machine:
 
 
 def resolve(config: MachineConfig, device: torch.device) -> Machine:
-    """What the settings mean on `device`; `auto` is on where it was measured to pay and the device can do it."""
-    if device.type not in ("cpu", "cuda"):  # such as meta, where steps are counted
+    """Resolves the settings for `device`: `auto` is on if the device supports it and it was measured to be faster."""
+    if device.type not in ("cpu", "cuda"):  # such as meta, for counting operations
         return Machine(device)
     cuda = device.type == "cuda"
     if not cuda:
-        _onednn_is_exact()  # once, and here rather than in a step whose arithmetic may be being counted
+        _onednn_is_exact()  # here, because inside a step its own products would be counted
     return Machine(
         device,
         half=_has_bfloat16(device) if config.precision == "auto" else config.precision == "bf16",
@@ -77,7 +77,7 @@ def resolve(config: MachineConfig, device: torch.device) -> Machine:
 
 
 def _has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 products are the device's own rather than emulated, and so faster than float32."""
+    """Whether the device has bfloat16 products in hardware, which makes them faster than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
@@ -86,12 +86,11 @@ def _has_bfloat16(device: torch.device) -> bool:
 def compile_networks(
     networks: Mapping[str, nn.Module], backend: str = "inductor", parts: Collection[str] = PARTS
 ) -> None:
-    """Puts parts of the networks through `torch.compile`, for the shapes of training.
+    """Compiles parts of the networks with `torch.compile`, for the fixed shapes of training.
 
-    Parts that are modules are compiled as modules, those that a discriminator is asked for one by one as functions; a
-    copy of a network is not compiled.
+    Parts that are modules are compiled as modules, methods as functions. A copy of a compiled network is not compiled.
     """
-    # What is cached and traced is the same whenever it is made.
+    # The cached values do not depend on when they are made, so tracing them is safe.
     warnings.filterwarnings("ignore", r"Dynamo detected a call to a `functools\.lru_cache`")
     for network in networks.values():
         for name in parts:
@@ -104,9 +103,9 @@ def compile_networks(
 
 @contextmanager
 def quick_products(device: torch.device = CPU) -> Iterator[None]:
-    """Float32 matrix products by oneDNN inside, where it is as exact as MKL: on some CPUs it is twice as fast.
+    """Uses oneDNN for float32 matrix products inside the block if it is as exact as MKL: up to twice as fast.
 
-    For work on another device nothing changes: PyTorch refuses to be asked for its precision where this one is set.
+    Does nothing for other devices: PyTorch refuses to read their precision setting while this one is set.
     """
     if device.type != "cpu" or not _onednn_is_exact():
         yield
@@ -122,7 +121,7 @@ def quick_products(device: torch.device = CPU) -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _onednn_is_exact() -> bool:
-    """Whether the setting that sends float32 products to oneDNN keeps them float32, as it does without AMX."""
+    """Whether the setting that selects oneDNN keeps float32 products exact, as on CPUs without AMX."""
     if not torch.backends.mkldnn.is_available() or not torch.cpu._is_avx512_supported():
         return False
     products: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
@@ -133,7 +132,7 @@ def _onednn_is_exact() -> bool:
         for shape in ((64, 512, 64), (300, 70, 500)):
             a, b = torch.randn(shape[:2], generator=numbers), torch.randn(shape[1:], generator=numbers)
             exact = a.double() @ b.double()
-            if ((a @ b).double() - exact).norm() > 1e-5 * exact.norm():  # bfloat16 is off by some 3e-3
+            if ((a @ b).double() - exact).norm() > 1e-5 * exact.norm():  # bfloat16 would differ by about 3e-3
                 return False
     finally:
         products.fp32_precision = before
@@ -142,10 +141,10 @@ def _onednn_is_exact() -> bool:
 
 @lru_cache(maxsize=1)
 def keep_memory() -> None:
-    """Lets the C library keep memory that was freed (glibc), for the rest of the process.
+    """Makes glibc keep freed memory for the rest of the process.
 
-    It gives large blocks back to the system at once, and a step that asks for them again has every page zeroed anew:
-    at paper size that took a third of the time.
+    By default it returns large blocks to the system at once, and every step has their pages zeroed again: at paper size
+    that took a third of the time.
     """
     if sys.platform != "linux":
         return

@@ -1,7 +1,7 @@
-"""A training step recorded once and replayed: CUDA graphs, without the launch of a thousand small kernels a step.
+"""A training step recorded as a CUDA graph and replayed, which saves launching a thousand small kernels per step.
 
-A graph reads and writes fixed memory, so batches are copied into place and losses out of it. Everything the step does
-must be a device operation on tensors of fixed shape; that is why the step's number comes in as a tensor.
+A graph reads and writes fixed memory, so batches are copied in and losses out. Everything in the step must be a device
+operation on tensors of fixed shape, which is why the step number is passed as a tensor.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from torch import Tensor
 from amc.data.conditions import Batch
 
 Losses = dict[str, Tensor]
-WARM_UP = 3  # real steps before the recording, for lazy initialisations, as PyTorch's notes on CUDA graphs advise
+WARM_UP = 3  # eager steps before the recording, for lazy initialisation, as PyTorch's notes on CUDA graphs advise
 
 
 class Recorder(Protocol):
-    """Where a step is recorded."""
+    """Records a step and replays it."""
 
     def warm_up(self, run: Callable[[], Losses]) -> Losses:
-        """Runs a real step in a way that a recording may follow."""
+        """Runs an eager step in preparation for a recording."""
 
     def record(self, run: Callable[[], Losses]) -> tuple[Callable[[], None], Losses]:
-        """Records without running. Returns what replays it, and the losses that each replay fills in."""
+        """Records without running. Returns a function that replays the step, and the losses that a replay fills in."""
 
 
 class CudaRecorder:
@@ -36,7 +36,7 @@ class CudaRecorder:
         self.stream = torch.cuda.Stream()
 
     def warm_up(self, run: Callable[[], Losses]) -> Losses:
-        """Runs on a side stream, as a recording does."""
+        """Runs on a side stream, as the recording will."""
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
             losses = run()
@@ -52,11 +52,11 @@ class CudaRecorder:
 
 
 class GraphedStep:
-    """Calls `run(batch, step)` for the first steps, then replays a recording of it.
+    """Runs `run(batch, step)` eagerly for the first steps, then replays a recording of it.
 
     Args:
         run: the step on a batch and its number, a tensor (); all batches have the shapes of the first.
-        recorder: what records.
+        recorder: records the step.
     """
 
     def __init__(self, run: Callable[[Batch, Tensor], Losses], recorder: Recorder) -> None:
@@ -68,7 +68,7 @@ class GraphedStep:
         self.losses: Losses = {}
 
     def __call__(self, batch: Batch, step: int) -> Losses:
-        """One training step; losses are the caller's to keep.
+        """One training step; the returned losses are copies.
 
         Raises:
             ValueError: a batch of another shape than the first.
@@ -83,7 +83,7 @@ class GraphedStep:
         return {name: value.clone() for name, value in self.losses.items()}
 
     def _hold(self, batch: Batch, step: int) -> tuple[Batch, Tensor]:
-        """Copies batch and number to the memory that the recording reads."""
+        """Copies batch and step number into the memory that the recording reads."""
         if self.batch is None or self.step is None:
             kept: dict[str, Any] = {
                 f.name: v.clone() for f in fields(batch) if isinstance(v := getattr(batch, f.name), Tensor)

@@ -1,1 +1,1 @@
-"""The networks of the paper's appendix A and B.3, in the form that computes them quickest."""
+"""The networks of the paper's appendices A and B.3, and the published networks of LPIPS and FVD."""

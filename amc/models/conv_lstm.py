@@ -1,8 +1,7 @@
 """Convolutional LSTM (Shi et al. 2015), without peepholes: R24.
 
-Only the convolution of the hidden state is recurrent. The input's part is computed for all steps at once by the
-caller, the weight gradient for all steps at once at the end of the backward pass, and the elementwise part of a step
-is a handful of kernels.
+Only the convolution of the hidden state is recurrent. The caller computes the input's share of the gates for all steps
+at once, and the backward pass computes the weight gradient for all steps at once.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class ConvLSTM(nn.Module):
     Args:
         inputs: channels of the input.
         channels: C.
-        forget_bias: added to the first bias of the forget gates, so that a state is kept rather than halved at first.
+        forget_bias: added to the initial bias of the forget gates, so that cell states do not halve at every step.
     """
 
     def __init__(self, inputs: int, channels: int, forget_bias: float = 0.0) -> None:
@@ -41,7 +40,7 @@ class ConvLSTM(nn.Module):
             self.bias[channels : 2 * channels] += forget_bias
 
     def drive(self, maps: Tensor) -> Tensor:
-        """The input's part of the gates: (N, inputs, H, W) to (N, 4 C, H, W)."""
+        """The input's share of the gates: (N, inputs, H, W) to (N, 4 C, H, W)."""
         weight = self.weight[:, : self.inputs].contiguous(memory_format=torch.channels_last)
         return F.conv2d(maps, weight, self.bias, padding=1)
 
@@ -54,7 +53,7 @@ class ConvLSTM(nn.Module):
         """Unrolls over `steps` steps from h = c = `state`.
 
         Args:
-            driven: (steps, N, 4 C, H, W), what `drive` gives for each step's input.
+            driven: (steps, N, 4 C, H, W), the output of `drive` for each step's input.
             state: (N, C, H, W).
 
         Returns:

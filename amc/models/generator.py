@@ -1,7 +1,7 @@
 """The generator G (section 3.2, appendix A.1, figure A).
 
 Shapes: B clips, T frames, H = W = size, q = c + 2k, p noise; at paper size the maps are 64x64x64, 32x32x128,
-16x16x256 and phi(ya) 8x8x256. Maps are laid out channels last, the quicker form on CPUs and with tensor cores.
+16x16x256 and phi(ya) 8x8x256. Maps are laid out channels last, which is faster on CPUs and with tensor cores.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SLOPE = 0.2  # of every leaky ReLU (R24)
 
 
 def leaky(x: Tensor) -> Tensor:
-    """Leaky ReLU in place; for results nobody else reads."""
+    """Leaky ReLU in place; for tensors that nothing else reads."""
     return F.leaky_relu(x, SLOPE, inplace=True)
 
 
@@ -99,7 +99,7 @@ class Decoder(nn.Module):
 
         Args:
             hidden: (N, T-1, 256, H/8, W/8), the convLSTM's states.
-            maps: what `Encoder` gives for the N clips; None where the model sees no ya.
+            maps: the output of `Encoder` for the N clips; None if the model sees no ya.
             z: (N, p).
             rows: the N clips' groups, for batch norm.
 
@@ -110,7 +110,7 @@ class Decoder(nn.Module):
         frame_rows = None if rows is None else times(rows, steps)
         flat = hidden.flatten(0, 1)
         weight = self.conv1.weight
-        # phi and z don't change within a clip: their share of the first convolution is made once and added.
+        # phi and z are constant within a clip: their share of the first convolution is computed once and added.
         fixed = tiled_conv(z, weight[:, -self.noise :], height, width)
         if maps is not None:
             fixed = fixed + F.conv2d(maps[3], weight[:, self.hidden : -self.noise], padding=1)
@@ -148,7 +148,7 @@ class Sharing:
 
 
 def _take(x: Tensor, blocks: tuple[int, ...], dim: int) -> Tensor:
-    """The named blocks of x along a dimension, in order (an index would cost a scatter in the backward pass)."""
+    """The named blocks of x along a dimension, in order (indexing would need a scatter in the backward pass)."""
     count = max(blocks) + 1
     if blocks == tuple(range(count)):
         return x

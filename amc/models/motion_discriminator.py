@@ -13,7 +13,7 @@ from amc.models.strided import half_strided, halved, last_strided
 
 
 class MotionDiscriminator(nn.Module):
-    """Judges a video given ya and the class, and predicts the class and each step's velocities.
+    """Scores a video given ya and the class, and predicts the class and the velocities of each step.
 
     A tower encodes each frame, a convLSTM started from the encoded ya consumes x_2 ... x_T (R24), and heads read its
     states: velocities from every state, class and real/fake from the last. The class head and the real/fake head
@@ -107,7 +107,7 @@ class MotionDiscriminator(nn.Module):
         return torch.tanh(self.velocity_fc(x.flatten(1))).view(n, steps, -1)
 
     def summary(self, last: Tensor, rows: Rows | None = None) -> Tensor:
-        """What class head and real/fake head share: (N, 256, H/8, W/8) to (N, 64, H/16, W/16)."""
+        """Shared by the class head and the real/fake head: (N, 256, H/8, W/8) to (N, 64, H/16, W/16)."""
         if self.shared_conv is None or self.shared_bn is None:
             return last
         return leaky(self.shared_bn(self.shared_conv(last), rows))

@@ -53,7 +53,7 @@ def _omega(maps: Tensor, kind: Literal["spatial", "channel"]) -> Tensor:
 def distance(first: Tensor, second: Tensor) -> Tensor:
     """d_j (Eq. 1): Frobenius norm of the difference of two Gram matrices, (B, M, M) to (B,).
 
-    The square root has no slope at zero; there the gradient is taken as zero.
+    The gradient at zero, where the square root has none, is zero.
     """
     square = (first - second).square().sum((1, 2))
     positive = square > 0
@@ -65,8 +65,8 @@ def distance(first: Tensor, second: Tensor) -> Tensor:
 def distance_to(reference: Tensor, maps: Tensor, kind: Literal["spatial", "channel"] = "spatial") -> Tensor:
     """`distance(reference, gram(maps, kind))`, (B,), in fewer passes over the matrices.
 
-    The norm's gradient by a symmetric matrix is symmetric, so one product does for the maps. `reference` has its own:
-    batch norm over a mixed mini-batch makes even a real video's maps depend on the generated ones.
+    The gradient of the norm of a symmetric matrix is symmetric, so one product suffices for the maps. `reference` has
+    a gradient too: with batch norm over a mixed mini-batch, even a real video's maps depend on the generated ones.
     """
     omega = _omega(maps, kind)
     with full_precision(omega):

@@ -1,4 +1,4 @@
-"""Parts of a network that keep full precision while the rest runs under autocast."""
+"""Full precision for parts of a network that otherwise runs under autocast."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def full_precision(x: Tensor) -> AbstractContextManager[object]:
-    """Autocast is off inside, for work on x's device."""
+    """Turns autocast off inside the block, on the device of x."""
     kind = x.device.type
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return torch.autocast(kind, enabled=False)

@@ -13,7 +13,7 @@ _HEADINGS = ("check", "result", "figure", "verdict")
 
 
 @dataclass(frozen=True)
-class Row:
+class CheckResult:
     """One row.
 
     Attributes:
@@ -41,19 +41,19 @@ class Row:
         }
 
 
-def at_most(check: str, result: str, found: float, limit: float, **values: float) -> Row:
+def at_most(check: str, result: str, found: float, limit: float, **values: float) -> CheckResult:
     """The row of a difference that may be `limit` at most; one that is no number fails too."""
     figure = f"{found:.1e} (at most {limit:.0e})"
     verdict: Verdict = "ok" if found <= limit else "FAILED"
-    return Row(check, result, figure, verdict, {"found": found, "limit": limit} | values)
+    return CheckResult(check, result, figure, verdict, {"found": found, "limit": limit} | values)
 
 
-def skipped(check: str, why: str) -> Row:
+def skipped(check: str, why: str) -> CheckResult:
     """The row of what this machine cannot show."""
-    return Row(check, why, "", "skipped")
+    return CheckResult(check, why, "", "skipped")
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[CheckResult]) -> str:
     """All rows in aligned columns, under their headings."""
     cells = [_HEADINGS, *((row.check, row.result, row.figure, row.verdict) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]

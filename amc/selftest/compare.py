@@ -40,7 +40,7 @@ class Step(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class StepResult:
     """What a step makes of a batch, its weights unmoved.
 
     Attributes:
@@ -54,7 +54,7 @@ class Found:
     gradients: dict[str, dict[str, Tensor]]
 
 
-def losses_and_gradients(step: Step, batch: Batch) -> Found:
+def losses_and_gradients(step: Step, batch: Batch) -> StepResult:
     """Both players' losses on one batch, and what they send to the parameters."""
     with quick_products(batch.clip.device):
         videos = step.generate(batch)
@@ -63,7 +63,7 @@ def losses_and_gradients(step: Step, batch: Batch) -> Found:
         total_g, terms_g = step.generator_loss(batch, videos)
         slopes |= {"generator": _slopes(step, total_g)["generator"]}
     terms = terms_d | terms_g | {"total/discriminator": total_d, "total/generator": total_g}
-    return Found(
+    return StepResult(
         {name: video.detach() for name, video in videos.items()},
         {name: float(value.detach()) for name, value in terms.items()},
         slopes,

@@ -16,7 +16,7 @@ from torch.utils._triton import has_triton
 
 from amc.config import Config
 from amc.machine.capabilities import PARTS, compile_networks
-from amc.selftest.check_result import ONLY_CUDA, Row, at_most, skipped
+from amc.selftest.check_result import ONLY_CUDA, CheckResult, at_most, skipped
 from amc.selftest.compare import exact_products, step_seconds, terms_apart, wait
 from amc.selftest.setting import Setting
 
@@ -27,7 +27,7 @@ LIMIT = 1e-3
 _SAMPLE = ("classes",)
 
 
-def rows(setting: Setting) -> list[Row]:
+def check(setting: Setting) -> list[CheckResult]:
     """What PyTorch traces, of all parts, run as it is; then kernels, on a CPU of one part, on CUDA at the preset."""
     found = [_compared(setting, setting.small(), "compiled: traced", "aot_eager", PARTS)]
     cuda = setting.device.type == "cuda"
@@ -54,7 +54,7 @@ def missing_tools(device: torch.device) -> str:
     return ""
 
 
-def _compared(setting: Setting, config: Config, check: str, backend: str, parts: Collection[str]) -> Row:
+def _compared(setting: Setting, config: Config, check: str, backend: str, parts: Collection[str]) -> CheckResult:
     torch._dynamo.reset()
     eager, compiled = setting.step(config), setting.step(config)
     compile_networks(compiled.networks, backend, parts)

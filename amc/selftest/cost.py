@@ -10,13 +10,13 @@ import torch
 from amc.machine.cuda_graph import WARM_UP
 from amc.methods.amc_gan.step import AMCStep
 from amc.selftest import memory
-from amc.selftest.check_result import Row, skipped
+from amc.selftest.check_result import CheckResult, skipped
 from amc.selftest.compare import step_seconds
 from amc.selftest.setting import Setting
 from amc.training.macs import training_step_macs
 
 
-def rows(setting: Setting) -> list[Row]:
+def check(setting: Setting) -> list[CheckResult]:
     """Seconds and multiply-accumulates a second of a step, and its peak memory."""
     config, device = setting.config, setting.device
     step = AMCStep(config, device)
@@ -29,14 +29,14 @@ def rows(setting: Setting) -> list[Row]:
     facts = step.machine.facts()
     how = ", ".join([str(facts["precision"]), *(name for name in ("compiled", "graphed") if facts[name])])
     return [
-        Row(
+        CheckResult(
             "cost: time",
             f"{config.preset}, {config.training.batch} clips a step, {how}",
             f"{seconds:.3f} s a step",
             "ok",
             {"seconds": seconds, "clips": float(config.training.batch)},
         ),
-        Row(
+        CheckResult(
             "cost: arithmetic",
             f"{macs / 1e9:,.2f} billion multiply-accumulates a step",
             f"{macs / seconds / 1e9:,.1f} billion a second",
@@ -47,7 +47,7 @@ def rows(setting: Setting) -> list[Row]:
     ]
 
 
-def _memory(setting: Setting) -> Row:
+def _memory(setting: Setting) -> CheckResult:
     check = "cost: peak memory"
     if setting.device.type == "cuda":
         peak, what = torch.cuda.max_memory_allocated(setting.device), "allocated on the device"
@@ -58,6 +58,6 @@ def _memory(setting: Setting) -> Row:
         command = [sys.executable, "-m", memory.__name__, config.preset, str(torch.get_num_threads())]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            return Row(check, (done.stderr.strip().splitlines() or ["no output"])[-1], "", "FAILED")
+            return CheckResult(check, (done.stderr.strip().splitlines() or ["no output"])[-1], "", "FAILED")
         peak, what = int(done.stdout), "what two steps add to a process"
-    return Row(check, what, f"{peak / 2**20:,.0f} MiB", "ok", {"bytes": float(peak)})
+    return CheckResult(check, what, f"{peak / 2**20:,.0f} MiB", "ok", {"bytes": float(peak)})

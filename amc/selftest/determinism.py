@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from amc.selftest.check_result import Row
+from amc.selftest.check_result import CheckResult
 from amc.selftest.compare import terms_apart
 from amc.selftest.setting import Setting
 
@@ -20,7 +20,7 @@ _CHECK = "same seed, same parameters"
 _ROUNDING = 1e-3
 
 
-def rows(setting: Setting) -> list[Row]:
+def check(setting: Setting) -> list[CheckResult]:
     """Two runs of two steps. On CUDA with deterministic algorithms, and the names of operations that have none."""
     with _deterministic(setting.device) as warned:
         (first, terms), (second, terms_again) = _run(setting), _run(setting)
@@ -30,11 +30,15 @@ def rows(setting: Setting) -> list[Row]:
     values = {"differing": float(len(moved)), "tensors": float(len(first)), "terms_apart": apart}
     where = f"{setting.config.preset}, {_STEPS} steps"
     if not moved:
-        return [Row(_CHECK, f"{where}: the same to the bit", figure, "ok", values)]
+        return [CheckResult(_CHECK, f"{where}: the same to the bit", figure, "ok", values)]
     names = ", ".join(sorted(_operations(warned)))
     if names and apart <= _ROUNDING:
-        return [Row(_CHECK, f"{where}: CUDA has no deterministic {names}; losses by {apart:.0e}", figure, "ok", values)]
-    return [Row(_CHECK, f"{where}: losses differ by {apart:.0e}", figure, "FAILED", values)]
+        return [
+            CheckResult(
+                _CHECK, f"{where}: CUDA has no deterministic {names}; losses by {apart:.0e}", figure, "ok", values
+            )
+        ]
+    return [CheckResult(_CHECK, f"{where}: losses differ by {apart:.0e}", figure, "FAILED", values)]
 
 
 def _run(setting: Setting) -> tuple[dict[str, Tensor], dict[str, float]]:

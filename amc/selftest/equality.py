@@ -6,7 +6,7 @@ import torch
 
 from amc.reference.examples import pair, small
 from amc.reference.step import LiteralStep
-from amc.selftest.check_result import Row, at_most
+from amc.selftest.check_result import CheckResult, at_most
 from amc.selftest.compare import apart, exact_products, losses_and_gradients, terms_apart, turned
 from amc.selftest.setting import Setting
 
@@ -19,13 +19,13 @@ CLOSE = 2e-3
 ALIGNED = 1e-3
 
 
-def rows(setting: Setting) -> list[Row]:
+def check(setting: Setting) -> list[CheckResult]:
     """In float64 on small networks of both data sets with both ways to take batch norm's rows; in float32 as preset."""
     with exact_products():
         return [_exact(setting), *_close(setting)]
 
 
-def _exact(setting: Setting) -> Row:
+def _exact(setting: Setting) -> CheckResult:
     found: dict[str, float] = {}
     for dataset in ("natops", "mug"):
         for bn_rows in ("mixed", "per_row"):
@@ -45,7 +45,7 @@ def _exact(setting: Setting) -> Row:
     return at_most("literal step, float64", f"small networks; farthest: {worst}", found[worst], EXACT)
 
 
-def _close(setting: Setting) -> list[Row]:
+def _close(setting: Setting) -> list[CheckResult]:
     config = setting.config
     production, literal = setting.step(config), LiteralStep(config)
     for name, network in literal.networks.items():

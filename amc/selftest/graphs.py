@@ -7,7 +7,7 @@ from collections.abc import Callable
 from amc.config import Config
 from amc.data.conditions import Batch
 from amc.machine.cuda_graph import WARM_UP, GraphedStep, Losses
-from amc.selftest.check_result import ONLY_CUDA, Row, at_most, skipped
+from amc.selftest.check_result import ONLY_CUDA, CheckResult, at_most, skipped
 from amc.selftest.compare import exact_products, step_seconds, terms_apart
 from amc.selftest.rerun import RerunRecorder
 from amc.selftest.setting import Setting
@@ -18,7 +18,7 @@ REPLAYS = 3
 LOGIC, CAPTURED = 1e-5, 1e-3
 
 
-def rows(setting: Setting) -> list[Row]:
+def check(setting: Setting) -> list[CheckResult]:
     """The logic around a graph, on any device; capture and replay, on CUDA."""
     small, config = setting.small(), setting.config
     worst, _ = _compared(setting, small, GraphedStep(setting.step(small)._update, RerunRecorder()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amc.config import MachineConfig
 from amc.machine.capabilities import resolve
-from amc.selftest.check_result import Row, at_most
+from amc.selftest.check_result import CheckResult, at_most
 from amc.selftest.compare import exact_products, losses_and_gradients, step_seconds, terms_apart, turned
 from amc.selftest.setting import Setting
 
@@ -14,7 +14,7 @@ from amc.selftest.setting import Setting
 TERMS, ANGLE = 2e-2, 1e-1
 
 
-def rows(setting: Setting) -> list[Row]:
+def check(setting: Setting) -> list[CheckResult]:
     """At the preset."""
     config = setting.config
     full, half = setting.step(config), setting.step(config, precision="bf16")
@@ -30,7 +30,7 @@ def rows(setting: Setting) -> list[Row]:
     return [
         at_most("bf16 against fp32: losses", f"{config.preset}; farthest: {term}", difference, TERMS),
         at_most("bf16 against fp32: gradients", f"{config.preset}; 1 - cosine, {most}", angles[most], ANGLE),
-        Row(
+        CheckResult(
             "bf16 against fp32: seconds",
             f"{config.preset}: fp32 {seconds[0]:.3f} s a step, bf16 {seconds[1]:.3f} s"
             + ("" if own else "; this device only emulates bf16"),

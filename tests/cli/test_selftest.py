@@ -13,7 +13,7 @@ import torch
 from amc import __main__ as amc_main
 from amc.cli import selftest as selftest_command
 from amc.methods.amc_gan import step as training_step
-from amc.selftest.check_result import Row, skipped
+from amc.selftest.check_result import CheckResult, skipped
 from amc.selftest.setting import Setting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +75,7 @@ def test_a_broken_step_fails_and_says_so(monkeypatch: pytest.MonkeyPatch, capsys
 def test_a_check_that_breaks_off_has_failed_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def breaks(_: Setting) -> list[Row]:
+    def breaks(_: Setting) -> list[CheckResult]:
         raise RuntimeError("CUDA error: operation not permitted\nwhen stream is capturing")
 
     checks = {"graphs": breaks, "cost": lambda _: [skipped("cost: peak memory", "none")]}

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from amc.selftest.check_result import Row, at_most, skipped, table
+from amc.selftest.check_result import CheckResult, at_most, skipped, table
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_a_difference_has_a_limit(found: float, verdict: str) -> None:
 
 
 def test_the_table_is_aligned_under_its_headings() -> None:
-    rows = [Row("a", "found this and that", "1.0", "ok"), skipped("a longer check", "no device")]
+    rows = [CheckResult("a", "found this and that", "1.0", "ok"), skipped("a longer check", "no device")]
     heading, rule, *lines = table(rows).splitlines()
     assert heading.split() == ["check", "result", "figure", "verdict"]
     assert set(rule) == {"-"}

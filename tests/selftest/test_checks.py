@@ -17,7 +17,7 @@ from amc.machine.cuda_graph import GraphedStep
 from amc.methods.amc_gan import step as training_step
 from amc.methods.amc_gan.step import AMCStep
 from amc.selftest import compilation, cost, determinism, equality, graphs, memory, precision
-from amc.selftest.check_result import Row
+from amc.selftest.check_result import CheckResult
 from amc.selftest.setting import Setting, setting
 
 CPU = torch.device("cpu")
@@ -29,7 +29,7 @@ def smoke() -> Setting:
     return setting("smoke", CPU)
 
 
-def verdicts(rows: list[Row]) -> dict[str, str]:
+def verdicts(rows: list[CheckResult]) -> dict[str, str]:
     return {row.check: row.verdict for row in rows}
 
 
@@ -42,7 +42,7 @@ def test_paper_size_comes_in_small_batches_on_a_cpu() -> None:
 
 
 def test_equality(smoke: Setting) -> None:
-    found = equality.rows(smoke)
+    found = equality.check(smoke)
     assert verdicts(found) == {
         "literal step, float64": "ok",
         "literal step, float32: losses": "ok",
@@ -54,7 +54,7 @@ def test_equality(smoke: Setting) -> None:
 def test_equality_fails_on_a_wrong_loss(smoke: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     right = training_step.adversarial
     monkeypatch.setattr(training_step, "adversarial", lambda logits, kind: 1.01 * right(logits, kind))
-    found = equality.rows(smoke)
+    found = equality.check(smoke)
     assert verdicts(found)["literal step, float64"] == "FAILED"
     assert verdicts(found)["literal step, float32: losses"] == "FAILED"
     assert "loss/g_" in found[1].result
@@ -63,13 +63,13 @@ def test_equality_fails_on_a_wrong_loss(smoke: Setting, monkeypatch: pytest.Monk
 def test_equality_fails_on_wrong_gradients_alone(smoke: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     right = training_step.reconstruction
     monkeypatch.setattr(training_step, "reconstruction", lambda *a: (x := right(*a)).detach() + 0 * x)
-    found = equality.rows(smoke)
+    found = equality.check(smoke)
     assert [row.verdict for row in found] == ["FAILED", "ok", "FAILED"]
     assert found[0].result.endswith("gradients of generator")
 
 
 def test_determinism(smoke: Setting) -> None:
-    (row,) = determinism.rows(smoke)
+    (row,) = determinism.check(smoke)
     assert row.verdict == "ok"
     assert row.figure.startswith("0 of ")
 
@@ -81,7 +81,7 @@ def test_determinism_fails_on_chance(smoke: Setting, monkeypatch: pytest.MonkeyP
         return {name: video + 1e-6 * torch.randn_like(video) for name, video in right(self, batch).items()}
 
     monkeypatch.setattr(AMCStep, "generate", by_chance)
-    (row,) = determinism.rows(smoke)
+    (row,) = determinism.check(smoke)
     assert row.verdict == "FAILED"
 
 
@@ -104,14 +104,14 @@ def test_operations_without_a_deterministic_form_are_named(
     deterministic = determinism._deterministic
     monkeypatch.setattr(AMCStep, "generate", by_chance)
     monkeypatch.setattr(determinism, "_deterministic", collected)
-    (row,) = determinism.rows(smoke)
+    (row,) = determinism.check(smoke)
     assert row.verdict == verdict
     assert "upsample_x" in row.result or verdict == "FAILED"
     assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_precision(smoke: Setting) -> None:
-    found = precision.rows(smoke)
+    found = precision.check(smoke)
     assert [row.verdict for row in found] == ["ok"] * 3
     assert 0 < found[0].values["found"] < 1e-2
     assert 0 < found[1].values["found"] < 0.02
@@ -125,12 +125,12 @@ def test_precision_fails_on_a_wrong_path(smoke: Setting, monkeypatch: pytest.Mon
         return {name: video * (0.9 if self.machine.half else 1) for name, video in right(self, batch).items()}
 
     monkeypatch.setattr(AMCStep, "generate", wrong)
-    assert "FAILED" in verdicts(precision.rows(smoke)).values()
+    assert "FAILED" in verdicts(precision.check(smoke)).values()
 
 
 def test_precision_names_a_device_that_emulates(smoke: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "resolve", lambda config, device: Machine(device))
-    assert precision.rows(smoke)[2].result.endswith("only emulates bf16")
+    assert precision.check(smoke)[2].result.endswith("only emulates bf16")
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -141,7 +141,7 @@ def test_compilation_fails_on_a_wrong_path(smoke: Setting, monkeypatch: pytest.M
 
     monkeypatch.setattr(compilation, "compile_networks", wrong)
     monkeypatch.setattr(compilation, "missing_tools", lambda device: "no C++ compiler (g++)")
-    found = compilation.rows(smoke)
+    found = compilation.check(smoke)
     assert verdicts(found) == {"compiled: traced": "FAILED", "compiled: kernels": "skipped"}
     assert found[1].result == "no C++ compiler (g++)"
 
@@ -160,7 +160,7 @@ def test_what_compiling_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: object)
 
 
 def test_graphs(smoke: Setting) -> None:
-    found = graphs.rows(smoke)
+    found = graphs.check(smoke)
     assert verdicts(found) == {"graphed: logic": "ok", "graphed: capture and replay": "skipped"}
     assert found[1].result == "only a CUDA device can show it"
 
@@ -174,11 +174,11 @@ def test_graphs_fail_where_a_replay_reads_the_first_batch(smoke: Setting, monkey
         return held[0], held[1]
 
     monkeypatch.setattr(GraphedStep, "_hold", first)
-    assert verdicts(graphs.rows(smoke))["graphed: logic"] == "FAILED"
+    assert verdicts(graphs.check(smoke))["graphed: logic"] == "FAILED"
 
 
 def test_cost(smoke: Setting) -> None:
-    time, arithmetic, peak = cost.rows(smoke)
+    time, arithmetic, peak = cost.check(smoke)
     assert time.values["seconds"] > 0
     assert arithmetic.values["macs_per_second"] * time.values["seconds"] == pytest.approx(arithmetic.values["macs"])
     assert peak.verdict == ("ok" if memory.available() else "skipped")

@@ -13,7 +13,6 @@ from amc.argument_types import integer
 from amc.cli.command import NO_SUCCESS, Parser, run_parsed
 from amc.errors import UserError
 from amc.evaluation.judges.identity import IdentityClassifier
-from amc.evaluation.judges.judge_cache import files
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE, identity_classifier
 from amc.evaluation.judges.standard import classifier as motion_classifier
@@ -142,7 +141,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
         [sampled, ConfirmingRuns(sampled, seeds, args.seed)],
         create_pruner(args.pruner, base.steps, max(options.DEFAULTS[prepared.preset].first_rung, base.evaluate_every)),
         settings=replace(prepared.settings, objectives=tuple(goal.measured_objectives)),
-        cached=files(judge, identity, *also),
+        cached=cache_files(judge, identity, *also),
         imported=imported,
         allow_changes=args.allow_space_change,
     )

@@ -20,7 +20,7 @@ from amc.config import from_dict
 from amc.data.conditions import Batches
 from amc.data.training_data import TrainingData, prepare
 from amc.evaluation.generation import VALIDATION_SEED
-from amc.evaluation.judges.identity import cached_identity_classifier, measure
+from amc.evaluation.judges.identity import cached_identity_classifier, identity_evaluation
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
 from amc.evaluation.pictures.samples import write_samples
 from amc.evaluation.validation import recognised
@@ -116,7 +116,7 @@ def _identity(run: Run, look: float) -> float:
     """Seconds of what the objective `appearance` adds to a look; where a look is long, about as much again."""
     if look > _LOOK_SECONDS:
         return look
-    measured = measure(cached_identity_classifier(run.config, run.data))
+    measured = identity_evaluation(cached_identity_classifier(run.config, run.data))
     return _seconds(lambda: measured(run, lambda: None))
 
 

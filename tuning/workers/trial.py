@@ -18,9 +18,9 @@ import torch
 from amc.config import from_dict
 from amc.data.training_data import prepare
 from amc.evaluation import standalone
-from amc.evaluation.judges.identity import cached_identity_classifier, measure
+from amc.evaluation.judges.identity import cached_identity_classifier
 from amc.evaluation.judges.motion_classifier import cached_classifier
-from amc.evaluation.pictures.sample_gif import show
+from amc.evaluation.pictures.sample_gif import write_sample_gif
 from amc.evaluation.pictures.samples import write_samples
 from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.score import score
@@ -50,7 +50,7 @@ def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     classifier = cached_classifier(data.clips, data.split, config, seed=job.settings.classifier_seed)
     evaluations = [validation(classifier)]
     if "appearance" in job.settings.objectives:
-        evaluations.append(measure(cached_identity_classifier(config, data)))
+        evaluations.append(identity_evaluation(cached_identity_classifier(config, data)))
     samples = Path(job.samples)
     # Not in `directory`: the checkpoints of a pruned trial are deleted while it writes its pictures.
     drafts = samples.with_name(f".{samples.name}.{job.attempt}")
@@ -76,7 +76,7 @@ def run(job: Job, report: Reporter, directory: Path) -> Outcome:
         _publish(drafts, samples)
         return Outcome(value=value)
     save_generator(Path(job.generator), trained)
-    show(trained.generator, config, data, drafts)
+    write_sample_gif(trained.generator, config, data, drafts)
     _publish(drafts, samples)
     try:
         return _scored(job, trained, value, report.pausing)

@@ -1,9 +1,9 @@
-"""Identity kept: whether generated clips still show the subject whose frame they were given (objective `appearance`).
+"""Identity kept: whether generated clips still show the subject of the given frame (objective `appearance`).
 
-A subject classifier, trained on real frames of the training split's subjects, names the subject in every generated
-frame. A subject that it never saw is none of its classes, and under the rule "subject" those of the validation and test
-splits are such. Identity is therefore measured on clips generated for *training* subjects: it tells trials apart, says
-nothing of strangers, and has no counterpart on the test split.
+A subject classifier, trained on real frames of the training subjects, names the subject in every generated frame. It
+has no class for other subjects, and under the split rule "subject" all validation and test subjects are others.
+Identity is therefore measured on clips generated for *training* subjects: it can rank trials, says nothing about
+unseen subjects, and is not measured on the test split.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,20 +24,22 @@ from amc.config import Config
 from amc.data.conditions import test_conditions, to_video
 from amc.data.training_data import TrainingData
 from amc.evaluation.generation import evaluation_mode, generate_clips
-from amc.evaluation.judges.judge_cache import kept, parts_digest, threads
+from amc.evaluation.judges.judge_cache import cached_network, cpu_threads, split_digest
 from amc.evaluation.judges.subject_frames import Augmentation, Subjects, augmented, divide
 from amc.models.subject_classifier import SubjectClassifier
 from amc.progress import Progress
+from amc.training.loop import Evaluation
+from amc.training.run import Run
 
-MOST_CLIPS = 256  # generated in a look, and no more than the validation split has
-SEED = 0  # of the clips chosen and of their velocities and noise: the same for every run, so that runs compare
+MOST_CLIPS = 256  # per evaluation; at most as many as the validation split has
+SEED = 0  # of the clips, velocities and noise: the same for every run, so that runs can be compared
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How it is trained: to a fixed length, so that nothing is chosen by the held-out clips.
+class IdentityRecipe:
+    """Training settings: a fixed length, so that nothing is selected on the held-out clips.
 
-    A change of any value, or of `version` when the procedure changes, makes a new cache key.
+    They are part of the cache key; `version` changes with the procedure.
     """
 
     version: int = 1
@@ -49,21 +51,21 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
-RECIPE = Recipe()
+RECIPE = IdentityRecipe()
 
 
 @dataclass(frozen=True)
 class IdentityClassifier:
-    """A subject classifier and how well it names subjects in real frames it never learnt from.
+    """A subject classifier and its accuracy on held-out real frames.
 
     Attributes:
         network: in eval mode, its parameters frozen.
-        subjects: its classes, and which clips are held out.
-        real_accuracy: fraction of the held-out clips' frames (those that are scored in generated clips) named rightly;
-            nothing was chosen by it. The most that a generator can be expected to reach.
-        chance: accuracy of always naming the subject with most held-out clips; 1 / S where they are balanced.
-        key: the name of its cache file.
-        details: all that the cache file says about it.
+        subjects: its classes, and the clips that are held out.
+        real_accuracy: accuracy on the frames of held-out clips (those frames that are scored in generated clips): the
+            most that a generator can be expected to reach. Nothing was selected by it.
+        chance: accuracy of always predicting the subject with most held-out clips; 1 / S if they are balanced.
+        key: of its cache file.
+        details: the header of its cache file.
     """
 
     network: SubjectClassifier
@@ -74,7 +76,7 @@ class IdentityClassifier:
     details: dict[str, Any]
 
     def about(self) -> dict[str, Any]:
-        """What stands beside identities kept, JSON values."""
+        """Facts that are recorded beside identities kept, as JSON values."""
         return {
             "real_accuracy": self.real_accuracy,
             "chance": self.chance,
@@ -83,33 +85,27 @@ class IdentityClassifier:
         }
 
 
-class Measured(Protocol):
-    """What is measured: a training run, or whatever else has a generator."""
-
-    @property
-    def generator(self) -> nn.Module: ...
-    @property
-    def config(self) -> Config: ...
-    @property
-    def data(self) -> TrainingData: ...
-
-
 def cached_identity_classifier(
-    config: Config, data: TrainingData, *, seed: int = 0, recipe: Recipe = RECIPE, progress: Progress | None = None
+    config: Config,
+    data: TrainingData,
+    *,
+    seed: int = 0,
+    recipe: IdentityRecipe = RECIPE,
+    progress: Progress | None = None,
 ) -> IdentityClassifier:
-    """The subject classifier of these data, trained now if no earlier run or other process did.
+    """The subject classifier of these data, trained now unless it is cached.
 
     Args:
-        progress: told the mini-batches done, their number, and at the end the accuracy on held-out clips.
+        progress: called with the mini-batches done, their number, and at the end the accuracy on held-out clips.
 
     Raises:
-        UserError: fewer than two training subjects with two sources each, or an unwritable cache folder.
+        UserError: fewer than two training subjects have two sources each, or the cache folder is not writable.
     """
     subjects = divide(data.clips, data.split, recipe.held_out)
     facts = _facts(config, data, subjects, seed, recipe)
-    found = kept(facts, lambda: _train(config, data, subjects, seed, recipe, progress))
+    found = cached_network(facts, lambda: _train(config, data, subjects, seed, recipe, progress))
     return IdentityClassifier(
-        network=found.restored(lambda: SubjectClassifier(config.model.size, len(subjects.known))),
+        network=found.build(lambda: SubjectClassifier(config.model.size, len(subjects.known))),
         subjects=subjects,
         real_accuracy=float(found.details["real_accuracy"]),
         chance=float(found.details["chance"]),
@@ -118,15 +114,14 @@ def cached_identity_classifier(
     )
 
 
-def measure(classifier: IdentityClassifier) -> Callable[[Measured, Callable[[], None]], dict[str, float]]:
-    """What a training run calls at every look: its identity kept, as the metric `val/appearance`."""
+def identity_evaluation(classifier: IdentityClassifier) -> Evaluation:
+    """An evaluation for `train`: identity kept, as the metric `val/appearance`."""
 
-    def measured(run: Measured, check_pause: Callable[[], None]) -> dict[str, float]:
-        return {
-            "val/appearance": identity_kept(run.generator, run.config, run.data, classifier, check_pause=check_pause)
-        }
+    def evaluate(run: Run, check_pause: Callable[[], None]) -> dict[str, float]:
+        kept = identity_kept(run.generator, run.config, run.data, classifier, check_pause=check_pause)
+        return {"val/appearance": kept}
 
-    return measured
+    return evaluate
 
 
 def identity_kept(
@@ -139,7 +134,7 @@ def identity_kept(
     batch: int = 32,
     check_pause: Callable[[], None] = lambda: None,
 ) -> float:
-    """Fraction of generated frames in which the classifier names the subject whose first frame was given."""
+    """Fraction of generated frames in which the classifier recognises the subject of the given first frame."""
     return float(
         identity_by_clip(generator, config, data, classifier, seed=seed, batch=batch, check_pause=check_pause).mean()
     )
@@ -156,28 +151,27 @@ def identity_by_clip(
     device: torch.device | None = None,
     check_pause: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float64]:
-    """For each clip of `judged_clips`, the fraction of its generated frames that show its subject to the classifier.
+    """For each clip of `identity_clips`, the fraction of generated frames in which its subject is recognised.
 
-    Each clip starts from the first frame of a held-out clip of the classifier's and moves with another clip's
-    velocities, as at test time (R13). The first frames are not scored: the given one is real, and those after it have
-    hardly left it; what counts are the last T - d frames, which the motion classifier sees (R15). Every frame counts by
-    itself: a majority of a clip's frames would forgive a subject lost half way.
+    Each clip starts from the first frame of a held-out clip and moves with another clip's velocities, as at test time
+    (R13). Only the last T - d frames are scored, those that the motion classifier sees (R15): the first ones are real
+    or close to it. Frames count one by one, since a majority vote over a clip would hide a subject lost half way.
 
     Args:
         seed: of the clips, velocities and noise.
-        batch: clips generated at once; changes nothing.
+        batch: clips per forward pass; does not change the result.
         check_pause: called before each batch; an exception that it raises ends the measurement.
     """
-    chosen = judged_clips(data, classifier.subjects, seed)
+    chosen = identity_clips(data, classifier.subjects, seed)
     conditions = test_conditions(config, data, chosen, seed)
     made = generate_clips(generator, config, data, conditions, batch=batch, device=device, check_pause=check_pause)
-    result: NDArray[np.float64] = hits(classifier, data, chosen, scored_frames(made, config)).mean(1)
+    result: NDArray[np.float64] = subject_recognised(classifier, data, chosen, scored_frames(made, config)).mean(1)
     return result
 
 
-def judged_clips(data: TrainingData, subjects: Subjects, seed: int) -> NDArray[np.int64]:
-    """The held-out clips that identity is measured on: subjects in turn, so that each has as many within one as long
-    as it has clips left; at most `MOST_CLIPS` and as many as the validation split."""
+def identity_clips(data: TrainingData, subjects: Subjects, seed: int) -> NDArray[np.int64]:
+    """The held-out clips that identity is measured on: subjects take turns, so that their numbers differ by at most one
+    while clips are left. At most `MOST_CLIPS`, and no more than the validation split has."""
     order = np.random.default_rng(seed).permutation(subjects.held_out)
     who = data.clips.subject[order]
     turn = np.zeros(len(order), np.int64)
@@ -190,14 +184,14 @@ def judged_clips(data: TrainingData, subjects: Subjects, seed: int) -> NDArray[n
 
 
 def scored_frames(video: NDArray[np.uint8], config: Config) -> NDArray[np.uint8]:
-    """The last T - d frames of (n, t, H, W, 3), t >= T - d: what is never the given frame or near it (R15)."""
+    """The last T - d frames of (n, t, H, W, 3), t >= T - d (R15)."""
     return video[:, video.shape[1] - (config.model.frames - config.model.discarded_frames) :]
 
 
-def hits(
+def subject_recognised(
     classifier: IdentityClassifier, data: TrainingData, chosen: NDArray[np.int64], video: NDArray[np.uint8]
 ) -> NDArray[np.bool_]:
-    """For each frame of `video` (n, t, H, W, 3), whether it shows the subject of its row's clip: (n, t)."""
+    """For each frame of `video` (n, t, H, W, 3), whether the subject of its clip is recognised: (n, t)."""
     named = predict(classifier.network, video.reshape(-1, *video.shape[2:])).argmax(1).reshape(video.shape[:2])
     result: NDArray[np.bool_] = named == classifier.subjects.classes(data.clips, chosen)[:, None]
     return result
@@ -206,8 +200,8 @@ def hits(
 def predict(network: SubjectClassifier, frames: NDArray[np.uint8], *, batch: int = 256) -> NDArray[np.float32]:
     """Logits (n, S) of frames (n, H, W, 3), in eval mode.
 
-    Every pass takes exactly `batch` frames, the last one filled up, so that a frame's logits do not depend on how many
-    were asked about or which ones.
+    Every forward pass takes exactly `batch` frames (the last one is padded), so that the logits of a frame do not
+    depend on the other frames.
     """
     device = next(network.parameters()).device
     logits = [np.zeros((0, network.subjects), np.float32)]
@@ -219,8 +213,8 @@ def predict(network: SubjectClassifier, frames: NDArray[np.uint8], *, batch: int
     return np.concatenate(logits)
 
 
-def _facts(config: Config, data: TrainingData, subjects: Subjects, seed: int, recipe: Recipe) -> dict[str, Any]:
-    """All that decides what the classifier will be; hashed, it is the key."""
+def _facts(config: Config, data: TrainingData, subjects: Subjects, seed: int, recipe: IdentityRecipe) -> dict[str, Any]:
+    """Everything that the weights depend on; its hash is the key."""
     return {
         "names": "subjects",
         "fingerprint": data.clips.info.fingerprint,
@@ -231,20 +225,20 @@ def _facts(config: Config, data: TrainingData, subjects: Subjects, seed: int, re
         "subjects": subjects.known.tolist(),
         "split_rule": data.split.rule,
         "split_seed": data.split.seed,
-        "split": parts_digest(data.split),
+        "split": split_digest(data.split),
         "recipe": dataclasses.asdict(recipe),
         "seed": seed,
     }
 
 
 def _train(
-    config: Config, data: TrainingData, subjects: Subjects, seed: int, recipe: Recipe, progress: Progress | None
+    config: Config, data: TrainingData, subjects: Subjects, seed: int, recipe: IdentityRecipe, progress: Progress | None
 ) -> tuple[SubjectClassifier, dict[str, Any]]:
     started = time.monotonic()
     clips = data.clips
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    # So small a network gains little from a second thread, and its weights are then the same for any number.
-    with threads(1), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    # A small network gains little from a second thread, and its weights then do not depend on their number.
+    with cpu_threads(1), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = SubjectClassifier(config.model.size, len(subjects.known)).to(device)
         optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)

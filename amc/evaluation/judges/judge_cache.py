@@ -1,7 +1,7 @@
-"""What the classifiers that judge generated clips share: each is made once for what went into it, and kept.
+"""The cache of trained judges, and helpers that all judges use.
 
-A judge is cached under `cache_dir()/classifiers/<key>.safetensors`, where the key is a hash of all that decides its
-weights; what is known about it travels in that file's header as JSON.
+A judge is cached as `cache_dir()/classifiers/<key>.safetensors`. The key is a hash of everything its weights depend on;
+the header of the file holds its details as JSON.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A judge as its cache file has it: weights by name, all that is said about it, and the file's name."""
+class CachedNetwork:
+    """A cached judge: weights by name, details, and its key."""
 
     tensors: Mapping[str, Tensor]
     details: dict[str, Any]
     key: str
 
-    def restored(self, build: Callable[[], Network]) -> Network:
-        """The network that `build` makes, with the kept weights: in eval mode, its parameters frozen."""
-        with torch.device("meta"):  # first weights would only be thrown away, and would draw random numbers
+    def build(self, build: Callable[[], Network]) -> Network:
+        """The network that `build` returns, with the cached weights, in eval mode and frozen."""
+        with torch.device("meta"):  # initial weights would be discarded, and would draw random numbers
             network = build()
         network.load_state_dict(self.tensors, assign=True)
         network.eval().requires_grad_(False)
         return network
 
 
-def kept(facts: Mapping[str, Any], train: Callable[[], tuple[nn.Module, Mapping[str, Any]]]) -> Kept:
-    """The judge of these facts, trained now if no earlier run or other process did.
+def cached_network(facts: Mapping[str, Any], train: Callable[[], tuple[nn.Module, Mapping[str, Any]]]) -> CachedNetwork:
+    """The judge with these facts, trained now unless it is cached. Concurrent processes train it once.
 
     Args:
-        facts: all that decides what it will be, JSON values; hashed, they are the key.
-        train: the network and what was found about it.
+        facts: everything that its weights depend on, as JSON values; their hash is the key.
+        train: returns the network and further details.
 
     Raises:
-        UserError: an unwritable cache folder.
+        UserError: the cache folder is not writable.
     """
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    path = place(key)
+    path = cache_file(key)
 
     def make(partial: Path) -> None:
         network, found = train()
@@ -67,29 +67,29 @@ def kept(facts: Mapping[str, Any], train: Callable[[], tuple[nn.Module, Mapping[
     make_once(path, make, usable=lambda path: _read(path, key) is not None)
     found = _read(path, key)
     if found is None:
-        raise UserError(f"{path} was damaged while it was read: run the command again")
+        raise UserError(f"{path} was damaged while it was read: rerun the command")
     return found
 
 
-def place(key: str) -> Path:
+def cache_file(key: str) -> Path:
     """The cache file of the judge with this key."""
     return cache_dir() / "classifiers" / f"{key}.safetensors"
 
 
 class Judge(Protocol):
-    """Anything that was kept under a key."""
+    """Anything that is cached under a key."""
 
     @property
     def key(self) -> str: ...
 
 
-def files(*judges: Judge | None) -> list[Path]:
-    """The cache files of those judges that are there, each once."""
-    return [place(key) for key in dict.fromkeys(judge.key for judge in judges if judge is not None)]
+def cache_files(*judges: Judge | None) -> list[Path]:
+    """The cache files of the judges that are not None, each once."""
+    return [cache_file(key) for key in dict.fromkeys(judge.key for judge in judges if judge is not None)]
 
 
-def parts_digest(split: Split) -> str:
-    """A hash of which clips are where: rule and seed alone would miss a change of the rule's code."""
+def split_digest(split: Split) -> str:
+    """A hash of the clips in each part: rule and seed alone would not reveal a change of the rule's code."""
     digest = hashlib.sha256()
     for part in (split.train, split.validation, split.test):
         digest.update(np.array([len(part), *part], dtype="<i8").tobytes())
@@ -97,8 +97,8 @@ def parts_digest(split: Split) -> str:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """So many CPU threads until the block ends."""
+def cpu_threads(count: int) -> Iterator[None]:
+    """Sets the number of CPU threads inside the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -107,8 +107,8 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def shifted(video: Tensor, most: int, draw: np.random.Generator) -> Tensor:
-    """Each clip of (B, T, 3, H, W) moved by up to `most` pixels on either axis, its border repeated."""
+def randomly_shifted(video: Tensor, most: int, draw: np.random.Generator) -> Tensor:
+    """Shifts each clip of (B, T, 3, H, W) by up to `most` pixels on either axis, repeating its border."""
     if most == 0:
         return video
     b, t, _, h, w = video.shape
@@ -125,8 +125,8 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path, key: str) -> Kept | None:
-    """What the cache file holds; None where it is damaged or not what its name says, so that it is made anew."""
+def _read(path: Path, key: str) -> CachedNetwork | None:
+    """Reads a cache file; None if it is damaged or does not match its key, so that it is trained again."""
     try:
         with safe_open(path, "pt") as file:
             details = json.loads((file.metadata() or {}).get("amc", "{}"))
@@ -135,4 +135,4 @@ def _read(path: Path, key: str) -> Kept | None:
         return None
     if not isinstance(details, dict) or details.get("key") != key or details.get("digest") != _digest(tensors):
         return None
-    return Kept(tensors, details, key)
+    return CachedNetwork(tensors, details, key)

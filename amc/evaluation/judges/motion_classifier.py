@@ -1,7 +1,7 @@
-"""Training, keeping and asking the motion classifier that scores generated clips (section 4.1, appendix B.3).
+"""The motion classifier that judges generated clips (section 4.1, appendix B.3): training, cache, prediction.
 
-It is trained on real training clips only, chosen by real validation clips, and made once for a data set and preset:
-all trials of a search are judged by the same weights, kept as `amc.evaluation.judges.judge_cache` says.
+It is trained on real training clips and selected on real validation clips, once per data set and preset, so that all
+trials of a search are judged by the same weights.
 """
 
 from __future__ import annotations
@@ -22,50 +22,50 @@ from amc.data.clips import Clips
 from amc.data.conditions import to_video
 from amc.data.splits import Split
 from amc.errors import UserError
-from amc.evaluation.judges.judge_cache import kept, parts_digest, shifted, threads
+from amc.evaluation.judges.judge_cache import cached_network, cpu_threads, randomly_shifted, split_digest
 from amc.models.motion_classifier import MotionClassifier, classifier_input
 from amc.progress import Progress
 
 Frames = npt.NDArray[np.uint8]
 """(N, n, H, W, 3), RGB."""
 Shown = Literal["clips", "first frames"]
-"""What the classifier is shown: clips, or each clip's first frame held still (a check that it gives nothing away)."""
+"""What the classifier is trained on: clips, or each clip's first frame repeated, which should reveal no class."""
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How it is trained. A change of any value, or of `version` when the procedure changes, makes a new cache key."""
+class ClassifierRecipe:
+    """Training settings. They are part of the cache key; `version` changes with the procedure."""
 
     version: int = 1
-    steps: int = 4_000  # mini-batches at most
+    steps: int = 4_000  # maximum number of mini-batches
     batch: int = 32  # clips
-    evaluate_every: int = 30  # mini-batches; half an epoch where that is more
-    patience: int = 8  # evaluations without a better one (accuracy, then loss) before it stops
-    faultless: int = 8  # evaluations without a mistake before it stops
+    evaluate_every: int = 30  # mini-batches; half an epoch if that is more
+    patience: int = 8  # evaluations without improvement (accuracy, then loss) before training stops
+    faultless: int = 8  # evaluations without an error before training stops
     learning_rate: float = 1e-3  # Adam; falls to 0 along a half cosine over `steps`
-    # Each training clip is moved by up to this share of its width, its border repeated: over five splits of the compact
-    # stand-in the mean accuracy on performers not seen rose from 97.6% to 99.9%.
+    # Training clips are shifted by up to this fraction of their width. Over five splits of the compact stand-in this
+    # raised the mean accuracy on unseen performers from 97.6% to 99.9%.
     shift: float = 1 / 16
-    # Clips of up to so many pixels, all frames together, are trained on by one CPU thread: such small convolutions gain
-    # little from a second one and lose much where cores are shared, and the weights are then the same for any number.
+    # Clips of up to this many pixels (all frames) are trained on with one CPU thread: small convolutions gain little
+    # from a second one, lose much on shared cores, and the weights do not depend on the number of threads.
     one_thread: int = 2**15
 
 
-RECIPE = Recipe()
+RECIPE = ClassifierRecipe()
 
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """A classifier and how well it names real clips; accuracies are fractions.
+    """A motion classifier and its accuracy on real clips, as fractions.
 
     Attributes:
         network: in eval mode, its parameters frozen.
-        validation_accuracy: on real validation clips; the weights were chosen by it, so it is optimistic.
-        test_accuracy: on real test clips; nothing was chosen by it.
-        chance: accuracy of always naming the most frequent class of the data set; 1 / c where classes are balanced.
+        validation_accuracy: on real validation clips; the weights were selected by it, so it is optimistic.
+        test_accuracy: on real test clips; nothing was selected by it.
+        chance: accuracy of always predicting the most frequent class; 1 / c if classes are balanced.
         seed: of its initial weights and its order of training clips.
         key: the name of its cache file.
-        details: all that the cache file says about it.
+        details: the header of its cache file.
     """
 
     network: MotionClassifier
@@ -84,26 +84,26 @@ def cached_classifier(
     *,
     seed: int = 0,
     shown: Shown = "clips",
-    recipe: Recipe = RECIPE,
+    recipe: ClassifierRecipe = RECIPE,
     progress: Progress | None = None,
 ) -> TrainedClassifier:
-    """The classifier of these clips, trained now if no earlier run or other process did.
+    """The motion classifier of these clips, trained now unless it is cached.
 
     Args:
-        clips, split: real clips; trained on `split.train`, chosen on `split.validation`, tested on `split.test`.
-        config: its `model` gives the network's size, its `dataset` the number of classes.
+        clips, split: real clips: training, selection and test use the three parts.
+        config: `model` gives the size of the network, `dataset` the number of classes.
         seed: another seed gives an independent second classifier.
         shown: "first frames" trains the same network on still clips; its accuracy should be near chance.
-        progress: told the mini-batches done, their greatest number, and the accuracy so far.
+        progress: called with the mini-batches done, their maximum, and the best accuracy.
 
     Raises:
-        UserError: a split too small to train or choose a classifier, or an unwritable cache folder.
+        UserError: the split is too small, or the cache folder is not writable.
     """
     facts = _facts(clips, split, config, seed, shown, recipe)
-    found = kept(facts, lambda: _train(clips, split, config, seed, shown, recipe, progress))
+    found = cached_network(facts, lambda: _train(clips, split, config, seed, shown, recipe, progress))
     details = found.details
     return TrainedClassifier(
-        network=found.restored(lambda: MotionClassifier(config.model, config.dataset.classes)),
+        network=found.build(lambda: MotionClassifier(config.model, config.dataset.classes)),
         validation_accuracy=float(details["validation_accuracy"]),
         test_accuracy=float(details["test_accuracy"]),
         chance=float(details["chance"]),
@@ -116,12 +116,12 @@ def cached_classifier(
 def predict(network: MotionClassifier, frames: Frames, length: int, *, batch: int = 32) -> npt.NDArray[np.float32]:
     """Logits (N, c) of clips, in eval mode.
 
-    Every pass takes exactly `batch` clips, the last one filled up, so that a clip's logits do not depend on how many
-    clips were asked about or which ones.
+    Every forward pass takes exactly `batch` clips (the last one is padded), so that the logits of a clip do not depend
+    on the other clips.
 
     Args:
-        network: put into eval mode for the duration and left as it was.
-        frames: (N, n, H, W, 3) uint8, n >= T - d; the last T - d are looked at, d = `discarded_frames` (R15).
+        network: its mode is restored afterwards.
+        frames: (N, n, H, W, 3) uint8, n >= T - d; the last T - d are used, d = `discarded_frames` (R15).
         length: T.
     """
     was_training = network.training
@@ -147,7 +147,9 @@ def accuracy(logits: npt.NDArray[np.float32], label: npt.NDArray[np.int64]) -> f
     return float(np.mean(logits.argmax(axis=1) == label))
 
 
-def _facts(clips: Clips, split: Split, config: Config, seed: int, shown: Shown, recipe: Recipe) -> dict[str, Any]:
+def _facts(
+    clips: Clips, split: Split, config: Config, seed: int, shown: Shown, recipe: ClassifierRecipe
+) -> dict[str, Any]:
     """All that decides what the classifier will be; hashed, it is the key."""
     return {
         "fingerprint": clips.info.fingerprint,
@@ -159,7 +161,7 @@ def _facts(clips: Clips, split: Split, config: Config, seed: int, shown: Shown, 
         "width": config.model.classifier_width,
         "split_rule": split.rule,
         "split_seed": split.seed,
-        "split": parts_digest(split),
+        "split": split_digest(split),
         "shown": shown,
         "recipe": dataclasses.asdict(recipe),
         "seed": seed,
@@ -172,7 +174,7 @@ def _train(
     config: Config,
     seed: int,
     shown: Shown,
-    recipe: Recipe,
+    recipe: ClassifierRecipe,
     progress: Progress | None,
 ) -> tuple[MotionClassifier, dict[str, Any]]:
     """Trains to the best validation accuracy; ties go to the lower validation loss."""
@@ -185,7 +187,7 @@ def _train(
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     count = 1 if length * config.model.size**2 <= recipe.one_thread else torch.get_num_threads()
-    with threads(count), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with cpu_threads(count), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = MotionClassifier(config.model, config.dataset.classes).to(device)
         optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
@@ -204,7 +206,7 @@ def _train(
                 if len(order) < batch:
                     order = draw.permutation(split.train)
                 chosen, order = order[:batch], order[batch:]
-                real = shifted(to_video(_shown(clips, chosen, shown)), shift, draw)
+                real = randomly_shifted(to_video(_shown(clips, chosen, shown)), shift, draw)
                 video = classifier_input(real, length, network.discarded_frames)
                 label = torch.from_numpy(clips.label[chosen])
                 loss = F.cross_entropy(network(video.to(device)), label.to(device))

@@ -1,9 +1,8 @@
-"""Frames that the subject classifier learns from, and the source clips it never learns from.
+"""Training frames of the subject classifier, and the source clips that are held out.
 
-In clips filmed in one place a subject comes with a background of its own, and a generator copies backgrounds easily: a
-classifier that looks at them would call a performer kept who has dissolved. So each performer, what lies near valid
-keypoints, is shown before the background of a frame drawn from all of them, whose own performer is painted over:
-backgrounds then say nothing.
+If every subject has a background of its own, a classifier that looks at backgrounds would recognise subjects that a
+generator has lost, since backgrounds are easy to copy. So each performer (the pixels near valid keypoints) is pasted
+onto the background of a random other frame, from which the performer is removed: backgrounds carry no information.
 """
 
 from __future__ import annotations
@@ -21,28 +20,30 @@ from amc.data.clips import Clips
 from amc.data.conditions import to_video
 from amc.data.splits import Split
 from amc.errors import UserError
-from amc.evaluation.judges.judge_cache import shifted
+from amc.evaluation.judges.judge_cache import randomly_shifted
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How real frames are varied, so that softer, paler or noisier generated ones are still somebody."""
+    """Augmentation of real frames, so that blurred, pale or noisy generated frames are still recognised."""
 
-    reach: float = 0.1  # of the width: what is nearer to a valid keypoint is the performer, the rest background
-    shift: float = 1 / 16  # of the width, at most
-    light: float = 0.1  # each colour is multiplied by 1 +- this at most
-    soft: float = 1.0  # at most so much of a frame is replaced by its 3x3 means, in one frame of two
-    noise: float = 0.1  # standard deviation at most, where black is -1 and white 1
+    reach: float = (
+        0.1  # of the width: pixels nearer than this to a valid keypoint are the performer, the rest background
+    )
+    shift: float = 1 / 16  # maximum, of the width
+    light: float = 0.1  # each colour channel is multiplied by at most 1 +- this
+    soft: float = 1.0  # maximum weight of the 3x3 mean, in half of the frames
+    noise: float = 0.1  # maximum standard deviation, where black is -1 and white 1
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """The subjects that can be told apart, and which of their training clips are learnt from.
+    """The subjects that the classifier distinguishes, and their training and held-out clips.
 
     Attributes:
-        known: (S,) numbers of the subjects with two sources or more in the training split, sorted; the classes.
-        fit: (n,) clips that are learnt from.
-        held_out: (m,) clips of other sources, every subject among them: nothing is learnt or chosen by them.
+        known: (S,) sorted numbers of the subjects with two or more sources in the training split: the classes.
+        fit: (n,) clips for training.
+        held_out: (m,) clips of other sources of every subject, for testing only.
     """
 
     known: NDArray[np.int64]
@@ -55,8 +56,9 @@ class Subjects:
 
 
 def divide(clips: Clips, split: Split, share: float) -> Subjects:
-    """Holds out whole sources, of each subject `share` of them and at least one: who goes where follows from the
-    numbers of subjects and sources, never from positions.
+    """Holds out whole sources: of each subject the fraction `share`, and at least one.
+
+    The choice depends on the numbers of subjects and sources, not on positions.
 
     Raises:
         UserError: fewer than two subjects with two sources each.
@@ -70,8 +72,8 @@ def divide(clips: Clips, split: Split, share: float) -> Subjects:
             held |= set(ranked[: min(max(1, round(len(ranked) * share)), len(ranked) - 1)])
     if len(known) < 2:
         raise UserError(
-            f"identity cannot be measured: {len(known)} of the training split's subjects have two videos or more, at "
-            "least two are needed; import the videos with --subject-pattern, or leave appearance out of the search"
+            f"identity cannot be measured: {len(known)} training subjects have two or more videos, at least two are "
+            "needed; import the videos with --subject-pattern, or remove appearance from --objectives"
         )
     taken = np.isin(subject, known)
     out = np.isin(source, sorted(held))
@@ -81,7 +83,7 @@ def divide(clips: Clips, split: Split, share: float) -> Subjects:
 def augmented(
     clips: Clips, chosen: NDArray[np.int64], pool: NDArray[np.int64], how: Augmentation, draw: np.random.Generator
 ) -> Tensor:
-    """A frame of each chosen clip, the performer before a background of any frame of `pool`, varied by `how`.
+    """A frame of each chosen clip, its performer on the background of a random frame of `pool`, augmented.
 
     Returns:
         (B, 3, H, W) in [-1, 1].
@@ -94,12 +96,12 @@ def augmented(
     taken = performer(clips.keypoints[other, when], clips.keypoints_valid[other, when], size, reach)
     behind = painted_over(clips.frames[other, when], taken)
     frames = to_video(np.where(near[..., None], clips.frames[chosen, at], behind))
-    frames = shifted(frames[:, None], round(how.shift * size), draw)[:, 0]
+    frames = randomly_shifted(frames[:, None], round(how.shift * size), draw)[:, 0]
 
     def amounts(most: float, *shape: int) -> Tensor:
         return torch.from_numpy(draw.uniform(0, most, size=(b, *shape)).astype(np.float32))
 
-    soft = (amounts(2.0, 1, 1, 1) - 1).clamp_(0) * how.soft  # none in one frame of two
+    soft = (amounts(2.0, 1, 1, 1) - 1).clamp_(0) * how.soft  # none in half of the frames
     means = F.avg_pool2d(F.pad(frames, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     frames = torch.lerp(frames, means, soft)
     light = 1 - how.light + amounts(2 * how.light, 3, 1, 1)
@@ -108,7 +110,7 @@ def augmented(
 
 
 def performer(keypoints: NDArray[np.float32], valid: NDArray[np.bool_], size: int, reach: float) -> NDArray[np.bool_]:
-    """(B, size, size), true within `reach` pixels of a valid keypoint; everywhere in a frame that has none.
+    """(B, size, size), true within `reach` pixels of a valid keypoint; all true for a frame without any.
 
     Args:
         keypoints: (B, k, 2), pixels (x, y).
@@ -124,7 +126,7 @@ def performer(keypoints: NDArray[np.float32], valid: NDArray[np.bool_], size: in
 
 
 def painted_over(frames: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Frames (B, H, W, 3) with the pixels in `where` (B, H, W) in the mean colour of the others, or of all of them."""
+    """Frames (B, H, W, 3) with the pixels in `where` (B, H, W) set to the mean colour of the other pixels."""
     rest = ~where | np.asarray(where.all(axis=(1, 2), keepdims=True))
     mean = (frames * rest[..., None]).sum(axis=(1, 2)) / rest.sum(axis=(1, 2))[:, None]
     return np.where(where[..., None], np.rint(mean).astype(np.uint8)[:, None, None], frames)

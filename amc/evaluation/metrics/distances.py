@@ -1,7 +1,7 @@
-"""How far apart two sets of features lie: Frechet distance and kernel distance.
+"""Frechet distance and kernel distance between two sets of features.
 
-They are the formulas of FID (Heusel et al. 2017) and KID (Binkowski et al. 2018) on features of this project's own
-classifier. Values therefore compare within one study only, and go under their own names.
+These are the formulas of FID (Heusel et al. 2017) and KID (Binkowski et al. 2018) on features of this project's own
+classifier. Values can be compared within one study only, so they have other names.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-FEWEST = 2  # rows of either set
+FEWEST = 2  # rows of either set that are needed
 Features = NDArray[np.float64]
 
 
@@ -17,9 +17,9 @@ def frechet_distance(a: Features, b: Features) -> float:
     """|mean_a - mean_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)) with covariances S; squared, as FID is.
 
     With centred rows A (n, d) and B (m, d), S_a = A'A / (n - 1), and tr (S_a S_b)^(1/2) is the sum of the singular
-    values of A B' / ((n - 1)(m - 1))^(1/2). So no root of a matrix is needed, and sets of fewer rows than features,
-    whose covariances have no full rank, cost no accuracy. What few rows do is bias the value upwards: it is to be read
-    beside the distance of equally many real clips.
+    values of A B' / ((n - 1)(m - 1))^(1/2). So no matrix root is needed, and covariances without full rank (fewer rows
+    than features) cost no accuracy. Few rows bias the value upwards: compare it with the distance of equally many real
+    clips.
 
     Args:
         a, b: (n, d) and (m, d), at least `FEWEST` rows each.
@@ -33,7 +33,7 @@ def frechet_distance(a: Features, b: Features) -> float:
 def kernel_distance(a: Features, b: Features) -> float:
     """Unbiased squared maximum mean discrepancy with the kernel (x.y / d + 1)^3.
 
-    Its mean over draws from one distribution is 0 whatever the number of rows, so a value may be negative.
+    Its expectation for two sets from one distribution is 0 for any number of rows, so values may be negative.
 
     Args:
         a, b: (n, d) and (m, d), at least `FEWEST` rows each.

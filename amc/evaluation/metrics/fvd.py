@@ -1,6 +1,6 @@
-"""What FVD (Unterthiner et al., 2018) is taken on: I3D's logits of videos, with weights that the user gives.
+"""The features of FVD (Unterthiner et al., 2018): I3D's logits of videos, with weights that the user provides.
 
-FVD itself is the Fréchet distance between the Gaussians fitted to the features of real and of generated videos.
+FVD is the Fréchet distance between Gaussians fitted to the features of real and of generated videos.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from amc.data.conditions import to_video
 from amc.errors import UserError
-from amc.evaluation.metrics.weights import Given, given
+from amc.evaluation.metrics.pretrained import PretrainedNetwork, load_pretrained
 from amc.models.i3d import CLASSES, I3D, SHORTEST, SIZE
 
-BATCH = 4  # clips at once: frames are 224 x 224 here
+BATCH = 4  # clips per forward pass; frames are enlarged to 224 x 224
 
 
-class Fvd(Given[I3D]):
+class Fvd(PretrainedNetwork[I3D]):
     """I3D trained on Kinetics-400."""
 
     def features(self, video: NDArray[np.uint8], /) -> NDArray[np.float32]:
-        """400 logits a clip, its frames resized bilinearly to 224 x 224.
+        """400 logits per clip, its frames resized bilinearly to 224 x 224.
 
         Args:
             video: (n, t, H, W, 3), RGB.
@@ -33,7 +33,7 @@ class Fvd(Given[I3D]):
             (n, 400).
 
         Raises:
-            UserError: clips too short for the network.
+            UserError: the clips are too short for the network.
         """
         check_length(video.shape[1])
         features = np.empty((len(video), CLASSES), np.float32)
@@ -48,23 +48,24 @@ class Fvd(Given[I3D]):
 
 
 def check_length(frames: int) -> None:
-    """Refuses clips of so few frames that FVD can't be taken.
+    """Checks that clips have enough frames for FVD.
 
     Raises:
-        UserError: they have too few.
+        UserError: they have not.
     """
     if frames < SHORTEST:
-        raise UserError(f"--fvd: clips of {frames} frames are too short for it, it needs {SHORTEST}; leave it out")
+        raise UserError(f"--fvd needs clips of at least {SHORTEST} frames, these have {frames}: run without --fvd")
 
 
 def load_fvd(path: Path) -> Fvd:
     """I3D with the weights of a safetensors file.
 
     Args:
-        path: RGB I3D of Kinetics-400 in the names of its common PyTorch port (`Conv3d_1a_7x7.conv3d.weight`).
+        path: RGB I3D trained on Kinetics-400, with the parameter names of its common PyTorch port
+            (`Conv3d_1a_7x7.conv3d.weight`).
 
     Raises:
-        UserError: no such file, a broken one, or one of other weights.
+        UserError: the file does not exist, is broken, or holds other weights.
     """
-    loaded = given(path, "--fvd", I3D)
+    loaded = load_pretrained(path, "--fvd", I3D)
     return Fvd(loaded.network, loaded.digest)

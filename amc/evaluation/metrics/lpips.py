@@ -1,4 +1,4 @@
-"""LPIPS between videos, frame by frame (Zhang et al., CVPR 2018), with weights that the user gives."""
+"""LPIPS between videos, frame by frame (Zhang et al., CVPR 2018), with weights that the user provides."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import torch
 from numpy.typing import NDArray
 
 from amc.data.conditions import to_video
-from amc.evaluation.metrics.weights import Given, given
+from amc.evaluation.metrics.pretrained import PretrainedNetwork, load_pretrained
 from amc.models.lpips import LpipsNetwork, at_least
 
-SIZE = 64  # the authors fitted the heads on patches of 64 x 64; smaller frames are enlarged to it
-BATCH = 64  # pairs of frames at once
+SIZE = 64  # the authors trained the heads on 64 x 64 patches; smaller frames are enlarged to it
+BATCH = 64  # pairs of frames per forward pass
 
 
-class Lpips(Given[LpipsNetwork]):
-    """LPIPS of version 0.1 on AlexNet."""
+class Lpips(PretrainedNetwork[LpipsNetwork]):
+    """LPIPS version 0.1 with AlexNet."""
 
     def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8], /) -> NDArray[np.float64]:
-        """The distance of each pair of clips, the mean over their frames: 0 for equal ones, larger for less alike.
+        """The distance of each pair of clips, averaged over frames: 0 for equal clips.
 
         Args:
             first, second: (n, t, H, W, 3), RGB.
@@ -29,7 +29,7 @@ class Lpips(Given[LpipsNetwork]):
             (n,).
         """
         if first.shape != second.shape:
-            raise ValueError(f"clips of shapes {first.shape} and {second.shape} make no pairs")
+            raise ValueError(f"clips of shapes {first.shape} and {second.shape} do not match")
         frames = [video.reshape(-1, *video.shape[2:]) for video in (first, second)]
         distances = np.empty(len(frames[0]))
         with torch.inference_mode():
@@ -49,7 +49,7 @@ def load_lpips(path: Path) -> Lpips:
             in one file.
 
     Raises:
-        UserError: no such file, a broken one, or one of other weights.
+        UserError: the file does not exist, is broken, or holds other weights.
     """
-    loaded = given(path, "--lpips", LpipsNetwork)
+    loaded = load_pretrained(path, "--lpips", LpipsNetwork)
     return Lpips(loaded.network, loaded.digest)

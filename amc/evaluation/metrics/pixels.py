@@ -1,4 +1,4 @@
-"""What is measured of pixels: PSNR, SSIM, differences of videos, and how much moves.
+"""Pixel metrics: PSNR, SSIM, difference of videos, motion energy.
 
 Frames are uint8 (..., H, W, 3).
 """
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 PEAK = 255.0
-MOST_PSNR = 100.0  # dB, of identical frames; one value in 256 x 256 pixels that is off by one gives no more than 101
+MOST_PSNR = 100.0  # dB, for identical frames; one wrong value in 256 x 256 pixels, off by one, gives 101
 WINDOW, SIGMA = 11, 1.5  # pixels: SSIM's Gaussian window
-K1, K2 = 0.01, 0.03  # SSIM's constants, shares of the peak
+K1, K2 = 0.01, 0.03  # SSIM's constants, as fractions of the peak
 
 Frames = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -54,13 +54,13 @@ def ssim(made: Frames, real: Frames) -> Floats:
 
 
 def difference(a: Frames, b: Frames) -> Floats:
-    """Mean absolute difference of two videos' values, as a share of the peak: (n, t, H, W, 3) twice to (n,)."""
+    """Mean absolute difference of two videos' values, as a fraction of the peak: (n, t, H, W, 3) twice to (n,)."""
     result: Floats = np.abs(a.astype(np.int16) - b).mean(axis=(1, 2, 3, 4)) / PEAK
     return result
 
 
 def motion_energy(video: Frames) -> Floats:
-    """Mean absolute difference of neighbouring frames, as a share of the peak: (n, t, H, W, 3) to (n,), t > 1."""
+    """Mean absolute difference of neighbouring frames, as a fraction of the peak: (n, t, H, W, 3) to (n,), t > 1."""
     return difference(video[:, 1:], video[:, :-1])
 
 

@@ -1,4 +1,4 @@
-"""The paper's Figure 3 as a picture: a video a row, labelled at its left, with its input frame and frames of it."""
+"""The paper's Figure 3 as a picture: one clip per row with its label, its input frame and some of its frames."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from PIL import Image, ImageDraw
 from amc.atomic import atomic_write
 from amc.evaluation.pictures.strip import GAP, INK, LINE, PAPER, checked, enlarged, text_font, text_width
 
-BETWEEN = 16  # pixels: before and after what belongs apart; analysis.figures.strips cuts along these sizes
+BETWEEN = 16  # pixels of larger gaps; analysis/figures/strips.py crops the picture by these sizes
 
 
 @dataclass(frozen=True)
-class Video:
+class LabelledClip:
     """A row of the figure.
 
     Attributes:
-        label: lines of text, the first of which says what it is.
-        frames: (T, H, W, 3) uint8; the first is the appearance condition that the others were made from.
+        label: lines of text; the first is the title.
+        frames: (T, H, W, 3) uint8; the first is the appearance condition that the others were generated from.
     """
 
     label: tuple[str, ...]
@@ -34,24 +34,24 @@ class Video:
         return "\n".join(self.label)
 
 
-def figure(groups: Sequence[Sequence[Video]], path: Path, *, columns: int = 4) -> None:
+def figure(groups: Sequence[Sequence[LabelledClip]], path: Path, *, columns: int = 4) -> None:
     """Writes a PNG with a block of rows for each group.
 
-    A row shows its input frame and, apart from it, `columns` frames at equal distances of which the last is the clip's
-    last: the 8th, 16th, 24th and 32nd of 32, as in the paper.
+    A row shows the input frame and `columns` evenly spaced frames that end with the last one: the 8th, 16th, 24th and
+    32nd of 32, as in the paper.
 
     Args:
-        groups: what belongs to one clip each; all videos have the same shape.
-        path: the file to write; it appears when it is complete.
-        columns: frames a row beside the input; a shorter video shows all of its frames.
+        groups: the rows of one clip each; all have the same shape.
+        path: the file to write, atomically.
+        columns: frames per row beside the input; a shorter clip shows all of its frames.
 
     Raises:
-        ValueError: nothing to show, or videos that are not uint8 (T, H, W, 3) of one shape.
+        ValueError: there are no clips, or they are not uint8 (T, H, W, 3) of one shape.
     """
     videos = [video for group in groups for video in group]
     checked([(video.caption, video.frames) for video in videos])
     if len({video.frames.shape for video in videos}) > 1:
-        raise ValueError("the videos of a figure must be clips of one shape")
+        raise ValueError("all clips of a figure must have the same shape")
     length = len(videos[0].frames)
     columns = min(columns, length)
     shown = [0, *(round(length * (column + 1) / columns) - 1 for column in range(columns))]

@@ -1,4 +1,4 @@
-"""Real clips beside what the generator makes of their conditions, matched and mismatched (section 3.3, Figure 3)."""
+"""Clips generated under matched and mismatched conditions, beside the real ones (section 3.3, Figure 3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from amc.config import Config
 from amc.data.conditions import TestConditions, test_conditions
 from amc.data.training_data import TrainingData
 from amc.evaluation.generation import generate_clips
-from amc.evaluation.pictures.figure import Video
+from amc.evaluation.pictures.figure import LabelledClip
 
 _MISMATCHED = 4  # stream of random numbers, beside those of amc.data.conditions
 
@@ -25,19 +25,18 @@ def matched_and_mismatched(
     *,
     motion: int | None = None,
     device: torch.device | None = None,
-) -> list[list[Video]]:
-    """For each clip: itself, then what is generated from (ya, ym), from (ya', ym) and from (ya, ym').
+) -> list[list[LabelledClip]]:
+    """For each clip: the real clip, then the clips generated from (ya, ym), (ya', ym) and (ya, ym').
 
-    All three have the same noise, and the first two the same motion condition, so that two rows differ in what their
-    labels name alone. ya' is the first frame of a clip by another subject (another source where subjects are unknown)
-    of the clip's own part of the split, of the training part where that part has none; ym' is a class other than the
-    clip's with the velocities of a training clip of it. A row that the data cannot fill (one subject or one class in
-    all) is left out.
+    All three have the same noise, and the first two the same motion condition, so that rows differ only in what their
+    labels say. ya' is the first frame of a clip of another subject (of another source if subjects are unknown), from
+    the same part of the split if possible, else from the training part. ym' is another class with the velocities of a
+    training clip of that class. A row is left out if the data have only one subject or class.
 
     Args:
         clips: (n,) positions in the data.
-        seed: of noise and draws; each clip has a generator of its own, so neither order nor number of clips matter.
-        motion: the class of ym' instead of a drawn one; not the class of any of the clips.
+        seed: of all draws; each clip has its own random generator, so order and number of clips do not matter.
+        motion: the class of ym' instead of a random one; it must not be the class of one of the clips.
     """
     label = data.clips.label
     matched = test_conditions(config, data, clips, seed)
@@ -46,7 +45,7 @@ def matched_and_mismatched(
         rng = np.random.default_rng([seed, _MISMATCHED, int(clip)])
         own, noise, lent = int(label[clip]), matched.noise[row], int(matched.velocity_of[row])
         who, what = _who(data, int(clip)), data.clips.info.class_names
-        # A condition each: text, clip of the first frame, class, clip of the velocities.
+        # One entry per row: label, clip of the first frame, class, clip of the velocities.
         wanted = [(("ya, ym", "both matched", what[own]), int(clip), own, lent)]
         others = _other_appearances(data, int(clip))
         if len(others):
@@ -65,9 +64,9 @@ def matched_and_mismatched(
         )
         classes = np.array([c for _, _, c, _ in wanted], np.int64)
         made = generate_clips(generator, config, data, conditions, labels=classes, device=device)
-        group = [Video(("real clip", ", ".join(filter(None, [what[own], who]))), data.clips.frames[clip])]
+        group = [LabelledClip(("real clip", ", ".join(filter(None, [what[own], who]))), data.clips.frames[clip])]
         for (text, first, _, _), frames in zip(wanted, made, strict=True):
-            group.append(Video(text, np.concatenate([data.clips.frames[first, :1], frames])))
+            group.append(LabelledClip(text, np.concatenate([data.clips.frames[first, :1], frames])))
         groups.append(group)
     return groups
 
@@ -78,7 +77,7 @@ def _who(data: TrainingData, clip: int) -> str:
 
 
 def _other_appearances(data: TrainingData, clip: int) -> NDArray[np.int64]:
-    """Clips that show somebody else (R20), of the clip's own part where it has such."""
+    """Clips of other subjects (R20), from the clip's own part of the split if it has any."""
     subject, source = data.clips.subject, data.clips.source_clip
     parts = (data.split.validation, data.split.test, data.split.train)
     own = next((part for part in parts if clip in part), data.split.train)
@@ -91,7 +90,7 @@ def _other_appearances(data: TrainingData, clip: int) -> NDArray[np.int64]:
 
 
 def _other_motions(data: TrainingData, own: int, wanted: int | None) -> NDArray[np.int64]:
-    """Training clips of the class `wanted`, or of any class but `own` (R13, R20)."""
+    """Training clips of the class `wanted`; if it is None, of all classes except `own` (R13, R20)."""
     train = data.split.train
     label = data.clips.label[train]
     lenders: NDArray[np.int64] = train[label != own] if wanted is None else train[label == wanted]

@@ -1,4 +1,4 @@
-"""Clips side by side as an MP4 film, through PyAV: what browsers, slides and players show."""
+"""Clips side by side as an MP4 video, written with PyAV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from amc.evaluation.pictures.strip import Row, pages
 
 
 def mp4(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
-    """Writes a film of the pages that `amc.evaluation.pictures.strip.gif` shows, once from the first to the last.
+    """Writes a video with the frames that `amc.evaluation.pictures.strip.gif` shows.
 
     Args:
         rows: captions and clips, as for `strip`.
@@ -27,7 +27,7 @@ def mp4(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
         fps: frames a second.
 
     Raises:
-        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+        ValueError: there are no rows, or a clip is not uint8 (T, H, W, 3).
         OSError: the file cannot be written.
     """
     film = _encoded([_even(np.asarray(page)) for page in pages(rows)], fps, codec())
@@ -37,23 +37,23 @@ def mp4(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
 
 
 def codec() -> str:
-    """The encoder: H.264 where PyAV was built with libx264, else MPEG-4 part 2, which every build has."""
+    """The encoder: H.264 if PyAV was built with libx264, else MPEG-4 part 2, which every build has."""
     return "libx264" if "libx264" in av.codecs_available else "mpeg4"
 
 
 def _encoded(frames: Sequence[NDArray[np.uint8]], fps: float, encoder: str) -> bytes:
-    """An MP4 file. It is made in memory, so that a full disk is an ordinary OSError and not the encoder's affair."""
+    """An MP4 file, encoded in memory: on a full disk the encoder would crash, writing bytes raises OSError."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
-        # Near to lossless: clips are small, and their single pixels are what one wants to see.
+        # Nearly lossless: clips are small, and single pixels matter.
         options = {"crf": "14"} if encoder == "libx264" else {"qmin": "1", "qmax": "3"}
         rate = Fraction(fps).limit_denominator(1000)
         stream = cast(VideoStream, container.add_stream(encoder, rate=rate, options=options))
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"  # the one that every player knows
+        stream.pix_fmt = "yuv420p"  # supported by every player
         context = stream.codec_context
-        context.thread_count = 1  # films are small: more would only start and stop
-        # Said outright, since players guess the colours of a film from its size.
+        context.thread_count = 1  # the videos are too small for more
+        # Explicit, because players otherwise guess the colour space from the size.
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         for frame in frames:
@@ -66,5 +66,5 @@ def _encoded(frames: Sequence[NDArray[np.uint8]], fps: float, encoder: str) -> b
 
 
 def _even(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A page with its border repeated to an even height and width, as yuv420p needs them."""
+    """Pads a page to even height and width, which yuv420p needs."""
     return np.pad(page, ((0, page.shape[0] % 2), (0, page.shape[1] % 2), (0, 0)), mode="edge")

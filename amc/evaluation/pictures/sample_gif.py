@@ -1,4 +1,4 @@
-"""A small moving picture of a run, for a page with many of them: clips side by side, without text."""
+"""A small GIF of a run for the report: clips side by side, without text."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ from amc.evaluation.pictures.strip import PAPER
 
 NAME = "row.gif"
 MOST_CLASSES = 6
-SHOWN = 96  # pixels: frames are enlarged to the greatest whole multiple of their size up to it
+SHOWN = 96  # pixels: frames are enlarged by the largest whole factor that stays within this height
 GAP = 2  # pixels between clips
-HUNDREDTHS = 10  # of a second, a frame
+HUNDREDTHS = 10  # of a second per frame
 COLOURS = 128
 
 
-def show(
+def write_sample_gif(
     generator: nn.Module, config: Config, data: TrainingData, folder: Path, *, device: torch.device | None = None
 ) -> None:
-    """Writes `row.gif` to `folder`, which is made: frames 2 to T as they are scored, of the same clips for every run.
+    """Writes `row.gif` into `folder`: frames 2 to T as they are scored, of the same clips for every run.
 
     Raises:
         OSError: it cannot be written.
     """
-    conditions = test_conditions(config, data, shown_clips(data), TEST_SEED)
+    conditions = test_conditions(config, data, sample_clips(data), TEST_SEED)
     made = generate_clips(generator, config, data, conditions, device=device)
     folder.mkdir(parents=True, exist_ok=True)
-    write_row(made, folder / NAME)
+    write_gif(made, folder / NAME)
 
 
-def show_real(data: TrainingData, folder: Path) -> None:
-    """Writes `row.gif` of the real clips to `folder`, which is made.
+def write_real_gif(data: TrainingData, folder: Path) -> None:
+    """Writes `row.gif` of the real clips into `folder`.
 
     Raises:
         OSError: it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_row(data.clips.frames[shown_clips(data), 1:], folder / NAME)
+    write_gif(data.clips.frames[sample_clips(data), 1:], folder / NAME)
 
 
-def shown_clips(data: TrainingData) -> NDArray[np.int64]:
+def sample_clips(data: TrainingData) -> NDArray[np.int64]:
     """The first test clip of each of the first `MOST_CLASSES` classes."""
     test, label = data.split.test, data.clips.label
     classes = np.unique(label[test])[:MOST_CLASSES]
     return np.array([test[label[test] == c][0] for c in classes], np.int64)
 
 
-def write_row(frames: NDArray[np.uint8], path: Path) -> None:
+def write_gif(frames: NDArray[np.uint8], path: Path) -> None:
     """Writes a looping GIF of videos (n, t, H, W, 3) side by side, enlarged by a whole factor without smoothing.
 
     Raises:
-        OSError: it cannot be written; what was at `path` is still there.
+        OSError: it cannot be written; an existing file at `path` is kept.
     """
     n, t, height, width, _ = frames.shape
     factor = max(1, SHOWN // height)
@@ -69,7 +69,7 @@ def write_row(frames: NDArray[np.uint8], path: Path) -> None:
     for place, clip in enumerate(frames):
         large = clip.repeat(factor, axis=1).repeat(factor, axis=2)
         pages[:, :, place * step : place * step + width * factor] = large
-    # One palette for all pages: a palette each makes still parts flicker.
+    # One palette for all frames: with one palette per frame, still parts flicker.
     small = pages[:, ::factor, ::factor]
     palette = Image.fromarray(small.reshape(-1, *small.shape[2:])).quantize(COLOURS, dither=Image.Dither.NONE)
     drawn = [Image.fromarray(page).quantize(palette=palette, dither=Image.Dither.NONE) for page in pages]

@@ -1,4 +1,4 @@
-"""Sample pictures of a run: what the generator makes of validation clips' first frames."""
+"""Sample pictures of a run: clips generated from first frames of the validation split."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def write_samples(
     The clips are the first of each class in the validation split, so two runs show the same ones.
 
     Args:
-        count: classes of strip and GIF: generated clips, each under its real one.
-        mismatched: of them in the figure: each clip with what its conditions give, matched and mismatched (Figure 3).
-        seed: of noise and borrowed velocities.
+        count: number of classes in the strip and the GIF, which show each generated clip below the real one.
+        mismatched: number of these clips in the figure, under matched and mismatched conditions (Figure 3).
+        seed: of the noise and the velocities.
     """
     validation, label = data.split.validation, data.clips.label
     classes = np.unique(label[validation])[:count]

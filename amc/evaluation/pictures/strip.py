@@ -1,8 +1,6 @@
-"""Clips as pictures a person looks at: a strip (one row of frames a clip) and a GIF (clips side by side, moving).
+"""Clips as pictures: a strip (one row of frames per clip) and a GIF (clips side by side).
 
-A film of the same clips is `amc.evaluation.pictures.movie`'s, the paper's Figure 3 `amc.evaluation.pictures.figure`'s.
-
-Small clips are enlarged by a whole factor without smoothing, so that every pixel shown is a pixel of the clip.
+Small clips are enlarged by a whole factor without smoothing, so that every pixel of the clip is visible.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from amc.atomic import atomic_write
 
 Row = tuple[str, npt.NDArray[np.uint8]]
-"""A caption, in moving pictures of one line or more, and a clip (T, H, W, 3)."""
+"""A caption (in GIFs of one or more lines) and a clip (T, H, W, 3)."""
 
 SHOWN = 128  # pixels: clips are enlarged to at least this height
 GAP = 4  # pixels between frames
@@ -28,15 +26,15 @@ PAPER, INK = (255, 255, 255), (20, 20, 20)
 
 
 def strip(rows: Sequence[Row], path: Path, *, columns: int = 8) -> None:
-    """Writes a PNG with a row for each clip: its caption, below it `columns` frames spread evenly over its length.
+    """Writes a PNG with one row per clip: the caption and `columns` evenly spaced frames.
 
     Args:
-        rows: captions and clips; clips of different lengths and sizes may be mixed.
-        path: the file to write; it appears when it is complete.
-        columns: frames a row, first and last included; a shorter clip shows all of its frames.
+        rows: captions and clips; lengths and sizes may differ.
+        path: the file to write, atomically.
+        columns: frames per row, including the first and the last; a shorter clip shows all of its frames.
 
     Raises:
-        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+        ValueError: there are no rows, or a clip is not uint8 (T, H, W, 3).
     """
     drawn = []
     for caption, frames in checked(rows):
@@ -61,20 +59,20 @@ def strip(rows: Sequence[Row], path: Path, *, columns: int = 8) -> None:
 
 
 def gif(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
-    """Writes a looping GIF with all clips in a grid, each under its caption; a shorter clip holds its last frame.
+    """Writes a looping GIF with all clips in a grid, each with its caption; a shorter clip repeats its last frame.
 
-    Where nothing moves from one page to the next, the file has one page of twice the time (Pillow stores it so).
+    Equal consecutive frames are stored as one with twice the duration (by Pillow).
 
     Args:
         rows: as for `strip`.
-        path: the file to write; it appears when it is complete.
-        fps: frames a second (GIF counts in hundredths of a second).
+        path: the file to write, atomically.
+        fps: frames per second (GIF counts in hundredths of a second).
 
     Raises:
-        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+        ValueError: there are no rows, or a clip is not uint8 (T, H, W, 3).
     """
     drawn = pages(rows)
-    # One palette for all pages: a palette each makes still parts flicker.
+    # One palette for all frames: with one palette per frame, still parts flicker.
     palette = _stacked(drawn).quantize(256, dither=Image.Dither.NONE)
     drawn = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in drawn]
     hundredths = max(2, round(100 / fps))
@@ -85,16 +83,16 @@ def gif(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
 
 
 def pages(rows: Sequence[Row]) -> list[Image.Image]:
-    """The frames of a moving picture: all clips in a grid, each under its caption.
+    """The frames of a GIF or video: all clips in a grid, each with its caption.
 
     Args:
         rows: as for `strip`.
 
     Returns:
-        As many pages of one size as the longest clip has frames; a shorter clip holds its last frame.
+        As many images of one size as the longest clip has frames; a shorter clip repeats its last frame.
 
     Raises:
-        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+        ValueError: there are no rows, or a clip is not uint8 (T, H, W, 3).
     """
     font = text_font()
     across = math.ceil(math.sqrt(len(checked(rows))))
@@ -123,10 +121,10 @@ def pages(rows: Sequence[Row]) -> list[Image.Image]:
 
 
 def checked(rows: Sequence[Row]) -> Sequence[Row]:
-    """`rows`, which are some and hold clips.
+    """Returns `rows` if they can be drawn.
 
     Raises:
-        ValueError: no rows, or a clip that is not uint8 (T, H, W, 3).
+        ValueError: there are no rows, or a clip is not uint8 (T, H, W, 3).
     """
     if not rows:
         raise ValueError("a picture needs at least one clip")
@@ -137,13 +135,13 @@ def checked(rows: Sequence[Row]) -> Sequence[Row]:
 
 
 def enlarged(frame: npt.NDArray[np.uint8]) -> Image.Image:
-    """A frame (H, W, 3) at the least whole multiple of its size that is `SHOWN` pixels high, without smoothing."""
+    """A frame (H, W, 3) enlarged by the smallest whole factor that makes it `SHOWN` pixels high, without smoothing."""
     factor = max(1, math.ceil(SHOWN / frame.shape[0]))
     return Image.fromarray(np.ascontiguousarray(frame.repeat(factor, axis=0).repeat(factor, axis=1)))
 
 
 def _stacked(pages: Sequence[Image.Image]) -> Image.Image:
-    """At most eight pages below one another, from which a common palette is taken."""
+    """Up to eight pages in one image, from which the common palette is computed."""
     some = [pages[i] for i in np.unique(np.linspace(0, len(pages) - 1, 8).round().astype(int))]
     return Image.fromarray(np.concatenate([np.asarray(page) for page in some]))
 
@@ -154,7 +152,7 @@ def _listing(chosen: npt.NDArray[np.int64]) -> str:
 
 
 def text_font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    """The font of all pictures, which comes with Pillow."""
+    """The font of all pictures: Pillow's own."""
     return ImageFont.load_default(TEXT)
 
 

@@ -1,6 +1,6 @@
-"""What a generator is given when it is scored: the same for every arm and run of a study.
+"""Conditions under which a generator is scored: the same for every arm and run of a study.
 
-Four draws of each clip, each different from the first in one thing. Whoever scores generates each once: `PASSES`.
+Each clip has four draws; the last three differ from the first in one condition each.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from amc.config import Config
 from amc.data.conditions import TestConditions, test_conditions
 from amc.data.training_data import TrainingData
 
-PASSES = 4  # over the clips that are scored; identity has clips of its own beside them
+PASSES = 4  # generated versions of each scored clip; identity needs further clips
 _OTHER = 5  # stream of random numbers, beside those of amc.data.conditions and amc.evaluation.pictures.mismatched
 
 
@@ -23,11 +23,10 @@ class Draws:
     """Conditions of n clips.
 
     Attributes:
-        first: as accuracy is measured (R13).
-        other_noise: the first with another z.
-        other_velocity: the first with the velocities of another training clip of the class; of the same one where the
-            class has no other.
-        own: the first with each clip's own velocities, the true ones: what PSNR and SSIM compare.
+        first: the conditions for accuracy (R13).
+        other_noise: `first` with another z.
+        other_velocity: `first` with the velocities of another training clip of the class, if the class has another.
+        own: `first` with each clip's own, true velocities, for PSNR, SSIM and LPIPS.
     """
 
     first: TestConditions
@@ -36,7 +35,7 @@ class Draws:
     own: TestConditions
 
     def part(self, rows: slice) -> Draws:
-        """Those of some of the clips."""
+        """The draws of some of the clips."""
         first, noise, velocity, own = (
             TestConditions(drawn.clips[rows], drawn.velocity_of[rows], drawn.noise[rows])
             for drawn in (self.first, self.other_noise, self.other_velocity, self.own)
@@ -45,10 +44,10 @@ class Draws:
 
 
 def draws(config: Config, data: TrainingData, clips: NDArray[np.int64], seed: int) -> Draws:
-    """Draws for clips, each from a generator of its own: neither order nor number of clips matter.
+    """The draws for `clips`, each from its own random generator: order and number of clips do not matter.
 
     Args:
-        seed: of the first draw, as for `test_conditions`; the others follow from it.
+        seed: of the first draw, as for `test_conditions`; the other draws depend on it.
     """
     first = test_conditions(config, data, clips, seed)
     train, label = data.split.train, data.clips.label

@@ -1,4 +1,4 @@
-"""The numbers of a sheet that stand for it in the record and the tracker."""
+"""The summary of a score sheet that the record and MLflow show."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from amc.evaluation.score_sheet import ScoreSheet
 
 
 def headline(sheet: ScoreSheet, part: str = "test") -> dict[str, float]:
-    """Each under `part`/name: accuracies as fractions, means over clips of what is measured clip by clip, distances.
+    """By `part`/name: accuracies as fractions, means over clips of per-clip metrics, distances.
 
-    `correct` and `clips` count what accuracy is made of; `features` of the sheet, how many clips distances are of, are
-    as many and are left out.
+    `correct` and `clips` are the numerator and denominator of the accuracy.
     """
     label = np.array(sheet.label)
     correct = np.array(sheet.predicted) == label

@@ -1,4 +1,4 @@
-"""The score sheet of a generator: everything that is measured of it on the test split."""
+"""The score sheet of a generator: all metrics on one part of the split."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from amc.config import Config
 from amc.data.training_data import TrainingData
 from amc.evaluation.generation import TEST_SEED, VALIDATION_SEED, generate_clips
 from amc.evaluation.judges.identity import identity_by_clip
-from amc.evaluation.judges.judge_cache import threads
+from amc.evaluation.judges.judge_cache import cpu_threads
 from amc.evaluation.judges.motion_classifier import RECIPE, predict
 from amc.evaluation.metrics.distances import FEWEST, frechet_distance, kernel_distance
 from amc.evaluation.metrics.pixels import difference, motion_energy, psnr, ssim
 from amc.evaluation.score_sheet import ScoreSheet
+from amc.evaluation.scores.classifier_output import classify
 from amc.evaluation.scores.draws import draws
-from amc.evaluation.scores.seen import seen
 from amc.evaluation.scores.test_judges import Judges
 
 Part = Literal["validation", "test"]
-CHUNK = 128  # clips whose four draws are in memory at once
-Found = dict[str, NDArray[Any]]
-"""What was measured, a row a clip."""
+CHUNK = 128  # clips whose four generated versions are in memory at once
+Measurements = dict[str, NDArray[Any]]
+"""By metric name, one row per clip."""
 
 
 def score(
@@ -42,22 +42,23 @@ def score(
     device: torch.device | None = None,
     check_pause: Callable[[], None] = lambda: None,
 ) -> ScoreSheet:
-    """Generates for the clips of a part of the split, and measures.
+    """Generates clips for one part of the split and computes all metrics.
 
-    What is measured is frames 2 to T, the first being given; classifiers look at the last T - d (R15). Accuracy,
-    Frechet and kernel distance and motion energy are of the first draw, PSNR, SSIM and LPIPS of the one with the
-    clips' own velocities, diversities of the first beside one with another z or another training clip's velocities.
+    Metrics are of frames 2 to T, since frame 1 is given; classifiers see the last T - d of them (R15). Accuracy,
+    Frechet
+    and kernel distance and motion energy use the first draw of `amc.evaluation.scores.draws`; PSNR, SSIM and LPIPS the
+    one with the clips' own velocities; diversity compares the first with another z or other velocities.
 
     Args:
-        part: "validation" for what may be selected by.
-        batch: clips generated at once.
-        chunk: clips held at once; like `batch` it changes nothing but memory and speed.
-        check_pause: called before each batch; what it raises ends the scoring.
+        part: "test", or "validation" if something is selected by the scores.
+        batch: clips per forward pass.
+        chunk: clips in memory at once; like `batch` it affects memory and speed only.
+        check_pause: called before each batch; an exception that it raises ends the scoring.
     """
-    clips, length = part_of(data, part), config.model.frames
+    clips, length = clips_of(data, part), config.model.frames
     drawn = draws(config, data, clips, VALIDATION_SEED if part == "validation" else TEST_SEED)
 
-    def chunked(rows: slice) -> Found:
+    def chunked(rows: slice) -> Measurements:
         def made(of: Literal["first", "other_noise", "other_velocity", "own"]) -> NDArray[np.uint8]:
             some = drawn.part(rows)
             return generate_clips(
@@ -65,38 +66,41 @@ def score(
             )
 
         first = made("first")
-        found = judged(first, judges, length)
+        found = measure_video(first, judges, length)
         found["diversity_noise"] = difference(first, made("other_noise"))
         found["diversity_velocity"] = difference(first, made("other_velocity"))
-        return found | compared(made("own"), data.clips.frames[clips[rows], 1:], judges)
+        return found | compare_with_real(made("own"), data.clips.frames[clips[rows], 1:], judges)
 
     identity: dict[str, NDArray[np.float64]] = {}
-    with few_threads(config):
+    with limited_threads(config):
         found = in_chunks(len(clips), chunk, chunked)
         if judges.identity:
             identity["identity"] = identity_by_clip(
                 generator, config, data, judges.identity, batch=batch, device=device, check_pause=check_pause
             )
-        distances = numbers(found, real_found(config, data, judges, part))
-    return sheet(data, clips, found, distances, identity)
+        distances = feature_distances(found, measured_real(config, data, judges, part))
+    return score_sheet(data, clips, found, distances, identity)
 
 
-def few_threads(config: Config) -> AbstractContextManager[None]:
-    """One CPU thread for small clips until the block ends: where cores are shared, a second one costs far more than it
-    brings (five times the processor time of scoring, at compact size beside two trials)."""
+def limited_threads(config: Config) -> AbstractContextManager[None]:
+    """Uses one CPU thread inside the block if clips are small.
+
+    On shared cores a second thread costs more than it gains: at compact size beside two trials, five times the CPU
+    time.
+    """
     small = config.model.frames * config.model.size**2 <= RECIPE.one_thread
-    return threads(1 if small else torch.get_num_threads())
+    return cpu_threads(1 if small else torch.get_num_threads())
 
 
-def part_of(data: TrainingData, part: Part) -> NDArray[np.int64]:
+def clips_of(data: TrainingData, part: Part) -> NDArray[np.int64]:
     """The clips of a part of the split."""
     return data.split.test if part == "test" else data.split.validation
 
 
-def judged(video: NDArray[np.uint8], judges: Judges, length: int) -> Found:
-    """What is measured of a video (n, T - 1, H, W, 3), frames 2 to T, by itself."""
-    found = seen(judges.motion.network, video, length)
-    measured: Found = {
+def measure_video(video: NDArray[np.uint8], judges: Judges, length: int) -> Measurements:
+    """Metrics of videos (n, T - 1, H, W, 3), frames 2 to T, that need no real video."""
+    found = classify(judges.motion.network, video, length)
+    measured: Measurements = {
         "predicted": found.classes,
         "predicted_second": predict(judges.second.network, video, length).argmax(1),
         "features": found.features,
@@ -105,36 +109,36 @@ def judged(video: NDArray[np.uint8], judges: Judges, length: int) -> Found:
     return measured | ({"fvd_features": judges.fvd.features(video)} if judges.fvd else {})
 
 
-def compared(made: NDArray[np.uint8], real: NDArray[np.uint8], judges: Judges) -> Found:
-    """What is measured of a video beside the real one, (n, T - 1, H, W, 3) both; `psnr` and `ssim` are (n, T - 1)."""
-    # Clip by clip: SSIM holds ten arrays of doubles.
-    found: Found = {
+def compare_with_real(made: NDArray[np.uint8], real: NDArray[np.uint8], judges: Judges) -> Measurements:
+    """Metrics of videos against the real ones, (n, T - 1, H, W, 3) both; `psnr` and `ssim` are (n, T - 1)."""
+    # Clip by clip, because SSIM needs ten arrays of doubles.
+    found: Measurements = {
         name: np.stack([measure(a, b) for a, b in zip(made, real, strict=True)])
         for name, measure in (("psnr", psnr), ("ssim", ssim))
     }
     return found | ({"lpips": judges.lpips(made, real)} if judges.lpips else {})
 
 
-def real_found(config: Config, data: TrainingData, judges: Judges, part: Part) -> Found:
-    """What `judged` finds in the real clips of a part; worked out once for these judges."""
+def measured_real(config: Config, data: TrainingData, judges: Judges, part: Part) -> Measurements:
+    """`measure_video` of the real clips of a part; computed once and cached in `judges.real`."""
     if part not in judges.real:
-        clips = part_of(data, part)
+        clips = clips_of(data, part)
         judges.real[part] = in_chunks(
             len(clips),
             CHUNK,
-            lambda rows: judged(data.clips.frames[clips[rows], 1:], judges, config.model.frames),
+            lambda rows: measure_video(data.clips.frames[clips[rows], 1:], judges, config.model.frames),
         )
     return judges.real[part]
 
 
-def in_chunks(count: int, chunk: int, measured: Callable[[slice], Found]) -> Found:
-    """What is found in `count` clips, `chunk` at a time."""
+def in_chunks(count: int, chunk: int, measured: Callable[[slice], Measurements]) -> Measurements:
+    """Measures `count` clips, `chunk` at a time."""
     parts = [measured(slice(start, start + chunk)) for start in range(0, count, chunk)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def numbers(found: Found, real: Found) -> dict[str, float]:
-    """Distances of the features from real clips'; none where clips are too few for any."""
+def feature_distances(found: Measurements, real: Measurements) -> dict[str, float]:
+    """Frechet and kernel distance (and FVD) from the features of real clips; empty if there are too few clips."""
     count = len(found["features"])
     if min(count, len(real["features"])) < FEWEST:
         return {}
@@ -148,17 +152,17 @@ def numbers(found: Found, real: Found) -> dict[str, float]:
     return measured
 
 
-def sheet(
+def score_sheet(
     data: TrainingData,
     clips: NDArray[np.int64],
-    found: Found,
+    found: Measurements,
     numbers: dict[str, float],
     identity: dict[str, NDArray[np.float64]],
 ) -> ScoreSheet:
-    """What was found of `clips`, as a sheet."""
-    by_frame: Found = {name: _floats(found[name]) for name in ("psnr", "ssim") if name in found}
+    """The score sheet of `clips`: per-clip values, means over clips per frame, distances."""
+    by_frame: Measurements = {name: _floats(found[name]) for name in ("psnr", "ssim") if name in found}
     plain = ("diversity_noise", "diversity_velocity", "motion_energy", "lpips")
-    by_clip: Found = {name: values.mean(1) for name, values in by_frame.items()}
+    by_clip: Measurements = {name: values.mean(1) for name, values in by_frame.items()}
     by_clip |= {name: _floats(found[name]) for name in plain if name in found} | identity
     return ScoreSheet(
         label=tuple(data.clips.label[clips].tolist()),

@@ -1,4 +1,4 @@
-"""Who measures generated clips: the classifiers of a study, and the networks of whose weights the user gave a file."""
+"""The judges of generated clips: the classifiers of a study, and LPIPS and FVD if the user provided weights."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from amc.evaluation.score_sheet import VERSION
 
 
 class PerceptualDistance(Protocol):
-    """LPIPS."""
+    """The interface of LPIPS."""
 
     @property
     def digest(self) -> str:
-        """Of its weights."""
+        """A hash of its weights."""
         ...
 
     def __call__(self, a: NDArray[np.uint8], b: NDArray[np.uint8], /) -> NDArray[np.floating]:
@@ -39,11 +39,11 @@ class PerceptualDistance(Protocol):
 
 
 class VideoFeatures(Protocol):
-    """The network of FVD."""
+    """The interface of the FVD network."""
 
     @property
     def digest(self) -> str:
-        """Of its weights."""
+        """A hash of its weights."""
         ...
 
     def features(self, video: NDArray[np.uint8], /) -> NDArray[np.floating]:
@@ -53,15 +53,14 @@ class VideoFeatures(Protocol):
 
 @dataclass(frozen=True)
 class Judges:
-    """Of one data set and preset.
+    """The judges of one data set and preset.
 
     Attributes:
-        motion: the one that accuracy is measured by.
-        second: trained with another seed.
-        identity: names subjects; None where there are too few to learn.
-        lpips, fvd: where the user gave their weights.
-        real: by part of the split, what was found about real clips, the same for every generator; filled as it is
-            asked for.
+        motion: the classifier that accuracy is measured with.
+        second: the same network trained with another seed.
+        identity: the subject classifier; None if there are too few subjects.
+        lpips, fvd: None unless the user provided weights.
+        real: measurements of the real clips by part of the split; computed on first use.
     """
 
     motion: TrainedClassifier
@@ -72,7 +71,7 @@ class Judges:
     real: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict, repr=False, compare=False)
 
     def scorer(self) -> str:
-        """A digest of all that decides what is measured and how: clips (by the classifiers' keys), judges, draws."""
+        """A hash of everything that scores depend on besides the generator: clips, judges, draws."""
         about = {
             "version": VERSION,
             "motion": self.motion.key,
@@ -86,14 +85,14 @@ class Judges:
 
 
 def cached_judges(config: Config, data: TrainingData, settings: Mapping[str, Any]) -> Judges:
-    """The judges that the settings of a study ask for; classifiers are trained now if no earlier run did.
+    """The judges that the settings of a study ask for; classifiers are trained now unless they are cached.
 
     Args:
         settings: `classifier_seed` (of the first classifier); `lpips`, `fvd` (files of weights; absent or None: not
             measured).
 
     Raises:
-        UserError: a file of weights that cannot serve, or an unwritable cache folder.
+        UserError: a file of weights cannot be used, or the cache folder is not writable.
     """
     lpips, fvd = settings.get("lpips"), settings.get("fvd")
     return Judges(
@@ -106,7 +105,7 @@ def cached_judges(config: Config, data: TrainingData, settings: Mapping[str, Any
 
 
 def has_subjects(data: TrainingData) -> bool:
-    """Whether a subject classifier can be trained: two training subjects with two sources each."""
+    """Whether a subject classifier can be trained: at least two training subjects with two sources each."""
     try:
         divide(data.clips, data.split, RECIPE.held_out)
     except UserError:

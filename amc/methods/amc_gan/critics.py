@@ -1,8 +1,8 @@
-"""How each discriminator reads the rows of Table 2, with nothing computed twice.
+"""How each discriminator scores the rows of Table 2, computing nothing twice.
 
-Both offer the same three calls to the training step. `judge` is the discriminator's side of Algorithm 1 (lines 5 to 9),
-`fool` the generator's (lines 12 to 16). Videos come as a dictionary from the rows of Table 1, and "real", to
-(B, T-1, 3, H, W); frame 1 of each is the appearance condition it was made under.
+Both critics have the same interface: `score_rows` for the discriminators' update (Alg. 1 lines 5 to 9) and
+`score_generated` for the generator's (lines 12 to 16). Videos are a dictionary from the rows of Table 1, and "real", to
+(B, T-1, 3, H, W); frame 1 of each is the appearance condition that it was generated from.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Videos = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What a discriminator says of some rows.
+class CriticOutput:
+    """Output of a discriminator for some rows.
 
     Attributes:
         logits: (B,) or (B K,) for each row.
-        auxiliary: for each row (velocities (B, T-1, 2k), class logits (B, c)), or None where it makes none.
+        auxiliary: for each row (velocities (B, T-1, 2k), class logits (B, c)), or None for rows without.
         maps: for each distinct video the maps of the first two blocks, (B, frames, C, h, w) each (R2).
     """
 
@@ -48,7 +48,7 @@ def _distinct(rows: Sequence[DiscriminatorRow]) -> dict[str, int]:
 
 
 def _full(x: Tensor) -> Tensor:
-    """In float32 at least: losses are taken in it whatever the networks ran in."""
+    """In float32 at least, the precision of all losses."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
@@ -80,15 +80,19 @@ class AppearanceCritic:
         self.network = network
         self.conditional = config.switches.ya
 
-    def judge(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow]) -> Judgement:
-        """Scores for all rows, in training mode."""
+    def score_rows(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow]) -> CriticOutput:
+        """Logits for all rows."""
         return self._run(batch, videos, rows, compare=())
 
-    def fool(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str]) -> Judgement:
+    def score_generated(
+        self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str]
+    ) -> CriticOutput:
         """Scores for the generated rows, and maps of the videos in `compare`, all in one mini-batch."""
         return self._run(batch, videos, rows, compare)
 
-    def _run(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str]) -> Judgement:
+    def _run(
+        self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str]
+    ) -> CriticOutput:
         b, k = batch.centres.shape
         counts = _distinct(rows)
         shown = list(counts)
@@ -104,7 +108,7 @@ class AppearanceCritic:
         logits = self.network.head(
             condition, torch.cat([top[shown.index(row.clip)] for row in rows]), tuple((b * k, 1) for _ in rows)
         )
-        return Judgement(list(_full(logits).split(b * k)), [None] * len(rows), maps)
+        return CriticOutput(list(_full(logits).split(b * k)), [None] * len(rows), maps)
 
     def _conditions(
         self, images: Mapping[bool, Tensor], rows: Sequence[DiscriminatorRow], b: int, k: int
@@ -136,11 +140,11 @@ class MotionCritic:
         self.appearance, self.motion = config.switches.ya, config.switches.ym
         self.aux = config.switches.ldaux
 
-    def judge(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow]) -> Judgement:
-        """Scores, and classes and velocities where a row has them, in training mode."""
+    def score_rows(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow]) -> CriticOutput:
+        """Logits for all rows; classes and velocities for the rows that have them."""
         return self._run(batch, videos, rows, compare=(), aux=self.aux)
 
-    def fool(
+    def score_generated(
         self,
         batch: Batch,
         videos: Videos,
@@ -148,13 +152,13 @@ class MotionCritic:
         compare: Sequence[str],
         *,
         aux: bool = False,
-    ) -> Judgement:
+    ) -> CriticOutput:
         """Scores for the generated rows, and maps of the videos in `compare`, all in one mini-batch."""
         return self._run(batch, videos, rows, compare, aux=aux)
 
     def _run(
         self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str], *, aux: bool
-    ) -> Judgement:
+    ) -> CriticOutput:
         network = self.network
         b, steps = batch.motion.shape[:2]
         counts = _distinct(rows)
@@ -187,4 +191,4 @@ class MotionCritic:
             auxiliary = [
                 (velocities[i], classes[i]) if row.auxiliary else None for i, row in zip(of_row, rows, strict=True)
             ]
-        return Judgement(list(_full(logits).split(b)), auxiliary, maps)
+        return CriticOutput(list(_full(logits).split(b)), auxiliary, maps)

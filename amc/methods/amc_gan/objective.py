@@ -1,6 +1,7 @@
 """Tables 1 and 2 as data, and the loss terms of Eqs. 3 to 8.
 
-Which rows and terms a run has is resolved here, once, from its ablation switches; the step iterates over what is left.
+The ablation switches are resolved here, once: `resolve` returns the rows and terms of a run, and the step iterates
+over them.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class DiscriminatorRow:
     mismatched: bool  # the discriminator is shown y' instead of y
     real: bool  # label in the discriminator's step
     weight: float  # Alg. 1 line 7 (R12)
-    counts_for_generator: bool  # takes part in the generator's step, labelled real
+    counts_for_generator: bool  # is scored in the generator's update, with label real
     auxiliary: bool  # class and velocity losses apply (R19)
 
 
@@ -79,12 +80,13 @@ TABLE_2 = table_2(RowWeights())  # as printed
 
 @dataclass(frozen=True)
 class Terms:
-    """What is left of the objective in a run.
+    """The rows and terms of the objective that a run has.
 
     Attributes:
         critics: the discriminators present, each with its rows of Table 2 and its margin rho.
         outputs: the rows of Table 1 that some loss uses, in Table 1's order.
-        l1, gram, rank, aux: whether each term is there.
+        l1, gram, aux: whether the run has each term.
+        rank: the discriminators with a ranking term.
     """
 
     critics: dict[Critic, tuple[DiscriminatorRow, ...]]
@@ -96,7 +98,7 @@ class Terms:
 
 
 def resolve(config: Config) -> Terms:
-    """The rows and terms that `config.switches` leave (Table 4, arm by arm)."""
+    """The rows and terms that `config.switches` leave on (Table 4)."""
     on = config.switches
     present: dict[Critic, bool] = {"appearance": on.da, "motion": on.dm}
     sees: dict[Critic, bool] = {"appearance": on.ya, "motion": on.ym}
@@ -104,7 +106,7 @@ def resolve(config: Config) -> Terms:
     critics: dict[Critic, tuple[DiscriminatorRow, ...]] = {}
     for critic, rows in table_2(config.rows).items():
         if present[critic]:
-            # Without its condition a discriminator can't be shown a mismatched one.
+            # A discriminator without a condition cannot be given a mismatched one.
             kept = rows if on.mismatched and sees[critic] else tuple(row for row in rows if not row.mismatched)
             critics[critic] = _rescaled(kept, rows) if config.readings.rescale_fake_rows else kept
     used = {row.clip for rows in critics.values() for row in rows} | {"matched"}
@@ -126,8 +128,8 @@ def _rescaled(kept: tuple[DiscriminatorRow, ...], rows: tuple[DiscriminatorRow, 
 
 
 def smoothing(readings: Readings, step: int | Tensor) -> float | Tensor:
-    """What is taken off the real label at a step (R6): starts high, shrinks every mini-batch, ends at 0."""
-    if isinstance(step, Tensor):  # a number that a recorded step reads on the device
+    """Label smoothing of real rows at a step (R6): it decreases with every mini-batch, to 0."""
+    if isinstance(step, Tensor):  # in a CUDA graph, which reads the step number on the device
         return (readings.smoothing_start - readings.smoothing_decrement * step).clamp(min=0)
     return max(0.0, readings.smoothing_start - readings.smoothing_decrement * step)
 
@@ -161,8 +163,8 @@ def ranking(closer: Tensor, farther: Tensor, margin: float) -> Tensor:
 def target(row: DiscriminatorRow, batch: Batch, reading: Literal["mismatched", "printed"]) -> Tensor:
     """The motion condition that a row's classes and velocities should show (R19), (B, T-1, q).
 
-    It is the one the row's video was made under. `printed` takes row 4's label from the matched condition, as Alg. 1
-    line 9 has it, and its velocities from the mismatched one.
+    It is the condition that the row's video was generated from. `printed` takes row 4's label from the matched
+    condition, as in Alg. 1 line 9, and its velocities from the mismatched one.
     """
     if not row.mismatched:
         return batch.motion

@@ -1,4 +1,4 @@
-"""One step of Algorithm 1, top to bottom, over the rows and terms that `objective.resolve` left."""
+"""One step of Algorithm 1 from top to bottom, over the rows and terms that `objective.resolve` returned."""
 
 from __future__ import annotations
 
@@ -37,12 +37,10 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class AMCStep:
-    """AMC-GAN's networks and optimisers, and the step that trains them.
+    """AMC-GAN's networks, optimisers and training step (a `TrainingStep`).
 
     Attributes:
-        generator: the network that is evaluated.
-        networks: every network present, by name: what a checkpoint holds.
-        optimizers: by name: what a checkpoint holds.
+        generator, critics: the networks; discriminators that an arm removes are absent.
     """
 
     def __init__(self, config: Config, device: torch.device | None = None) -> None:
@@ -87,7 +85,7 @@ class AMCStep:
         return torch.optim.Adam(parameters, rate, betas, fused=True, capturable=self.machine.graphed)
 
     def _seeded(self, network: Callable[[Config], M], offset: int) -> M:
-        """A network, channels last, whose first weights follow from the seed and its number, whatever else is built."""
+        """A network, channels last. Its initial weights depend on the seed and its own number only."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed * 16 + offset)
             made = network(self.config).to(self.device)
@@ -100,7 +98,7 @@ class AMCStep:
         """Updates discriminators, then generator, or both at once where `generator_scores` is "printed" (R23).
 
         Returns:
-            every loss term, weighted ones apart, as scalars.
+            every loss term, unweighted, and the mean scores of all rows; scalars.
         """
         if self._graphed is not None:
             return self._graphed(batch, step)
@@ -131,7 +129,7 @@ class AMCStep:
         return losses | parts
 
     def generate(self, batch: Batch) -> dict[str, Tensor]:
-        """Alg. 1 lines 3 and 4: a video for each row of Table 1 in use, with one z for all of them."""
+        """Alg. 1 lines 3 and 4: one video per row of Table 1 that is used, all from the same z."""
         outputs = self.terms.outputs
         b, n = len(batch.noise), len(outputs)
         other_image, other_motion = "appearance" in outputs, "motion" in outputs
@@ -148,7 +146,7 @@ class AMCStep:
         return dict(zip(outputs, video.split(b), strict=True))
 
     def discriminator_loss(self, batch: Batch, videos: dict[str, Tensor], step: int | Tensor) -> tuple[Tensor, Losses]:
-        """-L_D + L_Daux (lines 5 to 9), for each discriminator present."""
+        """-L_D + L_Daux (lines 5 to 9), summed over the discriminators."""
         shown = {name: video.detach() for name, video in videos.items()} | {"real": batch.clip[:, 1:]}
         real_label = 1 - smoothing(self.config.readings, step)
         losses: Losses = {}
@@ -156,7 +154,7 @@ class AMCStep:
         for name, critic in self.critics.items():
             rows = self.terms.critics[name]
             with self.machine.mixed():
-                judged = critic.judge(batch, shown, rows)
+                judged = critic.score_rows(batch, shown, rows)
             gan = torch.stack(
                 [
                     row.weight * cross_entropy(logits, real_label if row.real else 0.0)
@@ -173,7 +171,7 @@ class AMCStep:
         return total, losses
 
     def generator_loss(self, batch: Batch, videos: dict[str, Tensor]) -> tuple[Tensor, Losses]:
-        """-L_G + L_Gaux + L_rank (lines 12 to 16), scored by the discriminators as they now are (R23)."""
+        """-L_G + L_Gaux + L_rank (lines 12 to 16), with the discriminators' current weights (R23)."""
         real = batch.clip[:, 1:]
         shown = videos | {"real": real}
         losses: Losses = {}
@@ -185,9 +183,9 @@ class AMCStep:
             with self.machine.mixed():
                 if isinstance(critic, MotionCritic):
                     aux = self.terms.aux and self.config.readings.aux_updates_generator
-                    judged = critic.fool(batch, shown, rows, compare, aux=aux)
+                    judged = critic.score_generated(batch, shown, rows, compare, aux=aux)
                 else:
-                    judged = critic.fool(batch, shown, rows, compare)
+                    judged = critic.score_generated(batch, shown, rows, compare)
             kind = self.config.readings.adversarial
             gan = torch.stack([adversarial(logits, kind) for logits in judged.logits]).sum()
             losses[f"loss/g_{name}"] = gan.detach()
@@ -242,7 +240,7 @@ class AMCStep:
 
 @contextmanager
 def _frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """No gradients for these parameters: the generator's step needs none of the discriminators' weights."""
+    """No gradients for these parameters: the generator's update does not change the discriminators."""
     for parameter in parameters:
         parameter.requires_grad_(False)
     try:

@@ -1,8 +1,8 @@
 """The decoder's gated skip connection (appendix A.1): s u + (1 - s) e with s = sigmoid(leakyReLU(conv(upsample(h)))).
 
-Upsampling, gate and blend are one function that works through the frames a few at a time and keeps nothing that is as
-large as its result: at paper size these maps are the largest there are, and making them again from the small ones,
-while those are in the cache, costs less than storing and fetching them.
+Upsampling, gate and blend are one function that processes a few frames at a time and saves no map as large as its
+result. At paper size these are the largest maps; recomputing them from the small ones, which fit in the cache, is
+faster than storing and loading them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from torch import Tensor
 
 from amc.models.fast.upsampled_conv import UpsampledConv
 
-#: Elements of a map that are worked on at a time: on a CPU, with a handful of such maps, what its cache holds;
-#: elsewhere few large kernels count, and memory.
+#: Elements of a map that are processed at a time: on a CPU what fits in its cache, elsewhere fewer and larger kernels.
 CHUNK, CHUNK_ELSEWHERE = 1 << 20, 1 << 26
 
 

@@ -1,4 +1,4 @@
-"""Parts of a batch of maps that go separate ways, such as the frames of each video."""
+"""Slices of a batch of maps whose gradients share one buffer, such as the frames of each video."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Piece = tuple[int, int, int]
 def pieces(x: Tensor, wanted: tuple[Piece, ...]) -> tuple[Tensor, ...]:
     """Views of parts of a channels-last batch, which may overlap.
 
-    What indexing would give; but the gradients come together in one buffer laid out like x, where autograd would make
-    a zero-filled batch in another layout for each part and add those up.
+    Equal to indexing, but the gradients are summed in one buffer with the layout of x. Autograd would create a
+    zero-filled batch in another layout for each part and add those.
 
     Args:
         x: (N, C, H, W).

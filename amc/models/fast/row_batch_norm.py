@@ -2,7 +2,7 @@
 
 Some rows of a table share a clip or an image up to a late layer: rows 1 and 2 of Table 2 are the same video until
 Dm's last head. Such a clip goes through the network once, and batch norm counts it as often as it occurs, so that
-outputs and gradients equal those of the batch written out in full.
+outputs and gradients equal those of the full batch.
 """
 
 from __future__ import annotations

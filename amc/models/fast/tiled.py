@@ -1,7 +1,7 @@
 """Convolution of a vector that was tiled over a map, without convolving the map.
 
 With zero padding, every output pixel of conv(tile(v)) is a sum of those kernel taps that fall inside the map, so v is
-mixed once for each tap and a fixed 0/1 table adds the taps up.
+multiplied once by each tap, and a fixed 0/1 table sums the taps.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def tiled_conv(vector: Tensor, weight: Tensor, height: int, width: int) -> Tenso
 
 @lru_cache(maxsize=64)
 def _table(height: int, width: int, rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """`_inside` where it is needed: kept there, since a graph can't hold a copy from the host."""
+    """`_inside` on a device; cached there, because a CUDA graph cannot contain a copy from the host."""
     with torch.inference_mode(False):
         return _inside(height, width, rows, columns).to(device, dtype)
 
@@ -52,6 +52,6 @@ def _inside(height: int, width: int, rows: int, columns: int) -> Tensor:
 
 
 def plain_tensor(values: NDArray[np.float64]) -> Tensor:
-    """A CPU tensor to keep: whatever mode or default device the first caller is under, later ones may train with it."""
+    """A CPU tensor to cache: independent of the inference mode and default device of the first caller."""
     with torch.inference_mode(False), torch.device("cpu"):
         return torch.from_numpy(values)

@@ -2,7 +2,7 @@
 
 Both steps are linear and bilinear upsampling is separable, so conv(upsample(x)) equals: mix the channels of x once
 for each kernel tap (a 1x1 product to 9 C' channels), then apply one fixed interpolate-and-shift matrix along the
-width and one along the height. At 8x that is some thirtieth of the multiply-accumulates.
+width and one along the height. At 8x this takes about one thirtieth of the multiply-accumulates.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class UpsampledConv(nn.Conv2d):
             input: (N, C, h, w).
 
         Returns:
-            (N, 3 h + 1, scale w C'), channels mixed and the width done, for each kernel row, and the bias as one row
-            more; and the matrix (scale h, 3 h + 1) whose product with it is the convolved map (N, scale h, scale w C').
+            (N, 3 h + 1, scale w C'): channels mixed and the width upsampled for each kernel row, and the bias as the
+            last row; and the matrix (scale h, 3 h + 1) by which it is multiplied to get (N, scale h, scale w C').
         """
         n, c, h, w = input.shape
         outputs, k = self.out_channels, self.scale
@@ -54,9 +54,9 @@ class UpsampledConv(nn.Conv2d):
 
 @lru_cache(maxsize=64)
 def _matrix(length: int, scale: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """`_interpolate_and_shift` where it is needed, and a column of ones for the bias: (scale * length, length * 3 + 1).
+    """`_interpolate_and_shift` on a device with a column of ones for the bias: (scale * length, length * 3 + 1).
 
-    It is kept there, since a graph can't hold a copy from the host.
+    It is cached on the device, because a CUDA graph cannot contain a copy from the host.
     """
     with torch.inference_mode(False):
         taps = _interpolate_and_shift(length, scale)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ablations.arms import TABLE_4
-from amc.evaluation.pictures.figure import Video, figure
+from amc.evaluation.pictures.figure import LabelledClip, figure
 from analysis.figures.ablation.figure3 import ROWS, cell_side, cut_frames, figure3
 from analysis.record.reading import RecordReader
 from analysis.tables.load_study import load_study
@@ -20,12 +20,12 @@ from tests.analysis.made_study import write_study
 ARMS = tuple(arm for arm in TABLE_4 if arm.slug in ("ours", "no_da", "no_dm"))
 
 
-def write_figure3(path: Path, size: int, *, clips: int = 2) -> list[list[Video]]:
+def write_figure3(path: Path, size: int, *, clips: int = 2) -> list[list[LabelledClip]]:
     """A run's figure3.png: every frame is of one colour that tells clip, row and time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     groups = [
         [
-            Video((f"row {row}", "a label of some length"), np.stack([frame(c, row, t, size) for t in range(8)]))
+            LabelledClip((f"row {row}", "a label of some length"), np.stack([frame(c, row, t, size) for t in range(8)]))
             for row in range(len(ROWS))
         ]
         for c in range(clips)

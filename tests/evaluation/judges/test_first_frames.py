@@ -14,7 +14,7 @@ from scipy.stats import binom
 
 from amc.cli.data_options import ConfiguredData, configure_data
 from amc.data.clips import Clips
-from amc.evaluation.judges.motion_classifier import Recipe, cached_classifier
+from amc.evaluation.judges.motion_classifier import ClassifierRecipe, cached_classifier
 
 SURE = 0.999  # of the interval about chance
 
@@ -25,13 +25,13 @@ def chance_interval(clips: int, classes: int) -> tuple[float, float]:
     return low / clips, high / clips
 
 
-def still_accuracy(chosen: ConfiguredData, clips: Clips, recipe: Recipe) -> float:
+def still_accuracy(chosen: ConfiguredData, clips: Clips, recipe: ClassifierRecipe) -> float:
     return cached_classifier(
         clips, chosen.data.split, chosen.config, seed=3, shown="first frames", recipe=recipe
     ).test_accuracy
 
 
-def check(preset: str, recipe: Recipe) -> None:
+def check(preset: str, recipe: ClassifierRecipe) -> None:
     chosen = configure_data("natops", None, preset)
     clips, test = chosen.data.clips, chosen.data.split.test
     classes = chosen.config.dataset.classes
@@ -45,12 +45,12 @@ def check(preset: str, recipe: Recipe) -> None:
 
 
 def test_no_class_can_be_told_from_first_frames() -> None:
-    check("smoke", Recipe(steps=300, patience=6))
+    check("smoke", ClassifierRecipe(steps=300, patience=6))
 
 
 @pytest.mark.slow
 def test_nor_from_those_of_the_compact_stand_in() -> None:
-    check("compact", Recipe())
+    check("compact", ClassifierRecipe())
 
 
 def test_the_interval_by_hand() -> None:

@@ -6,7 +6,7 @@ valid keypoint is the square's centre.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,11 +27,11 @@ from amc.errors import UserError
 from amc.evaluation.judges import identity
 from amc.evaluation.judges.identity import (
     IdentityClassifier,
-    Recipe,
+    IdentityRecipe,
     cached_identity_classifier,
+    identity_clips,
+    identity_evaluation,
     identity_kept,
-    judged_clips,
-    measure,
     predict,
     scored_frames,
 )
@@ -43,7 +43,7 @@ from amc.training.loop import train
 from tests.toy import toy_clips, toy_config, toy_data
 
 CONFIG = toy_config(steps=2)
-QUICK = Recipe(steps=150, batch=32, report_every=50)
+QUICK = IdentityRecipe(steps=150, batch=32, report_every=50)
 STILL = Augmentation(shift=0, light=0, soft=0, noise=0)
 
 
@@ -89,7 +89,7 @@ def test_real_subjects_are_recognised(data: TrainingData, classifier: IdentityCl
     assert classifier.real_accuracy >= 0.95
     assert classifier.chance == pytest.approx(1 / 3)
     held = classifier.subjects.held_out
-    right = identity.hits(classifier, data, held, scored_frames(data.clips.frames[held], CONFIG))
+    right = identity.subject_recognised(classifier, data, held, scored_frames(data.clips.frames[held], CONFIG))
     assert right.shape == (len(held), 4)
     assert float(right.mean()) == classifier.real_accuracy
 
@@ -123,11 +123,11 @@ def test_a_generator_that_shows_one_subject_alone_is_at_chance(
 
 def test_clips_of_the_judgement_are_held_out_and_balanced(data: TrainingData, classifier: IdentityClassifier) -> None:
     subjects = classifier.subjects
-    chosen = judged_clips(data, subjects, 0)
+    chosen = identity_clips(data, subjects, 0)
     assert set(chosen) <= set(subjects.held_out) <= set(data.split.train)
-    assert np.array_equal(chosen, judged_clips(data, subjects, 0))
+    assert np.array_equal(chosen, identity_clips(data, subjects, 0))
     fewer = replace(data, split=replace(data.split, validation=data.split.validation[:4]))
-    counts = np.bincount(subjects.classes(data.clips, judged_clips(fewer, subjects, 0)))
+    counts = np.bincount(subjects.classes(data.clips, identity_clips(fewer, subjects, 0)))
     assert sorted(counts) == [1, 1, 2]
 
 
@@ -188,7 +188,7 @@ def test_same_seed_same_weights_whatever_the_threads_and_the_callers_randomness(
 def test_the_key_holds_all_that_matters(data: TrainingData) -> None:
     subjects = divide(data.clips, data.split, QUICK.held_out)
 
-    def facts(config: object = CONFIG, data: TrainingData = data, seed: int = 0, recipe: Recipe = QUICK) -> str:
+    def facts(config: object = CONFIG, data: TrainingData = data, seed: int = 0, recipe: IdentityRecipe = QUICK) -> str:
         return str(identity._facts(config, data, subjects, seed, recipe))  # type: ignore[arg-type]
 
     fingerprint = replace(data.clips, info=replace(data.clips.info, fingerprint="f" * 64))
@@ -278,7 +278,7 @@ def test_data_without_subjects_is_a_clear_error_before_anything_is_made(
 ) -> None:
     monkeypatch.setenv("AMC_CACHE", str(tmp_path))
     unknown = replace(data, clips=replace(data.clips, subject=np.full_like(data.clips.subject, nobody)))
-    with pytest.raises(UserError, match=r"--subject-pattern.*leave appearance out") as caught:
+    with pytest.raises(UserError, match=r"--subject-pattern.*remove appearance") as caught:
         identity_classifier(CONFIG, unknown)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -343,13 +343,13 @@ def test_a_training_run_reports_it_at_every_look(
         return True
 
     config = toy_config(steps=2, evaluate_every=1)
-    evaluations: list[Callable[[identity.Measured, Callable[[], None]], Mapping[str, float]]] = [measure(classifier)]
+    evaluations = [identity_evaluation(classifier)]
     train(config, data, directory=tmp_path, report=report, evaluations=evaluations)
     assert len(looks) == 2
     assert all(0 <= look["val/appearance"] <= 1 for look in looks)
-    assert measure(classifier)(SimpleNamespace(generator=Painter(), config=config, data=data), lambda: None) == {
-        "val/appearance": identity_kept(Painter(), config, data, classifier)
-    }
+    assert identity_evaluation(classifier)(
+        SimpleNamespace(generator=Painter(), config=config, data=data), lambda: None
+    ) == {"val/appearance": identity_kept(Painter(), config, data, classifier)}
 
 
 def test_classes_are_the_subjects_in_order(data: TrainingData) -> None:

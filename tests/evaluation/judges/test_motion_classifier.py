@@ -19,11 +19,17 @@ from amc.data.clips import Clips
 from amc.data.splits import Split, make_split
 from amc.errors import UserError
 from amc.evaluation.judges import motion_classifier as classifier
-from amc.evaluation.judges.judge_cache import shifted
-from amc.evaluation.judges.motion_classifier import Recipe, TrainedClassifier, accuracy, cached_classifier, predict
+from amc.evaluation.judges.judge_cache import randomly_shifted
+from amc.evaluation.judges.motion_classifier import (
+    ClassifierRecipe,
+    TrainedClassifier,
+    accuracy,
+    cached_classifier,
+    predict,
+)
 from amc.models.motion_classifier import MotionClassifier
 
-QUICK = Recipe(steps=120, batch=16, evaluate_every=20, patience=3, faultless=2)
+QUICK = ClassifierRecipe(steps=120, batch=16, evaluate_every=20, patience=3, faultless=2)
 LENGTH, SIZE = 8, 16
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -288,9 +294,9 @@ def test_shift_moves_each_clip_as_a_whole_and_repeats_its_border() -> None:
     ramp = torch.arange(5.0).view(1, 1, 1, 1, 5).expand(1, 2, 3, 5, 5)
     seen = set()
     for seed in range(20):
-        moved = shifted(ramp, 1, np.random.default_rng(seed))
+        moved = randomly_shifted(ramp, 1, np.random.default_rng(seed))
         assert moved.shape == ramp.shape
         assert torch.equal(moved[0, 0], moved[0, 1])
         seen.add(tuple(moved[0, 0, 0, 0].tolist()))
     assert seen == {(0, 0, 1, 2, 3), (0, 1, 2, 3, 4), (1, 2, 3, 4, 4)}
-    assert shifted(ramp, 0, np.random.default_rng(0)) is ramp
+    assert randomly_shifted(ramp, 0, np.random.default_rng(0)) is ramp

@@ -51,11 +51,11 @@ def test_a_clip_counts_for_itself_whatever_it_is_asked_with(fvd: Fvd) -> None:
 
 def test_clips_that_are_too_short_for_it(fvd: Fvd) -> None:
     check_length(9)
-    with pytest.raises(UserError, match="clips of 8 frames are too short for it, it needs 9"):
+    with pytest.raises(UserError, match="needs clips of at least 9 frames, these have 8"):
         fvd.features(made_video(0, 1, 8, 16))
 
 
 def test_another_networks_file(tmp_path: Path) -> None:
     path = written(tmp_path / "lpips.safetensors", LpipsNetwork())
-    with pytest.raises(UserError, match=r"--fvd .* lacks \d+ of \d+ weights, such as Conv3d_1a_7x7"):
+    with pytest.raises(UserError, match=r"--fvd .* lacks \d+ of \d+ weights, for example Conv3d_1a_7x7"):
         load_fvd(path)

@@ -69,7 +69,7 @@ def test_a_clip_counts_for_itself_whatever_it_is_asked_with(lpips: Lpips) -> Non
 
 
 def test_clips_that_make_no_pairs(lpips: Lpips) -> None:
-    with pytest.raises(ValueError, match="make no pairs"):
+    with pytest.raises(ValueError, match="do not match"):
         lpips(made_video(1, 2, 3, 16), made_video(1, 2, 2, 16))
 
 

@@ -7,13 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from amc.evaluation.pictures.figure import Video, figure
+from amc.evaluation.pictures.figure import LabelledClip, figure
 
 
-def _video(label: tuple[str, ...], frames: int = 32, start: int = 10) -> Video:
+def _video(label: tuple[str, ...], frames: int = 32, start: int = 10) -> LabelledClip:
     """Frame t (from 0) is one grey, start + 5 t."""
     grey = (start + 5 * np.arange(frames)).astype(np.uint8)
-    return Video(label, np.broadcast_to(grey[:, None, None, None], (frames, 16, 16, 3)).copy())
+    return LabelledClip(label, np.broadcast_to(grey[:, None, None, None], (frames, 16, 16, 3)).copy())
 
 
 def _pixels(path: Path) -> NDArray[np.uint8]:
@@ -70,10 +70,10 @@ def test_short_videos_show_all_their_frames(frames: int, tmp_path: Path) -> None
 
 
 def test_wrong_videos_are_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    wrong: list[list[list[Video]]] = [
+    wrong: list[list[list[LabelledClip]]] = [
         [],
         [[]],
-        [[Video(("a",), np.zeros((4, 4, 3), np.uint8))]],
+        [[LabelledClip(("a",), np.zeros((4, 4, 3), np.uint8))]],
         [[_video(("a",), 4), _video(("b",), 5)]],
     ]
     for groups in wrong:

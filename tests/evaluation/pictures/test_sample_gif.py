@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from amc.evaluation.pictures.sample_gif import GAP, SHOWN, show, show_real, shown_clips, write_row
+from amc.evaluation.pictures.sample_gif import GAP, SHOWN, sample_clips, write_gif, write_real_gif, write_sample_gif
 from tests.evaluation.scores.known import copier, oracle
 from tests.toy import toy_config, toy_data
 
@@ -32,7 +32,7 @@ def test_clips_stand_side_by_side_enlarged_without_smoothing(tmp_path: Path) -> 
     draw = np.random.default_rng(0)
     colours = draw.integers(0, 256, (8, 3), dtype=np.uint8)
     clips = colours[draw.integers(0, 8, (3, 5, 16, 16))]
-    write_row(clips, tmp_path / "row.gif")
+    write_gif(clips, tmp_path / "row.gif")
     shown = pages(tmp_path / "row.gif")
     assert len(shown) == 5
     assert shown[0].shape == (SHOWN, 3 * SHOWN + 2 * GAP, 3)
@@ -45,25 +45,25 @@ def test_clips_stand_side_by_side_enlarged_without_smoothing(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("size", "height"), [(32, 96), (64, 64), (128, 128)])
 def test_large_clips_are_shown_as_they_are(size: int, height: int, tmp_path: Path) -> None:
-    write_row(np.random.default_rng(0).integers(0, 256, (2, 3, size, size, 3), dtype=np.uint8), tmp_path / "row.gif")
+    write_gif(np.random.default_rng(0).integers(0, 256, (2, 3, size, size, 3), dtype=np.uint8), tmp_path / "row.gif")
     assert pages(tmp_path / "row.gif")[0].shape == (height, 2 * height + GAP, 3)
 
 
 def test_every_run_shows_the_same_test_clips(tmp_path: Path) -> None:
-    chosen = shown_clips(DATA)
+    chosen = sample_clips(DATA)
     assert DATA.clips.label[chosen].tolist() == [0, 1]
     assert np.isin(chosen, DATA.split.test).all()
-    show(oracle(DATA), CONFIG, DATA, tmp_path / "run")
-    show_real(DATA, tmp_path / "real")
-    show(copier(), CONFIG, DATA, tmp_path / "still")
+    write_sample_gif(oracle(DATA), CONFIG, DATA, tmp_path / "run")
+    write_real_gif(DATA, tmp_path / "real")
+    write_sample_gif(copier(), CONFIG, DATA, tmp_path / "still")
     assert (tmp_path / "run" / "row.gif").read_bytes() == (tmp_path / "real" / "row.gif").read_bytes()
     assert len(pages(tmp_path / "run" / "row.gif")) == CONFIG.model.frames - 1
     assert len({page.tobytes() for page in pages(tmp_path / "still" / "row.gif")}) == 1
 
 
 def test_a_row_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    show_real(DATA, tmp_path)
+    write_real_gif(DATA, tmp_path)
     before = (tmp_path / "row.gif").read_bytes()
     with pytest.raises(FileNotFoundError):
-        write_row(DATA.clips.frames[:1], tmp_path / "missing" / "row.gif")
+        write_gif(DATA.clips.frames[:1], tmp_path / "missing" / "row.gif")
     assert (tmp_path / "row.gif").read_bytes() == before

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from amc.config import Config
 from amc.data.conditions import to_video
 from amc.data.training_data import TrainingData
-from amc.evaluation.judges.identity import Recipe, cached_identity_classifier
+from amc.evaluation.judges.identity import IdentityRecipe, cached_identity_classifier
 from amc.evaluation.judges.motion_classifier import cached_classifier
 from amc.evaluation.scores.test_judges import Judges
 
-QUICK = Recipe(steps=60, batch=32)
+QUICK = IdentityRecipe(steps=60, batch=32)
 Rule = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from amc.evaluation.judges.motion_classifier import accuracy, predict
 from amc.evaluation.score_sheet import REAL, STILL
-from amc.evaluation.scores.references import alike, references
+from amc.evaluation.scores.references import matching_training_clips, references
 from tests.evaluation.scores.known import toy_judges
 from tests.toy import toy_clips, toy_config, toy_data
 
@@ -41,17 +41,17 @@ def test_references_are_what_classifiers_see_in_real_and_in_still_clips() -> Non
 
 def test_the_floor_is_of_training_clips_with_the_same_classes() -> None:
     test, label = DATA.split.test, DATA.clips.label
-    chosen = alike(DATA, test)
+    chosen = matching_training_clips(DATA, test)
     assert len(set(chosen)) == len(test)
     assert np.isin(chosen, DATA.split.train).all()
     assert sorted(label[chosen]) == sorted(label[test])
-    assert alike(DATA, test).tolist() == chosen.tolist()
+    assert matching_training_clips(DATA, test).tolist() == chosen.tolist()
 
 
 def test_the_floor_takes_all_training_clips_of_a_class_with_fewer() -> None:
     few = DATA.split.train[:5]
     data = replace(DATA, split=replace(DATA.split, train=few))
-    assert set(alike(data, np.arange(len(data.clips.label)))) == set(few)
+    assert set(matching_training_clips(data, np.arange(len(data.clips.label)))) == set(few)
 
 
 def test_two_clips_are_enough_and_one_has_no_distances() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from amc.config import OptimizerConfig, natops, with_overrides
 from amc.data.conditions import Batch
-from amc.methods.amc_gan.critics import Judgement
+from amc.methods.amc_gan.critics import CriticOutput
 from amc.methods.amc_gan.objective import TABLE_2, Critic, DiscriminatorRow
 from amc.methods.amc_gan.step import AMCStep
 from amc.models.motion_discriminator import MotionDiscriminator
@@ -49,7 +49,7 @@ def test_what_a_row_of_table_2_reaches(critic: Critic, row: int) -> None:
     batch = random_batch(step.config, clips=3)
     videos = leaves(batch)
     case = TABLE_2[critic][row]
-    (logits,) = step.critics[critic].judge(batch, {**videos, "real": batch.clip[:, 1:]}, (case,)).logits
+    (logits,) = step.critics[critic].score_rows(batch, {**videos, "real": batch.clip[:, 1:]}, (case,)).logits
     logits.sigmoid().log().sum().backward()
     reached = {name for name, video in videos.items() if video.grad is not None and video.grad.any()}
     assert reached == [set(), set(), {"matched"}, {critic}][row]
@@ -65,7 +65,7 @@ def test_which_condition_a_row_shows_da(row: int) -> None:
 
     def score(batch: Batch) -> Tensor:
         shown = {**leaves(batch), "real": batch.clip[:, 1:]}
-        return step.critics["appearance"].judge(batch, shown, (case,)).logits[0]
+        return step.critics["appearance"].score_rows(batch, shown, (case,)).logits[0]
 
     clip = batch.clip.clone()
     clip[:, 0] = clip[:, 0].flip(0)
@@ -83,7 +83,7 @@ def test_which_condition_a_row_shows_dm(row: int) -> None:
 
     def score(batch: Batch) -> Tensor:
         shown = {**leaves(batch), "real": batch.clip[:, 1:]}
-        return step.critics["motion"].judge(batch, shown, (case,)).logits[0]
+        return step.critics["motion"].score_rows(batch, shown, (case,)).logits[0]
 
     def changed(motion: Tensor, part: slice) -> Tensor:
         motion = motion.clone()
@@ -109,7 +109,7 @@ def test_a_triplet_starts_with_the_image_the_video_was_made_from() -> None:
         # Without ya as a condition only the triplet can tell.
         blind = AMCStep(with_overrides(step.config, {"switches.ya": False}))
         blind.networks["appearance_discriminator"].double()
-        blind.critics["appearance"].judge(again, leaves(batch), (row,)).logits[0].square().sum().backward()
+        blind.critics["appearance"].score_rows(again, leaves(batch), (row,)).logits[0].square().sum().backward()
         reached = (ya.grad is not None and bool(ya.grad.any()), other.grad is not None and bool(other.grad.any()))
         assert reached == (not reads_other, reads_other)
 
@@ -120,13 +120,13 @@ class Told:
     def __init__(self, scores: Sequence[float]) -> None:
         self.scores = scores
 
-    def judge(self, batch: Batch, videos: object, rows: Sequence[DiscriminatorRow], *_: object) -> Judgement:
+    def score_rows(self, batch: Batch, videos: object, rows: Sequence[DiscriminatorRow], *_: object) -> CriticOutput:
         order = [(row.clip, row.mismatched) for row in TABLE_2["appearance"] + TABLE_2["motion"]]
         scores = [self.scores[order.index((row.clip, row.mismatched)) % 4] for row in rows]
         logits = [torch.full((3,), math.log(s / (1 - s)), dtype=torch.float64) for s in scores]
-        return Judgement(logits, [None] * len(rows), {})
+        return CriticOutput(logits, [None] * len(rows), {})
 
-    fool = judge
+    score_generated = score_rows
 
 
 def told(scores: Sequence[float], **overrides: Any) -> AMCStep:

@@ -13,8 +13,8 @@ from amc.cli.data_options import configure_data
 from amc.config import Config
 from amc.data.training_data import TrainingData
 from amc.evaluation.judges import standard as finished
-from amc.evaluation.judges.identity import Recipe, cached_identity_classifier
-from amc.evaluation.judges.judge_cache import place
+from amc.evaluation.judges.identity import IdentityRecipe, cached_identity_classifier
+from amc.evaluation.judges.judge_cache import cache_file
 from amc.evaluation.judges.standard import SECOND
 from tests.toy import write_toy_file
 from tuning.cli import search as cli
@@ -27,13 +27,13 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_second_classifier_and_the_subjects_one(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = partial(cached_identity_classifier, recipe=Recipe(steps=20, batch=16))
+    quick = partial(cached_identity_classifier, recipe=IdentityRecipe(steps=20, batch=16))
     monkeypatch.setattr(finished, "cached_identity_classifier", quick)
     chosen = configure_data(None, clips, "smoke")
     second, identity = judging.train(chosen.config, chosen.data)
     assert second.details["seed"] == SECOND
     assert second.key != finished.classifier(chosen.config, chosen.data, 0).key
-    assert all(place(judge.key).is_file() for judge in (second, identity))
+    assert all(cache_file(judge.key).is_file() for judge in (second, identity))
     one = np.zeros_like(chosen.data.clips.subject)
     alone = replace(chosen.data, clips=replace(chosen.data.clips, subject=one))
     assert [judge.key for judge in judging.train(chosen.config, alone)] == [second.key]  # nobody to tell apart

@@ -14,7 +14,7 @@ import pytest
 from amc.cli.data_options import configure_data
 from amc.config import TrainingConfig
 from amc.data.training_data import prepare
-from amc.evaluation.judges.identity import Recipe, cached_identity_classifier
+from amc.evaluation.judges.identity import IdentityRecipe, cached_identity_classifier
 from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.score import score
 from amc.evaluation.scores.test_judges import cached_judges
@@ -86,7 +86,7 @@ def test_pictures_of_a_later_attempt_are_left_alone(tmp_path: Path) -> None:
 def test_identity_is_measured_where_it_is_an_objective(
     objectives: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = partial(cached_identity_classifier, recipe=Recipe(steps=20, batch=16))
+    quick = partial(cached_identity_classifier, recipe=IdentityRecipe(steps=20, batch=16))
     monkeypatch.setattr(trial, "cached_identity_classifier", quick)
     job = toy_job(tmp_path, objectives=tuple(objectives or ()))
     reports = Reports()

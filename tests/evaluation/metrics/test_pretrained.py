@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from amc.errors import UserError
-from amc.evaluation.metrics.weights import given
+from amc.evaluation.metrics.pretrained import load_pretrained
 from tests.evaluation.metrics.made_weights import made_weights, written
 
 
@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_network_has_the_files_weights_and_is_frozen(file: Path) -> None:
-    found = given(file, "--fvd", _network)
+    found = load_pretrained(file, "--fvd", _network)
     state = found.network.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in load_file(file).items())
     assert found.digest == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -38,7 +38,7 @@ def test_the_network_has_the_files_weights_and_is_frozen(file: Path) -> None:
 
 def test_no_random_number_is_drawn(file: Path) -> None:
     before = torch.get_rng_state()
-    given(file, "--fvd", _network)
+    load_pretrained(file, "--fvd", _network)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -46,30 +46,30 @@ def test_half_precision_and_more_tensors_than_wanted_will_do(file: Path) -> None
     tensors = load_file(file)
     counter = {"1.num_batches_tracked": torch.tensor(7), "classifier.weight": torch.zeros(2)}
     save_file({name: tensor.half() for name, tensor in tensors.items()} | counter, file)
-    state = given(file, "--fvd", _network).network.state_dict()
+    state = load_pretrained(file, "--fvd", _network).network.state_dict()
     assert state["0.weight"].dtype == torch.float32
     torch.testing.assert_close(state["0.weight"], tensors["0.weight"], rtol=1e-3, atol=1e-4)
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(UserError) as caught:
-        given(path, "--fvd", _network)
+        load_pretrained(path, "--fvd", _network)
     message = str(caught.value)
     assert message.startswith(f"--fvd {path}")
-    assert message.endswith("docs/metrics.md says how to make it")
+    assert message.endswith("docs/metrics.md explains how to create it")
     assert "\n" not in message
     return message
 
 
 def test_there_is_no_such_file(tmp_path: Path) -> None:
-    assert "there is no such file" in refusal(tmp_path / "none.safetensors")
-    assert "there is no such file" in refusal(tmp_path)
+    assert "file not found" in refusal(tmp_path / "none.safetensors")
+    assert "file not found" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("length", [0, 4, 100, -1])
 def test_a_truncated_file(file: Path, length: int) -> None:
     file.write_bytes(file.read_bytes()[:length])
-    assert "no whole safetensors file" in refusal(file)
+    assert "not a complete safetensors file" in refusal(file)
 
 
 class _Bomb:
@@ -88,7 +88,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, kind: str, monkeypatch:
             pickle.dump(_Bomb(), out)
         else:
             np.save(out, np.array([_Bomb()], dtype=object), allow_pickle=True)
-    assert "no whole safetensors file" in refusal(path)
+    assert "not a complete safetensors file" in refusal(path)
     assert not (tmp_path / "opened by a pickle").exists()
 
 
@@ -96,9 +96,9 @@ def test_weights_of_another_network(tmp_path: Path, file: Path) -> None:
     tensors = load_file(file)
     del tensors["1.running_var"]
     save_file(tensors, file)
-    assert "lacks 1 of 6 weights, such as 1.running_var" in refusal(file)
+    assert "lacks 1 of 6 weights, for example 1.running_var" in refusal(file)
     other = written(tmp_path / "other.safetensors", nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5)))
-    assert "is of another network: its 0.weight is (5, 3, 3, 3), not (4, 3, 3, 3)" in refusal(other)
+    assert "holds another network: 0.weight is (5, 3, 3, 3), not (4, 3, 3, 3)" in refusal(other)
 
 
 def test_weights_that_are_no_numbers(file: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a motion classifier sees in clips: their classes, and the features that it tells them by."""
+"""Classes and features of clips from one pass of the motion classifier."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from amc.models.motion_classifier import MotionClassifier
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Of n clips.
+class ClassifierOutput:
+    """The output for n clips.
 
     Attributes:
-        classes: (n,) the most likely ones.
-        features: (n, d) what goes into the last fully connected layer: 128 values at full width, after batch norm and
-            leaky ReLU (dropout does nothing in eval mode).
+        classes: (n,) the most likely classes.
+        features: (n, d) the input of the last fully connected layer: 128 values at full width, after batch norm and
+            leaky ReLU.
     """
 
     classes: NDArray[np.int64]
     features: NDArray[np.float32]
 
 
-def seen(network: MotionClassifier, video: NDArray[np.uint8], length: int) -> Seen:
-    """What `network` sees in a video (n, t, H, W, 3), n > 0, t >= T - d, T = `length`: classes as by `predict`."""
+def classify(network: MotionClassifier, video: NDArray[np.uint8], length: int) -> ClassifierOutput:
+    """Classes (as by `predict`) and features of videos (n, t, H, W, 3), n > 0, t >= T - d, T = `length`."""
     last = network.classify[-1]
     parts: list[NDArray[np.float32]] = []
 
@@ -41,5 +41,5 @@ def seen(network: MotionClassifier, video: NDArray[np.uint8], length: int) -> Se
             logits = predict(network, video, length)
         finally:
             hook.remove()
-    # `predict` fills its last batch up.
-    return Seen(logits.argmax(1), np.concatenate(parts)[: len(logits)])
+    # `predict` pads its last batch.
+    return ClassifierOutput(logits.argmax(1), np.concatenate(parts)[: len(logits)])
