@@ -13,6 +13,7 @@ from amc.argument_types import integer
 from amc.cli.command import NO_SUCCESS, Parser, run_parsed
 from amc.errors import UserError
 from amc.evaluation.judges.identity import IdentityClassifier
+from amc.evaluation.judges.judge_cache import cache_files
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE, identity_classifier
 from amc.evaluation.judges.standard import classifier as motion_classifier

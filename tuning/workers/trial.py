@@ -18,7 +18,7 @@ import torch
 from amc.config import from_dict
 from amc.data.training_data import prepare
 from amc.evaluation import standalone
-from amc.evaluation.judges.identity import cached_identity_classifier
+from amc.evaluation.judges.identity import cached_identity_classifier, identity_evaluation
 from amc.evaluation.judges.motion_classifier import cached_classifier
 from amc.evaluation.pictures.sample_gif import write_sample_gif
 from amc.evaluation.pictures.samples import write_samples
