@@ -22,7 +22,7 @@ def atomic_write(path: Path, *, exclusive: bool = False, fsync: bool = False) ->
         fsync: flush the content to the disk before renaming, so that it survives a power failure.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the file cannot be written; the error names a file.
     """
     partial = path.with_name(f".{path.name}.partial" if exclusive else f".{path.name}.{os.getpid()}.partial")
     try:
@@ -32,5 +32,9 @@ def atomic_write(path: Path, *, exclusive: bool = False, fsync: bool = False) ->
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
         os.replace(partial, path)
+    except OSError as error:
+        if error.errno and error.filename is None:  # an error of `write` names no file, so a full disk had no name
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)

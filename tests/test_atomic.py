@@ -32,8 +32,9 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
             partial.write_text("new")
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as raised:
         fail()
+    assert str(path) in str(raised.value)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

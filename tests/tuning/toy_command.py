@@ -25,14 +25,14 @@ class Toy:
     def __init__(self, folder: Path, trials: int, target: str, *, name: str = "toy", **settings: object) -> None:
         self.folder, self.name, self.target, self.trials = folder, name, target, trials
         self.address = folder / name / "record.db"
-        settings = {"study": name, **settings}
-        self.command = [sys.executable, "-m", "tests.tuning.toy_study", str(folder), str(trials), json.dumps(settings)]
-        self.command += [str(self.address), target]
+        self.settings = {"study": name, **settings}
 
-    def start(self) -> subprocess.Popen[str]:
-        """What it prints goes to a file."""
+    def start(self, **settings: object) -> subprocess.Popen[str]:
+        """Starts the command, with more settings for this time; what it prints goes to a file."""
+        command = [sys.executable, "-m", "tests.tuning.toy_study", str(self.folder), str(self.trials)]
+        command += [json.dumps(self.settings | settings), str(self.address), self.target]
         with self.folder.joinpath(f"{self.name}.log").open("w") as log:
-            return subprocess.Popen(self.command, cwd=ROOT, stdout=log, stderr=log, text=True)
+            return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, text=True)
 
     def printed(self) -> str:
         """What the last command has printed."""

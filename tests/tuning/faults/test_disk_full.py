@@ -96,8 +96,8 @@ def test_a_disk_that_is_too_small_and_then_fills_up_while_trials_train(disk: Pat
 
 def test_a_full_disk_under_mlflow_alone_ends_no_training(disk: Path, tmp_path: Path) -> None:
     target = f"sqlite:///{disk}/mlflow.db"
-    toy = Toy(tmp_path, 4, target, pause=0.1, flush=5.0)
-    process = toy.start()
+    toy = Toy(tmp_path, 4, target, pause=0.1)
+    process = toy.start(flush=5.0)
     toy.wait(process, 3)
     fill(disk)
     toy.end(process)

@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400), pytest.mark.filterwar
 
 def test_a_server_that_comes_after_the_study_and_is_away_for_a_while(tmp_path: Path) -> None:
     server = Server(tmp_path / "server")
-    toy = Toy(tmp_path, 2, server.target, flush=FLUSH)
-    toy.end(toy.start())
+    toy = Toy(tmp_path, 2, server.target)
+    toy.end(toy.start(flush=FLUSH))
     assert toy.printed().count("does not answer") == 1
     assert "is not up to date: rerun the same command to copy the rest" in toy.printed()
     before = toy.points()
