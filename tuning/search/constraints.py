@@ -1,4 +1,4 @@
-"""Constraints on what trials report, such as `time/step_seconds <= 0.5`."""
+"""Constraints on reported metrics, such as `time/step_seconds <= 0.5`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ _EXPRESSION = re.compile(r"\s*([A-Za-z][\w./-]*)\s*(<=|>=|<|>)\s*(\S+)\s*")
 
 @dataclass(frozen=True)
 class Constraint:
-    """A bound that a metric must keep at every report."""
+    """A bound that a metric must keep at every report.
+
+    Attributes:
+        operator: one of `OPERATORS`.
+    """
 
     metric: str
     operator: str
@@ -30,9 +34,9 @@ class Constraint:
         return f"{self.metric} {self.operator} {repr(self.bound).removesuffix('.0')}"
 
     def violation(self, value: float) -> float:
-        """By how much `value` breaks the bound, as a share of the bound so that units may be added up; 0 if it holds.
+        """By how much `value` exceeds the bound, relative to the bound, so that violations can be added; 0 if it holds.
 
-        On the bound itself a strict constraint is violated by the smallest number that there is.
+        A value equal to the bound of a strict constraint violates it by the smallest positive number.
         """
         beyond = value - self.bound if self.operator.startswith("<") else self.bound - value
         if beyond > 0:
@@ -41,17 +45,17 @@ class Constraint:
 
 
 def parse_constraint(text: str) -> Constraint:
-    """The constraint that an expression says.
+    """Parses a constraint, METRIC OPERATOR NUMBER.
 
     Raises:
-        UserError: it is none.
+        UserError: the text is not a constraint.
     """
     found = _EXPRESSION.fullmatch(text)
     number = _number(found[3]) if found else None
     if found is None or number is None:
         raise UserError(
-            f"--constraint {text!r} is no METRIC OPERATOR NUMBER, such as 'time/step_seconds <= 0.5': "
-            f"the operators are {', '.join(OPERATORS)}"
+            f"--constraint {text!r}: expected METRIC OPERATOR NUMBER, such as 'time/step_seconds <= 0.5'; "
+            f"operators are {', '.join(OPERATORS)}"
         )
     return Constraint(ALIASES.get(found[1], found[1]), found[2], number)
 

@@ -2,11 +2,11 @@
 
 A space file is TOML or JSON with two tables, both optional:
 
-    [fixed]                                 # the same in every trial, not searched
+    [fixed]                                 # the same in all trials, not searched
     "switches.lrank" = false
     "training.steps" = 400
 
-    [parameters."weights.rank"]             # replaces the default row of this name, or adds one
+    [parameters."weights.rank"]             # replaces the default parameter of this name, or adds one
     kind = "log"                            # float, log, int, categorical or bool
     low = 1.0
     high = 1000.0
@@ -14,13 +14,13 @@ A space file is TOML or JSON with two tables, both optional:
     [parameters."readings.gram"]
     kind = "categorical"
     choices = ["spatial", "channel"]
-    when = ["switches.lrank | switches.lgaux"]   # all of the list must hold; "!" negates, "|" gives alternatives
+    when = ["switches.lrank | switches.lgaux"]   # all must hold; "!" negates, "|" separates alternatives
 
     [parameters."optimizer.beta1"]
-    remove = true                           # not searched: the data set's own value
+    remove = true                           # not searched: keeps the value of the data set
 
-`only = true` at the top drops the default rows, so that just the file's are searched. A bool may give `prior`, the
-chance of true before anything is known. A fixed name is not searched.
+With `only = true` at the top, only the parameters of the file are searched. A bool may have `prior`, the prior
+probability of true.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _RANKED = ("switches.mismatched", "switches.lrank")
 
 @dataclass(frozen=True)
 class LogRange:
-    """A log range around the data set's own value: from value/factor to value*factor."""
+    """A log range around the value of the data set: from value / factor to value * factor."""
 
     name: str
     factor: float
@@ -51,14 +51,14 @@ class LogRange:
 
 @dataclass(frozen=True)
 class Switch:
-    """An ablation switch, on in this share of trials before anything is known."""
+    """An ablation switch, with the prior probability that it is on."""
 
     name: str
     prior: float = 0.9
     when: tuple[str, ...] = ()
 
 
-# Conditions keep the search from asking what nothing depends on, and from switching off both discriminators.
+# The conditions leave out parameters without effect, and keep at least one discriminator on.
 DEFAULT: tuple[LogRange | Switch, ...] = (
     LogRange("optimizer.lr_generator", 5),
     LogRange("optimizer.lr_discriminator", 5),
@@ -80,7 +80,7 @@ DEFAULT: tuple[LogRange | Switch, ...] = (
 
 
 def default_parameters(base: Config) -> list[Parameter]:
-    """The default rows with their ranges, around the values of `base`."""
+    """The default parameters, with ranges around the values of `base`."""
     values = base.flat()
     rows = []
     for row in DEFAULT:
@@ -96,7 +96,7 @@ def search_space(base: Config, file: Path | None = None) -> Space:
     """The default space around `base`, changed by a space file.
 
     Raises:
-        UserError: the file can't be read or asks for something that cannot be.
+        UserError: the file cannot be read, or its content is invalid.
     """
     rows = {row.name: row for row in default_parameters(base)}
     if file is None:
@@ -105,7 +105,7 @@ def search_space(base: Config, file: Path | None = None) -> Space:
     unknown = set(content) - {"fixed", "parameters", "only"}
     if unknown:
         raise UserError(
-            f"{file}: unknown {', '.join(sorted(unknown))}; a space file has [fixed], [parameters.NAME] and only"
+            f"{file}: unknown {', '.join(sorted(unknown))}: a space file has [fixed], [parameters.NAME] and only"
         )
     fixed, parameters = _table(content, "fixed", file), _table(content, "parameters", file)
     if content.get("only", False):
@@ -114,7 +114,7 @@ def search_space(base: Config, file: Path | None = None) -> Space:
         if not isinstance(entry, Mapping):
             raise UserError(f"{file}: parameter {name!r} must be a table with kind, low, high, ...")
         if name in fixed:
-            raise UserError(f"{file}: {name!r} is both fixed and searched")
+            raise UserError(f"{file}: {name!r} is both fixed and searched: remove one of them")
         if entry.get("remove", False):
             rows.pop(name, None)
         else:
@@ -123,14 +123,14 @@ def search_space(base: Config, file: Path | None = None) -> Space:
     for name in fixed:
         rows.pop(name, None)
     if not rows:
-        raise UserError(f"{file} leaves nothing to search")
+        raise UserError(f"{file}: no parameter is left to search")
     try:
         return checked_space(base, list(rows.values()), fixed)
     except UserError as error:
         raise UserError(f"{file}: {error}") from error
 
 
-# What a study is about, which its command line says; and what decides the clips and judges that all trials share.
+# Settings of the command line; and settings of the clips and classifiers that all trials share.
 _GIVEN = ("dataset.", "preset", "seed")
 _SHARED = (
     "split.",
@@ -145,10 +145,12 @@ _SHARED = (
 def _check_names(fixed: Iterable[str], parameters: Iterable[str], file: Path) -> None:
     for name in (*fixed, *parameters):
         if name.startswith(_GIVEN):
-            raise UserError(f"{file}: {name!r} is no setting of a space: the command line says it")
+            raise UserError(f"{file}: {name!r} cannot be set in a space file: it is given by options of the command")
     for name in parameters:
         if name.startswith(_SHARED):
-            raise UserError(f"{file}: {name!r} must be the same in all trials, which would not compare: fix it instead")
+            raise UserError(
+                f"{file}: {name!r} cannot be searched, because trials could not be compared: set it under [fixed]"
+            )
 
 
 def _parameter(name: str, entry: Mapping[str, Any], file: Path) -> Parameter:
@@ -203,7 +205,7 @@ def _read(file: Path) -> Mapping[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the space file {file}: {getattr(error, 'strerror', None) or error}") from error
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"the space file {file} is broken: {error}") from error
+        raise UserError(f"cannot parse the space file {file}: {error}") from error
     if not isinstance(content, Mapping):
-        raise UserError(f"the space file {file} must be a table at its top")
+        raise UserError(f"the space file {file} must contain a table at the top level")
     return content

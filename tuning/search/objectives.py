@@ -1,4 +1,4 @@
-"""What a search may maximise: a name for the command line, and the metric that trials report under it."""
+"""The objectives that a search may maximise."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from amc.errors import UserError
 
 @dataclass(frozen=True)
 class Objective:
-    """A fraction that trials report; larger is better.
+    """A metric between 0 and 1 that trials report; larger is better.
 
     Attributes:
         name: on the command line and in `summary.json`.
         metric: in reports.
-        title: in lines for people.
+        title: in printed text.
     """
 
     name: str
@@ -36,15 +36,15 @@ TITLES: Mapping[str, str] = {row.metric: row.title for row in OBJECTIVES.values(
 
 
 def parse_objectives(names: str) -> tuple[Objective, ...]:
-    """The objectives of a comma-separated list; a trial's value is the first one.
+    """Parses a comma-separated list of objectives; the first one is the value of a trial.
 
     Raises:
-        UserError: none, an unknown one, or one named twice.
+        UserError: a name is unknown or occurs twice, or the list is empty.
     """
-    wanted = [name.strip() for name in names.split(",")]
-    for name in wanted:
+    given = [name.strip() for name in names.split(",")]
+    for name in given:
         if name not in OBJECTIVES:
             raise UserError(f"unknown objective {name!r} in --objectives: choose from {', '.join(OBJECTIVES)}")
-        if wanted.count(name) > 1:
+        if given.count(name) > 1:
             raise UserError(f"--objectives {names!r} names {name!r} twice")
-    return tuple(OBJECTIVES[name] for name in wanted)
+    return tuple(OBJECTIVES[name] for name in given)

@@ -1,6 +1,6 @@
-"""A search space as data: parameters of a configuration by dotted name, their ranges, and when each is asked.
+"""A search space as data: parameters of a configuration by dotted name, their ranges and their conditions.
 
-A parameter that is not asked keeps the value of the configuration that the search starts from.
+A parameter is active if its conditions hold. An inactive parameter keeps its value of the base configuration.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ KINDS: tuple[Kind, ...] = ("float", "log", "int", "categorical", "bool")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One dimension.
+    """One dimension of a search space.
 
     Attributes:
-        name: a field of `amc.config.Config` by its dotted name.
-        low, high: ends of the range, both included (float, log, int).
-        choices: what there is to choose from (categorical; of a bool False and True).
+        name: dotted name of a field of `amc.config.Config`.
+        kind: `log` is a float on a logarithmic scale.
+        low, high: the range, both ends included (float, log, int).
+        choices: the possible values (categorical, bool).
         prior: prior probability of True (bool). Ablated models are usually worse, and a probability of 0.5 for each of
             six switches would spend most trials on degraded models.
-        when: all of these must hold: "switches.da" (is true), "!switches.da" (is false), alternatives by "|".
+        when: conditions, all of which must hold: "switches.da" (true), "!switches.da" (false), alternatives with "|".
     """
 
     name: str
@@ -40,20 +41,20 @@ class Parameter:
     when: tuple[str, ...] = ()
 
     def clip(self, value: Any) -> Any:
-        """The allowed value nearest to `value`."""
+        """The nearest value within the range; the first choice if `value` is not one."""
         if self.kind in ("categorical", "bool"):
             return value if value in self.choices else self.choices[0]
         nearest = min(max(value, self.low), self.high)
         return round(nearest) if self.kind == "int" else float(nearest)
 
     def contains(self, value: Any) -> bool:
-        """Whether a value is allowed."""
+        """Whether `value` lies within the range or is one of the choices."""
         return bool(self.clip(value) == value)
 
-    # Samplers work on the unit interval: it makes every kind a number, and carries a bool's prior.
+    # Samplers work on the unit interval, which makes a number of every kind and carries the prior of a bool.
 
     def to_unit(self, value: Any) -> float:
-        """Where a value lies in [0, 1]: the middle of its share, for values that are not numbers."""
+        """The position of a value in [0, 1]; a value that is not a number is at the middle of its share."""
         if self.kind == "bool":
             return self.prior / 2 if value else (1 + self.prior) / 2
         if self.kind == "categorical":
@@ -66,7 +67,7 @@ class Parameter:
         return float((value - low) / (high - low))
 
     def from_unit(self, unit: float) -> Any:
-        """The value at a place in [0, 1]."""
+        """The value at a position in [0, 1]."""
         if self.kind == "bool":
             return unit < self.prior
         if self.kind == "categorical":
@@ -79,7 +80,7 @@ class Parameter:
         return float(low + unit * (high - low))
 
     def grid(self, points: int) -> tuple[Any, ...]:
-        """At most so many values, spread evenly over the range with both ends."""
+        """All choices, or up to `points` values spread evenly over the range, both ends included."""
         if self.kind in ("categorical", "bool"):
             return self.choices
         if self.kind == "int" and self.high - self.low < points:
@@ -90,11 +91,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Space:
-    """Parameters in an order in which each comes after those that its condition names.
+    """A search space; `checked_space` makes one.
 
     Attributes:
-        base: the configuration that parameters change, fixed settings included.
-        fixed: dotted names that a space file sets for all trials.
+        base: the configuration that the parameters change; it includes `fixed`.
+        parameters: each comes after those that its conditions name.
+        fixed: settings that a space file gives to all trials, by dotted name.
     """
 
     base: Config
@@ -110,7 +112,7 @@ class Space:
         return with_overrides(self.base, {**params, "seed": seed})
 
     def active(self, values: Mapping[str, Any]) -> list[Parameter]:
-        """The parameters that matter where the others have these values."""
+        """The active parameters, given values by dotted name."""
         current = dict(self._base)
         rows = []
         for parameter in self.parameters:
@@ -120,11 +122,11 @@ class Space:
         return rows
 
     def default(self) -> dict[str, Any]:
-        """The starting configuration's own values, each moved into its range where a space file excludes it."""
+        """The values of the base configuration, each moved to the nearest one in its range."""
         return self.nearest(self._base)
 
     def nearest(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters with the values of a configuration, given flat, each moved into its range."""
+        """The values of a configuration, given by dotted name, each moved to the nearest one in its range."""
         current, params = {**self._base, **values}, dict[str, Any]()
         for parameter in self.parameters:
             if conditions_hold(parameter.when, current):
@@ -132,7 +134,7 @@ class Space:
         return params
 
     def decode(self, units: Mapping[str, float]) -> dict[str, Any]:
-        """Parameters from places in [0, 1]; those that are not asked are left out."""
+        """The values of the active parameters, from positions in [0, 1] of all parameters."""
         current, params = dict(self._base), dict[str, Any]()
         for parameter in self.parameters:
             if conditions_hold(parameter.when, current):
@@ -141,7 +143,7 @@ class Space:
         return params
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for the record."""
+        """JSON values, for the record."""
         rows: dict[str, dict[str, Any]] = {}
         for row in self.parameters:
             rows[row.name] = {"kind": row.kind, "when": list(row.when)}
@@ -155,68 +157,71 @@ class Space:
 
 
 def conditions_hold(conditions: Sequence[str], values: Mapping[str, Any]) -> bool:
-    """Whether all conditions hold, each being alternatives such as "switches.da | !switches.dm"."""
-    return all(any(_true(term.strip(), values) for term in condition.split("|")) for condition in conditions)
+    """Whether all conditions hold; each may list alternatives, such as "switches.da | !switches.dm"."""
+    return all(any(_term_holds(term.strip(), values) for term in condition.split("|")) for condition in conditions)
 
 
-def _true(term: str, values: Mapping[str, Any]) -> bool:
+def _term_holds(term: str, values: Mapping[str, Any]) -> bool:
     return not values[term[1:].strip()] if term.startswith("!") else bool(values[term])
 
 
 def condition_names(conditions: Sequence[str]) -> list[str]:
-    """The dotted names that conditions speak of."""
+    """The dotted names in conditions."""
     return [term.strip().lstrip("!").strip() for condition in conditions for term in condition.split("|")]
 
 
 def checked_space(base: Config, parameters: Sequence[Parameter], fixed: Mapping[str, Any]) -> Space:
-    """A space whose every row makes sense for `base`, in the order in which it must be asked.
+    """Checks parameters and orders them by their conditions.
+
+    Args:
+        base: the configuration, without `fixed`.
 
     Raises:
-        UserError: an unknown name, a range or type that cannot be, or conditions that go in a circle.
+        UserError: a name is unknown, a range or type is invalid, or conditions are circular.
     """
     base = with_overrides(base, fixed)
     known = base.flat()
     for row in parameters:
         if row.name not in known:
-            raise UserError(f"unknown parameter {row.name!r} in the search space: no such setting of a configuration")
-        _check(row, base)
+            raise UserError(f"search space: unknown parameter {row.name!r}: a configuration has no such setting")
+        _check_parameter(row, base)
         for name in condition_names(row.when):
             if not isinstance(known.get(name), bool):
-                raise UserError(f"search space: {row.name!r} asks for {name!r}, which is no switch of a configuration")
-    return Space(base, _ordered(parameters), dict(fixed))
+                raise UserError(f"search space: the condition of {row.name!r} names {name!r}, which is not a switch")
+    return Space(base, _in_order(parameters), dict(fixed))
 
 
-def _check(row: Parameter, base: Config) -> None:
+def _check_parameter(row: Parameter, base: Config) -> None:
     what = f"search space: {row.name!r}"
     if row.kind not in KINDS:
-        raise UserError(f"{what} has the unknown kind {row.kind!r}: choose {', '.join(KINDS)}")
+        raise UserError(f"{what} has unknown kind {row.kind!r}: choose from {', '.join(KINDS)}")
     if row.kind in ("categorical", "bool"):
         values = list(row.choices)
         if len(values) < 2 or len(set(map(repr, values))) < len(values):
             raise UserError(f"{what} needs two or more different choices")
         if row.kind == "bool" and not 0 < row.prior < 1:
-            raise UserError(f"{what} has prior {row.prior}: it must lie between 0 and 1")
+            raise UserError(f"{what} has prior {row.prior}: it must be between 0 and 1")
     else:
         if not (math.isfinite(row.low) and math.isfinite(row.high) and row.low < row.high):
             raise UserError(f"{what} has the range {row.low} to {row.high}: low must be below high, both finite")
         if row.kind == "log" and row.low <= 0:
-            raise UserError(f"{what} has a log range from {row.low}: it must begin above 0")
+            raise UserError(f"{what} has a log range from {row.low}: low must be above 0")
         if row.kind == "int" and (row.low != int(row.low) or row.high != int(row.high)):
             raise UserError(f"{what} has kind int and the range {row.low} to {row.high}: give whole numbers")
         values = [int(row.low), int(row.high)] if row.kind == "int" else [row.low, row.high]
     for value in values:
-        with_overrides(base, {row.name: value})  # the configuration's own check of names and types
+        with_overrides(base, {row.name: value})  # checks name and type
 
 
-def _ordered(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
     left = {row.name: row for row in parameters}
     if len(left) < len(parameters):
-        raise UserError("search space: a parameter is named twice")
+        raise UserError("search space: a parameter is defined twice")
     done: list[Parameter] = []
     while left:
         free = [row for row in left.values() if not any(name in left for name in condition_names(row.when))]
         if not free:
-            raise UserError(f"search space: the conditions of {', '.join(left)} go in a circle")
+            raise UserError(f"search space: the conditions of {', '.join(left)} are circular")
         done += free
         for row in free:
             del left[row.name]

@@ -1,8 +1,8 @@
-"""Warm start: what other studies found, as history for this one's sampler.
+"""Warm start: trials of other studies as history for this study's sampler.
 
-Ended trials of another study are copied into this study's record with every metric they reported, once, and from then
-on it is rebuilt from there alone: the other study may go on, or be deleted. They are no trials of this study and are
-never counted as such; its pruner does not see them.
+Ended trials of another study are copied to this study's record once, with all metrics that they reported. From then on
+only the copies are used: the other study may continue, or be deleted. Imported trials are not counted as trials of this
+study, and its pruner does not use them.
 """
 
 from __future__ import annotations
@@ -23,24 +23,19 @@ from tuning.search.goal import Goal
 from tuning.search.space import Space
 
 ROLE = "imported"
-_SAME_DATA = (
-    "fingerprint",
-    "split",
-    "classifier",
-    "identity",
-    "reduction",
-)  # what accuracies must share to be compared
+# Facts about the data that must be equal for accuracies to be comparable.
+_SAME_DATA = ("fingerprint", "split", "classifier", "identity", "reduction")
 
 
 @dataclass(frozen=True)
 class ImportedHistory:
-    """Imported trials as a sampler has them.
+    """Imported trials, as a sampler uses them.
 
     Attributes:
-        trials: those of this study's data, preset and budget as they ended; others that were complete as PRUNED, since
-            what they reached says only where to look.
+        trials: a complete trial of other data, another preset or another budget is PRUNED here and has no value,
+            because its value cannot be compared with those of this study.
         curves: {trial key: {step: first objective}}.
-        start: parameters of the best one, moved into this study's ranges; None where they don't fit.
+        start: parameters of the best trial, moved into the ranges of this study; None if they do not fit.
     """
 
     trials: Sequence[TrialRow] = ()
@@ -49,60 +44,61 @@ class ImportedHistory:
 
 
 def find_imported(wanted: str | None, study: str, runs: Path, record: str | None, goal: Goal) -> list[ImportedRow]:
-    """What `study` learns from: the rows on its record, and those of the study `wanted` if they are not among them.
+    """The trials that `study` imported before, and those of the study `wanted` if it is not among their sources.
 
     Args:
+        wanted: `--warm-start`; None imports no further study.
         runs: DIR.
-        record: the record's address; None is DIR/<study>/record.db.
+        record: address of the record; None is DIR/STUDY/record.db.
 
     Raises:
-        UserError: there is no such study, or nothing in it can be used.
+        UserError: the study `wanted` does not exist, or none of its trials can be used.
     """
     mine = record or runs / study / "record.db"
-    rows = _of_study(mine, study)
+    rows = _already_imported(mine, study)
     if wanted is None or any(row.source == wanted for row in rows):
         return rows
     if wanted == study:
-        raise UserError(f"--warm-start {wanted!r} is this study itself: give another one's name")
+        raise UserError(f"--warm-start {wanted!r} is this study itself: give the name of another one")
     for place in (mine, runs / wanted / "record.db"):
         with open_if_present(place) as records:
             if records is not None and any(row.name == wanted for row in records.studies()):
-                return rows + _read(records, wanted, study, goal)
+                return rows + _read_study(records, wanted, study, goal)
     where = f"{record} or {runs}" if record else str(runs)
-    raise UserError(f"--warm-start {wanted!r}: there is no such study in {where}")
+    raise UserError(f"--warm-start {wanted!r}: no such study in {where}")
 
 
 def imported_history(rows: Sequence[ImportedRow], study: StudyRow, space: Space, goal: Goal) -> ImportedHistory:
-    """Imported trials as history of `study`."""
+    """Imported trials as history for the sampler of `study`."""
     trials, curves = [], {}
     for row in rows:
-        trial, curves[_key(row)] = _trial(row, goal), _curve(row, goal)
+        trial, curves[_key(row)] = _as_trial(row, goal), _curve(row, goal)
         trials.append(trial)
-    first = next(iter(ranking.ranked(trials)), None)  # by how they ended in their own study
+    first = next(iter(ranking.ranked(trials)), None)  # ranked by their own studies' values
     comparable = {_key(row): _comparable(row, study, space) for row in rows}
-    told = [
-        # Without a value a trial is never compared with this study's own; places come from all its objectives.
+    history = [
+        # Without a value, a trial is never compared with those of this study.
         trial
         if comparable[trial.key]
         else replace(trial, value=None, state=PRUNED if trial.state == COMPLETE else trial.state)
         for trial in (_with_params(trial, space) for trial in trials)
     ]
-    return ImportedHistory(told, curves, None if first is None else _start(first, space))
+    return ImportedHistory(history, curves, None if first is None else _starting_point(first, space))
 
 
-def _of_study(place: str | Path, study: str) -> list[ImportedRow]:
+def _already_imported(place: str | Path, study: str) -> list[ImportedRow]:
     with open_if_present(place) as records:
         return [] if records is None else records.imported(study)
 
 
-def _read(records: RecordReader, source: str, study: str, goal: Goal) -> list[ImportedRow]:
+def _read_study(records: RecordReader, source: str, study: str, goal: Goal) -> list[ImportedRow]:
     other = records.study(source)
     named = list(other.goal["objectives"])
     wanted = [row.name for row in goal.objectives]
     if named != wanted:
         raise UserError(
-            f"--warm-start {source!r} searched for {', '.join(named)}, this study for {', '.join(wanted)}: "
-            f"give --objectives {','.join(named)}, or another study"
+            f"--warm-start {source!r} has the objectives {', '.join(named)}, this study has {', '.join(wanted)}: "
+            f"give --objectives {','.join(named)}, or choose another study"
         )
     points: dict[str, dict[int, Mapping[str, float]]] = {}
     for point in sorted(records.points(source), key=lambda point: point.step):
@@ -124,10 +120,9 @@ def _read(records: RecordReader, source: str, study: str, goal: Goal) -> list[Im
         for trial in records.trials(source, TRIAL)
         if trial.state in ENDED
     ]
-    if not ranking.ranked([_trial(row, goal) for row in rows]):
+    if not ranking.ranked([_as_trial(row, goal) for row in rows]):
         raise UserError(
-            f"--warm-start {source!r} has no ended trial with a value to learn from: "
-            "let it run further, or give another study"
+            f"--warm-start {source!r} has no ended trial with a value: let that study run longer, or choose another one"
         )
     return rows
 
@@ -136,7 +131,7 @@ def _key(row: ImportedRow) -> str:
     return f"{row.source}/{row.key}"
 
 
-def _trial(row: ImportedRow, goal: Goal) -> TrialRow:
+def _as_trial(row: ImportedRow, goal: Goal) -> TrialRow:
     step, metrics = max(row.curve.items(), default=(0, {}))
     found = {name: metrics.get(name) for name in goal.metrics}
     values = {name: value if value is not None and math.isfinite(value) else None for name, value in found.items()}
@@ -173,16 +168,16 @@ def _flat(trial: TrialRow) -> Mapping[str, Any]:
 
 
 def _with_params(trial: TrialRow, space: Space) -> TrialRow:
-    """The trial with what this study's parameters were set to in it, whether its own study searched them or not."""
+    """The trial with its values of this study's parameters, whether its own study searched them or not."""
     flat = _flat(trial)
     values = {row.name: flat[row.name] for row in space.parameters}
     return replace(trial, params={row.name: values[row.name] for row in space.active(values)})
 
 
-def _start(trial: TrialRow, space: Space) -> dict[str, Any] | None:
+def _starting_point(trial: TrialRow, space: Space) -> dict[str, Any] | None:
     flat = _flat(trial)
     values = {row.name: flat[row.name] for row in space.parameters}
     params = space.nearest(values)
-    # A number is moved to the end of its range; a choice that is none any more has no neighbour.
+    # A number can be moved into its range; a choice that this study does not have cannot.
     fits = all(row.contains(values[row.name]) for row in space.active(params) if row.kind in ("categorical", "bool"))
     return params if fits else None

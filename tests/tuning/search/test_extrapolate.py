@@ -14,7 +14,7 @@ from tests.tuning.toy_rows import trial_row
 from tuning.search.default_space import search_space
 from tuning.search.samplers import SearchHistory
 from tuning.search.samplers.extrapolate import extrapolated
-from tuning.search.samplers.tpe import TPESampler, good
+from tuning.search.samplers.tpe import TPESampler, good_count
 
 BASE = natops("smoke")
 SPACE = search_space(BASE)
@@ -72,12 +72,12 @@ def test_order_within_a_step_is_kept_and_shifts_carry_over(values: list[float], 
 
 def test_tpe_is_told_forecasts() -> None:
     trials, curves = search(*COMPLETES, (PRUNED, {5: 0.15, 10: 0.35}))
-    told = TPESampler(SPACE, 0).told(trials[3], SearchHistory(trials, curves))
+    told = TPESampler(SPACE, 0).to_optuna(trials[3], SearchHistory(trials, curves))
     assert (told.state, told.value) == (TrialState.COMPLETE, pytest.approx(0.65))
 
 
 def test_how_many_are_good() -> None:
     """Half of n^(2/3) in 2 dimensions, of n^(1/2) in 4, of n^(1/5) in 16."""
-    assert [good(count, 2) for count in (1, 10, 30, 70, 1000)] == [1, 3, 5, 9, 25]
-    assert [good(count, 4) for count in (1, 15, 17, 99)] == [1, 2, 3, 5]
-    assert [good(count, 16) for count in (1, 30, 35, 1000)] == [1, 1, 2, 2]
+    assert [good_count(count, 2) for count in (1, 10, 30, 70, 1000)] == [1, 3, 5, 9, 25]
+    assert [good_count(count, 4) for count in (1, 15, 17, 99)] == [1, 2, 3, 5]
+    assert [good_count(count, 16) for count in (1, 30, 35, 1000)] == [1, 1, 2, 2]

@@ -39,7 +39,7 @@ def test_expressions() -> None:
     "text", ["", "time <=", "time <= fast", "0.5 >= time", "time == 1", "time <= nan", "a < b < 1"]
 )
 def test_what_is_no_expression(text: str) -> None:
-    with pytest.raises(UserError, match="is no METRIC OPERATOR NUMBER"):
+    with pytest.raises(UserError, match="expected METRIC OPERATOR NUMBER"):
         parse_constraint(text)
 
 
@@ -105,11 +105,11 @@ def searched(
     [
         (
             Goal(constraints=(parse_constraint("loss/9 <= 1"),)),
-            "constraint 'loss/9 <= 1': no metric loss/9 is reported: there",
+            "constraint 'loss/9 <= 1': the metric loss/9 is not reported; reported metrics:",
         ),
         (
             Goal(parse_objectives("accuracy,appearance")),
-            "the objective's metric val/appearance is not reported: there is",
+            "the metric of an objective, val/appearance, is not reported; reported metrics:",
         ),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_metric_that_one_trial_lacks_fails_it_by_name(record: RecordWriter, ba
     assert not engine.fatal_error
     first, second = record.trials("toy")
     assert (first.state, second.state) == (COMPLETE, FAILED)
-    assert "constraint 'loss/1 <= 9': no metric loss/1 is reported: there" in second.reason
+    assert "constraint 'loss/1 <= 9': the metric loss/1 is not reported; reported metrics:" in second.reason
     assert second.reason in table(record, "toy")
 
 

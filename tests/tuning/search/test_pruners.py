@@ -85,5 +85,5 @@ def test_hyperband_compares_within_a_bracket() -> None:
 
 
 def test_unknown_pruner() -> None:
-    with pytest.raises(UserError, match="unknown pruner 'median': choose halving, hyperband, none"):
+    with pytest.raises(UserError, match="unknown pruner 'median': choose from halving, hyperband, none"):
         create_pruner("median", 10, 1)

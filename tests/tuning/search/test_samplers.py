@@ -82,7 +82,7 @@ def test_trials_are_told_as_what_they_are() -> None:
         trial_row(BASE, 4, params=params, state=WAITING),
     ]
     curves = {"trial-0000": {10: 0.3, 20: 0.5}, "trial-0001": {5: 0.1, 10: 0.2}, "trial-0003": {5: 0.1}}
-    told = [TPESampler(SPACE, 0).told(row, SearchHistory(rows, curves)) for row in rows]
+    told = [TPESampler(SPACE, 0).to_optuna(row, SearchHistory(rows, curves)) for row in rows]
     states = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
     assert [trial.state for trial in told] == states
     assert [trial.value for trial in told[:1]] == [0.5]
@@ -98,7 +98,7 @@ def test_trials_that_violate_a_constraint_are_told_with_by_how_much() -> None:
         trial_row(BASE, 2, params=params, state=RUNNING, value=0.2, step=10, violation=0.5),
     ]
     history = SearchHistory(rows, {"trial-0001": {10: 0.2}})
-    told = [TPESampler(SPACE, 0).told(row, history) for row in rows]
+    told = [TPESampler(SPACE, 0).to_optuna(row, history) for row in rows]
     assert [trial.constraints for trial in told] == [{"violation": 0.0}, {"violation": 0.75}, {}]
 
 
@@ -117,7 +117,7 @@ def test_several_objectives_are_told_as_places_and_early_stopped_trials_stay_wha
         row(6, RUNNING, 0.1, 0.1, step=5),
     ]
     history = SearchHistory(rows, {trial.key: {trial.step: trial.value or 0.0} for trial in rows})
-    told = [TPESampler(SPACE, 0).told(row, history) for row in rows]
+    told = [TPESampler(SPACE, 0).to_optuna(row, history) for row in rows]
     assert [trial.state.name for trial in told] == [
         "COMPLETE", "COMPLETE", "PRUNED", "PRUNED", "FAIL", "PRUNED", "RUNNING"
     ]  # fmt: skip
@@ -177,7 +177,7 @@ def test_learning_samplers_go_to_the_front_of_two_objectives(name: str, tmp_path
 def test_values_outside_a_changed_range_are_left_out(tmp_path: Path) -> None:
     space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.5, "high": 2.0}})
     row = trial_row(BASE, 0, params={"weights.gan": 7.0, "weights.rank": 3.0}, state=COMPLETE, value=0.5)
-    assert TPESampler(space, 0).told(row, SearchHistory([row], {})).params == {}
+    assert TPESampler(space, 0).to_optuna(row, SearchHistory([row], {})).params == {}
 
 
 def test_ranking_puts_early_stopped_trials_last() -> None:
@@ -219,7 +219,7 @@ def test_categorical_for_all(tmp_path: Path) -> None:
 
 
 def test_unknown_sampler() -> None:
-    with pytest.raises(UserError, match="unknown sampler 'bayes': choose tpe, random, cmaes, grid"):
+    with pytest.raises(UserError, match="unknown sampler 'bayes': choose from tpe, random, cmaes, grid"):
         create_sampler("bayes", SPACE, 0)
 
 

@@ -130,7 +130,7 @@ BAD = {
     "unknown fixed name": ('[fixed]\n"weights.nothing" = 1', "unknown setting"),
     "wrong type": ('[fixed]\n"switches.da" = 1', "does not fit its type"),
     "empty range": ('[parameters."weights.gan"]\nkind = "float"\nlow = 2\nhigh = 1', "low must be below high"),
-    "log from zero": ('[parameters."weights.gan"]\nkind = "log"\nlow = 0\nhigh = 1', "must begin above 0"),
+    "log from zero": ('[parameters."weights.gan"]\nkind = "log"\nlow = 0\nhigh = 1', "low must be above 0"),
     "int of a float": ('[parameters."training.batch"]\nkind = "int"\nlow = 1.5\nhigh = 3', "give whole numbers"),
     "one choice": (
         '[parameters."readings.gram"]\nkind = "categorical"\nchoices = ["spatial"]',
@@ -144,15 +144,15 @@ BAD = {
     "bad prior": ('[parameters."switches.da"]\nkind = "bool"\nprior = 1.5', "between 0 and 1"),
     "bad condition": (
         '[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nwhen = ["weights.l1"]',
-        "is no switch",
+        "is not a switch",
     ),
     "fixed and searched": (
         '[fixed]\n"weights.gan" = 1.0\n[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2',
         "both fixed and searched",
     ),
-    "nothing left": ("only = true", "leaves nothing to search"),
+    "nothing left": ("only = true", "no parameter is left to search"),
     "unknown table": ("[constants]\na = 1", "unknown constants"),
-    "broken": ("[fixed", "is broken"),
+    "broken": ("[fixed", "cannot parse the space file"),
 }
 
 
@@ -177,5 +177,5 @@ def test_conditions_in_a_circle() -> None:
         Parameter("switches.da", "bool", choices=(False, True), when=("switches.dm",)),
         Parameter("switches.dm", "bool", choices=(False, True), when=("switches.da",)),
     ]
-    with pytest.raises(UserError, match="in a circle"):
+    with pytest.raises(UserError, match="are circular"):
         checked_space(BASE, rows, {})

@@ -1,4 +1,4 @@
-"""Pruners: each decides from the values on record alone whether a trial goes on."""
+"""Pruners: each decides from the values on record whether a trial continues."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ PRUNERS: Mapping[str, Callable[[int, int], Pruner]] = {
 
 
 def create_pruner(name: str, budget: int, first: int) -> Pruner:
-    """The pruner called `name`.
+    """Creates a pruner.
 
     Args:
-        budget: steps of a complete trial.
-        first: the first rung: no trial is pruned before it.
+        name: a key of `PRUNERS`.
+        budget: training steps of a complete trial.
+        first: step of the first rung; no trial is pruned before it.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: the name is unknown.
     """
     if name not in PRUNERS:
-        raise UserError(f"unknown pruner {name!r}: choose {', '.join(PRUNERS)}")
+        raise UserError(f"unknown pruner {name!r}: choose from {', '.join(PRUNERS)}")
     return PRUNERS[name](budget, first)
 
 

@@ -1,4 +1,4 @@
-"""What pruners have in common: rungs, and who stands where on them."""
+"""Shared by pruners: the protocol, and asynchronous successive halving over given rungs."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from analysis.record.ranking import places
 from analysis.record.rows import Score
 
 Curves = Mapping[str, Mapping[int, Score]]
-"""{trial key: {step: how it stood}} of all trials of a search, ended ones too."""
+"""{trial key: {step: score}} of all trials of a search, ended ones included."""
 
-ETA = 3  # of the trials at a rung, the best one in ETA goes on
+ETA = 3  # the best 1/ETA of the trials at a rung continue
 
 
 class Pruner(Protocol):
-    """Decides whether a trial goes on."""
+    """Decides whether a trial continues."""
 
     def should_prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
-        """Whether trial `key` ends after its report at `step`, which `curves` has.
+        """Whether trial `key` is pruned after its report at `step`.
 
         Args:
-            numbers: each trial's number within the search.
+            curves: includes the report at `step`.
+            numbers: the number of each trial within the search.
         """
         ...
 
 
 @dataclass(frozen=True)
 class SuccessiveHalving:
-    """Asynchronous successive halving over given rungs (Li et al. 2020, in the variant that stops trials).
+    """Asynchronous successive halving over given rungs (Li et al. 2020), in the variant that stops trials.
 
     Attributes:
-        steps: the rungs, ascending; a trial stands on one with its first report at or after that step.
-        eta: of the trials that ever stood on a rung, the best `1/eta` go on from it, and at least one does.
+        steps: the rungs, ascending; a trial reaches a rung with its first report at or after that step.
+        eta: of all trials that have reached a rung, the best `1/eta` continue, and at least one does.
     """
 
     steps: tuple[int, ...]
     eta: int = ETA
 
     def should_prune(self, key: str, step: int, curves: Curves) -> bool:
-        """Whether the report at `step` took the trial to a rung on which it is not good enough.
+        """Whether the trial reached a rung with its report at `step` and is not among the best there.
 
-        `analysis.record.ranking` says who is better. The first to reach a rung always goes on; so does whoever ties
-        with the
-        last that may, since equal scores are common (accuracy over a few dozen clips) and no reason to prefer either.
+        Trials are compared as in `analysis.record.ranking`. The first trial at a rung always continues. So does a trial
+        that ties with the last one that may: equal scores are common (accuracy over a few dozen clips).
         """
         curve = curves[key]
         for rung in self.steps:
@@ -52,8 +52,8 @@ class SuccessiveHalving:
                 continue
             if not curve[step].known:
                 return True
-            stands = ((other, at) for other, row in curves.items() if (at := step_at_rung(row, rung)) is not None)
-            scores = {other: score for other, at in stands if (score := curves[other][at]).known}
+            reached = ((other, at) for other, row in curves.items() if (at := step_at_rung(row, rung)) is not None)
+            scores = {other: score for other, at in reached if (score := curves[other][at]).known}
             place = dict(zip(scores, places(list(scores.values())), strict=True))
             if place[key] >= max(1, len(scores) // self.eta):
                 return True
@@ -61,12 +61,12 @@ class SuccessiveHalving:
 
 
 def step_at_rung(steps: Iterable[int], rung: int) -> int | None:
-    """The step with which a trial stands on a rung: that of its first report there or beyond."""
+    """The step of a trial's first report at or after a rung; None if it has not reached the rung."""
     return min((step for step in steps if step >= rung), default=None)
 
 
 def geometric_rungs(first: int, budget: int, eta: int = ETA) -> tuple[int, ...]:
-    """Rungs at `first`, `first * eta`, ... below the budget: at the budget a trial is complete anyway."""
+    """Rungs at `first`, `first * eta`, ... below the budget, at which a trial is complete."""
     rungs: list[int] = []
     step = max(1, first)
     while step < budget:

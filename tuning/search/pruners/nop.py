@@ -8,7 +8,7 @@ from tuning.search.pruners.base import Curves
 
 
 class NopPruner:
-    """Every trial runs to its budget."""
+    """Prunes no trial."""
 
     def __init__(self, budget: int = 0, first: int = 0) -> None:
         del budget, first

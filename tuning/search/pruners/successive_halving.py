@@ -8,7 +8,7 @@ from tuning.search.pruners.base import Curves, SuccessiveHalving, geometric_rung
 
 
 class SuccessiveHalvingPruner:
-    """Rungs from `first` on, each three times the one before it."""
+    """Successive halving with rungs at `first`, `3 * first`, ... (see `SuccessiveHalving`)."""
 
     def __init__(self, budget: int, first: int) -> None:
         self.rungs = SuccessiveHalving(geometric_rungs(first, budget))

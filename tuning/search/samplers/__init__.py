@@ -1,8 +1,7 @@
-"""Samplers: each proposes the parameters of trial `number` from the record's trials alone.
+"""Samplers: each proposes the parameters of a trial from the trials on record.
 
-None keeps a state between two proposals. Whatever a sampler knows is computed again from the record, and what it draws
-is seeded by the study's seed and the trial's number: a restarted study goes on as an undisturbed one would have, and
-no proposal is a repeat.
+A sampler has no state. Each proposal is computed from the record and seeded by the study's seed and the trial's number,
+so a restarted study proposes what an uninterrupted one would have proposed.
 """
 
 from __future__ import annotations
@@ -26,13 +25,17 @@ SAMPLERS: Mapping[str, Callable[[Space, int], Sampler]] = {
 
 
 def create_sampler(name: str, space: Space, seed: int) -> Sampler:
-    """The sampler called `name` for a space and a study's seed.
+    """Creates a sampler.
+
+    Args:
+        name: a key of `SAMPLERS`.
+        seed: of the study.
 
     Raises:
-        UserError: there is none of that name, or it can't work on this space.
+        UserError: the name is unknown, or the sampler cannot be used on this space.
     """
     if name not in SAMPLERS:
-        raise UserError(f"unknown sampler {name!r}: choose {', '.join(SAMPLERS)}")
+        raise UserError(f"unknown sampler {name!r}: choose from {', '.join(SAMPLERS)}")
     return SAMPLERS[name](space, seed)
 
 

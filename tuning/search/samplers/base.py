@@ -1,4 +1,4 @@
-"""What samplers have in common."""
+"""Shared by samplers: the protocol, the history of a search, random numbers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from tuning.search.samplers.extrapolate import extrapolated
 
 @dataclass(frozen=True)
 class SearchHistory:
-    """What is known of a search.
+    """The trials that a sampler learns from.
 
     Attributes:
-        trials: those of the search by number, whatever their state.
-        curves: {trial key: {step: first objective}}, larger is better.
-        imported: what other studies found, as trials that ended before this search began; their curves are in
-            `curves`, their keys none of this search's.
+        trials: of the search, by number, in any state.
+        curves: {trial key: {step: first objective}}, imported trials included; larger is better.
+        imported: ended trials of other studies; their keys differ from those of this search.
     """
 
     trials: Sequence[TrialRow]
@@ -31,37 +30,36 @@ class SearchHistory:
 
     @cached_property
     def known(self) -> list[TrialRow]:
-        """All trials to learn from, in their order."""
+        """Imported trials, then those of the search."""
         return [*self.imported, *self.trials]
 
     @cached_property
     def ranks(self) -> Mapping[str, int]:
-        """The place of each trial that was scored, by key; 0 is the best (`analysis.record.ranking`)."""
+        """The rank of each scored trial, by key; 0 is the best (`analysis.record.ranking`)."""
         return {trial.key: place for place, trial in enumerate(ranking.ranked(self.known))}
 
     @cached_property
     def extrapolated(self) -> Mapping[str, float]:
-        """The first objective that trials which were stopped early would have come to
-        (`tuning.search.samplers.extrapolate`)."""
+        """First objective of pruned trials, extrapolated to their budget (`tuning.search.samplers.extrapolate`)."""
         return extrapolated(self.known, self.curves)
 
 
 class Sampler(Protocol):
-    """Proposes parameters."""
+    """Proposes the parameters of trials."""
 
     def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
-        """Parameters of trial `number`; None when there is nothing left to propose."""
+        """The parameters of trial `number`, by dotted name; None if nothing is left to propose."""
         ...
 
 
 def random_generator(seed: int, number: int, retry: int = 0) -> np.random.Generator:
-    """RandomSampler numbers of one proposal and no other."""
+    """Random numbers for one attempt at one proposal."""
     return np.random.default_rng([abs(seed), int(seed < 0), number, retry])
 
 
 def is_repeat(params: Mapping[str, Any], history: SearchHistory) -> bool:
-    """Whether an earlier trial has just these parameters."""
+    """Whether an earlier trial of the search has the same parameters."""
     return any(dict(trial.params) == dict(params) for trial in history.trials)
 
 
-RETRIES = 20  # draws before a repeat is accepted, in a space that has nothing else left
+RETRIES = 20  # draws before a repeat is accepted; a small space may have nothing else left

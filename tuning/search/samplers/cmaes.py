@@ -1,7 +1,7 @@
-"""CMA-ES, its state computed from the record's finished trials.
+"""CMA-ES, with its state recomputed from the finished trials on record.
 
-Optuna's own sampler keeps its optimiser pickled in the storage. Here every `population_size` finished trials, in the
-order of their numbers, are one generation, whatever drew them; feeding the generations again gives the same state.
+Optuna's own sampler stores a pickled optimiser. Here every `population_size` finished trials, in the order of their
+numbers, form one generation, whatever proposed them; replaying the generations gives the same state.
 """
 
 from __future__ import annotations
@@ -20,12 +20,10 @@ SIGMA = 0.2  # of the unit interval, at the start
 
 
 class CmaEsSampler:
-    """CMA-ES on the unit cube, from the data set's own configuration; it is trial 0.
+    """CMA-ES on the unit cube. Trial 0, where it starts, is the base configuration.
 
-    A parameter that a trial was not asked lies at its starting value. Only ranks count (`analysis.record.ranking`),
-    so there
-    may be several objectives and constraints, and trials that were stopped early take part, behind all that went
-    further.
+    A parameter that is inactive in a trial has its starting value. Only ranks matter (`analysis.record.ranking`), so
+    several objectives and constraints are possible, and pruned trials take part, ranked behind those that went further.
     """
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -40,7 +38,7 @@ class CmaEsSampler:
         params: dict[str, Any] = {}
         for retry in range(RETRIES):
             optimizer = self._optimizer(history)
-            # The next draw must be this proposal's own, not the one that a fresh optimiser would make first.
+            # The draw must depend on the proposal; a recomputed optimiser would always start its sequence anew.
             optimizer.reseed_rng(int(random_generator(self.seed, number, retry).integers(2**31)))
             point = optimizer.ask()
             units = {row.name: float(unit) for row, unit in zip(self.space.parameters, point, strict=False)}
@@ -50,11 +48,11 @@ class CmaEsSampler:
         return params
 
     def _optimizer(self, history: SearchHistory) -> CMA:
-        from cmaes import CMA  # it imports scipy.stats, which every other search would wait for
+        from cmaes import CMA  # imports scipy.stats, which is slow and which other samplers do not need
 
         rows = self.space.parameters
         start = [self.start[row.name] for row in rows]
-        # The method needs two dimensions; a second one that nothing depends on does no harm.
+        # CMA-ES needs two dimensions; a second one without effect does no harm.
         start += [0.5] * (2 - len(start))
         bounds = np.tile([0.0, 1.0], (len(start), 1))
         optimizer = CMA(mean=np.asarray(start), sigma=SIGMA, bounds=bounds, seed=abs(self.seed) % 2**31)

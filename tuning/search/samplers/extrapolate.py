@@ -1,8 +1,8 @@
-"""What trials that were stopped early would have come to, so that they can be compared with those that were not.
+"""Extrapolates the values of pruned trials to their budget, so that they can be compared with complete ones.
 
-A trial that was stopped stands at a value of few steps. Ranking it behind every complete trial would put the first
-trials of a search, which asynchronous halving lets through for want of others, before all later ones that were stopped
-on better values; ranking its value as it is would mix values of few steps with values of many.
+The value of a pruned trial is that of few steps. Ranking pruned trials behind all complete ones would favour the first
+trials of a search, which asynchronous halving lets through because there are no others, over later trials that were
+pruned with better values. Ranking their values as they are would mix values of few steps with values of many.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from collections.abc import Mapping, Sequence
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, PRUNED
 
-ENOUGH = 3  # trials that went further, to say what going further brings
+MIN_TRIALS = 3  # that went further, to estimate the rise
 
 
 def extrapolated(trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> dict[str, float]:
-    """Values at the end of trials that were stopped early, by key; those that too little is known of are left out.
+    """Extrapolated final values of pruned trials, by key; trials with too little evidence are left out.
 
-    A trial's value rises, by forecast, as much as the values of those that went further did from that step to their
-    end: by the median. From the latest stop to the earliest, so that forecast ends serve for earlier stops; without
-    them an early stop would be judged by the few trials that ran to their end alone.
+    The value is assumed to rise by the median rise of the trials that went further, from that step to their end.
+    Trials that were pruned latest come first, so that their extrapolated ends serve for those pruned earlier, which
+    would otherwise depend on the few complete trials alone.
+
+    Args:
+        curves: {trial key: {step: first objective}}.
     """
     ends = {t.key: t.value for t in trials if t.state == COMPLETE and t.value is not None and math.isfinite(t.value)}
     stopped: dict[int, dict[str, float]] = {}
@@ -33,7 +36,7 @@ def extrapolated(trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, f
     for step in sorted(stopped, reverse=True):
         passed = ((end, curves.get(key, {}).get(step, math.nan)) for key, end in (ends | found).items())
         rises = [end - value for end, value in passed if math.isfinite(value)]
-        if len(rises) >= ENOUGH:
+        if len(rises) >= MIN_TRIALS:
             rise = statistics.median(rises)
             found |= {key: value + rise for key, value in stopped[step].items()}
     return found

@@ -11,27 +11,27 @@ from amc.errors import UserError
 from tuning.search.samplers.base import SearchHistory, is_repeat, random_generator
 from tuning.search.space import Space
 
-POINTS = 3  # of a range: both ends and the middle
-LARGEST = 100_000
+POINTS = 3  # per range: both ends and the middle
+MAX_POINTS = 100_000
 
 
 class GridSampler:
-    """The grid in an order shuffled by the study's seed; trial 0 is the data set's own configuration.
+    """A grid in an order shuffled by the study's seed. Trial 0 is the base configuration.
 
     Raises:
-        UserError: the grid is too large to be walked.
+        UserError: the grid is too large.
     """
 
     def __init__(self, space: Space, seed: int) -> None:
         self.space = space
         axes = [row.grid(POINTS) for row in space.parameters]
         size = math.prod(len(axis) for axis in axes)
-        if size > LARGEST:
+        if size > MAX_POINTS:
             raise UserError(
-                f"a grid over this space has {size:,} points (at most {LARGEST:,} are allowed): "
-                "search fewer parameters (--space FILE) or take another --sampler"
+                f"a grid over this space has {size:,} points (at most {MAX_POINTS:,} are allowed): "
+                "search fewer parameters (--space FILE) or choose another --sampler"
             )
-        # Combinations that differ only in what is not asked are one.
+        # Combinations that differ only in inactive parameters are the same.
         rows: dict[str, dict[str, Any]] = {}
         for values in itertools.product(*axes):
             chosen = dict(zip((row.name for row in space.parameters), values, strict=True))
@@ -41,7 +41,7 @@ class GridSampler:
         random_generator(seed, 0).shuffle(self.rows)
 
     def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
-        """See `Sampler`; None after the last combination."""
+        """See `Sampler`; None if all combinations have been proposed."""
         if number == 0:
             return self.space.default()
         return next((row for row in self.rows if not is_repeat(row, history)), None)

@@ -1,4 +1,4 @@
-"""Independent draws from the space."""
+"""Independent random draws from the space."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tuning.search.space import Space
 
 
 class RandomSampler:
-    """Uniform over each range (log-uniform where the kind is log); trial 0 is the data set's own configuration."""
+    """Uniform over each range, log-uniform if the kind is log. Trial 0 is the base configuration."""
 
     def __init__(self, space: Space, seed: int) -> None:
         self.space, self.seed = space, seed
