@@ -124,7 +124,7 @@ def _judges(prepared: Preparation, checkpoints: MetricCheckpoints) -> Judges:
     test_judges.train(prepared.config, data)
     if not has_subjects(data):
         print("identity is not measured: there are too few training subjects to distinguish", file=sys.stderr)
-    return cached_judges(prepared.config, data, {"classifier_seed": JUDGE, **checkpoints.paths})
+    return cached_judges(prepared.config, data, lpips=checkpoints.paths.get("lpips"), fvd=checkpoints.paths.get("fvd"))
 
 
 def arm_proposals(base: Config, arms: Sequence[Arm], seeds: int, seed: int) -> tuple[Proposal, ...]:

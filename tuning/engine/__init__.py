@@ -1,1 +1,1 @@
-"""The study engine: hands out trials, takes their reports, decides, resumes."""
+"""The study engine: sources of trials, reports and decisions, resuming, summary."""

@@ -1,1 +1,1 @@
-"""Ray as an adapter: jobs as trials of Ray Tune, on this machine or on a cluster."""
+"""The adapter to Ray: runs jobs as trials of Ray Tune, on this machine or on a cluster."""

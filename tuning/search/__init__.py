@@ -1,1 +1,1 @@
-"""Search spaces, samplers, pruners, objectives and constraints."""
+"""Search spaces, samplers, pruners, objectives, constraints and warm starts."""

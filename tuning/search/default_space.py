@@ -34,7 +34,7 @@ from typing import Any
 
 from amc.config import Config
 from amc.errors import UserError
-from tuning.search.space import Parameter, Space, checked_space
+from tuning.search.space import KINDS, Parameter, Space, checked_space
 
 _DISCRIMINATOR = "switches.da | switches.dm"
 _RANKED = ("switches.mismatched", "switches.lrank")
@@ -163,17 +163,17 @@ def _parameter(name: str, entry: Mapping[str, Any], file: Path) -> Parameter:
         )
     kind = entry.get("kind")
     if not isinstance(kind, str):
-        raise UserError(f"{file}: parameter {name!r} needs a kind")
+        raise UserError(f"{file}: parameter {name!r} needs a kind: choose from {', '.join(KINDS)}")
     numbers = {key: entry[key] for key in ("low", "high", "prior") if key in entry}
     for key, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is no number")
+            raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is not a number")
     if kind in ("float", "log", "int") and not {"low", "high"} <= set(numbers):
         raise UserError(f"{file}: parameter {name!r} needs low and high")
     lists = {key: entry.get(key, []) for key in ("choices", "when")}
     for key, value in lists.items():
         if not isinstance(value, list):
-            raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is no list")
+            raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is not a list")
     when = tuple(str(term) for term in lists["when"])
     row = Parameter(name, kind, choices=tuple(lists["choices"]), when=when, **numbers)  # type: ignore[arg-type]  # checked by `checked_space`
     return replace(row, choices=(False, True)) if kind == "bool" else row
@@ -183,12 +183,12 @@ def _table(content: Mapping[str, Any], name: str, file: Path) -> Mapping[str, An
     table = content.get(name, {})
     if not isinstance(table, Mapping):
         raise UserError(f"{file}: {name} must be a table")
-    # TOML turns an unquoted weights.rank into nested tables; both spellings mean the same.
+    # TOML reads an unquoted weights.rank as nested tables; it means the same as the quoted name.
     return _dotted(table, tables=name == "parameters")
 
 
 def _dotted(table: Mapping[str, Any], prefix: str = "", *, tables: bool) -> dict[str, Any]:
-    """Dotted names to values; where the values are `tables` themselves, to the innermost ones."""
+    """Flattens a table to values by dotted name; with `tables`, the values are the innermost tables."""
     rows: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, Mapping) and not (tables and not any(isinstance(v, Mapping) for v in value.values())):

@@ -1,1 +1,1 @@
-"""The processes that trials run in, and how they are held, stopped and capped."""
+"""The processes that trials run in: jobs, trial servers, the trial itself, pausing, resource limits."""

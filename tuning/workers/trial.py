@@ -1,6 +1,6 @@
-"""The trial itself: one training run of AMC-GAN, from its job's configuration; what a worker calls.
+"""The trial itself: one training run, from the configuration of its job; called by a worker.
 
-Data and judges were prepared by the driver; here they are only loaded.
+The driver has prepared data and classifiers; here they are only loaded.
 """
 
 from __future__ import annotations
@@ -36,10 +36,13 @@ from tuning.workers.job import Job, Outcome, Reporter
 
 
 def run(job: Job, report: Reporter, directory: Path) -> Outcome:
-    """Trains to the job's budget, going on from the checkpoint in `directory`; pictures go to the job's samples.
+    """Trains to the job's budget, resuming from the checkpoint in `directory`, and writes sample pictures.
 
-    Runs that nothing is selected by (confirming ones, and those of a list, whose settings say `score_test`) are scored
-    on the test split, once.
+    Runs by which nothing is selected (confirming runs, and all trials of a study with `score_test`) are scored on the
+    test split, once.
+
+    Returns:
+        The outcome; its value is the last validation accuracy, in [0, 1].
 
     Raises:
         Diverged: a loss is no longer finite.
@@ -89,7 +92,10 @@ def _scored(job: Job, trained: Run, value: float, pausing: Callable[[], bool]) -
         if pausing():
             raise Paused
 
-    judges = cached_judges(trained.config, trained.data, job.settings.to_dict())
+    asked = job.settings
+    judges = cached_judges(
+        trained.config, trained.data, classifier_seed=asked.classifier_seed, lpips=asked.lpips, fvd=asked.fvd
+    )
     sheet = score(trained.generator, trained.config, trained.data, judges, check_pause=check_pause)
     return Outcome(value=value, scores=headline(sheet), sheet=sheet.to_dict(), scorer=judges.scorer())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -84,19 +83,25 @@ class Judges:
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
-def cached_judges(config: Config, data: TrainingData, settings: Mapping[str, Any]) -> Judges:
-    """The judges that the settings of a study ask for; classifiers are trained now unless they are cached.
+def cached_judges(
+    config: Config,
+    data: TrainingData,
+    *,
+    classifier_seed: int = JUDGE,
+    lpips: str | None = None,
+    fvd: str | None = None,
+) -> Judges:
+    """The judges of the test split; classifiers are trained now unless they are cached.
 
     Args:
-        settings: `classifier_seed` (of the first classifier); `lpips`, `fvd` (files of weights; absent or None: not
-            measured).
+        classifier_seed: seed of the motion classifier that accuracy is measured with.
+        lpips, fvd: files of weights; None leaves the metric out.
 
     Raises:
         UserError: a file of weights cannot be used, or the cache folder is not writable.
     """
-    lpips, fvd = settings.get("lpips"), settings.get("fvd")
     return Judges(
-        motion=cached_classifier(data.clips, data.split, config, seed=int(settings.get("classifier_seed", JUDGE))),
+        motion=cached_classifier(data.clips, data.split, config, seed=classifier_seed),
         second=cached_classifier(data.clips, data.split, config, seed=SECOND),
         identity=cached_identity_classifier(config, data) if has_subjects(data) else None,
         lpips=load_lpips(Path(lpips)) if lpips else None,

@@ -61,7 +61,7 @@ def test_data_without_subjects_have_no_subject_classifier() -> None:
     unknown = replace(unknown, clips=replace(clips, subject=np.full_like(clips.subject, -1)))
     assert has_subjects(DATA)
     assert not has_subjects(unknown)
-    found = cached_judges(CONFIG, unknown, {"classifier_seed": 0})
+    found = cached_judges(CONFIG, unknown, classifier_seed=0)
     assert found.identity is None
     assert isinstance(found, Judges)
     assert (found.motion.seed, found.second.seed) == (0, 1)
@@ -72,7 +72,7 @@ def test_a_file_of_weights_that_is_not_there_is_said(name: str, tmp_path: Path) 
     clips = toy_clips()
     unknown = replace(DATA, clips=replace(clips, subject=np.full_like(clips.subject, -1)))
     with pytest.raises(UserError, match=r"weights\.safetensors"):
-        cached_judges(CONFIG, unknown, {"classifier_seed": 0, name: str(tmp_path / "weights.safetensors")})
+        cached_judges(CONFIG, unknown, classifier_seed=0, **{name: str(tmp_path / "weights.safetensors")})  # type: ignore[arg-type]
 
 
 def test_the_headline_of_a_sheet() -> None:

@@ -136,7 +136,7 @@ BAD = {
         '[parameters."readings.gram"]\nkind = "categorical"\nchoices = ["spatial"]',
         "two or more different",
     ),
-    "no number": ('[parameters."weights.gan"]\nkind = "log"\nlow = "a"\nhigh = 2', "is no number"),
+    "no number": ('[parameters."weights.gan"]\nkind = "log"\nlow = "a"\nhigh = 2', "is not a number"),
     "no range": ('[parameters."weights.gan"]\nkind = "log"', "needs low and high"),
     "no kind": ('[parameters."weights.gan"]\nlow = 1', "needs a kind"),
     "unknown kind": ('[parameters."weights.gan"]\nkind = "cubic"', "unknown kind 'cubic'"),

@@ -109,7 +109,7 @@ def test_a_listed_run_is_scored_from_what_it_leaves(tmp_path: Path) -> None:
     assert outcome.sheet is not None
     generator, config = load_generator(Path(job.generator))
     data = prepare(config, Path(job.settings.data))
-    judges = cached_judges(config, data, job.settings.to_dict())
+    judges = cached_judges(config, data, classifier_seed=job.settings.classifier_seed)
     assert outcome.scorer == judges.scorer()
     sheet = score(generator, config, data, judges)
     assert json.loads(json.dumps(outcome.sheet)) == json.loads(json.dumps(sheet.to_dict()))
