@@ -1,9 +1,14 @@
-# Needs Python 3.11 to 3.13 and make, nothing else: every target makes .venv itself.
-#   make search              a hyperparameter search on the embedded data
-#   make ablations           the arms of Table 4 at smoke size, to a table and a report
-#   make test                the quick tests          make test-slow   the long ones
-#   make lint                format, lint, types      make pose        the pose estimator for `amc.data prepare folder`
-#   make PYTHON=python3.12   another interpreter      make search ARGS='--trials 4 --preset smoke'   more arguments
+# make search       search hyperparameters on the built-in data
+# make ablations    run the arms of Table 4 at smoke size and write tables and a report
+# make test         run the quick tests
+# make test-slow    run the long tests
+# make lint         check format, lint and types
+# make pose         install the pose estimator that `amc.data prepare folder` uses
+# make clean        remove the environments and caches
+#
+# Every target installs into .venv first, if needed. Requires Python 3.11 to 3.13.
+#   make search ARGS='--trials 4 --preset smoke'    pass arguments to the command
+#   make test PYTHON=python3.12                     use another interpreter
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv
@@ -17,9 +22,9 @@ POSE := .venv-pose
 .PHONY: help search ablations test test-slow lint pose clean
 
 help:
-	@sed -n '1,/^PYTHON/s/^# *//p' Makefile
+	@sed -n '1,/^PYTHON/s/^#  *//p' Makefile
 
-# pip runs again when pyproject.toml changes; the stamp is written last, so an interrupted install is taken up again.
+# pip runs again when pyproject.toml changes. The stamp is written last, so an interrupted installation is repeated.
 $(STAMP): pyproject.toml
 	@$(call check_python,3.11 to 3.13,(3, 11) <= v < (3, 14))
 	@$(BIN)/python -c pass 2>/dev/null || $(call make_venv,$(VENV))
@@ -42,14 +47,14 @@ test-slow: $(STAMP)
 lint: $(STAMP)
 	.ci/lint $(BIN)/python
 
-# The pose estimator declares older numpy and protobuf than the rest needs, so it has an environment of its own.
+# The pose estimator requires older versions of numpy and protobuf, so it has an environment of its own.
 pose: $(POSE)/.installed
 
 $(POSE)/.installed: Makefile
 	@$(call check_python,3.11 or 3.12,(3, 11) <= v < (3, 13))
 	@$(POSE)/bin/python -c pass 2>/dev/null || $(call make_venv,$(POSE))
 	@$(POSE)/bin/python -m pip install --quiet --disable-pip-version-check mediapipe==0.10.21
-	@# The OpenCV that mediapipe asks for wants the system's libGL, which servers lack; the headless one does not.
+	@# mediapipe's OpenCV needs the system's libGL, which servers lack; the headless build does not.
 	@$(POSE)/bin/python -m pip uninstall --quiet --yes opencv-contrib-python
 	@$(POSE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps opencv-contrib-python-headless==4.11.0.86
 	@$(POSE)/bin/python -I amc/importing/pose/pose_worker.py </dev/null >/dev/null
@@ -59,13 +64,13 @@ clean:
 	rm -rf $(VENV) $(POSE) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
-# $(call check_python,WHICH VERSIONS,CONDITION ON v): one clear line and exit 2 where $(PYTHON) is none of them.
+# $(call check_python,VERSIONS,CONDITION ON v): one line and exit 2 if $(PYTHON) is another version.
 check_python = $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if $(2) else 3)' 2>/dev/null || { \
-  found=$$($(PYTHON) --version 2>&1) || found="not to be found"; \
-  echo "error: Python $(1) is needed, and $(PYTHON) is $$found: name another, make PYTHON=python3.12 …" >&2; \
+  found=$$($(PYTHON) --version 2>&1) || found="not found"; \
+  echo "error: Python $(1) is needed, but $(PYTHON) is $$found: run make with PYTHON=python3.12, for example" >&2; \
   exit 2; }
 
-# $(call make_venv,FOLDER): a new environment there, or one clear line and exit 2.
+# $(call make_venv,FOLDER): a new environment, or one line and exit 2.
 make_venv = $(PYTHON) -m venv --clear $(1) || { rm -rf $(1); \
-  echo "error: $(PYTHON) makes no virtual environment: install its venv module (Debian: python3-venv), or PYTHON=…" >&2; \
+  echo "error: $(PYTHON) cannot create a virtual environment: install its venv module (Debian: python3-venv)" >&2; \
   exit 2; }

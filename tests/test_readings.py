@@ -153,8 +153,8 @@ READINGS: Mapping[str, Reading] = {
     "R14": Reading(
         "a high quantile of training velocities becomes 1, what is beyond is clipped, and checkpoints keep it",
         (
-            "data/test_prepared.py::test_scale_is_the_quantile_of_what_moves",
-            "data/test_prepared.py::test_velocities_are_scaled_by_training_clips_and_clipped",
+            "data/test_training_data.py::test_scale_is_the_quantile_of_what_moves",
+            "data/test_training_data.py::test_velocities_are_scaled_by_training_clips_and_clipped",
             "training/test_loop.py::test_the_score_of_a_checkpoint_does_not_depend_on_the_clips_beside_it",
         ),
         {"readings.velocity_quantile": (0.99, 0.9)},
@@ -175,7 +175,7 @@ READINGS: Mapping[str, Reading] = {
             "data/test_splits.py::test_twenty_subjects_give_four_for_test_and_two_for_validation",
             "data/test_splits.py::test_the_paper_size_at_random",
             "data/test_splits.py::test_published_subjects_are_where_they_are_published",
-            "data/test_prepared.py::test_the_split_is_the_configurations",
+            "data/test_training_data.py::test_the_split_is_the_configurations",
         ),
         {"split.rule": SPLIT_RULES},
     ),
@@ -185,7 +185,7 @@ READINGS: Mapping[str, Reading] = {
             "data/test_splits.py::test_twenty_subjects_give_four_for_test_and_two_for_validation",
             "data/test_splits.py::test_the_share_of_validation_is_a_setting",
             "data/test_splits.py::test_copies_of_a_source_stay_together",
-            "data/test_prepared.py::test_the_split_is_the_configurations",
+            "data/test_training_data.py::test_the_split_is_the_configurations",
         ),
         {"split.validation_share": (0.1, 0.2)},
     ),
@@ -223,7 +223,7 @@ READINGS: Mapping[str, Reading] = {
         (
             "data/test_clips.py::test_longer_clips_give_their_first_frames",
             "data/test_clips.py::test_or_frames_evenly_spaced",
-            "data/test_prepared.py::test_longer_clips_are_cut_by_the_configurations_rule",
+            "data/test_training_data.py::test_longer_clips_are_cut_by_the_configurations_rule",
         ),
         {"readings.long_clips": ("first", "even")},
     ),
@@ -308,9 +308,8 @@ def test_other_settings_are_held_to_the_literal_code() -> None:
 
 
 @pytest.mark.parametrize("number", READINGS)
-def test_the_readme_says_what_is_read(number: str) -> None:
-    readme = (ROOT / "README.md").read_text()
-    section = readme.split("## Readings\n")[1].split("\n## ")[0]
-    (row,) = [line for line in section.splitlines() if line.startswith(f"| {number} |")]
+def test_the_table_of_readings_names_the_settings(number: str) -> None:
+    table = (ROOT / "docs/readings.md").read_text()
+    (row,) = [line for line in table.splitlines() if line.startswith(f"| {number} |")]
     for name in READINGS[number].settings:
         assert f"`{name}`" in row
