@@ -22,7 +22,7 @@ def study_on_record(address: str | Path, study: str) -> StudyRow | None:
         UserError: it is no record, or can't be read.
     """
     with open_if_present(address) as records:
-        return None if records is None else next((row for row in records.studies() if row.name == study), None)
+        return None if records is None else records.find_study(study)
 
 
 def merge_arms(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,8 @@ from typing import Any
 
 from amc.config import Config, from_dict
 from amc.errors import UserError
-from analysis.record.reading import open_if_present
+from analysis.record.found import find_trial, open_study
 from analysis.record.rows import StudyRow
-from analysis.record.states import TRIAL
-from tuning.engine.sources import best, of_role
 
 # What decides how clips are cut and judged; the rest of a model may be another than the preset's.
 _JUDGED = ("size", "frames", "discarded_frames", "classifier_width")
@@ -81,22 +79,14 @@ def best_of(runs: Path, record: str | None, search: str, mine: Config) -> Start:
     Raises:
         UserError: see `start`.
     """
-    path = runs / search / "record.db"
-    for address in (path,) if record is None else (record, path):
-        with open_if_present(address) as records:
-            row = None if records is None else next((row for row in records.studies() if row.name == search), None)
-            if records is None or row is None:
-                continue
-            if row.kind != "search":
-                raise UserError(f"--from-study {search!r}: that is no search but a study of arms ({row.kind})")
-            found = best(of_role(records.trials(search), TRIAL))
-            if found is None:
-                raise UserError(f"--from-study {search!r}: it has no complete trial yet")
-            return _started(from_dict(found.config), found.key, mine, search)
-    raise UserError(
-        f"--from-study {search!r}: there is no such study in {path}; give the name of a search in --out, "
-        "or --record where it is kept"
-    )
+    with open_study(search, runs, record) as found:
+        if found is None:
+            raise UserError(
+                f"--from-study {search!r}: there is no such study in {runs / search / 'record.db'}; "
+                "give the name of a search in --out, or --record where it is kept"
+            )
+        trial = find_trial(*found)
+    return _started(from_dict(trial.config), trial.key, mine, search)
 
 
 def _started(found: Config, key: str, mine: Config, search: str) -> Start:

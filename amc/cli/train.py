@@ -16,7 +16,7 @@ from amc.atomic import atomic_write
 from amc.cli.accuracy_table import accuracy_table
 from amc.cli.command import NO_SUCCESS, check_out_folder
 from amc.cli.data_options import configure_data
-from amc.cli.from_study import Found, find
+from amc.cli.from_study import TrialConfig, find_config
 from amc.cli.preset import chosen_preset
 from amc.config import SPLIT_RULES, Config
 from amc.data.splits import SPLIT_HELP
@@ -102,16 +102,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _found(args: argparse.Namespace) -> Found | None:
+def _found(args: argparse.Namespace) -> TrialConfig | None:
     if args.from_study is None:
         for option in ("trial", "runs"):
             if getattr(args, option) is not None:
                 raise UserError(f"--{option} says where a configuration comes from: give --from-study too")
         return None
-    return find(args.runs or RUNS, args.from_study, args.trial)
+    return find_config(args.runs or RUNS, args.from_study, args.trial)
 
 
-def _configured(args: argparse.Namespace, found: Found | None) -> tuple[Config, TrainingData]:
+def _configured(args: argparse.Namespace, found: TrialConfig | None) -> tuple[Config, TrainingData]:
     """The complete configuration, the data as it wants them; announces both."""
     implied = found is not None and args.dataset is None and args.data is None
     dataset = found.implied_dataset() if found and implied else args.dataset

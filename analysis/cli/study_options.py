@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from amc.errors import UserError
-from analysis.record.database import without_password
+from analysis.record.address import without_password
 from analysis.record.reading import RecordReader, open_if_present
 
 RUNS = Path("runs")

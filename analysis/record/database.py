@@ -1,22 +1,27 @@
-"""Database addresses and servers: which driver serves them, what of them may be shown, and when one does not answer."""
+"""Connections to the record's database: read-only and writable engines, transactions, and retries.
+
+The database is SQLite or PostgreSQL.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
 
-from amc.errors import UserError
+from amc.errors import UserError, first_line
+from analysis.record.address import sqlite_path, without_password
+from analysis.record.read_only import BUSY_SECONDS, connect_read_only
 
-DRIVER = "postgresql+psycopg"
 MISSING_DRIVER = "no driver for PostgreSQL is installed: pip install 'psycopg[binary]>=3.2'"
 
-# A host that vanished is given up after a minute, rather than after the two hours of TCP's own defaults.
+# Connection parameters of PostgreSQL's client library. With TCP's defaults, noticing a dead host takes two hours.
 _LIBPQ = {
     "connect_timeout": 10,  # seconds
     "keepalives_idle": 30,
@@ -24,111 +29,156 @@ _LIBPQ = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,  # milliseconds
 }
-_NO_PERMISSION = "42501"
-_PLACE = re.compile(r"[^:@]*(:\d*)?|\[[^]@]*\](:\d*)?")  # host and port without a user
-_SECRETS = re.compile(r"([?&](?:password|sslpassword|token)=)[^&]*", re.IGNORECASE)
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
+_NO_PERMISSION = "42501"  # SQLSTATE insufficient_privilege
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds between retries
+_WRITES = "amc_writes"  # execution option of connections that write
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Client(Protocol):
-    """Whatever talks to a database.
+def reading_engine(address: sa.URL) -> sa.Engine:
+    """An engine whose connections cannot write to a SQLite file, and need no permission to.
 
-    Attributes:
-        patience: seconds for which a server that does not answer is tried again.
+    Raises:
+        UserError: the driver of the database is not installed.
     """
+    path = sqlite_path(address)
+    if path is None:
+        return server_engine(address)
+    # Without a pool each transaction opens the file, and so finds out whether a writer has been killed meanwhile.
+    engine = sa.create_engine("sqlite://", creator=lambda: connect_read_only(path), poolclass=NullPool)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
 
-    address: sa.URL
-    patience: float
 
+def writing_engine(address: sa.URL) -> sa.Engine:
+    """An engine for reading and writing; creates and checks no tables.
 
-def with_driver(address: str) -> str:
-    """`address` with the one driver for PostgreSQL that this program uses; another database's as it is."""
-    return re.sub(r"^postgres(ql)?(\+\w+)?://", f"{DRIVER}://", address)
+    Raises:
+        UserError: the driver of the database is not installed.
+    """
+    if sqlite_path(address) is None:
+        return server_engine(address)
+    engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
 
+    def prepare(connection: Any, _: object) -> None:
+        # Python's sqlite3 would not begin a transaction before CREATE TABLE; `begin` below always does.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        # A rollback journal instead of WAL, which breaks on network file systems. Committed data is with the operating
+        # system, so a killed process loses nothing. NORMAL is twice as fast as FULL; only a power cut can lose data.
+        cursor.execute("PRAGMA journal_mode=PERSIST")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
 
-def without_password(address: str | sa.URL) -> str:
-    """An address as it may be shown, stored and used again: the password comes from PGPASSWORD or ~/.pgpass then."""
-    text = address if isinstance(address, str) else address.render_as_string(hide_password=False)
-    scheme, separator, rest = text.partition("://")
-    if not separator or scheme.startswith("sqlite"):
-        return text
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if ":" in authority and not _PLACE.fullmatch(authority):
-        # A password with an unquoted slash or question mark in it reaches to the last @.
-        authority = rest.rpartition("@")[0] + "@" + re.split(r"[/?#]", rest.rpartition("@")[2], maxsplit=1)[0]
-    path = rest.removeprefix(authority)
-    user, at, host = authority.rpartition("@")
-    # Of a web address the user alone may be a token.
-    name = "" if scheme in ("http", "https") else user.partition(":")[0]
-    return _SECRETS.sub(r"\1", f"{scheme}://{name}{at if name else ''}{host}{path}")
+    def begin(connection: sa.Connection) -> None:
+        # A transaction that begins as a reader may fail to become a writer later.
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    sa.event.listen(engine, "connect", prepare)
+    sa.event.listen(engine, "begin", begin)
+    return engine
 
 
 def server_engine(address: sa.URL, **pool: Any) -> sa.Engine:
     """An engine of a PostgreSQL server.
 
     Raises:
-        ModuleNotFoundError: its driver is not installed.
+        UserError: the driver is not installed.
     """
-    # What the address itself says goes first.
+    # Parameters in the address itself take precedence.
     options = {name: value for name, value in _LIBPQ.items() if name not in address.query}
-    return sa.create_engine(address, pool_pre_ping=True, connect_args=options, **pool)
+    try:
+        return sa.create_engine(address, pool_pre_ping=True, connect_args=options, **pool)
+    except ModuleNotFoundError as error:
+        raise UserError(MISSING_DRIVER) from error
 
 
-def first_line(error: BaseException) -> str:
-    """An error in a few words."""
-    text = str(error).strip()
-    return text.splitlines()[0][:300] if text else type(error).__name__
+@contextlib.contextmanager
+def write_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Commits everything that the block writes, or nothing if it raises."""
+    with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        yield connection
 
 
-def answered(method: F) -> F:
-    """A method of a `Client` that is one transaction, repeated with growing pauses while its database does not answer.
-
-    Whether a transaction was committed is not known when the connection broke in it, so the method must be one that
-    may be carried out twice. After `patience` seconds it is given up, and so is every later call at its first failure.
+def has_tables(address: sa.URL) -> bool:
+    """Whether the database exists and has any tables.
 
     Raises:
-        UserError: in place of the driver's error.
+        UserError: it cannot be read.
+    """
+    path = sqlite_path(address)
+    if path is not None and not path.is_file():
+        return False
+    engine = reading_engine(address)
+    try:
+        return bool(sa.inspect(engine).get_table_names())
+    except sa.exc.DBAPIError as error:
+        raise UserError(
+            f"cannot read the study record {without_password(address)}: {first_line(error.orig or error)}"
+        ) from error
+    finally:
+        engine.dispose()
+
+
+class DatabaseClient(Protocol):
+    """An object whose methods can be decorated with `retry_while_unreachable`.
+
+    Attributes:
+        address: address of the database.
+        patience: seconds for which to retry while the database does not respond.
+    """
+
+    address: sa.URL
+    patience: float
+
+
+def retry_while_unreachable(method: F) -> F:
+    """Decorates a method of a `DatabaseClient` that is one transaction: repeats it while the database does not respond.
+
+    If the connection breaks during a transaction, nobody knows whether it was committed. So the method must have the
+    same effect when it runs twice. After `patience` seconds it gives up, and from then on fails at the first error.
+
+    Raises:
+        UserError: the database does not respond, or denies access.
     """
 
     @functools.wraps(method)
-    def patient(self: Client, *args: Any, **kwargs: Any) -> Any:
+    def retrying(self: DatabaseClient, *args: Any, **kwargs: Any) -> Any:
         began: float | None = None
         pause = _FIRST_PAUSE
         while True:
             try:
                 return method(self, *args, **kwargs)
             except sa.exc.DBAPIError as error:
-                if not _troubled(error):
+                if not _is_database_trouble(error):
                     raise
                 trouble: sa.exc.DBAPIError = error
             now = time.monotonic()
             shown = f"the study record {without_password(self.address)}"
+            reason = first_line(trouble.orig or trouble)
             if began is None:
                 began = now
                 if self.patience > 0:
-                    _say(f"{shown} does not answer ({first_line(_cause(trouble))}): trying for {self.patience:.0f} s")
+                    print(
+                        f"{shown} does not respond ({reason}): retrying for {self.patience:.0f} s",
+                        file=sys.stderr,
+                        flush=True,
+                    )
             left = began + self.patience - now
             if left <= 0:
                 self.patience = 0.0
-                raise UserError(f"cannot use {shown} ({first_line(_cause(trouble))})") from trouble
+                raise UserError(f"cannot use {shown} ({reason})") from trouble
             time.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    return cast("F", patient)
+    return cast("F", retrying)
 
 
-def _troubled(error: sa.exc.DBAPIError) -> bool:
-    """Whether the database is in trouble, rather than this program wrong."""
+def _is_database_trouble(error: sa.exc.DBAPIError) -> bool:
+    """Whether the database or the connection is the cause, rather than a mistake in this program."""
     kinds = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError)
     state = getattr(error.orig, "sqlstate", None)
     return isinstance(error, kinds) or error.connection_invalidated or state == _NO_PERMISSION
-
-
-def _cause(error: sa.exc.DBAPIError) -> BaseException:
-    return error.orig or error
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -1,24 +1,23 @@
-"""File locks that die with their holder: the operating system gives them back, however the holder ended."""
+"""Lock files that name their holder. The operating system releases a lock when its holder ends, however it ends."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+
+from filelock import FileLock, Timeout
 
 from amc.errors import UserError
 
-_HELD = (errno.EWOULDBLOCK, errno.EACCES)  # by another process; any other error: this file system has no locks
-_LOOKS, _PAUSE = 4, 0.05  # who asks whether a study runs holds its lock for a moment
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+_PATIENCE = 0.2  # seconds; `lock_holder` holds the lock for a moment, which must not keep a driver out
 
-# File systems on which locks of one host mean nothing on another one: type and mount option ("" for any).
+# File systems whose locks other hosts do not see: type and mount option ("" for any option).
 _LOCAL_LOCKS = (
     ("nfs", "nolock"),
     ("nfs", "local_lock=flock"),
@@ -32,87 +31,79 @@ _LOCAL_LOCKS = (
 )
 
 
-def this_process() -> str:
-    """Names the holder of a lock to whoever is refused it."""
-    return f"process {os.getpid()} on {socket.gethostname()}"
-
-
-def refusal(study: str, holder: str) -> UserError:
-    """That a study has a living driver already."""
-    return UserError(f"study {study!r} is being run by {holder}: wait for it, or stop that process first")
-
-
 @contextlib.contextmanager
-def driving(path: Path, study: str) -> Iterator[None]:
-    """Holds the lock at `path` for the one driver of `study`; a killed study can be started again at once.
+def study_lock(path: Path, study: str) -> Iterator[None]:
+    """Holds the lock file of a study's only driver during the block. After a kill the next driver can start at once.
+
+    Args:
+        path: the lock file; missing folders are created.
+        study: name for the error message.
 
     Raises:
-        UserError: another living process holds it (the message names process and host), or there are no locks here.
+        UserError: another living process holds the lock (the message names process and host), or the file system has
+            no locks.
     """
-    _make_folder(path.parent)
-    with contextlib.ExitStack() as opened:
-        for look in range(_LOOKS):
-            # Opened for append: the holder's name in it must stay until the lock is ours.
-            file = opened.enter_context(_opened(path))
-            if _taken(file, path) and _there(file, path):
-                break
-            if look == _LOOKS - 1:
-                raise refusal(study, _content(file) or "another process")
-            time.sleep(_PAUSE)
-        _check_left(_content(file), path)
-        _write(file, this_process())
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_acquired(path, _PATIENCE))
+        except Timeout:
+            raise study_is_running(study, _content(path) or "another process") from None
+        _check_left_by_this_host(path)
+        path.write_text(this_process(), encoding="utf-8")
         try:
             yield
         finally:
-            _write(file, "")
+            # A driver that ends removes its name, one that is killed leaves it.
+            with contextlib.suppress(FileNotFoundError):  # the file was deleted with its study
+                os.truncate(path, 0)
 
 
-def holder(path: Path) -> str | None:
-    """The living process that holds the lock at `path`; None if none does, or it can't be asked."""
+@contextlib.contextmanager
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Waits for the lock file and holds it during the block.
+
+    Raises:
+        UserError: the file system has no locks, or the file cannot be written.
+    """
+    with _acquired(path, -1):
+        yield
+
+
+def lock_holder(path: Path) -> str | None:
+    """The living process that holds the lock file; None if no process does, or the lock cannot be checked."""
     if not path.is_file():
         return None
     try:
-        with _opened(path) as file:
-            return None if _taken(file, path) else _content(file) or "another process"
+        with _acquired(path, 0):
+            return None
+    except Timeout:
+        return _content(path) or "another process"
     except UserError:
         return None
 
 
-@contextlib.contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Waits for the lock at `path` and holds it for the block.
-
-    Raises:
-        UserError: there are no locks here.
-    """
-    _make_folder(path.parent)
-    with _opened(path) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            raise _no_locks(path, error) from error
-        yield
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {path} ({error.strerror}): give another --out") from error
-
-
-def record_lock(database: Path, study: str) -> Path:
-    """Where the driver of `study` holds a SQLite record, whatever folder it runs in and by whatever link it came."""
+def record_lock_path(database: Path, study: str) -> Path:
+    """The lock file of a study in a SQLite record, beside the record; the same through any symbolic link."""
     real = database.resolve()
     return real.with_name(f".{real.name}.{study}.lock")
 
 
+def this_process() -> str:
+    """Process id and host, for the messages of processes that cannot get a lock."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def study_is_running(study: str, holder: str) -> UserError:
+    """The error of a second driver of a study."""
+    return UserError(f"study {study!r} is being run by {holder}: wait for it, or stop that process first")
+
+
 def local_locks(path: Path, mounts: str) -> str:
-    """The mount on which `path` is, if its locks hold on one host only; else "".
+    """The mount of a path if other hosts do not see its locks; else "".
 
     Args:
         path: absolute.
-        mounts: as in /proc/self/mountinfo.
+        mounts: content of /proc/self/mountinfo.
     """
     found, depth = "", -1
     for line in mounts.splitlines():
@@ -128,64 +119,54 @@ def local_locks(path: Path, mounts: str) -> str:
     return found
 
 
-def _opened(path: Path) -> TextIO:
+@contextlib.contextmanager
+def _acquired(path: Path, timeout: float) -> Iterator[None]:
+    """Holds a lock file; raises `filelock.Timeout` if another process still holds it after `timeout` seconds."""
     try:
-        return path.open("a+", encoding="utf-8", errors="replace")
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write the lock {path}: {error.strerror}") from error
-
-
-def _taken(file: TextIO, path: Path) -> bool:
+        raise UserError(f"cannot create the folder {path.parent} ({error.strerror}): give another --out") from error
+    # filelock's replacement for missing locks, a file that exists, would outlive a killed holder.
+    lock = FileLock(path, timeout=timeout, fallback_to_soft=False)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock.acquire()
+    except Timeout:
+        raise
     except OSError as error:
-        if error.errno in _HELD:
-            return False
-        raise _no_locks(path, error) from error
-    return True
+        if error.errno in _NO_LOCKS:
+            raise UserError(
+                f"the file system of {path} has no file locks ({error.strerror}), so two drivers could run at once: "
+                "give an --out on a local disk, or mount the file system with locks"
+            ) from error
+        raise UserError(f"cannot write the lock file {path}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def _there(file: TextIO, path: Path) -> bool:
-    """Whether `path` still is this file: whoever deletes a study takes its lock away with it."""
-    with contextlib.suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    return False
+def _content(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return " ".join(path.read_text(encoding="utf-8", errors="replace")[:500].split())
+    return ""
 
 
-def _no_locks(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"the file system of {path} has no file locks ({error.strerror}), so nothing would keep a second driver out: "
-        "give an --out on a local disk, or mount it with locks"
-    )
-
-
-def _content(file: TextIO) -> str:
-    file.seek(0)
-    return " ".join(file.read(500).split())
-
-
-def _write(file: TextIO, text: str) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(text)
-    file.flush()
-
-
-def _check_left(left: str, path: Path) -> None:
-    """A driver that ends takes its name out, so a name that is left is that of one which was killed, or lives.
+def _check_left_by_this_host(path: Path) -> None:
+    """Checks a lock file that was just acquired for the name of a driver that may still be running on another host.
 
     Raises:
-        UserError: it is another host's, whose locks are not seen here.
+        UserError: it names a process of another host, whose locks are not visible here.
     """
+    left = _content(path)
     if not left or left.endswith(f" on {socket.gethostname()}"):
         return
     try:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return  # no Linux
+        return  # not Linux
     where = local_locks(path.resolve(), mounts)
     if where:
         raise UserError(
-            f"{path} was left by {left}, and locks of other hosts are not seen here ({where}): "
-            "make sure that it has ended, then delete that file"
+            f"{path} was left by {left}, and locks of other hosts are not visible here ({where}): "
+            "make sure that process has ended, then delete the file"
         )

@@ -1,13 +1,14 @@
-"""The one order of trials that samplers, pruners, the summary and the table share, for any number of objectives.
+"""The order of trials, best first, for any number of objectives. Samplers, pruners, summary and tables share it.
 
-Trials that keep the constraints come before those that don't, and of those the one that violates them less comes first
-(Deb 2000). Among equals there, non-dominated sorting: a trial dominates another if it is no worse in any objective and
-better in one; the first front is of those that none dominates, the second of those that only the first dominates, and
-so on. Within a front the order is that of an epsilon-net (the variant of MO-ASHA that Schmucker et al. 2021 found
-best): first the one that is best by the first objective, then each time the one farthest from all that came before, so
-that any number of places goes to trials that are spread over the front. Equal trials share a place.
+1. Trials that satisfy the constraints come first, then the others by increasing violation (Deb 2000).
+2. Trials of equal violation are ordered by non-dominated sorting. A trial dominates another if it is no worse in any
+   objective and better in one. The first front has the trials that no other dominates, the second those that only the
+   first front dominates, and so on.
+3. Within a front the order is an epsilon-net, the variant of MO-ASHA that Schmucker et al. 2021 found best: first the
+   trial that is best by the first objective, then always the one farthest from all before it. The first n trials are
+   therefore spread over the front.
 
-With one objective every front is one value, and the order is simply the larger value first.
+Equal trials share a place. With one objective this is simply the order of decreasing value.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.record.rows import Score, TrialRow, scored
+from analysis.record.rows import Score, TrialRow
 from analysis.record.states import COMPLETE, PRUNED
 
 
 def places(scores: Sequence[Score]) -> list[int]:
-    """For each score how many are strictly before it; no value may be NaN."""
+    """The place of each score: how many scores are better. No value may be NaN."""
     order = dict.fromkeys(ordered(scores), 0)
     counts = dict.fromkeys(order, 0)
     for score in scores:
@@ -34,7 +35,7 @@ def places(scores: Sequence[Score]) -> list[int]:
 
 
 def ordered(scores: Iterable[Score]) -> list[Score]:
-    """The different scores, the best first."""
+    """The distinct scores, best first."""
     groups: dict[float, list[tuple[float, ...]]] = {}
     for score in dict.fromkeys(scores):
         groups.setdefault(score.violation, []).append(score.values)
@@ -47,7 +48,7 @@ def ordered(scores: Iterable[Score]) -> list[Score]:
 
 
 def fronts(points: Sequence[tuple[float, ...]]) -> list[list[tuple[float, ...]]]:
-    """Different points of one dimension or more by non-dominated sorting; larger is better."""
+    """Sorts distinct points of one or more dimensions into non-dominated fronts; larger is better."""
     values = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
     no_worse: NDArray[np.bool_] = np.asarray((values[:, None] >= values[None, :]).all(axis=2))
     dominates: NDArray[np.bool_] = no_worse & ~no_worse.T
@@ -63,10 +64,10 @@ def fronts(points: Sequence[tuple[float, ...]]) -> list[list[tuple[float, ...]]]
 
 
 def epsilon_net(front: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
-    """Different points in an order in which each is the farthest from all before it; ties go to the larger values."""
+    """Orders distinct points so that each is the farthest from all before it; ties go to the larger values."""
     if len(front) < 2:
         return list(front)
-    # Larger values first, so that `argmax`, which takes the first of equals, takes the larger.
+    # Larger values first: of equal distances `argmax` takes the first.
     left = sorted(front, reverse=True)
     values: NDArray[np.float64] = np.clip(np.asarray(left, dtype=np.float64), -1e100, 1e100)  # distances stay finite
     distance = np.full(len(left), np.inf)
@@ -80,15 +81,15 @@ def epsilon_net(front: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
 
 
 def score_of(trial: TrialRow) -> Score | None:
-    """How a trial stands at its last report; None if it was never scored in every objective."""
-    score = scored(trial.value, trial.values, trial.violation)
+    """The score of a trial's last report; None if not every objective was measured."""
+    score = Score.from_columns(trial.value, trial.values, trial.violation)
     return score if score.known else None
 
 
 def ranked(trials: Sequence[TrialRow]) -> list[TrialRow]:
-    """The trials that count and were scored, the best first.
+    """The complete and pruned trials that have a score, best first.
 
-    One that was stopped early comes after all that went further and keep the constraints as well as it does.
+    Among trials of equal violation, a pruned trial comes after the complete ones and after those pruned later.
     """
     stages: dict[tuple[float, bool, int], list[tuple[TrialRow, Score]]] = {}
     for trial in trials:
@@ -105,22 +106,22 @@ def ranked(trials: Sequence[TrialRow]) -> list[TrialRow]:
 
 
 def feasible(trials: Iterable[TrialRow]) -> list[tuple[TrialRow, Score]]:
-    """The complete trials that keep the constraints, with their scores."""
+    """The complete trials that satisfy the constraints, with their scores."""
     pairs = ((trial, score_of(trial)) for trial in trials if trial.state == COMPLETE)
     return [(trial, score) for trial, score in pairs if score is not None and score.violation == 0]
 
 
 def best(trials: Iterable[TrialRow]) -> TrialRow | None:
-    """The feasible complete trial that is best by the first objective, among equals by the next ones, then the earlier.
+    """The feasible complete trial with the best first objective; None if no trial is feasible and complete.
 
-    None if there is none.
+    Ties are broken by the other objectives in order, then by the smaller number.
     """
     found = max(feasible(trials), key=lambda pair: (pair[1].values, -pair[0].number), default=None)
     return None if found is None else found[0]
 
 
 def pareto(trials: Iterable[TrialRow]) -> list[TrialRow]:
-    """The feasible complete trials that none of them dominates, the best by the first objective first."""
+    """The feasible complete trials that no other dominates, ordered by decreasing first objective."""
     pairs = feasible(trials)
     if not pairs:
         return []

@@ -1,9 +1,8 @@
-"""The durable record of studies: its reader.
+"""Reads the study record, and never changes it.
 
-One database holds everything that a study is rebuilt from: which trials there are, how each stands, every metric it
-reported, and how far the tracker has copied all that. `analysis.record.writing` writes it; whoever only wants to
-know reads it
-here. The default is one SQLite file a study; any SQLAlchemy address of a database server serves as well.
+A record holds everything that a study can be rebuilt from: its trials and their states, all metrics that they reported,
+score sheets, and how much of this has been copied to MLflow. By default it is one SQLite file per study; a PostgreSQL
+database can hold the records of many studies.
 """
 
 from __future__ import annotations
@@ -11,54 +10,67 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import shutil
-import sqlite3
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
 
 from amc.errors import UserError
-from analysis.record.database import answered, without_password
-from analysis.record.rows import ImportedRow, Point, Score, SheetRow, StudyRow, TrialRow, scored
+from analysis.record.address import database_url, sqlite_path, without_password
+from analysis.record.database import has_tables, reading_engine, retry_while_unreachable
+from analysis.record.rows import (
+    ImportedRow,
+    MlflowCursor,
+    Point,
+    Score,
+    SheetRow,
+    StudyRow,
+    TrialRow,
+    TrialStage,
+)
 from analysis.record.schema import (
     VALUES,
     check_schema,
-    connect,
-    database_url,
-    filled,
     imported_table,
     point_table,
+    projection_table,
     sheet_table,
-    sqlite_path,
     study_table,
     trial_table,
 )
 
 
 class RecordReader:
-    """Reads a record. Use as a context manager, or `close` it.
+    """Reads a record, also while a driver writes it. Use it as a context manager, or call `close`.
+
+    Each method reads in one transaction. Methods that take a study's name return nothing for an unknown study, except
+    where they raise.
+
+    Args:
+        address: a SQLite file or a SQLAlchemy address.
 
     Raises:
-        UserError: on opening: there is none, it is something else, or it is of another schema version; later: the
-            database does not answer.
+        UserError: in the constructor if there is no record, it is something else, or it has another schema version;
+            in any method if the database does not respond.
     """
 
-    patience = 0.0
+    patience = 0.0  # seconds for which to retry while the database does not respond
 
     def __init__(self, address: str | Path) -> None:
         self.address = database_url(address)
         path = sqlite_path(self.address)
         if path is not None and not path.is_file():
             raise UserError(f"there is no study record at {path}")
-        self.engine = connect(self.address)
+        self.engine = self._create_engine()
         try:
             check_schema(self.engine, self.address)
         except UserError:
             self.engine.dispose()
             raise
+
+    def _create_engine(self) -> sa.Engine:
+        return reading_engine(self.address)
 
     def __enter__(self) -> Self:
         return self
@@ -67,32 +79,42 @@ class RecordReader:
         self.close()
 
     def close(self) -> None:
-        """Gives the database back."""
+        """Closes the connections to the database."""
         self.engine.dispose()
 
-    @answered
+    @retry_while_unreachable
     def studies(self) -> list[StudyRow]:
-        """All studies, the oldest first."""
+        """All studies, oldest first."""
         with self.engine.connect() as connection:
             rows = connection.execute(sa.select(study_table).order_by(study_table.c.created)).mappings()
             return [_study(row) for row in rows]
 
-    @answered
+    @retry_while_unreachable
+    def find_study(self, name: str) -> StudyRow | None:
+        """The study called `name`; None if the record has no such study."""
+        with self.engine.connect() as connection:
+            row = connection.execute(sa.select(study_table).where(study_table.c.name == name)).mappings().first()
+        return None if row is None else _study(row)
+
     def study(self, name: str) -> StudyRow:
         """The study called `name`.
 
         Raises:
-            UserError: there is none.
+            UserError: the record has no such study.
         """
-        with self.engine.connect() as connection:
-            row = connection.execute(sa.select(study_table).where(study_table.c.name == name)).mappings().first()
+        row = self.find_study(name)
         if row is None:
             raise UserError(f"no study {name!r} in {without_password(self.address)}")
-        return _study(row)
+        return row
 
-    @answered
+    @retry_while_unreachable
     def trials(self, study: str, role: str | None = None) -> list[TrialRow]:
-        """The trials of a study by role and number, or those of one role."""
+        """The trials of a study, ordered by role and number.
+
+        Args:
+            study: its name.
+            role: only trials of this role; None for all.
+        """
         table = trial_table
         query = sa.select(table).where(table.c.study == study).order_by(table.c.role.desc(), table.c.number)
         if role is not None:
@@ -100,107 +122,153 @@ class RecordReader:
         with self.engine.connect() as connection:
             return [_trial(row) for row in connection.execute(query).mappings()]
 
-    @answered
+    @retry_while_unreachable
     def trial(self, study: str, key: str) -> TrialRow:
-        """One trial.
+        """The trial with this key.
 
         Raises:
-            UserError: there is none.
+            UserError: the study has no such trial.
         """
-        table = trial_table
+        query = sa.select(trial_table).where(trial_table.c.study == study, trial_table.c.key == key)
         with self.engine.connect() as connection:
-            row = connection.execute(_one(study, key)).mappings().first()
-        if row is None:
-            known = [trial.key for trial in self.trials(study)]
-            raise UserError(f"study {study!r} has no {table.name} {key!r}: it has {', '.join(known) or 'none'}")
+            row = connection.execute(query).mappings().first()
+            if row is None:
+                known = ", ".join(_keys(connection, study)) or "none"
+                raise UserError(f"study {study!r} has no trial {key!r}: it has {known}")
         return _trial(row)
 
-    @answered
-    def points(self, study: str, key: str | None = None, *, after: int = 0) -> list[Point]:
-        """Reports in the order of arrival: of one trial or of all, those with a larger id than `after`."""
+    @retry_while_unreachable
+    def points(self, study: str, *, after: int = 0) -> list[Point]:
+        """The reports of all trials in order of arrival.
+
+        Args:
+            study: its name.
+            after: only reports with a larger id.
+        """
         table = point_table
         query = sa.select(table).where(table.c.study == study, table.c.id > after).order_by(table.c.id)
-        if key is not None:
-            query = query.where(table.c.key == key)
         with self.engine.connect() as connection:
             return [_point(row) for row in connection.execute(query).mappings()]
 
-    @answered
+    @retry_while_unreachable
     def curves(self, study: str, metric: str | None = None) -> dict[str, dict[int, float]]:
-        """{trial key: {step: value}} of one metric, by default the objective; steps ascending, maybe none."""
-        curves: dict[str, dict[int, float]] = {trial.key: {} for trial in self.trials(study)}
-        if metric is None:
-            table = point_table
-            query = sa.select(table.c.key, table.c.step, table.c.value).where(table.c.study == study)
-            with self.engine.connect() as connection:
-                for key, step, value in connection.execute(query.order_by(table.c.step)):
-                    curves[key][step] = math.nan if value is None else value
-            return curves
-        for point in sorted(self.points(study), key=lambda point: point.step):
-            if metric in point.metrics:
-                curves[point.key][point.step] = point.metrics[metric]
+        """The values of one metric by trial key and step: {key: {step: value}}.
+
+        Every trial has an entry, maybe an empty one; steps ascend.
+
+        Args:
+            study: its name.
+            metric: None for the first objective, which is NaN where it was not measured.
+        """
+        table = point_table
+        column = table.c.value if metric is None else table.c.metrics
+        query = sa.select(table.c.key, table.c.step, column).where(table.c.study == study).order_by(table.c.step)
+        with self.engine.connect() as connection:
+            curves: dict[str, dict[int, float]] = {key: {} for key in _keys(connection, study)}
+            for key, step, content in connection.execute(query):
+                if metric is None:
+                    curves.setdefault(key, {})[step] = math.nan if content is None else content
+                elif metric in (metrics := metrics_from(content)):
+                    curves.setdefault(key, {})[step] = metrics[metric]
         return curves
 
-    @answered
+    @retry_while_unreachable
     def scores_by_step(self, study: str, key: str | None = None) -> dict[str, dict[int, Score]]:
-        """{trial key: {step: how it stood}} by the study's goal, of all trials or one; steps ascending, maybe none."""
-        keys = [trial.key for trial in self.trials(study)] if key is None else [key]
-        scores: dict[str, dict[int, Score]] = {one: {} for one in keys}
+        """Objectives and constraints of each report: {trial key: {step: score}}.
+
+        Every trial has an entry, maybe an empty one; steps ascend.
+
+        Args:
+            study: its name.
+            key: only this trial; None for all.
+        """
         table = point_table
         columns = (table.c.key, table.c.step, table.c.value, table.c[VALUES], table.c.violation)
         query = sa.select(*columns).where(table.c.study == study).order_by(table.c.step)
         if key is not None:
             query = query.where(table.c.key == key)
         with self.engine.connect() as connection:
-            for key, step, value, values, violation in connection.execute(query):
-                scores[key][step] = scored(value, json.loads(values), violation)
+            keys = _keys(connection, study) if key is None else [key]
+            scores: dict[str, dict[int, Score]] = {one: {} for one in keys}
+            for one, step, value, values, violation in connection.execute(query):
+                scores.setdefault(one, {})[step] = Score.from_columns(value, json.loads(values), violation)
         return scores
 
-    @answered
+    @retry_while_unreachable
     def imported(self, study: str) -> list[ImportedRow]:
-        """The trials of other studies that this one learns from, by source and number."""
+        """The trials of other studies that this study imported, ordered by source and number."""
         table = imported_table
         query = sa.select(table).where(table.c.study == study).order_by(table.c.source, table.c.number, table.c.key)
         with self.engine.connect() as connection:
             return [_imported(row) for row in connection.execute(query).mappings()]
 
-    @answered
+    @retry_while_unreachable
     def score_sheets(self, study: str) -> dict[str, SheetRow]:
-        """The score sheets of a study by key: of trials, and its own two references."""
+        """The score sheets of the study's trials and references, by key."""
         query = sa.select(sheet_table).where(sheet_table.c.study == study).order_by(sheet_table.c.key)
         with self.engine.connect() as connection:
             return {row["key"]: _sheet(row) for row in connection.execute(query).mappings()}
 
-    @answered
+    @retry_while_unreachable
     def score_sheet(self, study: str, key: str) -> SheetRow | None:
         """The score sheet with this key; None if there is none."""
-        table = sheet_table
-        query = sa.select(table).where(table.c.study == study, table.c.key == key)
+        query = sa.select(sheet_table).where(sheet_table.c.study == study, sheet_table.c.key == key)
         with self.engine.connect() as connection:
             row = connection.execute(query).mappings().first()
         return None if row is None else _sheet(row)
 
-    @answered
+    @retry_while_unreachable
     def score_sheet_versions(self, study: str) -> dict[str, tuple[str, float]]:
-        """Scorer and time of making of each score sheet, by key; cheap, none of the sheets is read."""
+        """The scorer and creation time of each score sheet, by key. Cheap: does not read the sheets."""
         table = sheet_table
         query = sa.select(table.c.key, table.c.scorer, table.c.created).where(table.c.study == study)
         with self.engine.connect() as connection:
             return {key: (scorer, created) for key, scorer, created in connection.execute(query)}
 
+    @retry_while_unreachable
+    def trial_stages(self, study: str) -> dict[str, TrialStage]:
+        """The stage of each trial by key, in the order of `trials`. Cheap: reads no JSON."""
+        table, sheet = trial_table, sheet_table
+        scored = table.outerjoin(sheet, sa.and_(sheet.c.study == table.c.study, sheet.c.key == table.c.key))
+        columns = (table.c.key, table.c.state, table.c.started, sheet.c.created)
+        query = sa.select(*columns).select_from(scored).where(table.c.study == study)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(table.c.role.desc(), table.c.number)).all()
+        return {key: TrialStage(state, started is not None, made or 0.0) for key, state, started, made in rows}
 
-def ordered_dumps(values: Mapping[str, float | None]) -> str:
-    """JSON for a column of objectives, whose order means something."""
-    return json.dumps(dict(values), allow_nan=False)
+    @retry_while_unreachable
+    def mlflow_targets(self, study: str) -> list[str]:
+        """The addresses of the MLflow stores to which the study has been copied."""
+        table = projection_table
+        with self.engine.connect() as connection:
+            query = sa.select(table.c.target).where(table.c.study == study).distinct()
+            return [row[0] for row in connection.execute(query)]
+
+    @retry_while_unreachable
+    def mlflow_cursors(self, study: str, target: str) -> dict[str, MlflowCursor]:
+        """How much of each trial has been copied to the MLflow store at `target`, by key."""
+        table = projection_table
+        query = sa.select(table).where(table.c.study == study, table.c.target == target)
+        with self.engine.connect() as connection:
+            return {
+                row["key"]: MlflowCursor(**{name: row[name] for name in MlflowCursor.__dataclass_fields__})
+                for row in connection.execute(query).mappings()
+            }
 
 
-def dumps(value: Any) -> str:
-    """JSON for a column. Numbers that are not finite become strings, since strict JSON has none."""
-    return json.dumps(_encode(value), sort_keys=True, allow_nan=False)
+@contextlib.contextmanager
+def open_if_present(address: str | Path) -> Iterator[RecordReader | None]:
+    """Opens a record for reading; yields None if there is no database, or one without any tables.
+
+    Raises:
+        UserError: it is not a record or cannot be read.
+    """
+    with RecordReader(address) if has_tables(database_url(address)) else contextlib.nullcontext() as reader:
+        yield reader
 
 
 def metrics_from(text: str) -> dict[str, float]:
-    """The numbers of a metrics column."""
+    """The numbers in a JSON column of metrics."""
     return _numbers(json.loads(text))
 
 
@@ -208,18 +276,10 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
 
 
-def _encode(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): _encode(inner) for key, inner in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_encode(inner) for inner in value]
-    return value
-
-
-def _one(study: str, key: str) -> sa.Select[Any]:
-    return sa.select(trial_table).where(trial_table.c.study == study, trial_table.c.key == key)
+def _keys(connection: sa.Connection, study: str) -> list[str]:
+    table = trial_table
+    query = sa.select(table.c.key).where(table.c.study == study).order_by(table.c.role.desc(), table.c.number)
+    return [row[0] for row in connection.execute(query)]
 
 
 def _study(row: sa.RowMapping) -> StudyRow:
@@ -249,44 +309,3 @@ def _imported(row: sa.RowMapping) -> ImportedRow:
 
 def _point(row: sa.RowMapping) -> Point:
     return Point(row["id"], row["key"], row["step"], row["attempt"], row["timestamp"], metrics_from(row["metrics"]))
-
-
-@contextlib.contextmanager
-def open_if_present(address: str | Path) -> Iterator[RecordReader | None]:
-    """A copy of a SQLite record, or a server's itself, opened; None where there is no record yet.
-
-    Raises:
-        UserError: it is no record, or can't be read.
-    """
-    url = database_url(address)
-    path = sqlite_path(url)
-    if path is None:
-        with RecordReader(address) if filled(url) else contextlib.nullcontext() as records:
-            yield records
-    elif not path.is_file():
-        yield None
-    else:
-        with tempfile.TemporaryDirectory(prefix="amc-record-") as folder:
-            copy = Path(folder) / path.name
-            _copy(path, copy)
-            with RecordReader(copy) if filled(database_url(copy)) else contextlib.nullcontext() as records:
-                yield records
-
-
-def _copy(path: Path, copy: Path) -> None:
-    try:
-        with (
-            contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as source,
-            contextlib.closing(sqlite3.connect(copy)) as target,
-        ):
-            source.backup(target)
-        return
-    except sqlite3.Error:
-        pass  # such as a journal that its killed writer left, which a reader may not settle
-    try:
-        shutil.copyfile(path, copy)
-        journal = path.with_name(f"{path.name}-journal")
-        if journal.is_file():
-            shutil.copyfile(journal, copy.with_name(f"{copy.name}-journal"))
-    except OSError as error:
-        raise UserError(f"cannot read the study record {path}: {error.strerror}") from error

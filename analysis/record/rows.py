@@ -1,4 +1,4 @@
-"""The rows of the study record as frozen dataclasses: studies, trials, reports, imported trials and score sheets."""
+"""The rows of the study record as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from amc.evaluation.score_sheet import ScoreSheet
 
 @dataclass(frozen=True)
 class StudyRow:
-    """A study: what its trials share.
+    """A study: what its trials have in common.
 
     Attributes:
         dataset: name, origin, fingerprint, clips, split (rule, seed and sizes), reduction, chance, real accuracies.
-        settings: how it was asked for: sampler, pruner, workers, ...
-        goal: what trials are judged by: names of `objectives`, the first of which is a trial's value, and
-            `constraints` such as "time/step_seconds <= 0.5".
+        settings: how the study was requested: sampler, pruner, workers and so on.
+        goal: how trials are judged: `objectives` (names; the first one is a trial's value) and `constraints`, such as
+            "time/step_seconds <= 0.5".
     """
 
     name: str
@@ -37,7 +37,7 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class TrialRow:
-    """A trial as the record has it; the columns' comments in `trial_table` say what each field is."""
+    """A trial; `schema.trial_table` describes the fields."""
 
     study: str
     key: str
@@ -66,8 +66,22 @@ class TrialRow:
 
 
 @dataclass(frozen=True)
+class TrialStage:
+    """The few facts of a trial that show whether MLflow needs an update.
+
+    Attributes:
+        started: whether an attempt has started.
+        scored: when its score sheet was made, in seconds since 1970; 0 without one.
+    """
+
+    state: str
+    started: bool
+    scored: float = 0.0
+
+
+@dataclass(frozen=True)
 class Point:
-    """One report of a trial: all its metrics at one training step."""
+    """One report of a trial: all metrics at one training step."""
 
     id: int
     key: str
@@ -79,15 +93,21 @@ class Point:
 
 @dataclass(frozen=True)
 class Score:
-    """How a trial stands at a step.
+    """The objectives and constraints of a trial at one step.
 
     Attributes:
-        values: every objective in the study's order, larger is better; NaN where it was not measured.
-        violation: of the study's constraints, 0 if all hold.
+        values: one per objective, in the study's order; larger is better, NaN if not measured.
+        violation: of the study's constraints; 0 if all hold.
     """
 
     values: tuple[float, ...]
     violation: float = 0.0
+
+    @classmethod
+    def from_columns(cls, value: float | None, values: Mapping[str, float | None], violation: float | None) -> Score:
+        """Builds a score from columns of a trial or report; if `values` is empty, `value` is the only objective."""
+        found = tuple(values.values()) or (value,)
+        return cls(tuple(math.nan if number is None else number for number in found), violation or 0.0)
 
     @property
     def known(self) -> bool:
@@ -97,7 +117,7 @@ class Score:
 
 @dataclass(frozen=True)
 class ImportedRow:
-    """An ended trial of another study; the columns' comments in `imported_table` say what each field is."""
+    """An ended trial of another study; `schema.imported_table` describes the fields."""
 
     study: str
     source: str
@@ -114,12 +134,13 @@ class ImportedRow:
 
 @dataclass(frozen=True)
 class SheetRow:
-    """A sheet as the record has it.
+    """A score sheet.
 
     Attributes:
-        key: the trial's, or `REAL` or `STILL`.
-        scorer: a digest of all that decides what is measured and how; another one asks for scoring again.
+        key: of the trial, or `REAL` or `STILL` for a reference of the study.
+        scorer: digest of everything that determines the scores; if it differs, the trial is scored again.
         created: seconds since 1970.
+        content: `ScoreSheet.to_dict()`.
     """
 
     study: str
@@ -130,11 +151,25 @@ class SheetRow:
 
     @property
     def sheet(self) -> ScoreSheet:
-        """The content, read."""
+        """The content as a `ScoreSheet`."""
         return ScoreSheet.from_dict(self.content)
 
 
-def scored(value: float | None, values: Mapping[str, float | None], violation: float | None) -> Score:
-    """A score from the columns of a trial or a report; without `values` there is the one objective."""
-    found = tuple(values.values()) or (value,)
-    return Score(tuple(math.nan if number is None else number for number in found), violation or 0.0)
+@dataclass(frozen=True)
+class MlflowCursor:
+    """How much of a trial (or of the study itself, with key "") has been copied to one MLflow store.
+
+    Attributes:
+        cursor: id of the last point copied.
+        described: whether the parameters have been copied.
+        pictured: whether the sample clips have been copied.
+        status: the last run status written.
+        scored: `created` of the score sheet copied; 0 for none.
+    """
+
+    run_id: str
+    cursor: int = 0
+    described: bool = False
+    pictured: bool = False
+    status: str = ""
+    scored: float = 0.0

@@ -1,8 +1,8 @@
-"""The lock of a study whose record is on a database server, for drivers on different hosts.
+"""Locks on a PostgreSQL server, for drivers on different hosts.
 
-It is a session advisory lock, held by the very connection that writes the record: when the server loses that
-connection, it gives the lock back and drops what was not committed, so nobody writes without the lock. A new connection
-begins with taking the lock again; a driver whose study was taken by another one meanwhile writes nothing any more.
+A study's lock is a session advisory lock, held by the connection that writes the record. If the server loses the
+connection, it releases the lock and rolls back what was not committed, so no driver writes without the lock. A new
+connection first takes the lock again; if another driver has taken the study over, the old one can no longer write.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import sqlalchemy as sa
 
 from amc.errors import UserError
 from analysis.record.database import server_engine
-from analysis.record.lock import refusal, this_process
+from analysis.record.lock import study_is_running, this_process
 
-GRACE = 3.0  # seconds in which a server must have noticed that a killed driver is gone
+GRACE = 3.0  # seconds within which the server notices that a driver was killed
 
-_NAME_LENGTH = 63  # bytes that a server keeps of an application's name
-# Of the session, as far as the server knows them. It notices within a minute that the driver's host has vanished.
+_NAME_LENGTH = 63  # bytes of an application name that the server keeps
+# Settings of the session, if the server has them. With these it notices within a minute that a host is gone.
 _SETTINGS = {
     "idle_session_timeout": "0",
     "tcp_keepalives_idle": "30",
@@ -32,7 +32,7 @@ _SETTINGS = {
     "tcp_user_timeout": "60000",
 }
 _SET = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s"
-# A server may be set to forget the last commits in a crash: not those of what trials were told is on record.
+# A server may be configured to lose the last commits in a crash; trials rely on these.
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 _TAKE = "SELECT pg_try_advisory_lock(%s)"
 _HOLDER = """
@@ -45,12 +45,12 @@ _HOLDER = """
 
 
 def locking_engine(address: sa.URL, study: str) -> sa.Engine:
-    """An engine of one connection, which begins with taking the lock of `study`.
+    """An engine with one connection, which takes the study's lock when it connects.
 
-    Connecting raises UserError where another living process holds it; the message names process and host.
+    Connecting raises UserError if another living process holds the lock; the message names process and host.
     """
     engine = server_engine(address, pool_size=1, max_overflow=0)
-    token = secrets.token_hex(3)  # tells this driver's lost sessions from another's: pids and host names may repeat
+    token = secrets.token_hex(3)  # identifies this driver's lost sessions; pids and host names may repeat
     name = f"amc {token} {this_process()}".encode()[:_NAME_LENGTH].decode(errors="ignore")
 
     def take(connection: Any, _: object) -> None:
@@ -69,35 +69,35 @@ def locking_engine(address: sa.URL, study: str) -> sa.Engine:
     return engine
 
 
-def give_back(engine: sa.Engine) -> None:
-    """Gives the lock of a `locking_engine` back; a server takes a moment to see that a connection was closed."""
+def release(engine: sa.Engine) -> None:
+    """Releases the lock of a `locking_engine` at once; the server may notice a closed connection only later."""
     with contextlib.suppress(sa.exc.DBAPIError, UserError), engine.connect() as connection:
         connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")
     engine.dispose()
 
 
-def server_holder(engine: sa.Engine, study: str) -> str | None:
-    """The process that drives `study`; None if none does."""
+def server_lock_holder(engine: sa.Engine, study: str) -> str | None:
+    """The process that drives the study; None if no process does."""
     with engine.connect() as connection:
         found = _holder(connection.exec_driver_sql, _key(study))
-    return None if found is None else _shown(found[1])
+    return None if found is None else _process_name(found[1])
 
 
 @contextlib.contextmanager
-def exclusive_on_server(address: str) -> Iterator[None]:
-    """Waits until no other process is in such a block on the same database, and keeps others waiting."""
+def exclusive_server_lock(address: str) -> Iterator[None]:
+    """Waits until no other process is in such a block for the same database, then runs the block."""
     engine = server_engine(sa.make_url(address))
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("SELECT pg_advisory_lock(%s)", (_key("tracking store"),))
-            connection.commit()  # the lock stays; a transaction would keep the server's clean-up waiting
+            connection.commit()  # keeps the lock; an open transaction would block VACUUM
             yield
     finally:
         engine.dispose()
 
 
-def making_tables(connection: sa.Connection) -> None:
-    """Waits until no other process makes or changes tables there, and keeps others waiting until the commit."""
+def lock_table_creation(connection: sa.Connection) -> None:
+    """Waits until no other process is creating tables in the database, and keeps others out until the commit."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_key(""),))
 
@@ -110,10 +110,10 @@ def _take(cursor: Any, study: str, token: str) -> None:
             return
         found = _holder(cursor.execute, key)
         if found is not None and found[1].startswith(f"amc {token} "):
-            # This driver's own: the connection broke, and the server has not noticed yet.
+            # The holder is this driver's broken connection, which the server has not noticed yet.
             cursor.execute("SELECT pg_terminate_backend(%s)", (found[0],))
         elif found is not None and time.monotonic() > deadline:
-            raise refusal(study, _shown(found[1]))
+            raise study_is_running(study, _process_name(found[1]))
         time.sleep(0.1)
 
 
@@ -123,11 +123,11 @@ def _holder(execute: Callable[[str, tuple[int, int]], Any], key: int) -> tuple[i
     return None if found is None else (found[0], found[1] or "")
 
 
-def _shown(name: str) -> str:
+def _process_name(name: str) -> str:
     _, found, process = name.partition(" process ")
     return f"process {process}" if found else "another process"
 
 
 def _key(study: str) -> int:
-    """A signed 64-bit number; the server keeps the locks of its databases apart."""
+    """The lock's number, signed 64-bit; locks of different databases on one server are separate."""
     return int.from_bytes(hashlib.sha256(f"amc-study:{study}".encode()).digest()[:8], "big", signed=True)

@@ -1,11 +1,11 @@
-"""The words of the study record: a trial's states and roles."""
+"""Names of trial states and roles, as the record has them."""
 
 from __future__ import annotations
 
 WAITING, RUNNING, COMPLETE, PRUNED, FAILED = "WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAILED"
 STATES = (WAITING, RUNNING, COMPLETE, PRUNED, FAILED)
-ENDED = (COMPLETE, PRUNED, FAILED)  # a trial in one of these is never run again
+ENDED = (COMPLETE, PRUNED, FAILED)  # never run again
 OPEN = (WAITING, RUNNING)
 
-TRIAL = "trial"  # of the search or list itself
-CONFIRM = "confirm"  # the best trial again, with a seed of its own
+TRIAL = "trial"  # a sampled or listed trial of the study
+CONFIRM = "confirm"  # the best trial's configuration with another seed

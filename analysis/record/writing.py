@@ -1,27 +1,26 @@
-"""The writer of the study record. One driver process writes a study; its threads take turns.
+"""Writes the study record. One driver process writes a study, and its threads take turns.
 
-Every method is one transaction, so a driver that is killed at any moment leaves a record that says exactly what had
-happened before: the next driver needs nothing else. Reports are idempotent by (trial, step), and fenced by the number
-of the attempt: a worker that was given up on may go on for seconds, and what it still sends is dropped.
+Each method is one transaction, so a driver that is killed at any moment leaves a record of exactly what it had done;
+the next driver needs nothing else. A report is stored once per trial and step. Methods that take the number of an
+attempt ignore attempts that no longer count: a worker that was given up on may go on for some seconds.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
-from analysis.record.access import insert_if_new, put, trial_row, update_trial
-from analysis.record.database import answered
-from analysis.record.mlflow_cursor import Projections
-from analysis.record.reading import dumps, metrics_from, ordered_dumps
-from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
+from analysis.record.database import retry_while_unreachable
+from analysis.record.reading import metrics_from
+from analysis.record.rows import ImportedRow, MlflowCursor, SheetRow, StudyRow, TrialRow
 from analysis.record.schema import (
     imported_table,
     point_table,
@@ -30,21 +29,24 @@ from analysis.record.schema import (
     study_table,
     trial_table,
 )
-from analysis.record.states import ENDED, RUNNING, WAITING
+from analysis.record.states import ENDED, FAILED, RUNNING, WAITING
+from analysis.record.writable import (
+    WritableRecord,
+    insert_if_new,
+    insert_or_replace,
+    select_trial_for_update,
+    update_trial,
+)
 
-MAX_STALLS = 5  # attempts lost one after the other, none of which reported anything new: the trial has failed
+MAX_STALLS = 5  # consecutive attempts that died without a new report, after which a trial has failed
 
 
-class RecordWriter(Projections):
-    """Everything that a driver writes of its study; see the module's text.
+class RecordWriter(WritableRecord):
+    """Writes the trials, reports and scores of studies; see the module's docstring."""
 
-    Raises:
-        UserError: the database can't be opened or written, is something else, or is of another schema version.
-    """
-
-    @answered
+    @retry_while_unreachable
     def create_study(self, study: StudyRow) -> StudyRow:
-        """Writes `study` where its name is new; returns what the record then has under that name."""
+        """Adds a study if its name is new; returns the study of that name on record."""
         values = asdict(study)
         for name in ("dataset", "config", "space", "settings", "versions", "goal"):
             values[name] = dumps(values[name])
@@ -54,14 +56,14 @@ class RecordWriter(Projections):
             connection.execute(insert_if_new(connection, study_table).values(values))
         return self.study(study.name)
 
-    @answered
+    @retry_while_unreachable
     def update_study(self, name: str, **changes: Mapping[str, Any]) -> None:
-        """Replaces JSON columns of a study, such as its settings."""
+        """Replaces JSON columns of a study, for example `settings`."""
         with self._write() as connection:
             values = {column: dumps(value) for column, value in changes.items()}
             connection.execute(sa.update(study_table).where(study_table.c.name == name).values(values))
 
-    @answered
+    @retry_while_unreachable
     def change_goal(
         self,
         name: str,
@@ -69,11 +71,13 @@ class RecordWriter(Projections):
         violation: Callable[[Mapping[str, float]], float | None],
         **changes: Mapping[str, Any],
     ) -> None:
-        """Replaces JSON columns of a study, and judges every report on record again by its new goal.
+        """Replaces JSON columns of a study, and recomputes the values of all its reports for the new goal.
 
         Args:
-            objectives: metrics.
-            violation: of the study's constraints, from a report's metrics.
+            name: of the study.
+            objectives: names of metrics.
+            violation: computes the violation of the constraints from a report's metrics; None without constraints.
+            changes: the new columns.
         """
         with self._write() as connection:
             columns = {column: dumps(value) for column, value in changes.items()}
@@ -82,14 +86,14 @@ class RecordWriter(Projections):
             found = sa.select(table.c.id, table.c.key, table.c.metrics).where(table.c.study == name)
             last: dict[str, dict[str, Any]] = {}
             for ident, key, text in connection.execute(found.order_by(table.c.step)).all():
-                last[key] = _judged(metrics_from(text), objectives, violation)
+                last[key] = _goal_columns(metrics_from(text), objectives, violation)
                 connection.execute(sa.update(table).where(table.c.id == ident).values(last[key]))
             for key, judged in last.items():
                 update_trial(connection, name, key, **judged)
 
-    @answered
+    @retry_while_unreachable
     def add_imported(self, rows: Sequence[ImportedRow]) -> None:
-        """Adds trials of other studies; of a study from which there are some already, nothing is added or changed."""
+        """Adds trials of other studies. A study that has been imported before is left unchanged."""
         table = imported_table
         with self._write() as connection:
             known = {tuple(row) for row in connection.execute(sa.select(table.c.study, table.c.source).distinct())}
@@ -99,51 +103,55 @@ class RecordWriter(Projections):
                     values["curve"] = dumps([[step, metrics] for step, metrics in row.curve.items()])
                     connection.execute(sa.insert(table).values(values))
 
-    @answered
+    @retry_while_unreachable
     def delete_study(self, name: str) -> None:
-        """Removes a study with all that belongs to it."""
+        """Deletes a study and everything that belongs to it."""
         with self._write() as connection:
             for table in (projection_table, sheet_table, point_table, trial_table, imported_table):
                 connection.execute(sa.delete(table).where(table.c.study == name))
             connection.execute(sa.delete(study_table).where(study_table.c.name == name))
 
-    @answered
+    @retry_while_unreachable
     def add_trial(self, trial: TrialRow) -> TrialRow:
-        """Adds a trial as WAITING; a key that is there already is left as it is, so adding twice adds once."""
+        """Adds a trial in state WAITING and returns it; a trial with the same key is left unchanged."""
         values = asdict(trial) | {"created": trial.created or time.time(), "state": WAITING}
         for name in ("params", "config", "scores"):
             values[name] = dumps(values[name])
-        values["values"] = ordered_dumps(trial.values)
+        values["values"] = _ordered_dumps(trial.values)
         with self._write() as connection:
             connection.execute(insert_if_new(connection, trial_table).values(values))
         return self.trial(trial.study, trial.key)
 
     def begin(self, study: str, key: str) -> TrialRow:
-        """Starts the next attempt of a waiting trial; from now on nothing of earlier attempts counts."""
+        """Begins the next attempt of a waiting trial; earlier attempts no longer count.
+
+        Raises:
+            ValueError: the trial is not waiting.
+        """
         self._begin(study, key, self.trial(study, key).attempts + 1, itertools.count())
         return self.trial(study, key)
 
-    @answered
+    @retry_while_unreachable
     def _begin(self, study: str, key: str, attempt: int, tries: Iterator[int]) -> None:
         again = next(tries) > 0
         with self._write() as connection:
-            row = trial_row(connection, study, key)
+            row = select_trial_for_update(connection, study, key)
             if row is None or (row["state"], row["attempts"]) != (WAITING, attempt - 1):
-                # The first try may have been committed before its connection broke: the attempt is begun, and once.
+                # The connection may have broken after the first try was committed: the attempt has begun already.
                 if again and row is not None and (row["state"], row["attempts"]) == (RUNNING, attempt):
                     return
-                raise ValueError(f"trial {key} is not waiting, it cannot begin")
+                raise ValueError(f"trial {key} is not waiting, so it cannot begin")
             update_trial(connection, study, key, state=RUNNING, attempts=attempt, started=None, ended=None, reason="")
 
-    @answered
+    @retry_while_unreachable
     def mark_started(self, study: str, key: str, attempt: int) -> None:
-        """Notes that an attempt's process is up: its seconds count from now."""
+        """Records that the process of an attempt is running; its seconds count from now."""
         with self._write() as connection:
             table = trial_table
             mine = (table.c.study == study, table.c.key == key, table.c.attempts == attempt, table.c.state == RUNNING)
             connection.execute(sa.update(table).where(*mine).values(started=time.time()))
 
-    @answered
+    @retry_while_unreachable
     def report(
         self,
         study: str,
@@ -156,19 +164,25 @@ class RecordWriter(Projections):
         violation: float | None = None,
         timestamp: int | None = None,
     ) -> bool:
-        """Takes a report; False if it belongs to an attempt that no longer counts.
+        """Stores a report; returns False if its attempt no longer counts.
 
-        A step that is on record already keeps its first values: a continued trial sends them again. The trial's value
-        is the first objective at its last step.
+        A step that has been reported before keeps its values, because a resumed trial reports some steps again. The
+        trial's value is the first objective at its last step.
 
         Args:
-            objectives: metrics.
-            violation: of the study's constraints; None where it has none.
+            study: its name.
+            key: of the trial.
+            attempt: number of the attempt.
+            step: training step, from 1.
+            metrics: by name.
+            objectives: names of metrics.
+            violation: of the study's constraints; None without constraints.
+            timestamp: milliseconds since 1970; None for now.
         """
         now = time.time()
-        judged = _judged(metrics, objectives, lambda _: violation)
+        judged = _goal_columns(metrics, objectives, lambda _: violation)
         with self._write() as connection:
-            row = trial_row(connection, study, key)
+            row = select_trial_for_update(connection, study, key)
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
                 return False
             point = point_table
@@ -192,7 +206,7 @@ class RecordWriter(Projections):
             update_trial(connection, study, key, **changes)
         return True
 
-    @answered
+    @retry_while_unreachable
     def finish(
         self,
         study: str,
@@ -205,75 +219,91 @@ class RecordWriter(Projections):
         sheet: SheetRow | None = None,
         reason: str = "",
     ) -> bool:
-        """Ends a trial as COMPLETE, PRUNED or FAILED; False if this attempt no longer counts."""
+        """Ends a trial as COMPLETE, PRUNED or FAILED; returns False if its attempt no longer counts.
+
+        Args:
+            study: its name.
+            key: of the trial.
+            attempt: number of the attempt.
+            state: one of `ENDED`.
+            value: of a trial that ended without any report.
+            scores: test scores.
+            sheet: the trial's score sheet.
+            reason: why it failed.
+        """
         if state not in ENDED:
-            raise ValueError(f"{state} ends no trial")
+            raise ValueError(f"a trial cannot end as {state}")
         now = time.time()
         with self._write() as connection:
-            row = trial_row(connection, study, key)
+            row = select_trial_for_update(connection, study, key)
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
-                # Carried out twice it ends the trial once.
+                # True if this is a retry of the call that ended the trial.
                 return row is not None and (row["attempts"], row["state"]) == (attempt, state)
             changes: dict[str, Any] = {
                 "state": state,
                 "ended": now,
-                "reason": _text(reason),
+                "reason": _storable(reason),
                 "seconds": _seconds(row, now),
             }
             if value is not None and not row["step"]:
-                changes["value"] = _number(value)
+                changes["value"] = _finite(value)
             if scores:
                 changes["scores"] = dumps(dict(scores))
             update_trial(connection, study, key, **changes)
             if sheet is not None:
-                _put_sheet(connection, sheet)
+                _write_sheet(connection, sheet)
         return True
 
-    @answered
+    @retry_while_unreachable
     def put_score_sheet(self, sheet: SheetRow, scores: Mapping[str, float] | None = None) -> None:
-        """Puts a sheet in the place of the one with its key.
+        """Adds or replaces a score sheet.
 
         Args:
-            scores: of the trial with that key, which take the place of its own; None for a study's reference.
+            sheet: of a trial or of a reference of the study.
+            scores: the new test scores of the trial; None for a reference.
         """
         with self._write() as connection:
-            if scores is not None:  # the trial first, as `finish` does: neither shall wait for the other
+            if scores is not None:  # in the same order as `finish`, to avoid a deadlock
                 update_trial(connection, sheet.study, sheet.key, scores=dumps(dict(scores)))
-            _put_sheet(connection, sheet)
+            _write_sheet(connection, sheet)
 
-    @answered
+    @retry_while_unreachable
     def release(
         self, study: str, key: str, attempt: int, reason: str, *, stalled: bool = False, alone: bool = False
     ) -> str:
-        """Gives up an attempt: the trial waits for its next one. Returns its state.
+        """Gives up an attempt, so that the trial waits for its next one; returns the trial's state.
 
         Args:
-            stalled: this attempt died by itself. After `MAX_STALLS` such attempts without any new report the trial
-                has failed; an interruption of the whole study never counts.
-            alone: it ran out of memory: the next attempt has a whole device to itself.
+            study: its name.
+            key: of the trial.
+            attempt: number of the attempt.
+            reason: why it was given up.
+            stalled: whether the attempt died by itself, not because the study was interrupted. After `MAX_STALLS` such
+                attempts without a new report, the trial has failed.
+            alone: whether the next attempt needs a device to itself, because this one ran out of memory.
         """
         now = time.time()
         with self._write() as connection:
-            row = trial_row(connection, study, key)
+            row = select_trial_for_update(connection, study, key)
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
                 return "" if row is None else str(row["state"])
             stalls = row["stalls"] + stalled
-            changes: dict[str, Any] = {"state": WAITING, "reason": _text(reason), "stalls": stalls}
+            changes: dict[str, Any] = {"state": WAITING, "reason": _storable(reason), "stalls": stalls}
             changes |= {"alone": True} if alone else {}
             if stalls >= MAX_STALLS:
-                changes |= {"state": "FAILED", "ended": now}
+                changes |= {"state": FAILED, "ended": now}
             update_trial(connection, study, key, seconds=_seconds(row, now), **changes)
             return str(changes["state"])
 
-    @answered
+    @retry_while_unreachable
     def requeue_running(self, study: str) -> list[str]:
-        """Makes every trial that an earlier driver left RUNNING wait for its next attempt; returns their keys."""
-        adopted = []
+        """Sets trials that an earlier driver left RUNNING to WAITING; returns their keys."""
+        keys = []
         with self._write() as connection:
             table = trial_table
             running = sa.select(table).where(table.c.study == study, table.c.state == RUNNING)
             for row in connection.execute(running.with_for_update()).mappings().all():
-                # When the attempt ended is not known: its last report is the last sign of life.
+                # When the attempt ended is unknown, so count its seconds until its last report.
                 point = point_table
                 last = sa.select(sa.func.max(point.c.timestamp)).where(
                     point.c.study == study, point.c.key == row["key"], point.c.attempt == row["attempts"]
@@ -282,21 +312,52 @@ class RecordWriter(Projections):
                 until = row["started"] if alive is None else alive / 1000
                 changes = {"state": WAITING, "reason": "the driver ended", "seconds": _seconds(row, until)}
                 update_trial(connection, study, row["key"], **changes)
-                adopted.append(row["key"])
-        return adopted
+                keys.append(row["key"])
+        return keys
+
+    @retry_while_unreachable
+    def set_mlflow_cursors(self, study: str, target: str, cursors: Mapping[str, MlflowCursor]) -> None:
+        """Records how much of each trial has been copied to the MLflow store at `target`, by key."""
+        table = projection_table
+        with self._write() as connection:
+            for key, cursor in cursors.items():
+                values = {"study": study, "target": target, "key": key, **asdict(cursor)}
+                connection.execute(insert_or_replace(connection, table, values))
+                if key:
+                    update_trial(connection, study, key, mlflow_run_id=cursor.run_id)
 
 
-def _put_sheet(connection: sa.Connection, sheet: SheetRow) -> None:
-    connection.execute(put(connection, sheet_table, {**asdict(sheet), "content": dumps(sheet.content)}))
+def dumps(value: Any) -> str:
+    """JSON for a column. Numbers that are not finite become strings, because strict JSON has none."""
+    return json.dumps(_encode(value), sort_keys=True, allow_nan=False)
 
 
-def _judged(
+def _encode(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _encode(inner) for key, inner in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_encode(inner) for inner in value]
+    return value
+
+
+def _ordered_dumps(values: Mapping[str, float | None]) -> str:
+    """JSON for a column of objectives, which keeps their order."""
+    return json.dumps(dict(values), allow_nan=False)
+
+
+def _write_sheet(connection: sa.Connection, sheet: SheetRow) -> None:
+    connection.execute(insert_or_replace(connection, sheet_table, {**asdict(sheet), "content": dumps(sheet.content)}))
+
+
+def _goal_columns(
     metrics: Mapping[str, float],
     objectives: Sequence[str],
     violation: Callable[[Mapping[str, float]], float | None],
 ) -> dict[str, Any]:
-    values = {name: _number(metrics.get(name)) for name in objectives}
-    return {"value": values[objectives[0]], "values": ordered_dumps(values), "violation": violation(metrics)}
+    values = {name: _finite(metrics.get(name)) for name in objectives}
+    return {"value": values[objectives[0]], "values": _ordered_dumps(values), "violation": violation(metrics)}
 
 
 def _seconds(row: sa.RowMapping, until: float) -> float:
@@ -304,11 +365,11 @@ def _seconds(row: sa.RowMapping, until: float) -> float:
     return float(row["seconds"]) + (max(0.0, until - began) if began is not None else 0.0)
 
 
-def _number(value: float | None) -> float | None:
-    # A value that is no number ranks nowhere; databases don't agree on NaN, and JSON has no infinity.
+def _finite(value: float | None) -> float | None:
+    # Databases disagree on NaN, and JSON has no infinity; such a value cannot be ranked anyway.
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _text(text: str) -> str:
-    """What any database takes: a message may have in it what a trial read from a broken file."""
+def _storable(text: str) -> str:
+    """Replaces characters that a database rejects; a message may quote a broken file."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

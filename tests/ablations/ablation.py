@@ -9,9 +9,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from amc.evaluation.score_sheet import REAL, STILL
+from analysis.record.address import database_url
+from analysis.record.database import writing_engine
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow
-from analysis.record.schema import connect, database_url, sheet_table
+from analysis.record.schema import sheet_table
 from analysis.record.states import COMPLETE
 from tests.toy import write_toy_file
 from tests.tuning.exactly_once import Row, violations
@@ -57,7 +59,7 @@ class Ablation(Search):
 
     def forget(self, *keys: str) -> None:
         """Removes sheets from the record, as of a study from before there were any."""
-        engine = connect(database_url(self.folder / "record.db"))
+        engine = writing_engine(database_url(self.folder / "record.db"))
         with engine.begin() as connection:
             for key in keys:
                 connection.execute(sa.delete(sheet_table).where(sheet_table.c.key == key))

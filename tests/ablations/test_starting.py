@@ -97,8 +97,8 @@ def test_what_is_no_search_or_has_no_trial_is_one_line(tmp_path: Path) -> None:
     search(tmp_path, "arms", (0.9, {}), kind="table4")
     search(tmp_path, "failed", (None, {}))
     for name, said in (
-        ("arms", "that is no search but a study of arms"),
-        ("failed", "it has no complete trial yet"),
+        ("arms", "study 'arms' is not a search \\(table4\\)"),
+        ("failed", "study 'failed' has no complete trial yet"),
         ("none", "there is no such study in .*record.db; give the name of a search in --out"),
     ):
         with pytest.raises(UserError, match=said):

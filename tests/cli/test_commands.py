@@ -384,9 +384,9 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["train", "--dataset", "natops", "--preset", "smoke", "--out", "README.md/below"], "is not a folder"),
         (["train", "--dataset", "natops", "--preset", "smoke", "--trial", "1", "--out", "OUT"], "give --from-study"),
         (["train", "--dataset", "natops", "--preset", "smoke", "--runs", "RUNS", "--out", "OUT"], "give --from-study"),
-        (["train", "--from-study", "lost", "--runs", "RUNS", "--out", "OUT"], "there is broken, folder, found"),
-        (["train", "--from-study", "found", "--runs", "RUN", "--out", "OUT"], "there is none"),
-        (["train", "--from-study", "broken", "--runs", "RUNS", "--out", "OUT"], "is no summary"),
+        (["train", "--from-study", "lost", "--runs", "RUNS", "--out", "OUT"], "(found: broken, folder, found)"),
+        (["train", "--from-study", "found", "--runs", "RUN", "--out", "OUT"], "(found: none)"),
+        (["train", "--from-study", "broken", "--runs", "RUNS", "--out", "OUT"], "is not the summary of a study"),
         (["train", "--from-study", "folder", "--runs", "RUNS", "--out", "OUT"], "--data FILE.h5"),
         (
             ["train", "--from-study", "found", "--trial", "2", "--runs", "RUNS", "--out", "OUT"],

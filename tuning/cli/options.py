@@ -15,7 +15,8 @@ from amc.argument_types import integer, number
 from amc.config import SPLIT_RULES, Config
 from amc.data.splits import SPLIT_HELP
 from amc.errors import UserError
-from analysis.record.schema import connect, database_url
+from analysis.record.address import database_url
+from analysis.record.database import reading_engine
 from tuning.engine.sources import MOST_SEED
 from tuning.engine.study import checked_name
 from tuning.on_ray.nodes import cluster_resources
@@ -137,7 +138,7 @@ def check_record(address: str | None) -> str | None:
         UserError: It is not a database URL, or the database driver is not installed.
     """
     if address is not None:
-        connect(database_url(address)).dispose()
+        reading_engine(database_url(address)).dispose()
     return address
 
 

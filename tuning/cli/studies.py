@@ -13,12 +13,11 @@ from typing import Any
 
 from amc.cli.command import Parser, run_parsed
 from amc.errors import UserError
-from analysis.record.database import without_password
-from analysis.record.lock import driving, holder, record_lock
+from analysis.record.address import sqlite_path, without_password
+from analysis.record.lock import lock_holder, record_lock_path, study_lock
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
-from analysis.record.schema import sqlite_path
-from analysis.record.server_lock import server_holder
+from analysis.record.server_lock import server_lock_holder
 from analysis.record.states import STATES, TRIAL
 from analysis.record.writing import RecordWriter
 from tuning.engine.sources import best, of_role
@@ -89,7 +88,7 @@ def _delete(args: argparse.Namespace) -> int:
     address, folder = _address(args), args.out / args.study
     with RecordReader(address) as records:
         records.study(args.study)
-    with driving(folder / ".lock", args.study):
+    with study_lock(folder / ".lock", args.study):
         with RecordWriter(address) as record, record.lock_study(args.study):
             targets = _forget_runs(record, args.study, args.out)
             record.delete_study(args.study)
@@ -154,5 +153,5 @@ def _line(row: dict[str, Any]) -> str:
 def running(records: RecordReader, study: str, out: Path) -> bool:
     """Whether a living process drives the study: its folder is held, or its record, from wherever that is used."""
     path = sqlite_path(records.address)
-    place = server_holder(records.engine, study) if path is None else holder(record_lock(path, study))
-    return (holder(out / study / ".lock") or place) is not None
+    place = server_lock_holder(records.engine, study) if path is None else lock_holder(record_lock_path(path, study))
+    return (lock_holder(out / study / ".lock") or place) is not None

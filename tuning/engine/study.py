@@ -18,8 +18,8 @@ from typing import Any
 from amc.cli.command import NO_SUCCESS
 from amc.errors import UserError
 from amc.stop_signals import INTERRUPTED
-from analysis.record.database import without_password
-from analysis.record.lock import driving
+from analysis.record.address import without_password
+from analysis.record.lock import study_lock
 from analysis.record.rows import ImportedRow, StudyRow
 from analysis.record.states import COMPLETE, OPEN
 from analysis.record.writing import RecordWriter
@@ -139,7 +139,7 @@ def run_study(study: Study) -> Ending:
 @contextmanager
 def _driven_record(study: Study) -> Iterator[RecordWriter]:
     """Locks the study for this process and opens its record."""
-    with driving(study.folder / ".lock", study.row.name):
+    with study_lock(study.folder / ".lock", study.row.name):
         record = RecordWriter(study.record or study.folder / "record.db")
         try:
             with record.lock_study(study.row.name):

@@ -15,7 +15,7 @@ from pathlib import Path
 import ray
 
 from amc.errors import UserError
-from analysis.record.lock import driving
+from analysis.record.lock import study_lock
 from tuning.on_ray.nodes import Node
 from tuning.workers.resources import Resources
 
@@ -127,9 +127,9 @@ def _folder() -> Iterator[Path]:
     It is not under $TMPDIR, because the path of a Unix socket is limited to 107 characters.
     """
     for left in Path("/tmp").glob(f"{_SESSION}*"):
-        with contextlib.suppress(UserError, OSError), driving(left / "lock", "that session"):
+        with contextlib.suppress(UserError, OSError), study_lock(left / "lock", "that session"):
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_SESSION, dir="/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with driving(folder / "lock", "this session"):
+        with study_lock(folder / "lock", "this session"):
             yield folder

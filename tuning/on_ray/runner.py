@@ -22,8 +22,7 @@ from ray.exceptions import RayError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from amc.errors import UserError
-from analysis.record.database import first_line
+from amc.errors import UserError, first_line
 from analysis.record.rows import TrialRow
 from tuning.on_ray.actor import CRASHED, OUTCOME, REPORT, STARTED, TrialActor
 from tuning.on_ray.node_files import NodeFile, driver_node

@@ -18,7 +18,7 @@ from amc.config import Config, from_dict
 from amc.errors import UserError
 from amc.evaluation.scores.draws import PASSES
 from amc.models.generator import Generator
-from analysis.record.database import without_password
+from analysis.record.address import without_password
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import TRIAL

@@ -16,6 +16,7 @@ from typing import Any
 from amc.config import from_dict
 from amc.errors import UserError
 from analysis.record import ranking
+from analysis.record.found import open_study
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.rows import ImportedRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED, PRUNED, TRIAL
@@ -54,18 +55,16 @@ def find_imported(wanted: str | None, study: str, runs: Path, record: str | None
     Raises:
         UserError: the study `wanted` does not exist, or none of its trials can be used.
     """
-    mine = record or runs / study / "record.db"
-    rows = _already_imported(mine, study)
+    rows = _already_imported(record or runs / study / "record.db", study)
     if wanted is None or any(row.source == wanted for row in rows):
         return rows
     if wanted == study:
         raise UserError(f"--warm-start {wanted!r} is this study itself: give the name of another one")
-    for place in (mine, runs / wanted / "record.db"):
-        with open_if_present(place) as records:
-            if records is not None and any(row.name == wanted for row in records.studies()):
-                return rows + _read_study(records, wanted, study, goal)
-    where = f"{record} or {runs}" if record else str(runs)
-    raise UserError(f"--warm-start {wanted!r}: no such study in {where}")
+    with open_study(wanted, runs, record) as found:
+        if found is None:
+            where = f"{record} or {runs}" if record else str(runs)
+            raise UserError(f"--warm-start {wanted!r}: no such study in {where}")
+        return rows + _read_study(*found, study, goal)
 
 
 def imported_history(rows: Sequence[ImportedRow], study: StudyRow, space: Space, goal: Goal) -> ImportedHistory:
@@ -91,8 +90,8 @@ def _already_imported(place: str | Path, study: str) -> list[ImportedRow]:
         return [] if records is None else records.imported(study)
 
 
-def _read_study(records: RecordReader, source: str, study: str, goal: Goal) -> list[ImportedRow]:
-    other = records.study(source)
+def _read_study(records: RecordReader, other: StudyRow, study: str, goal: Goal) -> list[ImportedRow]:
+    source = other.name
     named = list(other.goal["objectives"])
     wanted = [row.name for row in goal.objectives]
     if named != wanted:

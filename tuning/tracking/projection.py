@@ -15,9 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.record.database import without_password
-from analysis.record.mlflow_cursor import MlflowCursor
-from analysis.record.rows import Point, SheetRow, StudyRow, TrialRow
+from analysis.record.address import without_password
+from analysis.record.rows import MlflowCursor, Point, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
 from analysis.record.writing import RecordWriter
 from tuning.tracking.results import log_files, log_results

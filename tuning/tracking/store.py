@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from amc.atomic import atomic_write
-from amc.errors import UserError
-from analysis.record.database import DRIVER, MISSING_DRIVER, first_line, with_driver, without_password
-from analysis.record.lock import exclusive
-from analysis.record.server_lock import exclusive_on_server
+from amc.errors import UserError, first_line
+from analysis.record.address import DRIVER, with_driver, without_password
+from analysis.record.database import MISSING_DRIVER
+from analysis.record.lock import exclusive_lock
+from analysis.record.server_lock import exclusive_server_lock
 
 # Read by MLflow when it is imported.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -141,11 +142,11 @@ def _exclusive(target: str, runs: Path) -> Iterator[None]:
     """Holds a lock on the store, by which processes take turns; servers need none."""
     if target.startswith(SQLITE):
         database = Path(target.removeprefix(SQLITE))
-        with exclusive(database.with_name(f".{database.name}.lock")):
+        with exclusive_lock(database.with_name(f".{database.name}.lock")):
             yield
     elif with_driver(target).startswith(DRIVER):
         try:
-            with exclusive_on_server(with_driver(target)):
+            with exclusive_server_lock(with_driver(target)):
                 yield
         except sa.exc.OperationalError as error:  # MLflow would retry for an hour
             raise UserError(f"cannot open {without_password(target)}: {first_line(error.orig or error)}") from error

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from amc.errors import UserError
-from analysis.record.database import first_line, without_password
+from amc.errors import UserError, first_line
+from analysis.record.address import without_password
 from tuning.tracking.projection import Projection
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 10.0  # seconds between two calls of `Projection.sync`

@@ -6,10 +6,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from analysis.record.database import without_password
+from analysis.record.address import sqlite_path, without_password
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
-from analysis.record.schema import sqlite_path
 from analysis.report.page import Section
 from analysis.tables.caption import versions_last
 

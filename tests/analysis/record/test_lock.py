@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from amc.config import Config
 from amc.errors import UserError
 from analysis.record import lock
-from analysis.record.lock import driving, exclusive, holder, local_locks, record_lock
+from analysis.record.lock import exclusive_lock, local_locks, lock_holder, record_lock_path, study_lock
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row
 
@@ -38,8 +39,8 @@ def hold(path: Path) -> subprocess.Popen[str]:
         import sys, time
         sys.path[:0] = {[str(ROOT), *sys.path]!r}
         from pathlib import Path
-        from analysis.record.lock import driving
-        with driving(Path({str(path)!r}), "toy"):
+        from analysis.record.lock import study_lock
+        with study_lock(Path({str(path)!r}), "toy"):
             print("held", flush=True)
             time.sleep(600)
     """)
@@ -58,42 +59,44 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 def test_a_lock_that_was_given_back_names_nobody(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "lock"
-    assert holder(path) is None
-    with driving(path, "toy"):
-        assert holder(path) == f"process {os.getpid()} on {os.uname().nodename}"
-    assert holder(path) is None
+    assert lock_holder(path) is None
+    with study_lock(path, "toy"):
+        assert lock_holder(path) == f"process {os.getpid()} on {os.uname().nodename}"
+    assert lock_holder(path) is None
     assert path.read_text() == ""
 
 
 def test_a_killed_holder_leaves_its_name_but_no_lock(tmp_path: Path) -> None:
     process = hold(tmp_path / "lock")
-    assert (holder(tmp_path / "lock") or "").startswith(f"process {process.pid} on ")
+    assert (lock_holder(tmp_path / "lock") or "").startswith(f"process {process.pid} on ")
     kill(process)
     assert (tmp_path / "lock").read_text().startswith(f"process {process.pid} on ")
-    assert holder(tmp_path / "lock") is None
-    with driving(tmp_path / "lock", "toy"):
+    assert lock_holder(tmp_path / "lock") is None
+    with study_lock(tmp_path / "lock", "toy"):
         pass
 
 
-def test_who_looks_for_a_moment_keeps_no_driver_out(tmp_path: Path) -> None:
-    """`python -m tuning list` asks by taking the lock for a moment: a driver that starts just then asks again."""
-    looks: list[int] = []
+def test_asking_for_the_holder_keeps_no_driver_out(tmp_path: Path) -> None:
+    """`python -m tuning list` holds the lock for a moment; a driver that starts just then waits for it."""
+    with (
+        exclusive_lock(tmp_path / "lock"),
+        pytest.raises(UserError, match="study 'toy' is being run by another process"),
+        study_lock(tmp_path / "lock", "toy"),
+    ):
+        pass
+    asking = threading.Event()
 
-    class Busy:
-        """flock as it is while somebody looks."""
+    def ask() -> None:
+        with exclusive_lock(tmp_path / "lock"):
+            asking.set()
+            time.sleep(0.05)
 
-        def __call__(self, file: object, kind: int) -> None:
-            looks.append(kind)
-            if len(looks) < 3:
-                raise OSError(errno.EWOULDBLOCK, "held")
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(fcntl, "flock", Busy())
-    try:
-        with driving(tmp_path / "lock", "toy"):
-            assert len(looks) == 3
-    finally:
-        patch.undo()
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert asking.wait(10)
+    with study_lock(tmp_path / "lock", "toy"):
+        pass
+    thread.join()
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
@@ -104,30 +107,22 @@ def test_a_file_system_without_locks_is_named(number: int, tmp_path: Path, monke
     monkeypatch.setattr(fcntl, "flock", refuse)
     with (
         pytest.raises(UserError, match=r"the file system of .*lock has no file locks"),
-        driving(tmp_path / "lock", "a"),
+        study_lock(tmp_path / "lock", "a"),
     ):
         pass
-    with pytest.raises(UserError, match="has no file locks"), exclusive(tmp_path / "lock"):
+    with pytest.raises(UserError, match="has no file locks"), exclusive_lock(tmp_path / "lock"):
         pass
-    assert holder(tmp_path / "lock") is None
+    assert lock_holder(tmp_path / "lock") is None
 
 
-def test_a_deleted_lock_file_is_nobodys_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deleting a study takes its lock file away; who had opened it before would hold a lock that no other one sees."""
+def test_a_lock_file_can_be_deleted_with_its_study(tmp_path: Path) -> None:
+    """`python -m tuning delete` deletes the folder while it holds the lock."""
     path = tmp_path / "lock"
-    taken, times = lock._taken, []
-
-    def slow(file: object, where: Path) -> bool:
-        times.append(1)
-        if len(times) == 1:
-            where.unlink()
-        return taken(file, where)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(lock, "_taken", slow)
-    with driving(path, "toy"):
-        assert len(times) == 2
-        process = holder(path)
-    assert process is not None
+    with study_lock(path, "toy"):
+        path.unlink()
+        with study_lock(path, "toy"):  # a new study of that name
+            assert lock_holder(path) is not None
+    assert lock_holder(path) is None
 
 
 @pytest.mark.parametrize(
@@ -152,16 +147,16 @@ def test_a_name_left_by_another_host_counts_where_its_lock_would_not_be_seen(
 ) -> None:
     path = tmp_path / "lock"
     path.write_text("process 7 on elsewhere")
-    with driving(path, "toy"):  # a lock of elsewhere would be seen here, so nobody is there
+    with study_lock(path, "toy"):  # a lock of elsewhere would be seen here, so nobody is there
         pass
     path.write_text("process 7 on elsewhere")
     monkeypatch.setattr(lock, "local_locks", lambda path, mounts: "fuse.sshfs at /mnt")
-    with pytest.raises(UserError, match="was left by process 7 on elsewhere, and locks of other hosts are not seen"):  # noqa: SIM117
-        with driving(path, "toy"):
+    with pytest.raises(UserError, match="was left by process 7 on elsewhere, and locks of other hosts are not visible"):  # noqa: SIM117
+        with study_lock(path, "toy"):
             pass
     assert path.read_text() == "process 7 on elsewhere"
     path.write_text(f"process 7 on {os.uname().nodename}")
-    with driving(path, "toy"):
+    with study_lock(path, "toy"):
         pass
 
 
@@ -172,7 +167,7 @@ def test_one_sqlite_record_has_one_driver_a_study_whatever_folder_it_runs_in(tmp
     with RecordWriter(database) as record, RecordWriter(link) as same:
         record.create_study(study_row(base))
         with record.lock_study("toy"):
-            assert holder(record_lock(link, "toy")) is not None
+            assert lock_holder(record_lock_path(link, "toy")) is not None
             with pytest.raises(UserError, match="study 'toy' is being run by process"), same.lock_study("toy"):
                 pass
             with same.lock_study("another"):

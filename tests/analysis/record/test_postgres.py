@@ -16,9 +16,9 @@ import pytest
 
 from amc.config import Config
 from amc.errors import UserError
-from analysis.record.database import without_password
+from analysis.record.address import without_password
 from analysis.record.reading import RecordReader
-from analysis.record.server_lock import server_holder
+from analysis.record.server_lock import server_lock_holder
 from analysis.record.writing import RecordWriter
 from tests.analysis.record import test_writing as test_record
 from tests.tuning.postgres import PASSWORD, Server, running
@@ -137,10 +137,10 @@ def test_the_lock_names_its_living_holder_and_dies_with_it(server: Server, url: 
         with pytest.raises(UserError, match=f"being run by {holder}"), record.lock_study("toy"):
             pass
         with record.lock_study("another"):  # other studies of the same database go their way
-            assert (server_holder(record.engine, "another") or "").startswith(f"process {os.getpid()} on ")
-        assert server_holder(record.engine, "another") is None
+            assert (server_lock_holder(record.engine, "another") or "").startswith(f"process {os.getpid()} on ")
+        assert server_lock_holder(record.engine, "another") is None
     with RecordReader(url.replace("amc:", "other:")) as seen:  # whoever may not look into another user's sessions
-        assert (server_holder(seen.engine, "toy") or "").startswith(holder)
+        assert (server_lock_holder(seen.engine, "toy") or "").startswith(holder)
     for command in (["delete", "toy"], ["list", "--json"]):
         code = main([*command, "--out", str(tmp_path), "--record", url])
         assert code == (2 if command[0] == "delete" else 0)
@@ -166,7 +166,7 @@ def test_a_broken_connection_is_made_again_with_its_lock(server: Server, record:
             (pid,) = drivers(server, record)
             server.psql(f"SELECT pg_terminate_backend({pid})")
             assert record.report("toy", KEY, attempt, step, {"val/accuracy": 0.1})
-            assert (server_holder(record.engine, "toy") or "").startswith(f"process {os.getpid()} on ")
+            assert (server_lock_holder(record.engine, "toy") or "").startswith(f"process {os.getpid()} on ")
     assert list(record.curves("toy")[KEY]) == [1, 2, 3, 4, 5]
 
 

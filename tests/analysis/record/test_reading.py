@@ -8,10 +8,11 @@ import pytest
 
 from amc.config import natops
 from amc.errors import UserError
-from analysis.record.reading import RecordReader, dumps, metrics_from
+from analysis.record.address import database_url
+from analysis.record.reading import RecordReader, metrics_from
 from analysis.record.rows import StudyRow, TrialRow
-from analysis.record.schema import SCHEMA_VERSION, database_url
-from analysis.record.writing import RecordWriter
+from analysis.record.schema import SCHEMA_VERSION
+from analysis.record.writing import RecordWriter, dumps
 
 
 def make(path: Path) -> None:
@@ -46,7 +47,7 @@ def test_numbers_that_are_not_finite_survive() -> None:
     assert (kept["b"], kept["c"], kept["d"]) == (math.inf, -math.inf, 1.5)
 
 
-def test_unknown_names_are_told(tmp_path: Path) -> None:
+def test_unknown_names_are_errors(tmp_path: Path) -> None:
     make(tmp_path / "record.db")
     with RecordReader(tmp_path / "record.db") as records:
         with pytest.raises(UserError, match="no study 'other'"):
@@ -55,7 +56,7 @@ def test_unknown_names_are_told(tmp_path: Path) -> None:
             records.trial("s", "trial-0009")
 
 
-def test_what_is_no_record_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_other_files_are_refused_and_left_unchanged(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no study record"):
         RecordReader(tmp_path / "missing.db")
     assert not (tmp_path / "missing.db").exists()
@@ -67,9 +68,9 @@ def test_what_is_no_record_is_refused_and_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(foreign) as connection:
         connection.execute("create table songs (name text)")
     for opener in (RecordReader, RecordWriter):
-        with pytest.raises(UserError, match="is no study record"):
+        with pytest.raises(UserError, match="is not a study record"):
             opener(foreign)
-    with pytest.raises(UserError, match="is no address of a study record"):
+    with pytest.raises(UserError, match="is not the address of a study record"):
         database_url("://")
 
 

@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from amc.config import Config, natops
 from amc.errors import UserError
 from amc.evaluation.score_sheet import REAL, ScoreSheet
-from analysis.record.lock import driving
-from analysis.record.mlflow_cursor import MlflowCursor, TrialStage
-from analysis.record.rows import SheetRow
+from analysis.record.lock import study_lock
+from analysis.record.rows import MlflowCursor, SheetRow, TrialStage
 from analysis.record.writing import MAX_STALLS, RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
 
@@ -170,8 +169,8 @@ def test_lock_names_its_living_holder_and_dies_with_it(tmp_path: Path) -> None:
         import sys, time
         sys.path[:0] = {sys.path!r}
         from pathlib import Path
-        from analysis.record.lock import driving
-        with driving(Path({str(tmp_path / "lock")!r}), "toy"):
+        from analysis.record.lock import study_lock
+        with study_lock(Path({str(tmp_path / "lock")!r}), "toy"):
             print("held", flush=True)
             time.sleep(60)
     """)
@@ -179,12 +178,12 @@ def test_lock_names_its_living_holder_and_dies_with_it(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     with pytest.raises(UserError, match=f"being run by process {process.pid} on {os.uname().nodename}"):  # noqa: SIM117
-        with driving(tmp_path / "lock", "toy"):
+        with study_lock(tmp_path / "lock", "toy"):
             pass
     process.kill()
     process.wait()
     process.stdout.close()
-    with driving(tmp_path / "lock", "toy"):
+    with study_lock(tmp_path / "lock", "toy"):
         pass
 
 

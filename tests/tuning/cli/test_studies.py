@@ -8,9 +8,8 @@ import pytest
 
 from amc.config import Config
 from amc.evaluation.score_sheet import REAL
-from analysis.record.lock import driving
-from analysis.record.mlflow_cursor import MlflowCursor
-from analysis.record.rows import SheetRow
+from analysis.record.lock import study_lock
+from analysis.record.rows import MlflowCursor, SheetRow
 from analysis.record.states import COMPLETE
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
@@ -29,7 +28,7 @@ def out(record: RecordWriter, base: Config, tmp_path: Path) -> Path:
 def test_list(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--out", str(out)]) == 0
     assert capsys.readouterr().out == "toy: toy (procedural), smoke; 1 WAITING, 1 COMPLETE; best 50.0%\n"
-    with driving(out / "toy" / ".lock", "toy"):
+    with study_lock(out / "toy" / ".lock", "toy"):
         main(["list", "--out", str(out), "--json"])
     (row,) = json.loads(capsys.readouterr().out)
     assert row["running"]
@@ -49,7 +48,7 @@ def test_status(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_delete(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (out / "toy" / "generators").mkdir()
     (out / "toy" / "generators" / "trial-0000.safetensors").write_bytes(b"a generator")
-    with driving(out / "toy" / ".lock", "toy"):
+    with study_lock(out / "toy" / ".lock", "toy"):
         assert main(["delete", "toy", "--out", str(out)]) == 2
     assert "is being run by process" in capsys.readouterr().err
     assert main(["delete", "toy", "--out", str(out)]) == 0

@@ -16,7 +16,7 @@ import pytest
 
 from amc.errors import UserError
 from amc.evaluation.score_sheet import ScoreSheet
-from analysis.record.lock import driving
+from analysis.record.lock import study_lock
 from analysis.record.reading import RecordReader
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, ENDED, RUNNING
@@ -101,7 +101,7 @@ def test_a_killed_driver_and_dying_workers(tmp_path: Path) -> None:
         return any(t.state in ENDED for t in trials) and any(t.state == RUNNING and t.step for t in trials)
 
     wait(process, tmp_path, in_the_middle)
-    with pytest.raises(UserError, match=f"process {process.pid} on "), driving(tmp_path / "toy" / ".lock", "toy"):
+    with pytest.raises(UserError, match=f"process {process.pid} on "), study_lock(tmp_path / "toy" / ".lock", "toy"):
         pass
     process.kill()
     process.communicate()

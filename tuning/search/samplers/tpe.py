@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from analysis.record.rows import TrialRow, scored
+from analysis.record.rows import Score, TrialRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED
 from tuning.search.samplers.base import RETRIES, SearchHistory, is_repeat, random_generator
 from tuning.search.space import Parameter, Space
@@ -113,7 +113,7 @@ def _values(trial: TrialRow, history: SearchHistory) -> tuple[float | None, Mapp
     With several objectives, both are the negative rank among all trials, with the last step as the only intermediate
     value: Optuna compares it only with trials that were pruned at the same step.
     """
-    score = scored(trial.value, trial.values, trial.violation)
+    score = Score.from_columns(trial.value, trial.values, trial.violation)
     if len(score.values) == 1:
         curve = history.curves.get(trial.key, {})
         return (history.extrapolated.get(trial.key) if trial.state == PRUNED else trial.value), curve

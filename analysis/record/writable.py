@@ -1,0 +1,129 @@
+"""A record that can be written: created on first use, one driver per study, one transaction at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from amc.errors import UserError, first_line
+from analysis.record.address import database_url, sqlite_path, without_password
+from analysis.record.database import retry_while_unreachable, write_transaction, writing_engine
+from analysis.record.lock import record_lock_path, study_lock
+from analysis.record.reading import RecordReader
+from analysis.record.schema import SCHEMA_VERSION, metadata, schema_table, trial_table
+from analysis.record.server_lock import lock_table_creation, locking_engine, release
+
+PATIENCE = 60.0  # seconds for which a driver retries while the database server does not respond; training goes on
+
+
+class WritableRecord(RecordReader):
+    """The base of `RecordWriter`: creates the record, locks studies and runs transactions.
+
+    Args:
+        address: a SQLite file, created if missing, or a SQLAlchemy address.
+
+    Raises:
+        UserError: the database cannot be opened or written, is something else, or has another schema version.
+    """
+
+    def __init__(self, address: str | Path) -> None:
+        self._turn = threading.RLock()
+        _create_tables(database_url(address))
+        super().__init__(address)
+        self._writer = self.engine
+        # Retrying is for servers: SQLite has already waited for its lock, and its other errors are final.
+        self.patience = PATIENCE if sqlite_path(self.address) is None else 0.0
+
+    def _create_engine(self) -> sa.Engine:
+        return writing_engine(self.address)
+
+    @contextmanager
+    def lock_study(self, study: str) -> Iterator[None]:
+        """Keeps all other drivers of a study away from this record during the block, on any host.
+
+        Raises:
+            UserError: another living process drives the study. On a server also at a later write, if this process lost
+                its connection and another one took the study over.
+        """
+        path = sqlite_path(self.address)
+        if path is not None:
+            with study_lock(record_lock_path(path, study), study):
+                yield
+            return
+        writer = locking_engine(self.address, study)
+        self._connect(writer)
+        self._writer = writer
+        try:
+            yield
+        finally:
+            self._writer = self.engine
+            release(writer)
+
+    @retry_while_unreachable
+    def _connect(self, engine: sa.Engine) -> None:
+        with engine.connect():
+            pass
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        """A transaction; threads of this process take turns."""
+        with self._turn, write_transaction(self._writer) as connection:
+            yield connection
+
+
+def _create_tables(address: sa.URL) -> None:
+    """Creates the tables of a new record, all of them or none."""
+    engine = writing_engine(address)
+    try:
+        path = sqlite_path(address)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with write_transaction(engine) as connection:
+            lock_table_creation(connection)
+            if not sa.inspect(connection).get_table_names():
+                metadata.create_all(connection)
+                connection.execute(sa.insert(schema_table).values(version=SCHEMA_VERSION))
+    except (sa.exc.DBAPIError, OSError) as error:
+        raise UserError(
+            f"cannot create the study record {without_password(address)}: {first_line(getattr(error, 'orig', error))}"
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def select_trial_for_update(connection: sa.Connection, study: str, key: str) -> sa.RowMapping | None:
+    """A trial's row, which no other writer can change until the transaction ends; None if there is no such trial."""
+    query = sa.select(trial_table).where(trial_table.c.study == study, trial_table.c.key == key).with_for_update()
+    return connection.execute(query).mappings().first()
+
+
+def update_trial(connection: sa.Connection, study: str, key: str, **changes: Any) -> None:
+    """Changes columns of a trial."""
+    table = trial_table
+    connection.execute(sa.update(table).where(table.c.study == study, table.c.key == key).values(changes))
+
+
+def insert_if_new(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that does nothing if a row with the same primary key exists, even one that another process just added.
+
+    Checking first and then inserting is not enough on a server: two processes may both find no row.
+    """
+    return _insert(connection, table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+
+
+def insert_or_replace(
+    connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]
+) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT of a whole row that replaces the row with the same primary key if there is one."""
+    inserted = _insert(connection, table).values(dict(values))
+    return inserted.on_conflict_do_update(index_elements=list(table.primary_key), set_=dict(values))
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
