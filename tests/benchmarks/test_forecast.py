@@ -17,6 +17,7 @@ SPACE = '[fixed]\n"training.steps" = 120\n"training.evaluate_every" = 20\n'
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(1800)
 def test_a_search_takes_about_what_its_dry_run_said(tmp_path: Path) -> None:
     clips, space = write_toy_file(tmp_path / "squares.h5"), tmp_path / "space.toml"
