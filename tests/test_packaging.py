@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import os
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -32,6 +33,16 @@ def test_the_driver_for_a_database_server_is_an_extra_of_its_own_and_what_the_te
     assert driver in extras["dev"]
     assert MISSING_DRIVER.endswith(f"pip install '{driver}'")
     assert f"pip install '{driver}'" in (ROOT / "environment.yml").read_text()
+
+
+def test_the_wheel_has_every_package_and_the_command() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    shipped = config["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    assert sorted(shipped) == ["ablations", "amc", "amc_gan.py", "analysis", "tuning"]
+    assert all((ROOT / name).exists() for name in shipped)
+    (command,) = PROJECT["scripts"].items()
+    assert command == ("amc-gan", "amc_gan:main")
+    assert callable(pkgutil.resolve_name(command[1]))
 
 
 def test_supported_pythons() -> None:

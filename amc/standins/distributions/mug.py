@@ -15,11 +15,13 @@ import json
 import math
 import os
 import shutil
+import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -143,7 +145,7 @@ def write_distribution(
     return (
         f"{folder}: {clips} takes of {count} expressions and {len(planned) - clips} neutral ones by {people} subjects, "
         f"{sum(lengths)} frames, origin=procedural\n"
-        f"  next: python -m amc.data prepare mug {folder} --out FILE.h5"
+        f"  next: {sys.executable} -m amc.data prepare mug {quote(str(folder))} --out mug.h5"
     )
 
 

@@ -12,11 +12,13 @@ appears last, and without it nothing is imported.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import av
@@ -193,5 +195,6 @@ def _summary(folder: Path, planned: tuple[Recording, ...], segments: list[Segmen
         f"{folder}: {len(segments)} repetitions of {gestures} gestures by {subjects} subjects in {len(planned)} films, "
         "origin=procedural\n"
         f"  a repetition has {mean:.1f} frames in the mean; {short} have fewer than {SHORT} and will be dropped\n"
-        f"  next: python -m amc.data prepare natops {folder} --keypoints {folder / KEYPOINTS} --out FILE.h5"
+        f"  next: {sys.executable} -m amc.data prepare natops {quote(str(folder))} "
+        f"--keypoints {quote(str(folder / KEYPOINTS))} --out natops.h5"
     )
