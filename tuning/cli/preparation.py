@@ -26,7 +26,7 @@ from tuning.cli.versions import versions
 from tuning.engine.machine_facts import machine_facts
 from tuning.engine.sources import TrialSource
 from tuning.engine.study import Study
-from tuning.planning.fitting import Asked, fitted
+from tuning.planning.fitting import RequestedResources, fit_resources
 from tuning.search.pruners import Pruner
 from tuning.workers.job import TrialSettings
 from tuning.workers.resources import Resources, cores
@@ -94,10 +94,10 @@ class Preparation:
         args = self.args
         if args.address is not None:
             return self
-        asked = Asked(*(value is not None for value in (args.workers, args.cpus_per_trial, args.gpus_per_trial)))
-        packing = fitted(
+        given = (args.workers, args.cpus_per_trial, args.gpus_per_trial)
+        packing = fit_resources(
             self.resources,
-            asked,
+            RequestedResources(*(value is not None for value in given)),
             config=largest,
             fingerprint=self.chosen.data.clips.info.fingerprint,
             settings=self.settings,

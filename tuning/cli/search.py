@@ -26,7 +26,7 @@ from tuning.engine.sources import ConfirmingRuns, SampledTrials
 from tuning.engine.study import Ending, Study, run_study
 from tuning.engine.summary import confirmed, table
 from tuning.planning.dry_run import show_forecast
-from tuning.planning.fitting import largest
+from tuning.planning.fitting import largest_config
 from tuning.search.constraints import parse_constraint
 from tuning.search.default_space import search_space
 from tuning.search.goal import Goal
@@ -132,7 +132,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
     trials, seeds = _counts(args, prepared.preset)
     # Only confirming runs are scored on the test split, and a dry run scores nothing.
     also = test_judges.train(prepared.config, prepared.chosen.data) if seeds and not args.dry_run else []
-    prepared = prepared.packed(largest(space.base, space.parameters))
+    prepared = prepared.packed(largest_config(space.base, space.parameters))
     row = _row(prepared, judge, identity, name, space, goal, imported)
     sampled = SampledTrials(space, sampling, trials, args.seed, imported_history(imported, row, space, goal))
     base = space.base.training

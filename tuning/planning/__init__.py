@@ -1,1 +1,1 @@
-"""What a study will take and what fits: forecast, probe, packing."""
+"""Forecasts of a study's time, memory and disk space, and the number of trials that run in parallel."""

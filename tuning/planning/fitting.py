@@ -1,4 +1,4 @@
-"""How many trials at once, where the user did not say: measured memory, packed; and each trial's share of memory."""
+"""Resources of trials: how many run in parallel if the user leaves that open, and how much memory each may take."""
 
 from __future__ import annotations
 
@@ -15,91 +15,94 @@ from amc.cache import cache_dir, make_once
 from amc.config import Config, with_overrides
 from tuning.engine.machine_facts import machine_facts
 from tuning.planning.machine_memory import free_memory, total_memory
-from tuning.planning.packing import Machine, Packing, packed, share
-from tuning.planning.probe import Peak, peak
-from tuning.planning.workload import shape
+from tuning.planning.packing import Capacity, Packing, memory_share, pack
+from tuning.planning.probe import PeakMemory, measure_memory
+from tuning.planning.workload import step_shape
 from tuning.search.space import Parameter
 from tuning.workers.job import TrialSettings
 from tuning.workers.resources import Resources, cores
 
-Measure = Callable[[Config, TrialSettings, Resources], Peak]
-_GROWING = ("model.", "training.batch", "readings.centres")  # settings of which more takes more memory
+Measure = Callable[[Config, TrialSettings, Resources], PeakMemory]
+_MORE_MEMORY = ("model.", "training.batch", "readings.centres")  # parameters that take more memory as they grow
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What of the resources the user named."""
+class RequestedResources:
+    """Which resources the user gave on the command line."""
 
     workers: bool
     cpus: bool
     gpus: bool
 
 
-def fitted(
+def fit_resources(
     wanted: Resources,
-    asked: Asked,
+    requested: RequestedResources,
     *,
     config: Config,
     fingerprint: str,
     settings: TrialSettings,
     devices: int,
-    measure: Measure = peak,
+    measure: Measure = measure_memory,
 ) -> Packing:
-    """Resources with a memory cap, packed by measured memory where neither workers nor a share of a GPU was asked for.
+    """Packs trials by measured memory if the user gave neither workers nor GPUs per trial, and caps their memory.
 
-    The measurement, of a second or two and the imports, is cached by all that it depends on.
+    The measurement takes seconds and is cached.
 
     Args:
-        config: the largest that trials may have; see `largest`.
+        wanted: resources as given on the command line, with defaults for what was not.
+        config: the configuration that takes the most memory; see `largest_config`.
         fingerprint: of the data.
         settings: of the study's trials.
-        devices: GPUs of this machine.
+        devices: number of GPUs of this machine.
 
     Raises:
-        UserError: not even one trial fits.
+        UserError: Not even one trial fits.
     """
-    free = not asked.workers and not asked.gpus
-    room = devices > 0 or cores() // wanted.cpus > 1
-    if not (free and room) and not 0 < wanted.gpus < 1:
-        return Packing(capped(wanted, 0), "")
-    found = _cached(config, fingerprint, settings, wanted, measure)
-    if not free or not room:
-        return Packing(capped(wanted, found.total), "")
-    on_device = devices > 0 and found.device is not None
-    machine = Machine(cores(), free_memory(), devices if on_device else 0, found.free)
-    took = found.device if on_device and found.device is not None else found.host
-    packing = packed(
-        machine, took, cpus=wanted.cpus if asked.cpus else None, host_peak=found.host if on_device else None
-    )
-    return replace(packing, resources=capped(packing.resources, found.total))
+    on_gpus = devices > 0
+    pack_trials = not requested.workers and not requested.gpus and (on_gpus or cores() // wanted.cpus > 1)
+    if not pack_trials and not 0 < wanted.gpus < 1:
+        return Packing(with_memory_cap(wanted, 0))
+    peak = _cached_peak(config, fingerprint, settings, wanted, measure)
+    if not pack_trials:
+        return Packing(with_memory_cap(wanted, peak.total))
+    device = peak.device if on_gpus else None
+    machine = Capacity(cores(), free_memory(), devices if device is not None else 0, peak.free)
+    packing = pack(machine, host=peak.host, device=device, cpus=wanted.cpus if requested.cpus else None)
+    return replace(packing, resources=with_memory_cap(packing.resources, peak.total))
 
 
-def capped(wanted: Resources, device_memory: int) -> Resources:
-    """Each trial's share of memory: of a GPU that it shares, or of main memory; no cap on whole GPUs.
+def with_memory_cap(wanted: Resources, device_memory: int) -> Resources:
+    """The resources with each trial's share of memory: of a shared GPU, or of main memory. A whole GPU has no cap.
 
-    Of what the machine has, not of what is free now: whether a trial fails must not depend on who else was there.
+    It is a share of what the machine has, not of what is free: whether a trial fails must not depend on other programs.
+
+    Args:
+        device_memory: bytes of a GPU.
     """
     if wanted.gpus:
         shared = wanted.gpus < 1 and device_memory
-        return replace(wanted, memory=share(device_memory, int(1 / wanted.gpus + 1e-9)) if shared else None)
-    return replace(wanted, memory=share(total_memory(), wanted.workers))
+        return replace(wanted, memory=memory_share(device_memory, int(1 / wanted.gpus + 1e-9)) if shared else None)
+    return replace(wanted, memory=memory_share(total_memory(), wanted.workers))
 
 
-def largest(base: Config, parameters: Sequence[Parameter] = ()) -> Config:
-    """The configuration with all switches on and whatever takes memory at the top of its range."""
+def largest_config(base: Config, parameters: Sequence[Parameter] = ()) -> Config:
+    """The configuration of a search space that takes the most memory: all switches on, sizes at their maximum."""
     changes: dict[str, Any] = {}
     for row in parameters:
         if row.name.startswith("switches."):
             changes[row.name] = True
-        elif row.name.startswith(_GROWING):
+        elif row.name.startswith(_MORE_MEMORY):
             changes[row.name] = max(row.choices) if row.choices else row.from_unit(1.0)
     return with_overrides(base, changes)
 
 
-def _cached(config: Config, fingerprint: str, settings: TrialSettings, wanted: Resources, measure: Measure) -> Peak:
+def _cached_peak(
+    config: Config, fingerprint: str, settings: TrialSettings, wanted: Resources, measure: Measure
+) -> PeakMemory:
     facts = {
-        "version": 1,
-        "shape": shape(config),
+        "version": 2,
+        "shape": step_shape(config),
         "fingerprint": fingerprint,
         "threads": wanted.cpus,
         "torch": torch.__version__,
@@ -115,8 +118,8 @@ def _cached(config: Config, fingerprint: str, settings: TrialSettings, wanted: R
     return measure(config, settings, wanted) if found is None else found
 
 
-def _read(path: Path) -> Peak | None:
+def _read(path: Path) -> PeakMemory | None:
     try:
-        return Peak(**json.loads(path.read_text(encoding="utf-8")))
+        return PeakMemory(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None

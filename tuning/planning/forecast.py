@@ -1,45 +1,41 @@
-"""What a study will take, before it is started: its schedule simulated with the real pruner. Arithmetic alone.
+"""Forecast of a study's time and steps, by simulating it with the real pruner.
 
-The trials' learning curves are not known, so they are drawn at random, exchangeable: every order of the trials is as
-likely as any other. That settles how many steps asynchronous halving lets through, which is most of the forecast.
+Learning curves are unknown in advance, so each simulation ranks the trials at random. The ranks, which stay the same
+over a whole trial, decide which trials the pruner stops.
 """
 
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import numpy as np
 
 from analysis.record.rows import Score
-from analysis.record.states import CONFIRM, TRIAL
 from tuning.search.pruners import Pruner
 from tuning.search.pruners.nop import NopPruner
 
-Curves = Mapping[str, Mapping[int, float]]
-"""{trial key: {step: objective}}"""
-
-DRAWS = 100  # simulated studies, where they are small
-_LOOKS = 20_000  # simulated looks in all: large studies vary less, and need fewer draws
+SIMULATIONS = 100
+_EVALUATIONS = 20_000  # simulated in all; large studies vary less and need fewer simulations
 
 
 @dataclass(frozen=True)
-class Costs:
-    """Seconds of a trial's parts, with as many other trials beside it as there will be.
+class TrialCosts:
+    """Seconds that the parts of a trial take, with as many trials in parallel as the study runs.
 
     Attributes:
-        step: of a training step of the study's own configuration, its batch included.
-        look: of a look at the validation split, with the checkpoint and the report that go with it.
-        start: from the beginning of a trial's process to its first step.
-        end: of a trial's pictures.
-        score: of scoring a run on the test split.
-        launch: of the command itself: Ray's start and end, and the workers' imports.
+        step: a training step of the study's base configuration.
+        evaluation: an evaluation on the validation split, with its checkpoint and report.
+        start: from the start of a trial's process to its first step.
+        end: writing a trial's sample pictures.
+        score: scoring a run on the test split.
+        launch: the command itself: imports, start and end of Ray.
     """
 
     step: float
-    look: float
+    evaluation: float
     start: float
     end: float
     score: float
@@ -47,77 +43,61 @@ class Costs:
 
 
 @dataclass(frozen=True)
-class Load:
-    """One trial that is to be run.
+class PlannedRun:
+    """A run that is left to do.
 
     Attributes:
-        budget, every: steps of a complete trial, and between two looks.
-        work: arithmetic of its step, relative to the study's own configuration.
-        done: steps that its checkpoint has.
-        tested: it is scored on the test split at its end.
+        number: of the trial; Hyperband assigns brackets by it.
+        budget: steps of the complete run.
+        every: steps between two evaluations.
+        step_cost: arithmetic of a step, relative to the study's base configuration.
+        done: steps that its checkpoint already has.
+        scored: it is scored on the test split at its end.
     """
 
     key: str
     number: int
     budget: int
     every: int
-    work: float = 1.0
-    role: str = TRIAL
+    step_cost: float = 1.0
     done: int = 0
-    tested: bool = False
+    scored: bool = False
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is left of a study.
+    """All that is left of a study.
 
     Attributes:
-        loads: in the order in which they are handed out.
-        workers: trials at once.
-        confirm: runs of the best trial when all others have ended; each takes the budget of `loads` or `confirmation`.
-        confirmation: such a run, its work relative to the best trial's; None where there are none.
+        trials: in the order in which they start.
+        workers: trials in parallel.
+        confirming: runs that start when all trials have ended.
         curves: {trial key: {step: objective}} of the trials on record.
-        numbers: of the trials on record.
-        complete: work of the trials on record that are complete, by key.
-        confirmed: confirming runs on record, by the trial that they repeat.
+        numbers: of the trials on record, by key.
     """
 
-    loads: Sequence[Load]
+    trials: Sequence[PlannedRun]
     workers: int
-    confirm: int = 0
-    confirmation: Load | None = None
-    curves: Curves = field(default_factory=dict)
+    confirming: Sequence[PlannedRun] = ()
+    curves: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     numbers: Mapping[str, int] = field(default_factory=dict)
-    complete: Mapping[str, float] = field(default_factory=dict)
-    confirmed: Mapping[str, int] = field(default_factory=dict)
 
-
-@dataclass(frozen=True)
-class Simulated:
-    """One simulated study.
-
-    Attributes:
-        runs: how many ran, confirming ones included.
-        busy: seconds that workers were at work, all together.
-        wall: seconds until the last one ended.
-    """
-
-    runs: int
-    steps: int
-    busy: float
-    wall: float
+    @property
+    def runs(self) -> list[PlannedRun]:
+        """Trials, then confirming runs."""
+        return [*self.trials, *self.confirming]
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Means over simulated studies.
+    """What a workload takes, averaged over the simulations.
 
     Attributes:
-        wall_range: seconds if every trial were pruned at the first chance, and if none were.
-        steps_range: likewise.
+        busy: seconds of work, summed over the workers.
+        wall: seconds until the last run ends.
+        wall_range, steps_range: if every trial is pruned as early as possible, and if none is.
     """
 
-    runs: float
     steps: float
     busy: float
     wall: float
@@ -125,165 +105,101 @@ class Forecast:
     steps_range: tuple[int, int]
 
 
-def forecast(work: Workload, costs: Costs, pruner: Pruner, *, seed: int = 0, draws: int | None = None) -> Forecast:
-    """What the workload will take.
+def forecast(work: Workload, costs: TrialCosts, pruner: Pruner, *, simulations: int | None = None) -> Forecast:
+    """Forecasts time and steps of a workload.
 
     Args:
-        draws: simulated studies; None: as many as the size of the study leaves time for.
+        simulations: how many to average; by default fewer for larger studies.
     """
-    rng = np.random.default_rng(seed)
-    looks = sum(len(range(load.done, load.budget, load.every)) for load in work.loads)
-    count = draws or max(3, min(DRAWS, _LOOKS // max(1, looks)))
-    found = []
-    for _ in range(count):
-        drawn = rng.random(len(work.loads))
-        values = {load.key: float(value) for load, value in zip(work.loads, drawn, strict=True)}
-        found.append(simulate(work, costs, pruner, values, _ranked(work.curves, rng)))
-    # Each trial worse than all before it is pruned wherever anything may be.
-    falling = {load.key: -1.0 - load.number for load in work.loads}
-    known = _ranked(work.curves, rng)
-    least, most = (simulate(work, costs, rule, falling, known) for rule in (pruner, NopPruner()))
+    rng = np.random.default_rng(0)
+    evaluations = sum(len(range(run.done, run.budget, run.every)) for run in work.trials)
+    count = simulations or max(3, min(SIMULATIONS, _EVALUATIONS // max(1, evaluations)))
+    found = [simulate(work, costs, pruner, _random_ranks(work, rng)) for _ in range(count)]
+    # A trial that is worse than all before it is pruned at the first opportunity.
+    falling = _random_ranks(work, rng) | {run.key: -1.0 - run.number for run in work.trials}
+    least, most = (simulate(work, costs, rule, falling) for rule in (pruner, NopPruner()))
     return Forecast(
-        runs=sum(each.runs for each in found) / count,
-        steps=sum(each.steps for each in found) / count,
-        busy=sum(each.busy for each in found) / count,
-        wall=sum(each.wall for each in found) / count,
+        steps=fmean(each.steps for each in found),
+        busy=fmean(each.busy for each in found),
+        wall=fmean(each.wall for each in found),
         wall_range=(min(least.wall, most.wall), max(least.wall, most.wall)),
         steps_range=(min(least.steps, most.steps), max(least.steps, most.steps)),
     )
 
 
-def simulate(work: Workload, costs: Costs, pruner: Pruner, values: Mapping[str, float], known: Curves) -> Simulated:
-    """The study, look by look, on its workers.
+def _random_ranks(work: Workload, rng: np.random.Generator) -> dict[str, float]:
+    """A random value in [0, 1) for every trial; those of trials on record are in the order of their last values."""
+    last = {key: curve[max(curve)] for key, curve in work.curves.items()}
+    known = sorted(last, key=lambda key: last[key] if last[key] == last[key] else float("-inf"))  # NaN is worst
+    new = [run.key for run in work.trials if run.key not in last]
+    values = [*np.sort(rng.random(len(known))), *rng.random(len(new))]
+    return {key: float(value) for key, value in zip([*known, *new], values, strict=True)}
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One simulated study; attributes as in `Forecast`."""
+
+    steps: int
+    busy: float
+    wall: float
+
+
+def simulate(work: Workload, costs: TrialCosts, pruner: Pruner, ranks: Mapping[str, float]) -> Simulated:
+    """Simulates a study.
+
+    The pruner is asked about one trial after another, although they run in parallel. Its decisions depend on the order
+    in which trials reach a rung, and at random ranks every order is as likely.
 
     Args:
-        values: of each load, at every look.
-        known: curves of the trials on record, on the same scale.
+        ranks: the value that each trial reports at every evaluation.
     """
-    return _Schedule(work, costs, pruner, values, known).run()
+    curves = {key: {step: Score((ranks[key],)) for step in curve} for key, curve in work.curves.items()}
+    numbers = {**work.numbers, **{run.key: run.number for run in work.trials}}
+    ends = [_last_step(run, Score((ranks[run.key],)), curves, numbers, pruner) for run in work.trials]
+    trials = [_seconds(run, costs, end) for run, end in zip(work.trials, ends, strict=True)]
+    confirming = [_seconds(run, costs, run.budget) for run in work.confirming]
+    steps = sum(end - run.done for run, end in zip(work.trials, ends, strict=True))
+    wall = _makespan(trials, work.workers) + _makespan(confirming, work.workers)
+    return Simulated(
+        steps=steps + sum(run.budget - run.done for run in work.confirming),
+        busy=sum(trials) + sum(confirming),
+        wall=wall + (costs.launch if work.runs else 0.0),
+    )
 
 
-class _Schedule:
-    """A simulation under way: events in the order of their times."""
-
-    def __init__(
-        self,
-        work: Workload,
-        costs: Costs,
-        pruner: Pruner,
-        values: Mapping[str, float],
-        known: Curves,
-    ) -> None:
-        self.work, self.costs, self.pruner, self.values = work, costs, pruner, values
-        self.curves = {key: {step: Score((value,)) for step, value in curve.items()} for key, curve in known.items()}
-        self.numbers = dict(work.numbers) | {load.key: load.number for load in work.loads if load.role == TRIAL}
-        self.queue = list(reversed(work.loads))
-        self.searching = sum(load.role == TRIAL for load in work.loads)
-        self.final = {
-            key: (max(curve.items())[1], work.complete[key])
-            for key, curve in known.items()
-            if curve and key in work.complete
-        }
-        self.idle = work.workers
-        self.events: list[
-            tuple[float, int, Load, int | None]
-        ] = []  # time, order, load, step of its look or None: freed
-        self.order = itertools.count()
-        self.runs = self.steps = 0
-        self.busy = 0.0
-
-    def run(self) -> Simulated:
-        now = 0.0
-        if not self.searching:
-            self._confirm()
-        self._hand_out(now)
-        while self.events:
-            now, _, load, step = heapq.heappop(self.events)
-            if step is None:
-                self.idle += 1
-                if load.role == TRIAL and load.key in self.final:
-                    self._ended()
-            elif self._looked(load, step):
-                self._next_look(load, step, now)
-            else:
-                self._end(load, step, now)
-            self._hand_out(now)
-        return Simulated(self.runs, self.steps, self.busy, now + (self.costs.launch if self.runs else 0.0))
-
-    def _hand_out(self, now: float) -> None:
-        while self.idle and self.queue:
-            load = self.queue.pop()
-            self.idle -= 1
-            self.runs += 1
-            self.busy += self.costs.start
-            self._next_look(load, load.done, now + self.costs.start)
-
-    def _next_look(self, load: Load, step: int, now: float) -> None:
-        at = min(load.budget, (step // load.every + 1) * load.every)
-        spent = (at - step) * self.costs.step * load.work + (self.costs.look if at > step else 0.0)
-        self.steps += at - step
-        self.busy += spent
-        self._push(now + spent, load, at)
-
-    def _looked(self, load: Load, step: int) -> bool:
-        """Whether the trial goes on after its look."""
-        if load.role != TRIAL:
-            return step < load.budget
-        curve = self.curves.setdefault(load.key, {})
-        curve[step] = Score((self.values[load.key],))
-        if step >= load.budget:
-            self.final[load.key] = (self.values[load.key], load.work)
-            return False
-        return not self.pruner.should_prune(load.key, step, self.curves, self.numbers)
-
-    def _end(self, load: Load, step: int, now: float) -> None:
-        complete = step >= load.budget
-        spent = self.costs.end + (self.costs.score if load.tested and complete else 0.0)
-        self.busy += spent
-        self._push(now + spent, load, None)
-        if load.role == TRIAL and not complete:
-            self._ended()
-
-    def _ended(self) -> None:
-        """Counts the end of a trial: a pruned one's is its last look, a complete one's comes with its pictures."""
-        self.searching -= 1
-        if not self.searching:
-            self._confirm()
-
-    def _confirm(self) -> None:
-        """Queues the runs that follow a search: the best trial with fresh seeds."""
-        like = self.work.confirmation
-        if like is None or not self.final:
-            return
-        best = max(self.final, key=lambda key: self.final[key][0])
-        left = self.work.confirm - self.work.confirmed.get(best, 0)
-        run = Load("", 0, like.budget, like.every, like.work * self.final[best][1], CONFIRM, 0, like.tested)
-        self.queue[:0] = [run] * max(0, left)
-
-    def _push(self, time: float, load: Load, step: int | None) -> None:
-        heapq.heappush(self.events, (time, next(self.order), load, step))
+def _last_step(
+    run: PlannedRun,
+    score: Score,
+    curves: dict[str, dict[int, Score]],
+    numbers: Mapping[str, int],
+    pruner: Pruner,
+) -> int:
+    """The step at which a trial ends: its budget, or that of the evaluation at which it is pruned."""
+    curve = curves.setdefault(run.key, {})
+    for step in _evaluations(run, run.budget):
+        curve[step] = score
+        if step < run.budget and pruner.should_prune(run.key, step, curves, numbers):
+            return step
+    return run.budget
 
 
-def _ranked(curves: Curves, rng: np.random.Generator) -> dict[str, dict[int, float]]:
-    """Curves on record with random values in (0, 1) in place of their own, in the same order at every step."""
-    found: dict[str, dict[int, float]] = {key: {} for key in curves}
-    for step in sorted({step for curve in curves.values() for step in curve}):
-        keys = sorted((key for key in curves if step in curves[key]), key=lambda key: _value(curves[key][step]))
-        for key, value in zip(keys, np.sort(rng.random(len(keys))), strict=True):
-            found[key][step] = float(value)
-    return found
+def _seconds(run: PlannedRun, costs: TrialCosts, end: int) -> float:
+    """Duration of a run that ends at this step."""
+    training = (end - run.done) * costs.step * run.step_cost
+    score = costs.score if run.scored and end >= run.budget else 0.0
+    return costs.start + training + len(_evaluations(run, end)) * costs.evaluation + costs.end + score
 
 
-def _value(value: float) -> float:
-    return value if value == value else float("-inf")
+def _evaluations(run: PlannedRun, end: int) -> list[int]:
+    """Steps at which a run is evaluated until it ends at the last of them."""
+    first = (run.done // run.every + 1) * run.every
+    return [*range(first, end, run.every), end] if end > run.done else []
 
 
-def checkpoint_count(kept: int, left: int, workers: int, keep: int) -> int:
-    """Most checkpoints there are at once: of running trials, each while it replaces its own, and of the best `keep`.
-
-    Args:
-        kept: of the trials on record.
-        left: trials to come, confirming runs included.
-    """
-    running = min(workers, left)
-    return max(kept, min(keep, kept + max(0, left - running)) + 2 * running)
+def _makespan(durations: Sequence[float], workers: int) -> float:
+    """Seconds until all runs have ended, if each starts in order on the first idle worker."""
+    idle_at = [0.0] * workers
+    for duration in durations:
+        heapq.heapreplace(idle_at, idle_at[0] + duration)
+    return max(idle_at)

@@ -1,4 +1,4 @@
-"""How many trials fit on a machine at once, from the peak memory of one: arithmetic alone."""
+"""How many trials fit on a machine at the same time, from the peak memory of one. Arithmetic only."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from amc.errors import UserError
 from tuning.workers.resources import Resources
 
-MARGIN = 0.1  # of a device's or machine's memory, kept free: allocators fragment, and peaks differ a little
+MARGIN = 0.1  # of memory that is kept free: allocators fragment, and peaks vary a little
 GIB = 2**30
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What there is to pack trials into.
+class Capacity:
+    """What a machine offers.
 
     Attributes:
         cores: CPU cores.
-        memory: bytes of main memory that are free.
-        devices: GPUs.
-        device_memory: bytes of the smallest GPU that are free.
+        memory: free bytes of main memory.
+        devices: number of GPUs.
+        device_memory: free bytes of the GPU that has the fewest.
     """
 
     cores: int
@@ -30,75 +30,59 @@ class Machine:
 
 @dataclass(frozen=True)
 class Packing:
-    """Trials at once, and why so many.
-
-    Attributes:
-        line: one line for the user.
-    """
+    """Resources of trials, and a line that explains the choice to the user; empty if there was no choice."""
 
     resources: Resources
-    line: str
+    line: str = ""
 
 
-def packed(machine: Machine, peak: int, *, cpus: int | None, host_peak: int | None = None) -> Packing:
-    """As many trials at once as memory and cores allow, where neither workers nor a share of a GPU was asked for.
+def pack(machine: Capacity, *, host: int, device: int | None = None, cpus: int | None = None) -> Packing:
+    """As many parallel trials as memory and cores allow.
 
-    A GPU is shared by k trials where k of their peaks fit into it with the margin; a trial then asks for 1/k of one.
+    A GPU is shared by k trials if k times their peak memory and the margin fit into it; each then requests 1/k GPU.
 
     Args:
-        peak: bytes that a trial takes at its largest: of a GPU's memory where there is one, else of main memory.
-        cpus: cores of a trial where the user said; None is one core where there are enough trials for all cores, else
-            an even share.
-        host_peak: bytes of main memory that a trial on a GPU takes; None is not known and not heeded.
+        host, device: peak bytes of a trial, of main memory and of a GPU; trials run on GPUs if `device` is given.
+        cpus: cores per trial; by default one core, or an even share if memory allows fewer trials than there are cores.
 
     Raises:
-        UserError: not even one trial fits.
+        UserError: Not even one trial fits.
     """
-    return _on_devices(machine, peak, cpus, host_peak) if machine.devices else _on_cores(machine, peak, cpus)
-
-
-def _on_cores(machine: Machine, peak: int, cpus: int | None) -> Packing:
-    fits, by_cores = _fits(machine.memory, peak, "of main memory"), machine.cores // (cpus or 1)
-    workers = max(1, min(fits, by_cores))
+    most = min(_fitting(machine.memory, host, "main memory"), machine.cores // (cpus or 1))
+    if device is None:
+        workers = max(1, most)
+        cpus = cpus or max(1, machine.cores // workers)
+        why = f"a step takes {_size(host)}, {_size(machine.memory)} are free, {_count(machine.cores, 'core')}"
+        line = f"{_count(workers, 'trial')} in parallel with {_count(cpus, 'core')} each: {why}"
+        return Packing(Resources(workers, cpus, 0.0), line)
+    fits = _fitting(machine.device_memory, device, "GPU memory")
+    # Never more on one GPU than the cores can feed if the trials were spread over all GPUs.
+    each = max(1, min(fits, most // machine.devices))
+    workers = min(each * machine.devices, most)
     cpus = cpus or max(1, machine.cores // workers)
-    why = f"a step takes {_size(peak)}, {_size(machine.memory)} are free, {machine.cores} cores"
-    return Packing(Resources(workers, cpus, 0.0), f"{_trials(workers)} at once, {_cores(cpus)} each: {why}")
+    why = f"a step takes {_size(device)} of GPU memory, {_size(machine.device_memory)} are free"
+    gpus = f"{each} on each of {machine.devices} GPUs" if machine.devices > 1 else "on one GPU"
+    line = f"{_count(workers, 'trial')} in parallel, {gpus}: {why}, {_count(machine.cores, 'core')}"
+    return Packing(Resources(workers, cpus, 1 / each), line)
 
 
-def _on_devices(machine: Machine, peak: int, cpus: int | None, host_peak: int | None) -> Packing:
-    fits, by_cores = _fits(machine.device_memory, peak, "of the GPU's memory"), machine.cores // (cpus or 1)
-    if host_peak:
-        by_cores = min(by_cores, _fits(machine.memory, host_peak, "of main memory"))
-    # Never more on one GPU than the cores can feed, were the trials spread over all GPUs.
-    each = max(1, min(fits, by_cores // machine.devices))
-    workers = min(each * machine.devices, by_cores)
-    cpus = cpus or max(1, machine.cores // workers)
-    why = f"a step takes {_size(peak)} of a GPU, {_size(machine.device_memory)} are free, {machine.cores} cores"
-    shared = f"{each} on each of {machine.devices} GPUs" if machine.devices > 1 else "on one GPU"
-    return Packing(Resources(workers, cpus, 1 / each), f"{_trials(workers)} at once {shared}: {why}")
+def memory_share(total: int, trials: int) -> int:
+    """Bytes that each of several trials may take, with the margin left free."""
+    return int(total * (1 - MARGIN)) // max(1, trials)
 
 
-def _fits(free: int, peak: int, what: str) -> int:
+def _fitting(free: int, peak: int, what: str) -> int:
     count = int(free * (1 - MARGIN)) // max(1, peak)
     if count < 1:
         raise UserError(
-            f"a training step takes {_size(peak)} {what}, of which {_size(free)} are free: choose a smaller preset, "
-            "or fewer clips a step (training.batch under [fixed] in a --space file)"
+            f"a training step takes {_size(peak)} of {what}, of which {_size(free)} are free: choose a smaller preset "
+            "or a smaller batch (training.batch under [fixed] in a --space file)"
         )
     return count
 
 
-def share(total: int, each: int) -> int:
-    """Bytes that one of `each` trials may take of `total`, the margin left out."""
-    return int(total * (1 - MARGIN)) // max(1, each)
-
-
-def _trials(count: int) -> str:
-    return "1 trial" if count == 1 else f"{count} trials"
-
-
-def _cores(count: int) -> str:
-    return "1 core" if count == 1 else f"{count} cores"
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def _size(count: int) -> str:

@@ -1,58 +1,49 @@
-"""What trials cost, from the record of earlier ones: arithmetic on its rows alone."""
+"""What trials cost, computed from the record of earlier ones."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from statistics import fmean, median
 from typing import Any
 
 from analysis.record.rows import Point, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED
-from tuning.planning.forecast import Costs
+from tuning.planning.forecast import TrialCosts
 
-STEP, LOOK = "time/step_seconds", "time/evaluation_seconds"
-_LONGEST_LAUNCH = 120.0  # seconds; beyond it the study was stopped before its first trial, and begun again later
+STEP, EVALUATION = "time/step_seconds", "time/evaluation_seconds"
+_LONGEST_LAUNCH = 120.0  # seconds; a study whose first trial started later was interrupted before it
 
-# Seconds from a trial's last report to its end: it made pictures; it was scored as well, in an earlier way; it left a
-# score sheet. The first that is known is its end without scoring.
-_ENDS = ("pictures", "otherwise", "scored")
-
-# What decides how long a step, a look and the rest of a trial take, besides a step's own arithmetic.
+# Studies that agree in these have equal costs, except for the arithmetic of a step.
 _SETTINGS = ("machine", "workers", "cpus_per_trial", "gpus_per_trial")
 _CONFIG = ("model", "machine")
+_DATA = ("name", "reduction", "clips", "split")
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """Costs from `trials` ended trials of `studies`."""
-
-    costs: Costs
-    trials: int
-    studies: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class History:
-    """A study on record with its trials and reports.
-
-    Attributes:
-        scored: when each score sheet was made, by trial.
-    """
+class RecordedStudy:
+    """A study on record with its trials and reports."""
 
     study: StudyRow
     trials: Sequence[TrialRow]
     points: Sequence[Point]
-    scored: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordedCosts:
+    """Costs from a number of ended trials of some studies."""
+
+    costs: TrialCosts
+    trials: int
+    studies: tuple[str, ...]
 
 
 def comparable(one: StudyRow, other: StudyRow) -> bool:
-    """Whether trials of two studies cost the same but for their arithmetic: preset, data, machine and its division."""
-    same = one.preset == other.preset and all(one.config.get(name) == other.config.get(name) for name in _CONFIG)
-    data = ("name", "reduction", "clips", "split")
+    """Whether trials of two studies cost the same: equal preset, data, objectives, machine and resources per trial."""
     return (
-        same
-        and all(one.dataset.get(name) == other.dataset.get(name) for name in data)
+        one.preset == other.preset
+        and all(one.config.get(name) == other.config.get(name) for name in _CONFIG)
+        and all(one.dataset.get(name) == other.dataset.get(name) for name in _DATA)
         and all(one.settings.get(name) == other.settings.get(name) for name in _SETTINGS)
         and one.settings.get("machine") is not None
         and list(one.goal.get("objectives", ())) == list(other.goal.get("objectives", ()))
@@ -60,73 +51,78 @@ def comparable(one: StudyRow, other: StudyRow) -> bool:
 
 
 def recorded_costs(
-    histories: Iterable[History], work: Callable[[Mapping[str, Any]], float], *, launch: float, score: float
-) -> Recorded | None:
-    """Medians over ended trials that ran in one sitting; None where there are none.
+    studies: Iterable[RecordedStudy],
+    step_cost: Callable[[Mapping[str, Any]], float],
+    *,
+    launch: float,
+    score_ratio: float,
+) -> RecordedCosts | None:
+    """Medians over the trials that ended without interruption; None if there are none.
 
     Args:
-        work: arithmetic of a configuration's step relative to the study's own.
-        launch: seconds of the command itself besides what lies between a study's creation and its first trial.
-        score: scoring the test split relative to a look, where no trial on record was scored at its end.
+        step_cost: arithmetic of a configuration's step relative to that of the study to be forecast.
+        launch: seconds of the command besides the time from a study's creation to its first trial.
+        score_ratio: duration of scoring relative to an evaluation, used if no recorded trial was scored.
     """
-    parts: dict[str, list[float]] = {name: [] for name in ("step", "look", "start", *_ENDS, "launch")}
-    count, studies = 0, []
-    for history in histories:
+    seconds: dict[str, list[float]] = {name: [] for name in ("step", "evaluation", "start", "end", "scored", "launch")}
+    count, names = 0, []
+    for recorded in studies:
         points: dict[str, list[Point]] = {}
-        for point in history.points:
+        for point in recorded.points:
             points.setdefault(point.key, []).append(point)
-        found = 0
-        for trial in history.trials:
-            mine = sorted(points.get(trial.key, []), key=lambda point: point.step)
-            one_sitting = trial.state in ENDED and trial.attempts == 1 and trial.started is not None
-            if one_sitting and mine and all(STEP in point.metrics and LOOK in point.metrics for point in mine):
-                _take(parts, trial, mine, work(trial.config), history.scored.get(trial.key))
-                found += 1
-        first = min((trial.started for trial in history.trials if trial.started is not None), default=None)
-        if found and first is not None and 0 <= first - history.study.created < _LONGEST_LAUNCH:
-            parts["launch"].append(first - history.study.created)
-        if found:
-            count += found
-            studies.append(history.study.name)
+        each_trial = (_trial_seconds(trial, points.get(trial.key, []), step_cost) for trial in recorded.trials)
+        found = [each for each in each_trial if each]
+        if not found:
+            continue
+        for each in found:
+            for name, value in each.items():
+                seconds[name].append(value)
+        first = min(trial.started for trial in recorded.trials if trial.started is not None)
+        if 0 <= first - recorded.study.created < _LONGEST_LAUNCH:
+            seconds["launch"].append(first - recorded.study.created)
+        count += len(found)
+        names.append(recorded.study.name)
     if not count:
         return None
-    middle = {name: statistics.median(values) if values else None for name, values in parts.items()}
-    look = middle["look"] or 0.0
-    end, scored = next((middle[name] for name in _ENDS if middle[name] is not None), None) or 0.0, middle["scored"]
-    tested = score * look if scored is None else max(0.0, scored - end)
-    costs = Costs(
-        step=middle["step"] or 0.0,
-        look=look,
-        start=middle["start"] or 0.0,
+    typical = {name: median(values) for name, values in seconds.items() if values}
+    end = typical.get("end", typical.get("scored", 0.0))  # without an unscored trial, scoring is part of the end
+    costs = TrialCosts(
+        step=typical["step"],
+        evaluation=typical["evaluation"],
+        start=typical["start"],
         end=end,
-        score=tested,
-        launch=launch + (middle["launch"] or 0.0),
+        score=max(0.0, typical["scored"] - end) if "scored" in typical else score_ratio * typical["evaluation"],
+        launch=launch + typical.get("launch", 0.0),
     )
-    return Recorded(costs, count, tuple(studies))
+    return RecordedCosts(costs, count, tuple(names))
 
 
-def _take(
-    parts: Mapping[str, list[float]], trial: TrialRow, points: Sequence[Point], work: float, scored: float | None
-) -> None:
-    """Adds what one trial took.
+def _trial_seconds(
+    trial: TrialRow, points: Sequence[Point], step_cost: Callable[[Mapping[str, Any]], float]
+) -> dict[str, float]:
+    """Seconds of a trial's parts; empty if it was interrupted or not timed.
 
-    Args:
-        scored: when its score sheet was made.
+    `scored` takes the place of `end` for a trial that was scored on the test split. A pruned trial has neither: its
+    pictures are written after its end on record.
     """
-    times = [point.timestamp / 1000 for point in points]
-    lengths = [point.step - before for point, before in zip(points, [0, *(p.step for p in points)], strict=False)]
-    training = [length * point.metrics[STEP] for length, point in zip(lengths, points, strict=True)]
-    parts["step"].append(sum(training) / sum(lengths) / work)
-    # Between two reports lie steps, a look, a checkpoint and the way to the record.
-    looks = [after - before - spent for before, after, spent in zip(times, times[1:], training[1:], strict=False)]
-    looks = [max(look, point.metrics[LOOK]) for look, point in zip(looks, points[1:], strict=True)]
-    look = statistics.fmean(looks) if looks else points[0].metrics[LOOK]
-    parts["look"].append(look)
-    assert trial.started is not None
-    parts["start"].append(max(0.0, times[0] - trial.started - training[0] - look))
+    mine = sorted(points, key=lambda point: point.step)
+    timed = bool(mine) and all(STEP in point.metrics and EVALUATION in point.metrics for point in mine)
+    if trial.state not in ENDED or trial.attempts != 1 or trial.started is None or not timed:
+        return {}
+    times = [point.timestamp / 1000 for point in mine]
+    lengths = [point.step - before for point, before in zip(mine, [0, *(p.step for p in mine)], strict=False)]
+    training = [length * point.metrics[STEP] for length, point in zip(lengths, mine, strict=True)]
+    # Between two reports are training steps, an evaluation, a checkpoint, and writing the report to the record.
+    evaluations = [
+        max(after - before - spent, point.metrics[EVALUATION])
+        for before, after, spent, point in zip(times, times[1:], training[1:], mine[1:], strict=False)
+    ]
+    evaluation = fmean(evaluations) if evaluations else mine[0].metrics[EVALUATION]
+    found = {
+        "step": sum(training) / sum(lengths) / step_cost(trial.config),
+        "evaluation": evaluation,
+        "start": max(0.0, times[0] - trial.started - training[0] - evaluation),
+    }
     if trial.state == COMPLETE and trial.ended is not None:
-        if not trial.scores:
-            kind = "pictures"
-        else:  # a sheet that was made later says nothing of how long this trial's end was
-            kind = "scored" if scored is not None and scored <= trial.ended else "otherwise"
-        parts[kind].append(max(0.0, trial.ended - times[-1]))
+        found["scored" if trial.scores else "end"] = max(0.0, trial.ended - times[-1])
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.writing import RecordWriter
 from tests.toy import write_toy_file
 from tuning.cli.search import _parser, main, prepare_study
-from tuning.planning import dry_run, probe, probe_job
+from tuning.planning import disk, dry_run, probe
 
 pytestmark = pytest.mark.filterwarnings("default")
 FIELDS = {"trials", "steps", "device_hours", "wall_seconds", "wall_seconds_range", "disk_bytes", "source", "places"}
@@ -33,8 +32,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dry_run, "probe", functools.partial(probe.probe, seconds=0.2))
-    monkeypatch.setattr(probe, "LIMIT", 500.0)
+    monkeypatch.setattr(dry_run, "measure_costs", functools.partial(probe.measure_costs, seconds=0.2))
 
 
 def arguments(clips: Path, out: Path, *more: str) -> list[str]:
@@ -66,7 +64,7 @@ def test_a_search_is_forecast_from_a_probe_and_nothing_of_it_is_there(
     assert found["disk_bytes"] == sum(found["disk"].values()) > 1_000_000
     # Of the confirming run alone.
     study = prepare_study(_parser().parse_args(arguments(clips, out)))
-    assert found["disk"]["generators"] == dry_run.generator_bytes(from_dict(study.row.config))
+    assert found["disk"]["generators"] == disk.generator_bytes(from_dict(study.row.config))
     assert found["places"]["record"] == str(out / "squares-smoke-search" / "record.db")
     assert found["places"]["tracking"] == f"sqlite:///{out / 'mlflow.db'}"
     assert not out.exists()
@@ -80,7 +78,7 @@ def test_ablations_for_a_person(clips: Path, tmp_path: Path, capsys: pytest.Capt
     rows = {name: value.strip() for name, value in rows.items()}
     assert rows["trials"] == "4"
     assert rows["steps"] == "160"
-    assert rows["figures from"].startswith("a probe just now, 1 at once: ")
+    assert rows["based on"].startswith("a probe with 1 in parallel: ")
     assert rows["study"] == str(out / "squares-smoke-table4")
     assert not out.exists()
 
@@ -90,12 +88,12 @@ def test_a_generator_is_as_large_as_is_forecast(clips: Path, tmp_path: Path) -> 
     run = Run(config, prepare(config, clips))
     path = tmp_path / "generator.safetensors"
     save_generator(path, run)
-    assert path.stat().st_size == pytest.approx(dry_run.generator_bytes(config), abs=5_000)
+    assert path.stat().st_size == pytest.approx(disk.generator_bytes(config), abs=5_000)
 
 
 def test_scoring_is_forecast_by_what_it_generates() -> None:
-    # Four draws of 60 test clips and one of as many as a look has, where a look has 30.
-    assert dry_run.scoring({"test": 60, "validation": 30}) == 9
+    # Four passes over 60 test clips, and one over as many clips as an evaluation has, 30.
+    assert dry_run.score_ratio({"test": 60, "validation": 30}) == 9
 
 
 def written(study: Any, states: Mapping[int, tuple[str, int, float]]) -> None:
@@ -133,7 +131,9 @@ def test_a_study_half_done_is_forecast_from_its_own_record(
     assert (found["trials"], found["confirming"], found["on_record"]) == (3, 2, 2)
     assert found["steps"] == 20 + 40 + 40 + 2 * 40
     assert found["source"]["kind"] == "record"
-    assert found["source"]["text"].startswith("1 ended trial on this machine (squares-smoke-search): 0.25 s a step")
+    assert found["source"]["text"].startswith(
+        "1 finished trial on this machine (squares-smoke-search): 0.25 s per step"
+    )
     assert found["source"]["look"] == pytest.approx(2.0)
     assert {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()} == before
 
@@ -159,23 +159,12 @@ def test_a_study_of_other_settings_is_refused_as_it_would_be(
 def test_a_probe_that_fails_is_one_line(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = dry_run.__name__ + ":no_such_function"
-    monkeypatch.setattr(probe, "_job", functools.partial(_job, probe._job, broken))
+    monkeypatch.setattr(dry_run, "measure_costs", functools.partial(probe.measure_costs, seconds="long"))
     assert main(arguments(clips, tmp_path / "runs", "--dry-run")) == 2
-    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("error: the probe failed: AttributeError")
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("error: the probe failed: TypeError")
 
 
-def _job(make: Any, trainable: str, *values: Any) -> Any:
-    return replace(make(*values), trainable=trainable)
-
-
-def test_gpus_are_dealt_to_trials_as_they_are_packed() -> None:
-    assert [probe.devices_of(number, 0.5) for number in range(4)] == [[0], [0], [1], [1]]
-    assert [probe.devices_of(number, 1 / 3) for number in range(4)] == [[0], [0], [0], [1]]
-    assert [probe.devices_of(number, 2.0) for number in range(2)] == [[0, 1], [2, 3]]
-
-
-def test_a_process_s_own_share_of_a_gpu() -> None:
-    # 20 free beside one process, 19 beside two: each takes 1, and 21 are free without any.
-    assert probe_job._difference(20, 19) == (1, 21)
-    assert probe_job._difference(20, 25) == (0, 20)  # somebody else let go
+def test_gpus_are_assigned_to_trials_as_they_are_packed() -> None:
+    assert [probe.gpus_of(number, 0.5) for number in range(4)] == [[0], [0], [1], [1]]
+    assert [probe.gpus_of(number, 1 / 3) for number in range(4)] == [[0], [0], [0], [1]]
+    assert [probe.gpus_of(number, 2.0) for number in range(2)] == [[0, 1], [2, 3]]

@@ -1,4 +1,4 @@
-"""The simulated schedule, against schedules worked out by hand."""
+"""The forecast of time and steps, compared with schedules worked out by hand."""
 
 from __future__ import annotations
 
@@ -6,101 +6,102 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuning.planning.forecast import Costs, Load, Simulated, Workload, checkpoint_count, forecast, simulate
+from tuning.planning.disk import checkpoint_count
+from tuning.planning.forecast import PlannedRun, Simulated, TrialCosts, Workload, forecast, simulate
 from tuning.search.pruners import create_pruner
 from tuning.search.pruners.nop import NopPruner
 
-COSTS = Costs(step=0.1, look=1.0, start=2.0, end=3.0, score=5.0, launch=10.0)
+COSTS = TrialCosts(step=0.1, evaluation=1.0, start=2.0, end=3.0, score=5.0, launch=10.0)
 
 
-def loads(count: int, budget: int = 90, every: int = 10, **changes: object) -> list[Load]:
-    return [Load(f"t{n}", n, budget, every, **changes) for n in range(count)]  # type: ignore[arg-type]
+def runs(count: int, budget: int = 90, every: int = 10, **changes: object) -> list[PlannedRun]:
+    return [PlannedRun(f"t{n}", n, budget, every, **changes) for n in range(count)]  # type: ignore[arg-type]
 
 
 def test_one_trial() -> None:
-    # 2 + 90 x 0.1 + 9 looks + 3 of pictures; then 10 of launch.
-    found = simulate(Workload(loads(1), 1), COSTS, NopPruner(), {"t0": 0.5}, {})
-    assert found == Simulated(runs=1, steps=90, busy=pytest.approx(23.0), wall=pytest.approx(33.0))
+    # 2 + 90 x 0.1 + 9 evaluations + 3 of pictures; then 10 of launch.
+    found = simulate(Workload(runs(1), 1), COSTS, NopPruner(), {"t0": 0.5})
+    assert found == Simulated(steps=90, busy=pytest.approx(23.0), wall=pytest.approx(33.0))
 
 
 def test_a_last_stretch_shorter_than_the_rest_and_a_test() -> None:
-    # Looks at 10, 20, 25: 2 + 2.5 + 3 + 3 + 5.
-    found = simulate(Workload(loads(1, budget=25, tested=True), 1), COSTS, NopPruner(), {"t0": 0.5}, {})
+    # Evaluations at 10, 20, 25: 2 + 2.5 + 3 + 3 + 5.
+    found = simulate(Workload(runs(1, budget=25, scored=True), 1), COSTS, NopPruner(), {"t0": 0.5})
     assert found.busy == pytest.approx(15.5)
 
 
 def test_three_trials_on_two_workers() -> None:
-    work = Workload(loads(3), 2)
-    found = simulate(work, COSTS, NopPruner(), dict.fromkeys(("t0", "t1", "t2"), 0.5), {})
+    work = Workload(runs(3), 2)
+    found = simulate(work, COSTS, NopPruner(), dict.fromkeys(("t0", "t1", "t2"), 0.5))
     assert found.busy == pytest.approx(3 * 23.0)
     assert found.wall == pytest.approx(10 + 2 * 23.0)
 
 
 def test_a_cheaper_configuration_steps_faster() -> None:
-    found = simulate(Workload(loads(1, work=0.5), 1), COSTS, NopPruner(), {"t0": 0.5}, {})
+    found = simulate(Workload(runs(1, step_cost=0.5), 1), COSTS, NopPruner(), {"t0": 0.5})
     assert found.busy == pytest.approx(23.0 - 4.5)
 
 
 def test_a_pruned_trial_makes_its_pictures_and_its_worker_takes_the_next() -> None:
-    # Rungs at 30 of 90. One worker: t0 goes on; t1 is worse and ends at 30: 2 + 3 + 3 looks + 3.
+    # Rungs at 30 of 90. One worker: t0 goes on; t1 is worse and ends at 30: 2 + 3 + 3 evaluations + 3.
     values = {"t0": 0.9, "t1": 0.1, "t2": 0.95}
-    found = simulate(Workload(loads(3), 1), COSTS, create_pruner("halving", 90, 30), values, {})
+    found = simulate(Workload(runs(3), 1), COSTS, create_pruner("halving", 90, 30), values)
     assert found.steps == 90 + 30 + 90
     assert found.wall == pytest.approx(10 + 23 + 11 + 23)
 
 
-def test_confirming_runs_wait_for_the_whole_search_and_repeat_the_best() -> None:
-    search = [Load("t0", 0, 90, 10, work=0.5), Load("t1", 1, 90, 10)]
-    work = Workload(search, 2, confirm=2, confirmation=Load("", 0, 90, 10, tested=True))
-    # t0, the best, ends at 18.5 and t1 at 23; both confirming runs follow at half the arithmetic, with a test, each.
-    found = simulate(work, COSTS, NopPruner(), {"t0": 0.9, "t1": 0.1}, {})
-    assert found.runs == 4
+def test_confirming_runs_wait_for_all_trials() -> None:
+    confirming = [PlannedRun("", 0, 90, 10, step_cost=0.5, scored=True)] * 2
+    work = Workload([PlannedRun("t0", 0, 90, 10, step_cost=0.5), PlannedRun("t1", 1, 90, 10)], 2, confirming)
+    # t0 ends at 18.5 and t1 at 23; both confirming runs follow, each with half the arithmetic and scored.
+    found = simulate(work, COSTS, NopPruner(), {"t0": 0.9, "t1": 0.1})
     assert found.steps == 4 * 90
     assert found.busy == pytest.approx(18.5 + 23 + 2 * (18.5 + 5))
     assert found.wall == pytest.approx(10 + 23 + 18.5 + 5)
 
 
 def test_an_interrupted_trial_has_its_rest_to_run() -> None:
-    # From 55: looks at 60, 70, 80, 90.
-    found = simulate(Workload(loads(1, done=55), 1), COSTS, NopPruner(), {"t0": 0.5}, {})
+    # From 55: evaluations at 60, 70, 80, 90.
+    found = simulate(Workload(runs(1, done=55), 1), COSTS, NopPruner(), {"t0": 0.5})
     assert found.steps == 35
     assert found.busy == pytest.approx(2 + 3.5 + 4 + 3)
 
 
 def test_nothing_left_takes_no_time() -> None:
     found = forecast(Workload([], 2), COSTS, NopPruner())
-    assert (found.runs, found.steps, found.busy, found.wall) == (0, 0, 0, 0)
+    assert (found.steps, found.busy, found.wall) == (0, 0, 0)
 
 
 def test_a_finished_search_lacks_only_its_confirming_runs() -> None:
-    work = Workload(
-        [],
-        2,
-        confirm=3,
-        confirmation=Load("", 0, 90, 10),
-        curves={"a": {90: 0.4}, "b": {90: 0.7}},
-        numbers={"a": 0, "b": 1},
-        complete={"a": 1.0, "b": 0.5},
-        confirmed={"a": 2, "b": 1},
-    )
-    found = forecast(work, COSTS, create_pruner("halving", 90, 30), draws=5)
-    assert found.runs == 2  # of b, which has one
+    confirming = [PlannedRun("", 0, 90, 10, step_cost=0.5)] * 2
+    work = Workload([], 2, confirming, curves={"a": {90: 0.4}, "b": {90: 0.7}}, numbers={"a": 0, "b": 1})
+    found = forecast(work, COSTS, create_pruner("halving", 90, 30), simulations=5)
+    assert found.steps == 2 * 90
     assert found.busy == pytest.approx(2 * 18.5)
+
+
+@pytest.mark.parametrize(("value", "steps"), [(0.1, 10), (0.9, 70)])
+def test_a_resumed_trial_keeps_its_rank(value: float, steps: int) -> None:
+    # Of three trials at the rung at 30 only the best continues to 90.
+    curves = {"a": {30: 0.5}, "b": {30: 0.4}, "resumed": {20: value}}
+    numbers = {key: n for n, key in enumerate(curves)}
+    work = Workload([PlannedRun("resumed", 2, 90, 10, done=20)], 1, curves=curves, numbers=numbers)
+    assert forecast(work, COSTS, create_pruner("halving", 90, 30), simulations=20).steps == steps
 
 
 def test_the_pruner_meets_the_curves_on_record() -> None:
     # Five trials on record stand on the rung at 30: of six, two may go on.
     curves = {f"old{n}": {30: n / 10} for n in range(5)}
     numbers = {key: n for n, key in enumerate(curves)}
-    work = Workload([Load("new", 5, 90, 10)], 1, curves=curves, numbers=numbers)
-    found = forecast(work, COSTS, create_pruner("halving", 90, 30), draws=3_000)
+    work = Workload([PlannedRun("new", 5, 90, 10)], 1, curves=curves, numbers=numbers)
+    found = forecast(work, COSTS, create_pruner("halving", 90, 30), simulations=3_000)
     assert found.steps == pytest.approx(30 + 60 / 3, abs=2.5)
 
 
 def test_halving_lets_through_what_exchangeability_says() -> None:
     # One worker, one rung: the n-th to reach it is among the best max(1, n // 3) of n with that chance.
     expected = sum(30 + 60 * max(1, n // 3) / n for n in range(1, 9))
-    found = forecast(Workload(loads(8), 1), COSTS, create_pruner("halving", 90, 30), draws=3_000)
+    found = forecast(Workload(runs(8), 1), COSTS, create_pruner("halving", 90, 30), simulations=3_000)
     assert found.steps == pytest.approx(expected, rel=0.02)
     # At least: the first goes on, all others end at the rung. At most: all go on.
     assert found.steps_range == (90 + 7 * 30, 8 * 90)
@@ -112,16 +113,15 @@ def test_halving_lets_through_what_exchangeability_says() -> None:
     count=st.integers(1, 12),
     workers=st.integers(1, 5),
     name=st.sampled_from(["halving", "hyperband", "none"]),
-    seed=st.integers(0, 99),
 )
-def test_laws_of_any_schedule(count: int, workers: int, name: str, seed: int) -> None:
-    work = Workload(loads(count), workers, confirm=2, confirmation=Load("", 0, 90, 10))
-    found = forecast(work, COSTS, create_pruner(name, 90, 10), seed=seed, draws=3)
-    assert found == forecast(work, COSTS, create_pruner(name, 90, 10), seed=seed, draws=3)
+def test_laws_of_any_schedule(count: int, workers: int, name: str) -> None:
+    work = Workload(runs(count), workers, [PlannedRun("", 0, 90, 10)] * 2)
+    found = forecast(work, COSTS, create_pruner(name, 90, 10), simulations=3)
+    assert found == forecast(work, COSTS, create_pruner(name, 90, 10), simulations=3)
     low, high = found.wall_range
     assert low <= high
     assert found.steps_range[0] - 1e-9 <= found.steps <= found.steps_range[1] + 1e-9
-    assert found.runs == count + 2
+    assert found.steps_range[1] == 90 * (count + 2)
     # No schedule is quicker than all workers always busy, and a greedy one is at most one trial worse than that.
     assert found.wall - COSTS.launch >= found.busy / workers - 1e-9
     assert found.wall - COSTS.launch <= found.busy / workers + 2 * 23.0 + 1e-9

@@ -10,31 +10,31 @@ import pytest
 from amc.config import Config
 from analysis.record.rows import Point, StudyRow, TrialRow
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.planning.recorded_costs import History, comparable, recorded_costs
+from tuning.planning.recorded_costs import RecordedStudy, comparable, recorded_costs
 
 CREATED = 1_000.0
 
 
 def points(key: str, times: list[float], step_seconds: float = 0.5) -> list[Point]:
-    """Reports every 10 steps at these seconds since 1970; a look takes 1 s by itself."""
+    """Reports every 10 steps at these seconds since 1970; an evaluation by itself takes 1 s."""
     metrics = {"time/step_seconds": step_seconds, "time/evaluation_seconds": 1.0}
     return [Point(n, key, 10 * (n + 1), 1, round(1000 * at), metrics) for n, at in enumerate(times)]
 
 
-def history(base: Config, *trials: TrialRow, reports: list[Point], scored: dict[str, float] | None = None) -> History:
-    return History(replace(study_row(base), created=CREATED), trials, reports, scored or {})
+def history(base: Config, *trials: TrialRow, reports: list[Point]) -> RecordedStudy:
+    return RecordedStudy(replace(study_row(base), created=CREATED), trials, reports)
 
 
-def found(*histories: History, work: float = 1.0) -> Any:
-    return recorded_costs(histories, lambda config: work, launch=7.0, score=2.0)
+def found(*studies: RecordedStudy, step_cost: float = 1.0) -> Any:
+    return recorded_costs(studies, lambda config: step_cost, launch=7.0, score_ratio=2.0)
 
 
 def test_the_parts_of_a_trial(base: Config) -> None:
-    # Starts at 1012; steps of 5 s to each report; 1.5 s of a look, checkpoint and report; 3 s before the first step.
+    # Starts at 1012; 3 s before the first step; to each report 5 s of steps and 1.5 s of evaluation and checkpoint.
     one = trial_row(base, state="COMPLETE", attempts=1, started=1012.0, ended=1030.0)
     costs = found(history(base, one, reports=points(one.key, [1021.5, 1028.0]))).costs
     assert costs.step == pytest.approx(0.5)
-    assert costs.look == pytest.approx(1.5)
+    assert costs.evaluation == pytest.approx(1.5)
     assert costs.start == pytest.approx(3.0)
     assert costs.end == pytest.approx(2.0)
     assert costs.score == pytest.approx(2.0 * 1.5)  # no trial was scored: by the size of the split
@@ -45,32 +45,18 @@ def test_a_scored_run_tells_what_scoring_takes(base: Config) -> None:
     one = trial_row(base, 0, state="COMPLETE", attempts=1, started=1012.0, ended=1030.0)
     two = trial_row(base, 1, state="COMPLETE", attempts=1, started=1012.0, ended=1034.0, scores={"test/accuracy": 0.5})
     reports = points(one.key, [1021.5, 1028.0]) + points(two.key, [1021.5, 1028.0])
-    sheet = {two.key: 1034.0}
-    both = found(history(base, one, two, reports=reports, scored=sheet))
+    both = found(history(base, one, two, reports=reports))
     assert both.trials == 2
     assert (both.costs.end, both.costs.score) == (pytest.approx(2.0), pytest.approx(4.0))
-    alone = found(history(base, two, reports=points(two.key, [1021.5, 1028.0]), scored=sheet)).costs
+    alone = found(history(base, two, reports=points(two.key, [1021.5, 1028.0]))).costs
     assert (alone.end, alone.score) == (pytest.approx(6.0), 0.0)
-
-
-@pytest.mark.parametrize("scored", [None, {"trial-0000": 5_000.0}])
-def test_a_run_that_was_not_scored_at_its_end_does_not_tell(base: Config, scored: dict[str, float] | None) -> None:
-    """Before there were sheets, or scored again long after: what its end took was not a score sheet."""
-    one = trial_row(base, 0, state="COMPLETE", attempts=1, started=1012.0, ended=1031.0, scores={"test/accuracy": 0.5})
-    reports = points(one.key, [1021.5, 1028.0])
-    costs = found(history(base, one, reports=reports, scored=scored)).costs
-    assert (costs.end, costs.score) == (pytest.approx(3.0), pytest.approx(2.0 * 1.5))
-    two = trial_row(base, 1, state="COMPLETE", attempts=1, started=1012.0, ended=1038.0, scores={"test/accuracy": 0.5})
-    reports += points(two.key, [1021.5, 1028.0])
-    costs = found(history(base, one, two, reports=reports, scored={**(scored or {}), two.key: 1038.0})).costs
-    assert (costs.end, costs.score) == (pytest.approx(3.0), pytest.approx(7.0))
 
 
 def test_cheaper_configurations_count_as_such(base: Config) -> None:
     one = trial_row(base, state="PRUNED", attempts=1, started=1012.0, ended=1028.0)
-    costs = found(history(base, one, reports=points(one.key, [1021.5, 1028.0])), work=0.5).costs
+    costs = found(history(base, one, reports=points(one.key, [1021.5, 1028.0])), step_cost=0.5).costs
     assert costs.step == pytest.approx(1.0)
-    assert costs.end == 0.0  # a pruned trial's pictures come after its end on record
+    assert costs.end == 0.0  # a pruned trial's pictures are written after its end on record
 
 
 def test_what_is_left_out(base: Config) -> None:
@@ -85,7 +71,7 @@ def test_what_is_left_out(base: Config) -> None:
     assert found() is None
 
 
-def test_only_studies_that_cost_the_same_are_compared(base: Config) -> None:
+def test_only_studies_with_equal_costs_are_comparable(base: Config) -> None:
     machine = {"host": "here", "device": "a processor", "cores": 2}
     settings = {"workers": 2, "cpus_per_trial": 1, "gpus_per_trial": 0.0, "machine": machine, "trials": 4}
     one: StudyRow = replace(study_row(base), settings=settings)

@@ -10,8 +10,8 @@ import pytest
 from amc.config import Config, with_overrides
 from tests.tuning.toy_rows import trial_row
 from tuning.engine.sources import ConfirmingRuns, ListedTrials, Proposal, SampledTrials, TrialSource
-from tuning.planning.forecast import Load
-from tuning.planning.workload import Work, workload
+from tuning.planning.forecast import PlannedRun
+from tuning.planning.workload import StepCost, workload
 from tuning.search.default_space import search_space
 from tuning.search.samplers import create_sampler
 
@@ -28,16 +28,15 @@ def searching(base: Config, count: int, seeds: int = 2) -> list[TrialSource]:
 
 def left(base: Config, sources: list[TrialSource], trials: list[Any] | None = None, **changes: Any) -> Any:
     curves: dict[str, dict[int, float]] = {trial.key: {trial.step: trial.value} for trial in trials or [] if trial.step}
-    values = {"base": base, "workers": 2, "tested": False, "work": one} | changes
+    values = {"base": base, "workers": 2, "scored": False, "step_cost": one} | changes
     return workload(sources, trials or [], curves, **values)
 
 
 def test_a_new_search(base: Config) -> None:
     found = left(base, searching(base, 3))
-    assert found.loads == [Load(f"trial-{n:04d}", n, 20, 10) for n in range(3)]
-    assert found.confirm == 2
-    assert found.confirmation == Load("", 0, 20, 10, role="confirm", tested=True)
-    assert found.curves == found.numbers == found.complete == {}
+    assert found.trials == [PlannedRun(f"trial-{n:04d}", n, 20, 10) for n in range(3)]
+    assert found.confirming == [PlannedRun("", 0, 20, 10, scored=True)] * 2
+    assert found.curves == found.numbers == {}
 
 
 def test_a_search_half_done(base: Config) -> None:
@@ -47,14 +46,14 @@ def test_a_search_half_done(base: Config) -> None:
         trial_row(base, 2, state="WAITING"),
         trial_row(base, 3, state="RUNNING", step=10, value=0.3, attempts=1),
     ]
-    found = left(base, searching(base, 6), trials, work=lambda config: 0.5)
-    assert [(load.key, load.done) for load in found.loads] == [
+    found = left(base, searching(base, 6), trials, step_cost=lambda config: 0.5)
+    assert [(run.key, run.done) for run in found.trials] == [
         ("trial-0003", 10),
         ("trial-0002", 0),
         ("trial-0004", 0),
         ("trial-0005", 0),
     ]
-    assert found.complete == {"trial-0000": 0.5}
+    assert [run.step_cost for run in found.confirming] == [0.5, 0.5]
     assert found.curves == {"trial-0000": {20: 0.5}, "trial-0001": {10: 0.2}, "trial-0003": {10: 0.3}}
 
 
@@ -64,28 +63,34 @@ def test_confirming_runs_on_record(base: Config) -> None:
         trial_row(base, 0, key="confirm-0000", role="confirm", parent="trial-0000", state="RUNNING", attempts=1),
     ]
     found = left(base, searching(base, 1), trials)
-    assert found.loads == [Load("confirm-0000", 0, 20, 10, role="confirm", tested=True)]
-    assert found.confirmed == {"trial-0000": 1}
+    assert found.trials == []
+    # One is resumed and one has not started yet.
+    assert found.confirming == [PlannedRun(key, 0, 20, 10, scored=True) for key in ("confirm-0000", "")]
+
+
+def test_nothing_confirms_a_search_whose_trials_all_failed(base: Config) -> None:
+    trials = [trial_row(base, 0, state="FAILED", attempts=3)]
+    assert left(base, searching(base, 1), trials).runs == []
 
 
 def test_a_list_is_scored_on_the_test_split(base: Config) -> None:
     rows = tuple(Proposal(f"arm-{n}", "trial", n, base) for n in range(2))
-    found = left(base, [ListedTrials(rows)], tested=True)
-    assert found.loads == [Load(f"arm-{n}", n, 20, 10, tested=True) for n in range(2)]
-    assert found.confirmation is None
+    found = left(base, [ListedTrials(rows)], scored=True)
+    assert found.trials == [PlannedRun(f"arm-{n}", n, 20, 10, scored=True) for n in range(2)]
+    assert found.confirming == []
 
 
 def test_a_large_search_is_not_asked_for_every_proposal(base: Config) -> None:
     found = left(base, searching(base, 500))
-    assert len(found.loads) == 500
-    assert len({load.key for load in found.loads}) == 500
-    assert [load.number for load in found.loads] == list(range(500))
+    assert len(found.trials) == 500
+    assert len({run.key for run in found.trials}) == 500
+    assert [run.number for run in found.trials] == list(range(500))
 
 
-def test_work_is_arithmetic_relative_to_the_base(base: Config) -> None:
-    work = Work(base)
-    assert work(base.to_dict()) == 1.0
-    assert work(with_overrides(base, {"seed": 9, "weights.gan": 5.0}).to_dict()) == 1.0
-    assert len(work.known) == 1
-    assert work(with_overrides(base, {"switches.dm": False}).to_dict()) < 0.8
-    assert work(with_overrides(base, {"training.batch": 16}).to_dict()) == pytest.approx(2.0, rel=0.1)
+def test_a_step_cost_is_arithmetic_relative_to_the_base(base: Config) -> None:
+    cost = StepCost(base)
+    assert cost(base.to_dict()) == 1.0
+    assert cost(with_overrides(base, {"seed": 9, "weights.gan": 5.0}).to_dict()) == 1.0
+    assert len(cost.known) == 1
+    assert cost(with_overrides(base, {"switches.dm": False}).to_dict()) < 0.8
+    assert cost(with_overrides(base, {"training.batch": 16}).to_dict()) == pytest.approx(2.0, rel=0.1)
