@@ -108,7 +108,7 @@ def _synthesize(parsed: argparse.Namespace) -> int:
 def _distribution(parsed: argparse.Namespace, sizes: dict[str, Any]) -> int:
     """Files in the data set's own layout; `--clips` counts what is recorded there before anything is augmented."""
     writer = importlib.import_module(f"amc.standins.distributions.{parsed.dataset}")
-    recorded = sizes["clips"] if parsed.clips is not None else math.ceil(sizes["clips"] / writer.CLIPS_A_RECORDING)
+    recorded = sizes["clips"] if parsed.clips is not None else math.ceil(sizes["clips"] / writer.CLIPS_PER_RECORDING)
     with console(f"making {parsed.as_distribution}", "clip") as progress:
         print(
             writer.write_distribution(

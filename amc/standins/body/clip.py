@@ -1,8 +1,8 @@
-"""One clip of the NATOPS stand-in: who performs what, how this repetition differs, and the frames of it.
+"""One clip of the stand-in for NATOPS: its class, subject and random variation, and its frames.
 
-Clip i is the same for a seed whoever makes it: its random numbers are drawn from (seed, i) alone, so neither the
-number of workers nor the number of clips changes it. The draws do not look at the class, and the first frame shows
-the neutral pose, so it is the same whatever the class would have been.
+The random numbers of clip i depend on (seed, i) alone, so neither the number of workers nor the number of clips
+changes it. They do not depend on the class, and the first frame shows the neutral pose, so the first frame carries
+no information about the class.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ from amc.standins.stand_in import RenderedClip
 
 @dataclass(frozen=True)
 class Repetition:
-    """Everything random about a repetition; none of it depends on the class."""
+    """All random properties of a repetition; none depends on the class."""
 
     variation: Variation
     scene: Scene
 
 
 def design(index: int, classes: int) -> tuple[int, int]:
-    """(class, subject) of clip `index`: the first n clips hold all classes, and all subjects, equally often within one.
+    """(class, subject) of clip `index`.
 
-    Class and subject advance together; after every lcm(c, 20) clips the subject is shifted by one, so that c x 20
-    clips hold each pair once. Then it starts again: clip i + 20c is another repetition of clip i.
+    Among the first n clips, the counts of any two classes differ by at most one, and so do those of any two subjects.
+    Class and subject advance together, and the subject is shifted by one after every lcm(c, 20) clips, so that 20 c
+    clips contain each pair once. Clip i + 20 c is another repetition of clip i.
     """
     cell = index % (classes * SUBJECTS)
     return cell % classes, (cell + cell // math.lcm(classes, SUBJECTS)) % SUBJECTS
 
 
 def draw_repetition(index: int, seed: int) -> Repetition:
-    """The variations of clip `index`."""
+    """The random properties of clip `index`."""
     random = np.random.default_rng([seed, 2, index])
     waves = partial(_waves, random)
     amplitude = random.uniform(0.92, 1.06)
@@ -65,7 +66,7 @@ def draw_repetition(index: int, seed: int) -> Repetition:
 
 
 def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, label: int | None = None) -> RenderedClip:
-    """Clip `index` of the data set; `label` makes the same subject and repetition perform another class."""
+    """Renders clip `index`. With `label`, the same subject and repetition show that class instead."""
     planned, number = design(index, classes)
     shown = planned if label is None else label
     who = _subject(number, seed)
@@ -74,7 +75,7 @@ def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, la
     pictures = draw_frames(who, motion, drawn.scene)
     points = motion.joints[..., :2].astype(np.float32)
     return RenderedClip(
-        # One by one they stay in the processor's cache, which halves the time.
+        # Resizing frame by frame keeps each in the CPU cache, which halves the time.
         frames=np.stack([area_resize(picture, (size, size)) for picture in pictures]),
         keypoints=resize_points(points, (CROP, CROP), (size, size)),
         label=shown,

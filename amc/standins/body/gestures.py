@@ -1,11 +1,11 @@
-"""The 24 NATOPS aircraft-handling gestures as data: what each arm does, as poses and the time between them.
+"""The 24 aircraft-handling gestures of NATOPS as data: poses of the arms and the time between them.
 
-An arm pose is four angles in degrees, two for the upper arm and two for the forearm: `swing` in the plane of the
-body (0 hangs down, 90 points straight out to the arm's own side, 180 up, negative values across the body) and
-`toward`, out of that plane towards the camera. Both arms use the same convention, so a mirrored gesture swaps them.
+An arm pose has four angles in degrees, two for the upper arm and two for the forearm: the swing in the plane of the
+body (0 hangs down, 90 points straight out to the arm's own side, 180 points up, negative values cross the body), and
+the angle out of that plane towards the camera. Both arms use the same convention, so mirroring a gesture swaps them.
 
-Hands are too small to tell apart at 64 pixels and less. Where the original gesture differs from another in the hand
-alone (thumb up or down, fist closed or opened), the description says how the arms show it here.
+At 64 pixels and less, hands are too small to see. Where two original gestures differ only in the hand (thumb up or
+down, fist closed or open), the descriptions say how the arms show the difference here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ArmPose:
-    """Directions of upper arm and forearm, in degrees."""
+    """Directions of the upper arm and the forearm, in degrees."""
 
     upper: float
     upper_toward: float
@@ -25,7 +25,7 @@ class ArmPose:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where both arms are; `takes` is the time to get there from the pose before, relative to the gesture's others."""
+    """A pose of both arms; `takes` is the time to reach it, relative to the other poses of the gesture."""
 
     takes: float
     right: ArmPose
@@ -34,7 +34,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Gesture:
-    """From the neutral pose through `lead`, then through `loop` `times` times, which fills a clip of any length."""
+    """Starts in the neutral pose, passes through `lead` once, then through `loop` `times` times."""
 
     name: str
     description: str

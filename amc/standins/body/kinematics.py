@@ -1,7 +1,7 @@
-"""From a gesture, a build and a repetition's variations to the nine joints of every frame.
+"""Forward kinematics: the nine joints of every frame, from a gesture, a build and a repetition's variation.
 
-Coordinates are pixels of the 180 x 180 crop, x right, y down, z towards the camera, which stands `CAMERA` pixels away.
-The body faces the camera, so its right arm is on the left of the picture: "left" and "right" are the subject's own.
+Coordinates are pixels of the 180 x 180 crop: x to the right, y down, z towards the camera, which is `CAMERA` pixels
+away. The body faces the camera, so its right arm is on the left of the picture. Left and right are the subject's own.
 """
 
 from __future__ import annotations
@@ -17,60 +17,64 @@ from scipy.interpolate import PchipInterpolator
 from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.standins.body.gestures import NEUTRAL, ArmPose, Gesture, Pose
 
-CROP = 180  # pixels, the paper's crop with the chest at the centre
-CAMERA = 420.0
+CROP = 180  # pixels: the paper's crop, centred on the chest
+CAMERA = 420.0  # distance of the camera, in pixels
 
 
 @dataclass(frozen=True)
 class Build:
-    """A subject's proportions in pixels."""
+    """A subject's proportions, in pixels."""
 
     shoulder: float  # half the distance between the shoulder joints
     upper_arm: float
     forearm: float
-    neck: float  # from the line of the shoulders up to the head's centre
+    neck: float  # from the shoulder line up to the centre of the head
     head: float  # radius
-    chest: float  # from the line of the shoulders down to the chest joint
-    trunk: float  # from the line of the shoulders down to the navel
+    chest: float  # from the shoulder line down to the chest joint
+    trunk: float  # from the shoulder line down to the navel
     thickness: float  # of the arms
 
 
 @dataclass(frozen=True)
 class Variation:
-    """How one repetition differs from the table; nothing here but `shift` shows in the first frame."""
+    """How one repetition differs from the gesture's definition. In the first frame, only `shift` is visible."""
 
     shift: tuple[float, float]  # of the body in the crop, pixels
-    speed: float  # 1 runs through the gesture once in a clip
-    delay: float  # before the motion starts, as a part of the clip
-    rhythm: float  # unevenness of the speed, -1 .. 1
-    amplitude: tuple[float, float]  # of the right and the left arm's deviation from the neutral pose
-    lag: float  # the left arm's, as a part of the clip
+    speed: float  # at 1, a clip shows the gesture exactly once
+    delay: float  # before the motion starts, as a fraction of the clip
+    rhythm: float  # unevenness of the speed, in [-1, 1]
+    amplitude: tuple[float, float]  # factor on the deviation from the neutral pose, of the right and the left arm
+    lag: float  # of the left arm, as a fraction of the clip
     offset: NDArray[np.float64]  # (8,) degrees, added to the angles once the arms have left the neutral pose
     wobble: NDArray[np.float64]  # (8, 3): amplitude in degrees, frequency, phase
-    sway: NDArray[np.float64]  # (2, 3): of the trunk in pixels x and y, as `wobble`
+    sway: NDArray[np.float64]  # (2, 3): the same for the trunk, in pixels along x and y
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Where everything is in each of T frames."""
+    """Positions in each of T frames."""
 
-    joints: NDArray[np.float64]  # (T, 9, 3): x, y of the crop and z, in the order of KEYPOINT_NAMES
-    hands: NDArray[np.float64]  # (T, 2, 3): the ends of the left and the right hand, for drawing
+    joints: NDArray[np.float64]  # (T, 9, 3): x, y, z of the joints, in the order of KEYPOINT_NAMES
+    hands: NDArray[np.float64]  # (T, 2, 3): tips of the left and the right hand, for drawing
 
 
 def angles_at(gesture: Gesture, phase: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The table's eight angles (right arm, left arm) at phases from 0 (neutral) to 1 (the end) and a little beyond.
+    """Interpolates the poses of a gesture.
+
+    Args:
+        gesture: the gesture.
+        phase: (T,) from 0 (neutral pose) to 1 (end of the gesture), or a little more.
 
     Returns:
-        (T, 8) degrees. Between poses a monotone cubic runs, so the arms pass through a pose on their way without
-        stopping, turn round without overshooting, and stay still where two poses are the same.
+        (T, 8) degrees: four angles of the right arm, then four of the left. The interpolant is a monotone cubic, so
+        the arms pass through poses without stopping, never overshoot, and rest where two poses are equal.
     """
     total = sum(p.takes for p in gesture.lead) + gesture.times * sum(p.takes for p in gesture.loop)
     at, rows = [0.0], [_flat(NEUTRAL)]
     for pose in _poses(gesture):
         at.append(at[-1] + pose.takes / total)
         rows.append(_flat(pose))
-        # One pose further than anything asked for, as the last slope needs it.
+        # One pose beyond the largest phase, because the last slope depends on it.
         if at[-1] > 1.5:
             break
     curve = PchipInterpolator(np.array(at), np.array(rows), axis=0)
@@ -78,7 +82,7 @@ def angles_at(gesture: Gesture, phase: NDArray[np.float64]) -> NDArray[np.float6
 
 
 def perform(gesture: Gesture, build: Build, variation: Variation, frames: int) -> Motion:
-    """One repetition sampled at T frames, evenly spaced over the gesture whatever T is. Frame 0 is the neutral pose."""
+    """One repetition at T frames, evenly spaced over the gesture for any T. Frame 0 shows the neutral pose."""
     time = np.linspace(0.0, 1.0, frames)
     angles = np.concatenate(
         [
@@ -113,7 +117,7 @@ def _smooth(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _poses(gesture: Gesture) -> Iterator[Pose]:
     last = (gesture.loop or gesture.lead)[-1]
-    # Where nothing repeats, the last pose is held.
+    # A gesture without a loop holds its last pose.
     return chain(gesture.lead, chain.from_iterable(repeat(gesture.loop or (last,))))
 
 
@@ -126,7 +130,7 @@ def _arm(arm: ArmPose) -> tuple[float, float, float, float]:
 
 
 def _place(angles: NDArray[np.float64], build: Build, shift: NDArray[np.float64]) -> Motion:
-    """Joints from angles (T, 8) and the chest's displacement from the middle of the crop (T, 2)."""
+    """Joints from angles (T, 8) and the displacement of the chest from the centre of the crop (T, 2)."""
     frames = len(angles)
     middle = np.zeros((frames, 3))
     middle[:, :2] = (CROP - 1) / 2 + shift
@@ -153,9 +157,9 @@ def _direction(swing: NDArray[np.float64], toward: NDArray[np.float64], side: in
 
 
 def _project(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is nearer appears larger, about the middle of the crop.
+    """Perspective projection about the centre of the crop.
 
-    Rounded to 1/1024 pixel: sines differ in the last bit between machines, and a clip must not.
+    The result is rounded to 1/1024 pixel: sines differ in the last bit between machines, but clips must not.
     """
     centre = (CROP - 1) / 2
     factor = CAMERA / (CAMERA - points[..., 2:])

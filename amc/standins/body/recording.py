@@ -1,7 +1,7 @@
-"""One film of the NATOPS stand-in: a subject before a wall repeats a gesture, with pauses in the neutral pose between.
+"""One video of the stand-in for NATOPS: a subject repeats a gesture, with pauses in the neutral pose in between.
 
-The frames are larger than the crop of the clips, and the chest is not in their middle: every film has its own place,
-light and, for a subject, the same wall. Like a clip, a repetition is drawn from (seed, its number) alone.
+Frames are larger than the crop of the clips, and the chest is not at their centre. Each video has its own position and
+light; all videos of a subject have the same wall. As in clips, a repetition depends on (seed, its number) alone.
 """
 
 from __future__ import annotations
@@ -21,50 +21,50 @@ from amc.standins.body.subjects import BodySubject, subject, wall
 
 HEIGHT, WIDTH = 240, 320  # pixels
 RATE = 20  # frames a second
-SECONDS, SECONDS_SD = 2.34, 0.62  # of a repetition, as in the real data
-SHORTEST, LONGEST = 18, 120  # frames of a repetition
+SECONDS, SECONDS_SD = 2.34, 0.62  # length of a repetition, mean and standard deviation as in NATOPS
+SHORTEST, LONGEST = 18, 120  # frames per repetition
 RETURN = 6  # frames from the end of a repetition back to the neutral pose
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What one film holds: numbers as in the names of files, from 1, and the repetitions in their order."""
+    """What one video shows. Gesture and subject count from 1, as in file names."""
 
     gesture: int
     subject: int
-    repetitions: tuple[int, ...]  # as `draw` and `design` number them
+    repetitions: tuple[int, ...]  # in order, numbered as for `draw_repetition` and `design`
     seed: int
 
 
 @dataclass(frozen=True)
 class Footage:
-    """One film of F frames, before it is drawn."""
+    """One video of F frames, before it is drawn."""
 
     performer: BodySubject
     background: NDArray[np.uint8]  # (240, 320, 3)
     light: Light
-    at: tuple[int, int]  # (x, y) of the top-left pixel of the performer's crop
+    at: tuple[int, int]  # (x, y) of the top-left pixel of the crop
     motion: Motion  # in pixels of the crop
     segments: tuple[tuple[int, int], ...]  # first and last frame of each repetition, counted from 1
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """The pictures, uint8 (240, 320, 3), RGB, read-only."""
+        """F frames, uint8 (240, 320, 3), RGB, read-only."""
         return draw_before(self.background, self.performer, self.motion, self.light, at=self.at)
 
     def masks(self) -> Iterator[NDArray[np.bool_]]:
-        """Where the body is in each of them, (240, 320)."""
+        """F masks of the body, bool (240, 320)."""
         nobody = under(self.light, self.background)
         for picture in self.frames():
             red, green, blue = np.moveaxis(picture != nobody, -1, 0)
             yield red | green | blue
 
     def points(self) -> NDArray[np.float64]:
-        """The joints in pixels of the pictures: (F, 9, 2)."""
+        """The joints in pixels of the frames: (F, 9, 2)."""
         return np.asarray(self.motion.joints[..., :2] + np.array(self.at), dtype=np.float64)
 
 
 def recordings(clips: int, classes: int, seed: int) -> tuple[Recording, ...]:
-    """The films that hold so many repetitions, as evenly spread over gestures and subjects as `design` does."""
+    """The videos that together have `clips` repetitions, distributed over gestures and subjects by `design`."""
     found: dict[tuple[int, int], list[int]] = {}
     for index in range(clips):
         gesture, performer = design(index, classes)
@@ -73,7 +73,7 @@ def recordings(clips: int, classes: int, seed: int) -> tuple[Recording, ...]:
 
 
 def length(index: int, seed: int) -> int:
-    """Frames of repetition `index`: log-normal with the mean and the deviation of the real ones."""
+    """Frames of repetition `index`: log-normal, with the mean and standard deviation of NATOPS."""
     mean, deviation = SECONDS * RATE, SECONDS_SD * RATE
     variance = math.log(1 + (deviation / mean) ** 2)
     random = np.random.default_rng([seed, 3, index])
@@ -82,7 +82,7 @@ def length(index: int, seed: int) -> int:
 
 
 def footage(recording: Recording) -> Footage:
-    """The film of a recording; its wall is the same in all of a subject's films."""
+    """Motion, background and light of a recording."""
     seed, number = recording.seed, recording.subject - 1
     performer = subject(number, seed)
     motion, segments = _performance(recording, performer.build)
@@ -93,7 +93,7 @@ def footage(recording: Recording) -> Footage:
         performer=performer,
         background=wall(performer.look.background.mean(axis=(0, 1)), behind, HEIGHT, WIDTH),
         light=(float(light[0]), float(light[1]), float(light[2])),
-        # So low that the legs leave the picture, and so that the crop about the chest lies inside.
+        # Low enough that the legs are cut off, and such that the crop around the chest lies inside the frame.
         at=(int(random.integers(42, 99)), int(random.integers(32, 57))),
         motion=motion,
         segments=segments,
@@ -101,7 +101,7 @@ def footage(recording: Recording) -> Footage:
 
 
 def _performance(recording: Recording, build: Build) -> tuple[Motion, tuple[tuple[int, int], ...]]:
-    """Pause, repetition, return, pause, repetition, …, return, pause; and where the repetitions are."""
+    """Pause, repetition, return, pause, …, return, pause; and the first and last frame of each repetition."""
     gesture, seed = GESTURES[recording.gesture - 1], recording.seed
     motions = [
         perform(gesture, build, draw_repetition(i, seed).variation, length(i, seed)) for i in recording.repetitions
@@ -119,12 +119,12 @@ def _performance(recording: Recording, build: Build) -> tuple[Motion, tuple[tupl
 
 
 def _held(motion: Motion, frames: int) -> Motion:
-    """The first pose for so many frames."""
+    """The first pose, held for `frames` frames."""
     return Motion(np.repeat(motion.joints[:1], frames, axis=0), np.repeat(motion.hands[:1], frames, axis=0))
 
 
 def _return(motion: Motion, following: Motion) -> Motion:
-    """From a motion's last pose to where the following one starts, straight, slow at both ends."""
+    """Moves from the last pose of a motion to the first pose of the following one, slow at both ends."""
     part = np.arange(1, RETURN + 1)[:, None, None] / (RETURN + 1)
     part = part * part * (3 - 2 * part)
 

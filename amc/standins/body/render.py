@@ -1,7 +1,7 @@
-"""Drawing a body from its joints, at the size of the paper's crop.
+"""Draws a body from its joints, at the size of the paper's crop.
 
-Pillow cuts coordinates off to whole pixels and counts both ends, so shapes handed to it as they are land half a pixel
-up and left. `_ellipse`, `_polygon` and their like put the centre of a drawn shape on the point it was meant for.
+Pillow truncates coordinates to whole pixels and includes both ends, which shifts shapes by half a pixel up and left.
+`_ellipse`, `_polygon` and `_box` correct for it, so that a shape is centred on the given point.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Light = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Scene:
-    """What differs between repetitions beside the motion, and is the same in all frames of a clip."""
+    """View and light of a clip."""
 
-    view: tuple[int, int]  # shift of the background in whole pixels, at most MARGIN either way
+    view: tuple[int, int]  # shift of the background in pixels, at most MARGIN in each direction
     light: Light  # factor on red, green and blue
 
 
 def draw_clip(subject: BodySubject, motion: Motion, scene: Scene) -> NDArray[np.uint8]:
-    """All frames of a repetition.
+    """Draws all frames of a repetition.
 
     Returns:
         uint8 (T, 180, 180, 3), RGB.
@@ -39,7 +39,7 @@ def draw_clip(subject: BodySubject, motion: Motion, scene: Scene) -> NDArray[np.
 
 
 def draw_frames(subject: BodySubject, motion: Motion, scene: Scene) -> Iterator[NDArray[np.uint8]]:
-    """As `draw_clip`, frame by frame."""
+    """Like `draw_clip`, but yields frame by frame."""
     x, y = MARGIN + scene.view[0], MARGIN + scene.view[1]
     return draw_before(subject.look.background[y : y + CROP, x : x + CROP], subject, motion, scene.light)
 
@@ -52,13 +52,13 @@ def draw_before(
     *,
     at: tuple[int, int] = (0, 0),
 ) -> Iterator[NDArray[np.uint8]]:
-    """The body before any background, under a light that falls on both.
+    """Draws the body in front of a background, with the same light on both.
 
     Args:
-        background: uint8 (H, W, 3); the legs leave it below where H - y is at most 210.
-        subject: who.
+        background: uint8 (H, W, 3). The legs reach its lower edge if H - y, with y of `at`, is at most 210.
+        subject: the subject.
         motion: T frames, in pixels of the crop.
-        light: factor on red, green and blue.
+        light: factors on red, green and blue.
         at: (x, y) of the crop's top-left pixel in the background.
 
     Yields:
@@ -74,17 +74,17 @@ def draw_before(
 
 
 def under(light: Light, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture uint8 (H, W, 3) in that light."""
+    """A picture, uint8 (H, W, 3), under a light."""
     return np.stack([table[picture[..., i]] for i, table in enumerate(_tables(light))], axis=-1)
 
 
 def _tables(light: Light) -> list[NDArray[np.uint8]]:
-    """What becomes of each of the 256 values of red, green and blue."""
+    """Lookup tables from the 256 values of red, green and blue to the lit ones."""
     return [np.clip(np.rint(np.arange(256) * f), 0, 255).astype(np.uint8) for f in light]
 
 
 class _Paint:
-    """The look's colours under a light; `dark` is the shade of edges."""
+    """A subject's colours under a light; the dark ones are for edges."""
 
     def __init__(self, look: BodyLook, scene_light: Light) -> None:
         lit = _tables(scene_light)
@@ -111,7 +111,7 @@ def _draw_body(
 ) -> None:
     _draw_trunk(draw, paint, subject, joints, feet)
     _draw_head(draw, paint, subject, joints)
-    # The nearer hand last. Both arms are before the trunk: no gesture leads behind the back.
+    # The nearer arm is drawn last. Both are drawn over the trunk, because no gesture goes behind the back.
     for i in sorted((0, 1), key=lambda side: float(joints[7 + side, 2])):
         _draw_arm(draw, paint, subject.build.thickness / 2, joints[3 + i], joints[5 + i], joints[7 + i], hands[i])
 
@@ -136,7 +136,7 @@ def _draw_trunk(
     thick = build.thickness / 2
     waist = 0.82 * build.shoulder + 0.3 * thick
     for side in (-1, 1):
-        # Legs leave the picture below.
+        # The legs end below the frame.
         foot = (x + side * 0.62 * waist, feet)
         _capsule(draw, (x + side * 0.5 * waist, hip), foot, 0.5 * waist, 0.45 * waist, paint.trousers)
     outline = [
@@ -166,7 +166,7 @@ def _draw_arm(
     wrist: NDArray[np.float64],
     hand: NDArray[np.float64],
 ) -> None:
-    # What is nearer to the camera is thicker.
+    # Parts nearer to the camera are thicker.
     r_shoulder, r_elbow, r_wrist, r_hand = (
         part * radius * (1 + float(point[2]) / 300)
         for part, point in zip((1.05, 0.95, 0.8, 0.6), (shoulder, elbow, wrist, hand), strict=True)
@@ -184,7 +184,7 @@ def _point(joint: NDArray[np.float64]) -> Point:
 
 
 def _capsule(draw: ImageDraw.ImageDraw, a: Point, b: Point, ra: float, rb: float, colour: Colour) -> None:
-    """A limb segment: discs of radius ra and rb at its ends and the band between them."""
+    """A limb segment: discs of radii ra and rb at its ends, and the band between them."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     length = math.hypot(dx, dy)
     if length > 1e-6:

@@ -1,4 +1,4 @@
-"""The twenty subjects: build, skin, hair, clothing and the place they stand in, drawn by seed and number."""
+"""The 20 subjects of the stand-in for NATOPS: random build, colours, clothing and background."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from amc.standins.body.kinematics import CROP, Build
 
 SUBJECTS = 20
-MARGIN = 12  # pixels of background beyond the crop on every side, for shifting the view
+MARGIN = 12  # pixels of background around the crop, so that the view can shift
 
 Colour = tuple[int, int, int]
 
@@ -23,7 +23,7 @@ _SKIN: tuple[Colour, ...] = (
     (74, 48, 36),
 )
 _HAIR: tuple[Colour, ...] = ((28, 22, 20), (70, 44, 28), (120, 80, 44), (196, 160, 96), (150, 150, 150), (150, 62, 30))
-# The jerseys and vests of a flight deck, and a few others.
+# Colours of jerseys and vests on a flight deck, and a few others.
 _CLOTH: tuple[Colour, ...] = (
     (236, 214, 40),
     (44, 142, 70),
@@ -39,12 +39,12 @@ _CLOTH: tuple[Colour, ...] = (
     (150, 206, 60),
 )
 _TROUSERS: tuple[Colour, ...] = ((34, 38, 54), (70, 66, 58), (52, 60, 44), (96, 100, 108), (30, 30, 32))
-_CONTRAST = 120.0  # least distance in RGB between sleeves and what is behind them
+_CONTRAST = 120.0  # minimum RGB distance between the sleeves and what is behind them
 
 
 @dataclass(frozen=True)
 class BodyLook:
-    """Colours of a subject and the background, which is MARGIN larger than the crop on each side."""
+    """Colours of a subject, and the background."""
 
     skin: Colour
     hair: Colour
@@ -57,14 +57,14 @@ class BodyLook:
 
 @dataclass(frozen=True)
 class BodySubject:
-    """One performer."""
+    """One subject."""
 
     build: Build
     look: BodyLook
 
 
 def subject(number: int, seed: int) -> BodySubject:
-    """Subject `number` (0 .. 19) of the population with this seed; never depends on the others."""
+    """Subject `number` (0 to 19). Subjects with the same seed are independent of each other."""
     random = np.random.default_rng([seed, 1, number])
     scale = random.uniform(0.94, 1.04)
     build = Build(
@@ -80,7 +80,7 @@ def subject(number: int, seed: int) -> BodySubject:
     while True:
         vest, sleeve = (_CLOTH[i] for i in random.choice(len(_CLOTH), size=2, replace=False))
         base = random.uniform(30, 225, size=3)
-        # Muted, so that the body stands out.
+        # A muted background, so that the body stands out.
         base = base.mean() + 0.32 * (base - base.mean())
         if min(_distance(sleeve, vest), _distance(sleeve, base)) > _CONTRAST and _distance(vest, base) > 70:
             break
@@ -101,7 +101,7 @@ def _distance(one: Colour, other: Colour | NDArray[np.float64]) -> float:
 
 
 def wall(base: NDArray[np.float64], random: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
-    """A wall of a colour with a gradient and soft blotches, a floor below a line, and a few panel joints."""
+    """A background uint8 (height, width, 3): a wall with a gradient, soft blotches and panel joints, and a floor."""
     y, x = np.mgrid[0:height, 0:width]
     y, x = y / height, x / width
     slope = random.uniform(-30, 30, size=(2, 3))

@@ -1,11 +1,11 @@
-"""The MUG stand-in laid out as the real data set is distributed, so that its importer has something to import.
+"""Writes the stand-in for MUG in the layout in which MUG is distributed, as input for its importer.
 
-    PROCEDURAL.txt                                        says what this is and what made it
-    subjects3/001/anger/take000/img_0000.jpg, …           896 x 896; even subjects have a folder `session0` between
-    subjects3/001/anger/take000/openface.csv              what OpenFace would find, here exactly: landmarks and units
+    PROCEDURAL.txt                                        marks the folder as generated, with the settings
+    subjects3/001/anger/take000/img_0000.jpg, …           896 x 896 pixels; for even subjects in a folder `session0`
+    subjects3/001/anger/take000/openface.csv              exact landmarks and action units, as a table of OpenFace
     truth.json                                            the peak frame of each take
 
-Takes appear one by one when they are complete, and are kept when the same command runs again; `truth.json` appears
+Each take appears when it is complete; rerun the same command to complete an interrupted run. `truth.json` appears
 last.
 """
 
@@ -49,18 +49,18 @@ from amc.standins.registry import MUG
 
 TRUTH = "truth.json"
 TABLE = "openface.csv"
-RATE = 19.0  # frames a second of MUG's camera
+RATE = 19.0  # frames per second of MUG's camera
 LENGTH = (50, 160)  # frames of a take
-_BEFORE, _AFTER = 30, 12  # frames at least before and after the peak
-_NEUTRAL_EVERY = 8  # takes of an expression to one without
+_BEFORE, _AFTER = 30, 12  # minimum number of frames before and after the peak
+_NEUTRAL_EVERY = 8  # takes of an expression per neutral take
 _QUALITY = 90  # of the JPEG files
-CLIPS_A_RECORDING = COPIES  # that `prepare mug` draws by default
-_FRAME_BYTES = 70_000  # of one such file, about
+CLIPS_PER_RECORDING = COPIES  # drawn by `prepare mug` by default
+_FRAME_BYTES = 70_000  # approximate size of a JPEG file
 _AT_ONCE = 8  # frames drawn at a time
-_TOLD = "These pictures are a procedural stand-in for MUG: drawn faces, nobody was photographed."
-_AGAIN = "run the command again, takes that are complete are kept"
+_DESCRIPTION = "These pictures are a procedural stand-in for MUG: drawn faces, no photographs of people."
+_ADVICE = "rerun the command; complete takes are kept"
 
-# The paper's names of classes -> MUG's names of folders.
+# Class names of the paper to folder names of MUG, where they differ.
 FOLDERS = {"happy": "happiness", "sad": "sadness"}
 
 # Columns of OpenFace 2.x with `-2Dfp -aus`: 17 intensities and 18 presences.
@@ -76,16 +76,16 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class PlannedTake:
-    """One take: where it goes (below the folder), who shows what, and its number, of which all else is drawn."""
+    """One take: its path in the folder, class, subject, and the number that its random properties depend on."""
 
     place: str
-    label: int | None  # None: neutral
+    label: int | None  # None for a neutral take
     subject: int
     number: int
 
     @property
     def emotion(self) -> str:
-        """The paper's name of the class, or "neutral"."""
+        """The paper's class name, or "neutral"."""
         return "neutral" if self.label is None else EMOTIONS[self.label]
 
 
@@ -98,43 +98,43 @@ def write_distribution(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> str:
-    """Write the distribution; run again after an interruption it completes what is there.
+    """Writes the distribution, or completes one that was interrupted.
 
     Args:
-        folder: new, empty, or begun with the same settings.
-        clips: takes of an expression; one neutral take is added for every 8.
-        classes: the first so many emotions; None for all 6.
-        seed: of subjects and performances.
-        progress: called with (takes done, all).
-        workers: processes; None for one a core. The files are the same.
+        folder: a new or empty folder, or one that was started with the same settings.
+        clips: number of takes that show an expression; one neutral take is added per 8.
+        classes: number of emotions; None for all 6.
+        seed: random seed of subjects and performances.
+        progress: called with (takes written, total).
+        workers: worker processes; None for one per core. The files do not depend on it.
 
     Returns:
         A summary of a few lines.
 
     Raises:
-        UserError: sizes that make no data set, a disk that is too full, a folder that holds something else, or one
-            that cannot be written.
+        UserError: a number is out of range, the disk has too little space, or the folder has other content or cannot
+            be written.
     """
     count = len(EMOTIONS) if classes is None else classes
     if not 2 <= count <= len(EMOTIONS):
-        raise UserError(f"{count} classes: the stand-in has 2 to {len(EMOTIONS)}")
+        raise UserError(f"{count} classes: the stand-in for mug has 2 to {len(EMOTIONS)}")
     if clips < 1:
-        raise UserError(f"{clips} clips: a stand-in needs at least 1")
+        raise UserError(f"{clips} clips: choose 1 or more")
     if seed < 0:
-        raise UserError(f"seed {seed}: it must not be negative")
+        raise UserError(f"seed {seed}: choose 0 or more")
     folder = Path(folder).expanduser().absolute()
-    # Before a plan is made that memory would not hold, and whatever is there already.
+    # Checked before the takes are listed, because the list of an absurd number would not fit in memory.
     if LENGTH[0] * clips * _FRAME_BYTES > shutil.disk_usage(_existing(folder)).total:
-        raise UserError(f"{clips} clips are more than the disk of {folder} could hold: give fewer --clips")
+        raise UserError(f"{clips} clips do not fit on the disk of {folder}: choose fewer --clips")
     planned = plan(clips, count)
     lengths = [performance_of(each, seed).length for each in planned]
     try:
-        # Asked for first and made last, so that one process writes here.
+        # Holding the lock of this file lets one process write the folder; writing it last marks it as complete.
         with creating(folder / TRUTH) as truth:
-            mark_procedural(folder, "mug", _TOLD, _recipe(clips=clips, classes=count, seed=seed))
+            mark_procedural(folder, "mug", _DESCRIPTION, _recipe(clips=clips, classes=count, seed=seed))
             _room(folder, [n for n, each in zip(lengths, planned, strict=True) if not (folder / each.place).is_dir()])
             make = partial(write_take, folder, seed)
-            with closing(parallel_map(make, planned, cores() if workers is None else workers, advice=_AGAIN)) as made:
+            with closing(parallel_map(make, planned, cores() if workers is None else workers, advice=_ADVICE)) as made:
                 for done, _ in enumerate(made, start=1):
                     if progress is not None:
                         progress(done, len(planned))
@@ -150,7 +150,7 @@ def write_distribution(
 
 
 def plan(clips: int, classes: int) -> tuple[PlannedTake, ...]:
-    """All takes: each emotion, and each subject, equally often within one; the neutral ones among them."""
+    """All takes, balanced over emotions and subjects, with neutral takes in between."""
     shift = math.lcm(classes, SUBJECTS)
     wanted: list[tuple[int | None, int]] = []
     for i in range(clips):
@@ -170,12 +170,12 @@ def plan(clips: int, classes: int) -> tuple[PlannedTake, ...]:
 
 
 def performance_of(planned: PlannedTake, seed: int) -> Performance:
-    """What is random about a take."""
+    """The random properties of a take."""
     return draw_performance(planned.number, seed, length=LENGTH, before=_BEFORE, after=_AFTER)
 
 
 def write_take(folder: Path, seed: int, planned: PlannedTake) -> None:
-    """A take's frames and table, where they are not there yet.
+    """Writes the frames and the table of a take, unless it exists.
 
     Raises:
         UserError: the folder cannot be written.
@@ -183,7 +183,7 @@ def write_take(folder: Path, seed: int, planned: PlannedTake) -> None:
     final = folder / planned.place
     if final.is_dir():
         return
-    # No lock: this process's parent holds the folder's. Hidden names are no takes.
+    # Needs no lock, because the parent process holds the folder's. The importer ignores hidden names.
     unfinished = final.with_name(f".{final.name}.partial")
     try:
         if unfinished.exists():
@@ -197,7 +197,7 @@ def write_take(folder: Path, seed: int, planned: PlannedTake) -> None:
 
 
 def table(points: NDArray[np.float64], strength: NDArray[np.float64]) -> str:
-    """The CSV that OpenFace would write, with its digits and a space after every comma.
+    """The table as OpenFace writes it: CSV with its number of digits and a space after each comma.
 
     Args:
         points: (n, 68, 2) pixels.
@@ -218,7 +218,7 @@ def table(points: NDArray[np.float64], strength: NDArray[np.float64]) -> str:
 def _frames(
     folder: Path, take: Performance, planned: PlannedTake, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Write the pictures; the landmarks (n, 68, 2) and intensities (n, units) of all of them."""
+    """Writes the frames and returns their landmarks (n, 68, 2) and intensities (n, units)."""
     who, shown = subject(planned.subject, seed), expression(planned.label, take)
     times = np.arange(take.length, dtype=np.float64)
     strength = intensities(take, shown.intensity, times)
@@ -263,5 +263,5 @@ def _room(folder: Path, lengths: list[int]) -> None:
     needed, free = sum(lengths) * _FRAME_BYTES, shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
-            f"{folder}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; give fewer --clips"
+            f"{folder}: needs about {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free; choose fewer --clips"
         )

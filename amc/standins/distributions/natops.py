@@ -1,13 +1,13 @@
-"""The NATOPS stand-in laid out as the real data set is distributed, so that its importer has something to import.
+"""Writes the stand-in for NATOPS in the layout in which NATOPS is distributed, as input for its importer.
 
-    PROCEDURAL.txt                     says what this is and what made it
-    data/gesture01/g01s01.avi          320 x 240, 20 frames a second: all repetitions by subject 1, with pauses
-    data/gesture01/g01s01m.avi, …d.avi where the body is, and a depth of two steps (of the first gesture only)
-    segmentation.txt                   which frames of them are a repetition
-    keypoints.csv                      the joints of all frames, as `amc.importing.keypoint_table` has them
+    PROCEDURAL.txt                     marks the folder as generated, with the settings
+    data/gesture01/g01s01.avi          320 x 240 pixels, 20 frames per second: all repetitions by subject 1, with pauses
+    data/gesture01/g01s01m.avi, …d.avi masks of the body and a depth of two steps (for the first gesture only)
+    segmentation.txt                   first and last frame of each repetition
+    keypoints.csv                      joints of all frames, in the format of `amc.importing.keypoint_table`
 
-Films appear one by one when they are complete, and are kept when the same command runs again; `segmentation.txt`
-appears last, and without it nothing is imported.
+Each video appears when it is complete; rerun the same command to complete an interrupted run. `segmentation.txt`
+appears last, and the importer needs it.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ from amc.standins.registry import NATOPS
 
 KEYPOINTS = "keypoints.csv"
 SEGMENTATION = "segmentation.txt"
-CLIPS_A_RECORDING = 1  # that `prepare natops` makes
-SHORT = 32  # frames that a clip needs; fewer are dropped from the real data
+CLIPS_PER_RECORDING = 1  # cut by `prepare natops`
+MIN_FRAMES = 32  # of a clip; the importer drops shorter repetitions
 
-# MPEG-4's quantiser: 2 is the finest, about 4 kB a frame and 2 grey levels off in the mean.
+# Quantiser of MPEG-4. At 2, the finest, a frame has about 4 kB and a mean error of 2 grey levels.
 _FINE, _COARSE = 2, 12
-_BITS = 50_000_000  # a second; so many that the quantiser alone decides
+_BITS = 50_000_000  # per second; high enough that only the quantiser limits quality
 _CONVERSION = (
     Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
 )
-_TOLD = "These films are a procedural stand-in for NATOPS: drawn bodies, nobody was recorded."
-_AGAIN = "run the command again, films that are complete are kept"
+_DESCRIPTION = "These videos are a procedural stand-in for NATOPS: drawn bodies, no recordings of people."
+_ADVICE = "rerun the command; complete videos are kept"
 _WITH_MASK_AND_DEPTH = 1  # gesture
 
 
@@ -67,51 +67,51 @@ def write_distribution(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> str:
-    """Write the distribution; run again after an interruption it completes what is there.
+    """Writes the distribution, or completes one that was interrupted.
 
     Args:
-        folder: new, empty, or begun with the same settings.
-        clips: repetitions in all, at most 20 of a gesture by a subject.
-        classes: the first so many gestures; None for all 24.
-        seed: of subjects and repetitions.
-        progress: called with (repetitions done, all).
-        workers: processes; None for one a core. The files are the same.
+        folder: a new or empty folder, or one that was started with the same settings.
+        clips: total number of repetitions, at most 20 per gesture and subject.
+        classes: number of gestures; None for all 24.
+        seed: random seed of subjects and repetitions.
+        progress: called with (repetitions written, total).
+        workers: worker processes; None for one per core. The files do not depend on it.
 
     Returns:
         A summary of a few lines.
 
     Raises:
-        UserError: sizes that make no data set, a folder that holds something else, or that cannot be written.
+        UserError: a number is out of range, or the folder has other content or cannot be written.
     """
     count = len(GESTURES) if classes is None else classes
     if not 2 <= count <= len(GESTURES):
-        raise UserError(f"{count} classes: the stand-in has 2 to {len(GESTURES)}")
+        raise UserError(f"{count} classes: the stand-in for natops has 2 to {len(GESTURES)}")
     most = count * SUBJECTS * REPETITIONS
     if not 1 <= clips <= most:
         raise UserError(
-            f"{clips} clips: {count} gestures have 1 to {most}, {REPETITIONS} by each of {SUBJECTS} subjects"
+            f"{clips} clips: choose 1 to {most} ({count} gestures, {SUBJECTS} subjects, {REPETITIONS} repetitions)"
         )
     if seed < 0:
-        raise UserError(f"seed {seed}: it must not be negative")
+        raise UserError(f"seed {seed}: choose 0 or more")
     folder = Path(folder).expanduser().absolute()
     planned = recordings(clips, count, seed)
     segments: list[Segment] = []
 
-    def filmed() -> Iterator[tuple[str, VideoKeypoints]]:
+    def recorded() -> Iterator[tuple[str, VideoKeypoints]]:
         make = partial(_make, folder)
-        with closing(parallel_map(make, planned, cores() if workers is None else workers, advice=_AGAIN)) as made:
+        with closing(parallel_map(make, planned, cores() if workers is None else workers, advice=_ADVICE)) as made:
             for each in made:
                 segments.extend(each.segments)
                 yield each.video, each.keypoints
                 if progress is not None:
                     progress(len(segments), clips)
 
-    # Asked for first and made last, so that one process writes here, and half of it is not taken for all.
+    # Holding the lock of this file lets one process write the folder; writing it last marks the folder as complete.
     try:
         with creating(folder / SEGMENTATION) as segmentation:
-            mark_procedural(folder, "natops", _TOLD, _recipe(clips=clips, classes=count, seed=seed))
+            mark_procedural(folder, "natops", _DESCRIPTION, _recipe(clips=clips, classes=count, seed=seed))
             with creating(folder / KEYPOINTS) as table:
-                write_rows(table, KEYPOINT_NAMES, filmed())
+                write_rows(table, KEYPOINT_NAMES, recorded())
             write_segmentation(segmentation, segments)
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
@@ -120,7 +120,7 @@ def write_distribution(
 
 @dataclass(frozen=True)
 class _WrittenVideo:
-    """What the table and the segmentation say of one film; `video` is its path below the folder."""
+    """Rows of the keypoint table and of the segmentation for one video; `video` is its path in the folder."""
 
     video: str
     keypoints: VideoKeypoints
@@ -128,7 +128,7 @@ class _WrittenVideo:
 
 
 def _make(folder: Path, recording: Recording) -> _WrittenVideo:
-    """The files of one film, where they are not there yet."""
+    """Writes the videos of one recording that are missing."""
     content = footage(recording)
     name = f"data/gesture{recording.gesture:02d}/g{recording.gesture:02d}s{recording.subject:02d}"
     if recording.gesture == _WITH_MASK_AND_DEPTH:
@@ -151,12 +151,12 @@ def _grey(mask: NDArray[np.bool_], behind: int, body: int) -> NDArray[np.uint8]:
 
 
 def _write(path: Path, frames: Iterable[NDArray[np.uint8]], quantiser: int) -> None:
-    """Encodes a film; it appears when it is complete, and one that is there is kept."""
+    """Encodes a video, unless it exists."""
     if path.is_file():
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Exclusive, because this process's parent holds the folder's lock.
+        # Exclusive, because the parent process holds the lock of the folder.
         with atomic_write(path, exclusive=True) as partial_path:
             _encode(partial_path, frames, quantiser)
     except (OSError, av.error.FFmpegError) as error:
@@ -189,12 +189,12 @@ def _recipe(*, clips: int, classes: int, seed: int) -> dict[str, Any]:
 
 def _summary(folder: Path, planned: tuple[Recording, ...], segments: list[Segment]) -> str:
     gestures, subjects = len({r.gesture for r in planned}), len({r.subject for r in planned})
-    short = sum(segment.frames < SHORT for segment in segments)
+    short = sum(segment.frames < MIN_FRAMES for segment in segments)
     mean = float(np.mean([segment.frames for segment in segments]))
     return (
-        f"{folder}: {len(segments)} repetitions of {gestures} gestures by {subjects} subjects in {len(planned)} films, "
-        "origin=procedural\n"
-        f"  a repetition has {mean:.1f} frames in the mean; {short} have fewer than {SHORT} and will be dropped\n"
+        f"{folder}: {len(segments)} repetitions of {gestures} gestures by {subjects} subjects "
+        f"in {len(planned)} videos, origin=procedural\n"
+        f"  repetitions have {mean:.1f} frames on average; {short} have fewer than {MIN_FRAMES} and will be dropped\n"
         f"  next: {sys.executable} -m amc.data prepare natops {quote(str(folder))} "
         f"--keypoints {quote(str(folder / KEYPOINTS))} --out natops.h5"
     )

@@ -1,9 +1,9 @@
-"""One clip of the MUG stand-in: who performs what, which copy of the performance this is, and the frames of it.
+"""One clip of the stand-in for MUG: its class, subject, performance, stride and flip, and its frames.
 
-As in the real data set a performance gives several clips: random strides around its peak and random flips. Clip i is
-the same for a seed whoever makes it: random numbers are drawn from (seed, performance) alone, so neither the number of
-workers nor the number of clips changes it. The draws do not look at the class, and the first frame shows a neutral
-face, so it is the same whatever the class would have been.
+As in the paper, several clips are cut from a performance, with random strides around its peak and random flips. Random
+numbers depend on (seed, performance) alone, so neither the number of workers nor the number of clips changes a clip.
+They do not depend on the class, and the first frame shows a neutral face, so the first frame carries no information
+about the class.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from amc.standins.face.render import lighting, lit, paint, wall
 from amc.standins.face.subjects import SUBJECTS, FaceSubject, subject
 from amc.standins.stand_in import RenderedClip
 
-CANVAS = 256  # pixels that a face is drawn at, and then reduced
-COPIES = 4  # clips of a performance; the real data set has 3,840 of 931
+CANVAS = 256  # pixels; faces are drawn at this size, then reduced
+COPIES = 4  # clips per performance; the paper has 3,840 clips of 931 videos
 STRIDES = (1, 2, 3)
 BEFORE, AFTER = 23, 8  # frames of a clip of 32 before and after the peak
-_LENGTH = (100, 160)  # frames of a performance: room for every stride
+_LENGTH = (100, 160)  # frames of a performance: enough for every stride
 
 
 @dataclass(frozen=True)
 class Copy:
-    """How a clip is cut from its performance."""
+    """Stride and flip with which a clip is cut from its performance."""
 
     stride: int
     flipped: bool
 
 
 def design(index: int, classes: int) -> tuple[int, int, int, int]:
-    """(class, subject, performance, which copy of it) of clip `index`.
+    """(class, subject, performance, copy of the performance) of clip `index`.
 
-    The first n clips hold all classes, and all subjects, equally often within one. Performances come in blocks of
-    lcm(c, 52), each block COPIES times over before the next begins; from block to block the subjects are shifted, so
-    that each performs every class.
+    Among the first n clips, the counts of any two classes differ by at most one, and so do those of any two subjects.
+    Performances come in blocks of lcm(c, 52). Each block is repeated COPIES times before the next one begins, and the
+    subjects are shifted from block to block, so that each performs every class.
     """
     block = math.lcm(classes, SUBJECTS)
     number, within = divmod(index, block * COPIES)
@@ -56,14 +56,14 @@ def design(index: int, classes: int) -> tuple[int, int, int, int]:
 
 
 def cut(performance: int, copy: int, seed: int) -> Copy:
-    """Stride and flip of a performance's copy; no two copies are the same."""
+    """Stride and flip of a copy; no two copies of a performance have the same."""
     possible = [Copy(stride, flipped) for stride in STRIDES for flipped in (False, True)]
     order = np.random.default_rng([seed, 13, performance]).permutation(len(possible))
     return possible[int(order[copy])]
 
 
 def moments(take: Performance, stride: int, frames: int) -> NDArray[np.float64]:
-    """Times (T,) of a clip's frames, in frames of the performance; fewer of them sample the same span more coarsely.
+    """Times (T,) of a clip's frames, in frames of the performance. Fewer frames sample the same span more coarsely.
 
     The peak is at index round(23 / 31 (T - 1)).
     """
@@ -72,25 +72,25 @@ def moments(take: Performance, stride: int, frames: int) -> NDArray[np.float64]:
 
 
 def peak_index(frames: int) -> int:
-    """Where the peak lies in a clip of T frames."""
+    """Index of the peak in a clip of T frames."""
     return math.floor(BEFORE / (BEFORE + AFTER) * (frames - 1) + 0.5)
 
 
 def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, label: int | None = None) -> RenderedClip:
-    """Clip `index` of the data set; `label` makes the same subject and performance show another emotion."""
-    planned, number, performance, again = design(index, classes)
+    """Renders clip `index`. With `label`, the same subject and performance show that emotion instead."""
+    planned, number, performance, copy_number = design(index, classes)
     shown = planned if label is None else label
     take = draw_performance(performance, seed, length=_LENGTH, before=BEFORE * 3, after=AFTER * 3 + 1)
-    copy = cut(performance, again, seed)
-    who, made = _subject(number, seed), expression(shown, take)
+    copy = cut(performance, copy_number, seed)
+    who, peak = _subject(number, seed), expression(shown, take)
     view = aligned(who, take)
     times = moments(take, copy.stride, frames)
-    intensity = intensities(take, made.intensity, times)
-    points = landmarks(who.shape, take, intensity, made.sides, times, who.look.hairline)
+    intensity = intensities(take, peak.intensity, times)
+    points = landmarks(who.shape, take, intensity, peak.sides, times, who.look.hairline)
     canvas = np.round(view.move(points, CANVAS) * 1024) / 1024
     unit = PIXELS * view.scale * CANVAS * who.shape.scale
     pictures = paint(wall(view, CANVAS), layers(canvas, intensity, who.look, unit), frames)
-    # One by one they stay in the processor's cache.
+    # Resizing frame by frame keeps each in the CPU cache.
     video = np.stack([area_resize(picture, (size, size)) for picture in pictures])
     video = lit(video, lighting(view, size, take.light, take.shade))
     found = resize_points(canvas[:, :LANDMARKS].astype(np.float32), (CANVAS, CANVAS), (size, size))
@@ -100,10 +100,10 @@ def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, la
 
 
 def aligned(who: FaceSubject, take: Performance) -> Similarity:
-    """The crop of all that a performance could show: the importer's for the same head with a neutral face.
+    """The crop of a performance: the importer's, computed for a neutral face.
 
-    The importer itself looks at the expression, too, and gives a jaw that drops far a little more room: the size of
-    the face in a clip's first frame would then tell something of its class.
+    The importer computes it from the expression, which makes faces with a dropped jaw slightly smaller. Here, that
+    would reveal the class in the first frame.
     """
     times = np.arange(take.length, dtype=np.float64)
     shown = expression(None, take)

@@ -1,4 +1,4 @@
-"""Smooth curves through points, for a whole clip at once, and the outlines of strokes along them."""
+"""Smooth curves through points and outlines of strokes, for all frames of a clip at once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _PER_SPAN = 4  # samples between two points of a curve
 
 
 def through(points: Array, *, closed: bool = False) -> Array:
-    """Catmull-Rom curves through points (T, n, 2): (T, m, 2), the points themselves among them.
+    """Catmull-Rom curves (T, m, 2) through points (T, n, 2), which are among the samples.
 
-    An open curve runs from the first point to the last one, a closed one returns to the first.
+    An open curve runs from the first point to the last, a closed one returns to the first.
     """
     return np.asarray(np.einsum("mn,tnc->tmc", _weights(points.shape[1], closed), points), dtype=np.float64)
 
@@ -25,8 +25,8 @@ def stroke(curve: Array, width: float | Sequence[float]) -> Array:
     """The outline (T, 2m, 2) of a stroke along open curves (T, m, 2).
 
     Args:
-        curve: where its middle runs.
-        width: in pixels, the same all along, or at evenly spaced places from the first point to the last.
+        curve: the centre line.
+        width: in pixels; one number, or several at evenly spaced places from the first point to the last.
     """
     places = np.atleast_1d(np.asarray(width, dtype=np.float64))
     m = curve.shape[1]
@@ -38,13 +38,13 @@ def stroke(curve: Array, width: float | Sequence[float]) -> Array:
 
 
 def ellipse(centre: Array, rx: float, ry: float, *, samples: int = 20) -> Array:
-    """Outlines (T, samples, 2) of ellipses about centres (T, 2)."""
+    """Outlines (T, samples, 2) of ellipses with centres (T, 2)."""
     angle = 2 * np.pi * np.arange(samples) / samples
     return np.asarray(centre[:, None] + np.stack([rx * np.cos(angle), ry * np.sin(angle)], axis=-1), dtype=np.float64)
 
 
 def between(outline: Array, upper: Array, lower: Array) -> Array:
-    """An outline (T, m, 2) cut off above the curve `upper` and below `lower`, both (T, n, 2) from left to right."""
+    """Clips an outline (T, m, 2) to the area between two curves (T, n, 2), which run from left to right."""
     cut = outline.copy()
     for t in range(len(cut)):
         top = np.interp(cut[t, :, 0], upper[t, :, 0], upper[t, :, 1])
@@ -56,7 +56,7 @@ def between(outline: Array, upper: Array, lower: Array) -> Array:
 
 @lru_cache(maxsize=64)
 def _weights(n: int, closed: bool) -> Array:
-    """(m, n): each sample of the curve as a sum of its points."""
+    """(m, n): the weights of the points in each sample of the curve."""
     spans = n if closed else n - 1
     rows = []
     for span in range(spans):

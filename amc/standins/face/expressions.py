@@ -1,4 +1,4 @@
-"""From an emotion to action units: a performance shows one of the emotion's prototypes of the paper's Table A."""
+"""Action units of an emotion: a performance shows one of the emotion's prototypes of the paper's Table A."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from amc.data.datasets.mug import EMOTIONS
 from amc.standins.face.performance import Performance
 from amc.standins.face.units import NUMBERS
 
-# Levels of FACS on the scale from 0 to 5 of intensities; Z is the strongest in the FACS of 1978 (X, Y, Z), and alone
-# tells fear's 1 + 2 + 5Z from surprise's 1 + 2 + 5B.
+# FACS levels as ranges of intensity, from 0 to 5. Z is the strongest level in the FACS of 1978 (X, Y, Z); it alone
+# distinguishes fear's 1 + 2 + 5Z from surprise's 1 + 2 + 5B.
 _LEVELS: Mapping[str, tuple[float, float]] = {
     "": (3.2, 5.0),
     "*": (2.4, 5.0),
@@ -25,29 +25,33 @@ _LEVELS: Mapping[str, tuple[float, float]] = {
     "D": (3.4, 4.4),
     "E": (4.4, 5.0),
 }
-_OPENS = (26, 27)  # a jaw that drops parts the lips (25)
+_OPENS = (26, 27)  # units that drop the jaw and so part the lips (25)
 
 
 @dataclass(frozen=True)
 class Expression:
-    """The face at the peak of a performance: intensities (units,) from 0 to 5, and the part of it each side shows."""
+    """The face at the peak of a performance: intensities (units,) from 0 to 5, and factors for each side."""
 
     intensity: NDArray[np.float64]
-    sides: NDArray[np.float64]  # (units, 2): of the right and of the left half
+    sides: NDArray[np.float64]  # (units, 2): factors of the right and the left half
 
 
-def expression(label: int | None, take: Performance) -> Expression:
-    """What emotion `label` (its place in `EMOTIONS`; None: a neutral face) looks like in this performance.
+def expression(label: int | None, performance: Performance) -> Expression:
+    """The expression of an emotion in a performance.
 
-    Units that are not drawn, such as a lowered head (54) or eyes (64), are left out.
+    Units that cannot be drawn, such as a lowered head (54) or lowered eyes (64), are left out.
+
+    Args:
+        label: index into `EMOTIONS`; None for a neutral face.
+        performance: its random properties.
     """
     intensity = np.zeros(len(NUMBERS))
-    sides = np.tile(take.sides, (len(NUMBERS), 1))
+    sides = np.tile(performance.sides, (len(NUMBERS), 1))
     if label is None:
         return Expression(intensity, sides)
     emotion = EMOTIONS[label]
     prototypes = PROTOTYPES[emotion]
-    row, alternative, option = take.choice
+    row, alternative, option = performance.choice
     terms: tuple[Term, ...] = prototypes[int(row * len(prototypes))]
     missing = _left_out(option) if emotion == "anger" else None
     for term in terms:
@@ -57,17 +61,17 @@ def expression(label: int | None, take: Performance) -> Expression:
             if unit not in NUMBERS or unit == missing:
                 continue
             at = NUMBERS.index(unit)
-            intensity[at] = _between(term.level, float(take.strength[at]))
+            intensity[at] = _between(term.level, float(performance.strength[at]))
             if term.one_side:
                 sides[at, int(alternative < 0.5)] = 0.0
     if any(intensity[NUMBERS.index(unit)] for unit in _OPENS):
         at = NUMBERS.index(25)
-        intensity[at] = _between("", float(take.strength[at]))
+        intensity[at] = _between("", float(performance.strength[at]))
     return Expression(intensity, sides)
 
 
 def _left_out(option: float) -> int | None:
-    """The unit without which a prototype of anger occurs, in two performances out of five."""
+    """The unit that a prototype of anger occurs without, in two of five performances; else None."""
     units = sorted(ANGER_WITHOUT_ONE_OF)
     return units[int(option * 10) % len(units)] if option < 0.4 else None
 

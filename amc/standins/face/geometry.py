@@ -1,7 +1,7 @@
-"""The neutral face: 68 iBUG landmarks in millimetres, and how people differ in them.
+"""The neutral face in millimetres: 68 iBUG landmarks, outlines of skull, hair, ears, neck and shoulders, projection.
 
-The origin lies between the eyes, x to the right of the picture, y down, z towards the camera. The face looks into the
-camera, so the subject's right side is at negative x. Indices are those of `amc.data.datasets.landmarks`.
+The origin lies between the eyes; x points to the right of the picture, y down, z towards the camera. The face looks
+into the camera, so the subject's right side has negative x. Indices are those of `amc.data.datasets.landmarks`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from amc.data.datasets.landmarks import LANDMARKS, MIRROR
 
-FRAME = 896  # pixels, width and height of MUG's frames
-PIXELS = 2.8  # of such a frame, a millimetre
-CENTRE = (448.0, 402.0)  # where the origin lies in a frame
+FRAME = 896  # pixels: width and height of MUG's frames
+PIXELS = 2.8  # of a frame per millimetre
+CENTRE = (448.0, 402.0)  # position of the origin in a frame
 
-# Landmarks of the subject's right side and the middle: (x, y, z). The left side mirrors them.
+# Landmarks (x, y, z) on the subject's right side and the midline. The left side mirrors them.
 _RIGHT: dict[int, tuple[float, float, float]] = {
     0: (-71, 3, -62),
     1: (-70, 21, -58),
@@ -63,7 +63,7 @@ _RIGHT: dict[int, tuple[float, float, float]] = {
 
 _Row = tuple[tuple[float, float, float], ...]
 
-# Points (x, y, z) in millimetres of an average face, from the subject's right side to the middle; mirrored on the left.
+# Outlines without landmarks, (x, y, z) from the subject's right side to the midline. The left side mirrors them.
 _OUTLINE_HALVES: Mapping[str, _Row] = {
     "skull": ((-73, -16, -62), (-70, -42, -52), (-58, -66, -38), (-32, -82, -25), (0, -87, -22)),
     "hair": ((-80, 12, -80), (-85, -28, -78), (-77, -70, -66), (-46, -102, -55), (0, -112, -52)),
@@ -93,7 +93,7 @@ _NOSE, _LIPS = slice(27, 36), slice(48, 68)
 
 @dataclass(frozen=True)
 class Shape:
-    """How a subject's face differs from the average one; factors are 1 and offsets 0 for the average."""
+    """How a subject's face differs from the average face, which has factors 1 and offsets 0."""
 
     width: float = 1.0  # of the whole face
     height: float = 1.0
@@ -110,7 +110,7 @@ class Shape:
 
 
 def neutral(shape: Shape) -> NDArray[np.float64]:
-    """Landmarks (68, 3) in millimetres of the resting face, mirror-symmetric."""
+    """Landmarks (68, 3) of the neutral face in millimetres, mirror-symmetric."""
     points = NEUTRAL.copy()
     lower = np.clip((points[_JAW, 1] - 25) / 60, 0, 1)
     points[_JAW, 0] *= 1 + (shape.jaw - 1) * lower
@@ -142,12 +142,12 @@ def _outline_slices() -> dict[str, slice]:
     return found
 
 
-# Where each outline lies after the landmarks, from the subject's right to the left; "neck" goes down and up again.
+# Position of each outline after the landmarks, from the subject's right to the left; "neck" goes down and up again.
 OUTLINES: Mapping[str, slice] = _outline_slices()
 
 
 def outline_points(shape: Shape, hairline: float = 0.0) -> NDArray[np.float64]:
-    """The points (n, 3) in millimetres for a face of this shape, its hairline so many of them lower than usual."""
+    """Points (n, 3) in millimetres of the outlines of a face; `hairline` moves the hairline down."""
     rows = []
     for name, half in _OUTLINE_HALVES.items():
         points = np.array(half, dtype=np.float64)
@@ -160,16 +160,15 @@ def outline_points(shape: Shape, hairline: float = 0.0) -> NDArray[np.float64]:
 
 
 def project(points: NDArray[np.float64], turn: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where points in millimetres lie in the frame, under weak perspective.
+    """Weak perspective projection to a frame of `FRAME` x `FRAME` pixels.
 
     Args:
-        points: (T, n, 3), a frame of the clip each.
-        turn: (T, 3) yaw, pitch and roll in degrees, about the middle of the head.
+        points: (T, n, 3) millimetres.
+        turn: (T, 3) yaw, pitch and roll in degrees, about the centre of the head.
         shift: (T, 2) millimetres to the right and down.
 
     Returns:
-        (T, n, 2) pixels of a frame of `FRAME` x `FRAME`. Rounded to 1/1024 pixel: sines differ in the last bit between
-        machines, and a clip must not.
+        (T, n, 2) pixels, rounded to 1/1024: sines differ in the last bit between machines, but clips must not.
     """
     yaw, pitch, roll = np.radians(turn).T
     zero, one = np.zeros_like(yaw), np.ones_like(yaw)

@@ -20,18 +20,18 @@ class Layer:
     """One filled outline."""
 
     outline: Array  # (T, m, 2) pixels
-    colour: NDArray[np.uint8]  # (3,), or (T, 3) where it changes
-    shown: NDArray[np.bool_] | None = None  # (T,); None: always
+    colour: NDArray[np.uint8]  # (3,), or (T, 3) if it changes
+    shown: NDArray[np.bool_] | None = None  # (T,); None means always
 
 
 def layers(points: Array, intensity: Array, look: FaceLook, unit: float) -> list[Layer]:
-    """A face.
+    """The layers of a face.
 
     Args:
-        points: (T, n, 2) pixels, as `performance.landmarks` orders them.
+        points: (T, n, 2) pixels, in the order of `performance.landmarks`.
         intensity: (T, units) of the action units, which wrinkle the skin.
-        look: colours.
-        unit: pixels that a millimetre has.
+        look: the subject's colours.
+        unit: pixels per millimetre.
     """
     drawing = _Drawing(points, intensity / 5, look, unit)
     drawing.head()
@@ -57,7 +57,7 @@ class _Drawing:
         self.made.append(Layer(outline, np.asarray(colour, dtype=np.uint8), shown))
 
     def skin(self, share: float) -> Colour:
-        """The skin, so much in shadow."""
+        """The colour of the skin with this share of shadow."""
         return blend(self.look.skin, self.shadow, share)
 
     def at(self, *indices: int) -> Array:
@@ -71,17 +71,17 @@ class _Drawing:
         return points + self.u * np.array([x, y])
 
     def path(self, start: Array, *steps: tuple[float, float]) -> Array:
-        """A curve through places given in millimetres from the points `start` (T, 2)."""
+        """A curve through points given in millimetres relative to `start` (T, 2)."""
         return through(np.stack([self.moved(start, x, y) for x, y in steps], axis=1))
 
     def strength(self, *units: int) -> Array:
-        """(T,) 0 .. 1: the strongest of these units."""
+        """The intensity (T,) in [0, 1] of the strongest of these units."""
         return np.asarray(self.unit_strength[:, [NUMBERS.index(n) for n in units]].max(axis=1), dtype=np.float64)
 
     def wrinkle(
         self, curve: Array, width: float, strength: Array, rest: float = 0.0, ground: Colour | None = None
     ) -> None:
-        """A furrow, wider in the middle; `rest` is what shows of it in a resting face, `ground` where it is no skin."""
+        """A furrow, wider in the middle; `rest` is its strength in a neutral face, `ground` the colour around it."""
         share = np.clip(rest + (1 - rest) * strength, 0, 1)
         skin = np.array(self.look.skin if ground is None else ground)
         shadow = np.array(blend(self.shadow, _DARK, 0.25))
@@ -103,7 +103,7 @@ class _Drawing:
             self.add(ellipse(ear, 4.5 * self.u, 12 * self.u), self.skin(0.5))
         face = through(np.concatenate([jaw, self.outline("skull")[:, ::-1]], axis=1), closed=True)
         self.add(face, self.skin(0.3))
-        # The same a little smaller: cheeks and jaw turn away from the light.
+        # The same shape, smaller and lighter: cheeks and jaw turn away from the light.
         middle = self.at(30)
         self.add(middle + (face - middle) * np.array([0.93, 0.965]), self.skin(0.14))
         self.add(middle + (face - middle) * np.array([0.85, 0.92]), self.look.skin)
@@ -124,21 +124,21 @@ class _Drawing:
             start, end = self.moved(p[:, wing], 3 * out, -2), self.moved(p[:, corner], 8 * out, 1)
             bend = self.moved((start + end) / 2, 4 * out, -3)
             self.wrinkle(through(np.stack([start, bend, end], axis=1)), 2.6, self.strength(9, 10, 11, 12), 0.14)
-            # Below the eye, and beside it.
+            # Below and beside the eye.
             low, lid = p[:, lids[1]], p[:, lids[0]]
             cheek = self.moved(low, -5 * out, 6.5), self.moved(lid, out, 7), self.moved(lid, 10 * out, 3.5)
             self.wrinkle(through(np.stack(cheek, axis=1)), 2.2, self.strength(6), 0.12)
             for rise in (-3, 1):
                 beside = self.path(p[:, outer], (5 * out, 0), (9 * out, rise), (12 * out, 2 * rise))
                 self.wrinkle(beside, 1.6, self.strength(6))
-            # Down from the mouth's corner.
+            # Down from the corner of the mouth.
             down = self.path(p[:, corner], (2 * out, 1), (4 * out, 6), (4.5 * out, 12))
             self.wrinkle(down, 2.2, self.strength(15))
-            # Upright between the brows.
+            # Vertical, between the brows.
             between_brows = p[:, inner] * 0.5 + (p[:, 21] + p[:, 22]) * 0.25
             upright = self.path(between_brows, (0, -5), (-0.5 * out, 1), (0.5 * out, 8))
             self.wrinkle(upright, 2.2, self.strength(4, 9))
-        # Across the forehead, across the nose's root, and around the chin.
+        # Across the forehead and the root of the nose, and around the chin.
         brows = p[:, 17:27].mean(axis=1)
         across = (p[:, 26] - p[:, 17])[:, None] * np.linspace(-0.36, 0.36, 5)[:, None]
         for rise in (10, 17):
@@ -155,7 +155,7 @@ class _Drawing:
         socket = self.moved(upper, 0, -5.5)
         self.add(_band(socket, lower), self.skin(0.22))
         self.add(_band(upper, lower), (240, 238, 234))
-        # The eyeball stays where it is when the lids move.
+        # The eyeball does not move with the lids.
         centre = (top[:, 0] + top[:, 3]) / 2 + self.u * np.array([0, -0.4])
         self.add(between(ellipse(centre, 5.8 * self.u, 5.8 * self.u, samples=28), upper, lower), self.look.iris)
         self.add(between(ellipse(centre, 2.6 * self.u, 2.6 * self.u), upper, lower), (16, 12, 12))
@@ -197,7 +197,7 @@ class _Drawing:
         self.add(_band(upper, lower), (58, 16, 20))
         tongue = _lifted(lower, np.maximum(lower[..., 1] - 6 * u, upper[..., 1]))
         self.add(_band(tongue, lower), (150, 66, 68), gap > 9 * u)
-        # The teeth end above the lower lip, however little the mouth is open.
+        # The teeth never reach the lower lip.
         teeth = upper[..., 1] + np.minimum(7 * u, 0.75 * (lower[..., 1] - upper[..., 1]))
         self.add(_band(upper, _lifted(upper, teeth)), (244, 240, 230), gap > 1.2 * u)
         self.add(_band(top, upper), blend(look.lip, _DARK, 0.14))
@@ -227,10 +227,10 @@ class _Drawing:
 
 
 def _band(one: Array, other: Array) -> Array:
-    """The outline between two curves that run the same way."""
+    """The outline between two curves of the same direction."""
     return np.concatenate([one, other[:, ::-1]], axis=1)
 
 
 def _lifted(curve: Array, y: Array) -> Array:
-    """The curve at other heights."""
+    """The curve with other y coordinates."""
     return np.stack([curve[..., 0], y], axis=-1)

@@ -1,7 +1,7 @@
-"""One performance of an expression: what is random about it, and where the face is at any moment.
+"""One performance of an expression: its random properties, and the landmarks of the face at any time.
 
-Time counts source frames, as a camera would take them; a moment between two frames is as good. The draws of a
-performance do not look at the class, and until its onset the face is neutral: nothing before tells the class.
+Time is measured in frames of the camera and may be fractional. The random properties do not depend on the class, and
+the face is neutral until the onset, so earlier frames carry no information about the class.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from numpy.typing import NDArray
 from amc.standins.face.geometry import Shape, neutral, outline_points, project
 from amc.standins.face.units import NUMBERS, displaced
 
-_SLOPE = 0.2  # share of the rise that goes on evenly until the peak, so that one frame alone is strongest
-_FADE = 0.012  # loss a frame after the peak, before the face relaxes
+_SLOPE = 0.2  # linear share of the rise, so that the peak is the only frame of greatest intensity
+_FADE = 0.012  # loss of intensity per frame after the peak, before the face relaxes
 
 
 @dataclass(frozen=True)
 class Performance:
-    """Everything random about a performance; none of it depends on the class."""
+    """All random properties of a performance; none depends on the class."""
 
-    length: int  # source frames
+    length: int  # frames
     peak: int  # the frame of greatest intensity, counted from 0
-    onset: float  # frames from neutral to the peak
-    hold: float  # frames near the peak's intensity after it
-    offset: float  # frames from there to the end of relaxing
-    remains: float  # intensity that is left then, as a part of the peak's
-    choice: tuple[float, float, float]  # 0 .. 1: which prototype, which of its alternatives, with its options or not
-    strength: NDArray[np.float64]  # (units,) 0 .. 1 within what the prototype allows
-    lag: NDArray[np.float64]  # (units,) exponents: above 1 a unit follows late, below 1 early
-    sides: tuple[float, float]  # how strongly the right and the left half of the face follow
-    stance: NDArray[np.float64]  # (5,): yaw, pitch, roll in degrees, shift right and down in millimetres
-    sway: NDArray[np.float64]  # (5, 3): of the same, amplitude, period in frames, phase
-    light: tuple[float, float, float]  # factor on red, green and blue
-    shade: tuple[float, float]  # how much brighter it is at the right and the lower edge than in the middle
+    onset: float  # frames from the neutral face to the peak
+    hold: float  # frames after the peak with nearly its intensity
+    offset: float  # frames of relaxing after that
+    remains: float  # intensity left at the end, as a fraction of the peak's
+    choice: tuple[float, float, float]  # in [0, 1]: select the prototype, its alternatives, its optional units
+    strength: NDArray[np.float64]  # (units,) in [0, 1]: position in the range that the prototype allows
+    lag: NDArray[np.float64]  # (units,) exponents: a unit follows late above 1, early below 1
+    sides: tuple[float, float]  # factors on intensity of the right and the left half of the face
+    stance: NDArray[np.float64]  # (5,): yaw, pitch, roll in degrees; shift right and down in millimetres
+    sway: NDArray[np.float64]  # (5, 3): amplitude, period in frames and phase of the same five
+    light: tuple[float, float, float]  # factors on red, green and blue
+    shade: tuple[float, float]  # relative brightening from the centre to the right and to the lower edge
 
 
 def draw_performance(index: int, seed: int, *, length: tuple[int, int], before: int, after: int) -> Performance:
-    """Performance `index`: at least `before` frames precede its peak and `after` follow.
+    """The random properties of performance `index`, which are independent of other performances.
 
     Args:
-        index: its number; never depends on the others.
-        seed: of the population.
-        length: least and greatest number of frames.
-        before, after: together less than the least length.
+        index: number of the performance.
+        seed: random seed of the data set.
+        length: minimum and maximum number of frames.
+        before, after: minimum number of frames before and after the peak; together less than the minimum length.
     """
     random = np.random.default_rng([seed, 12, index])
     uniform = random.uniform
@@ -79,43 +79,45 @@ def draw_performance(index: int, seed: int, *, length: tuple[int, int], before: 
     )
 
 
-def envelope(take: Performance, times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intensity as a part of the peak's, at times in frames: 0 until the onset, 1 at the peak alone."""
-    since = np.asarray(times, dtype=np.float64) - take.peak
-    rise = np.clip(1 + since / take.onset, 0, 1)
+def envelope(performance: Performance, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intensity as a fraction of the peak's, at times in frames: 0 until the onset, 1 only at the peak."""
+    since = np.asarray(times, dtype=np.float64) - performance.peak
+    rise = np.clip(1 + since / performance.onset, 0, 1)
     up = (1 - _SLOPE) * _smooth(1.15 * rise) + _SLOPE * rise
-    fade = 1 - _FADE * np.clip(since, 0, take.hold)
-    down = fade * (1 - (1 - take.remains) * _smooth((since - take.hold) / take.offset))
+    fade = 1 - _FADE * np.clip(since, 0, performance.hold)
+    down = fade * (1 - (1 - performance.remains) * _smooth((since - performance.hold) / performance.offset))
     return np.where(since < 0, up, down)
 
 
-def intensities(take: Performance, at_peak: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(T, units): 0 to 5, all of them greatest at the peak; some follow late or early."""
-    return np.asarray(at_peak * envelope(take, times)[:, None] ** take.lag, dtype=np.float64)
+def intensities(
+    performance: Performance, at_peak: NDArray[np.float64], times: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Intensities (T, units) from 0 to 5. All are greatest at the peak; some follow late or early."""
+    return np.asarray(at_peak * envelope(performance, times)[:, None] ** performance.lag, dtype=np.float64)
 
 
 def landmarks(
     shape: Shape,
-    take: Performance,
+    performance: Performance,
     intensity: NDArray[np.float64],
     sides: NDArray[np.float64],
     times: NDArray[np.float64],
     hairline: float = 0.0,
 ) -> NDArray[np.float64]:
-    """Landmarks and, for drawing, `extras`: (T, 68 + extras, 2) pixels of MUG's frame.
+    """Landmarks and then `outline_points` (T, 68 + n, 2), in pixels of MUG's frame.
 
     Args:
-        shape: of the subject's face.
-        take: how the head moves.
+        shape: shape of the subject's face.
+        performance: how the head moves.
         intensity: (T, units) from 0 to 5.
-        sides: (units, 2), what the right and the left half show of it.
+        sides: (units, 2), factors on intensity of the right and the left half.
         times: (T,) in frames.
-        hairline: millimetres that it is lower than usual.
+        hairline: how much lower than usual it is, in millimetres.
     """
     face = displaced(neutral(shape), intensity, sides, shape.scale)
     around = np.repeat(outline_points(shape, hairline)[None], len(face), axis=0)
-    size, period, phase = take.sway.T
-    moved = take.stance + size * np.sin(2 * np.pi * (np.asarray(times)[:, None] / period + phase))
+    size, period, phase = performance.sway.T
+    moved = performance.stance + size * np.sin(2 * np.pi * (np.asarray(times)[:, None] / period + phase))
     return project(np.concatenate([face, around], axis=1), moved[:, :3], moved[:, 3:])
 
 

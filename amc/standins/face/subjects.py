@@ -1,4 +1,4 @@
-"""The 52 people: shape of the face, colours, hair, beard and glasses, drawn by seed and number."""
+"""The 52 subjects of the stand-in for MUG: random face shape, colours, hair, beard and glasses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SHIRT: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class FaceLook:
-    """Colours and what is not part of the face's geometry."""
+    """Colours, hair, beard and glasses of a subject."""
 
     skin: Colour
     hair: Colour
@@ -44,23 +44,23 @@ class FaceLook:
     iris: Colour
     shirt: Colour
     brow_thickness: float  # millimetres
-    hairline: float  # millimetres that it is lower than usual
-    parting: float  # -1 .. 1, where a fringe is highest
+    hairline: float  # millimetres lower than usual
+    parting: float  # in [-1, 1], where the fringe is highest
     long_hair: bool
-    beard: float  # 0 none .. 1 as dense as the hair
+    beard: float  # from 0 (none) to 1 (as dense as the hair)
     glasses: bool
 
 
 @dataclass(frozen=True)
 class FaceSubject:
-    """One performer."""
+    """One subject."""
 
     shape: Shape
     look: FaceLook
 
 
 def subject(number: int, seed: int) -> FaceSubject:
-    """Subject `number` (0 .. 51) of the population with this seed; never depends on the others."""
+    """Subject `number` (0 to 51). Subjects with the same seed are independent of each other."""
     random = np.random.default_rng([seed, 11, number])
 
     def around(middle: float, spread: float) -> float:
@@ -103,12 +103,12 @@ def subject(number: int, seed: int) -> FaceSubject:
 
 
 def blend(one: Colour, other: Colour, share: float) -> Colour:
-    """`share` of the other colour, the rest of the one."""
+    """A mix of two colours with this share of the second."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
     return red, green, blue
 
 
 def _mixed(colours: tuple[Colour, ...], random: np.random.Generator) -> Colour:
-    """Somewhere between two neighbours of a row of colours."""
+    """A random mix of two neighbouring colours."""
     first = int(random.integers(len(colours) - 1))
     return blend(colours[first], colours[first + 1], float(random.random()))

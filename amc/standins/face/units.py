@@ -1,9 +1,9 @@
-"""Facial action units: which landmarks each one moves, and how far.
+"""Facial action units: which landmarks each unit moves, and how far.
 
-A unit's intensity runs from 0 to 5 as OpenFace reports it; a displacement in this table is that of intensity 5, in
-millimetres of an average face, for the subject's right side (x grows towards the face's middle). What it says of the
-middle holds as it is, and the left side mirrors the right one. The points that faces are aligned by (the eyes'
-corners, the top of the nose and its base) never move, so a clip's crop does not depend on the expression.
+Intensities run from 0 to 5, as OpenFace reports them. The table has the displacements at intensity 5, in millimetres
+of an average face, for the subject's right side (x grows towards the midline) and the midline; the left side mirrors
+the right one. The landmarks that faces are aligned by (corners of the eyes, top and base of the nose) never move, so
+the crop of a clip does not depend on the expression.
 """
 
 from __future__ import annotations
@@ -96,12 +96,12 @@ UNITS: Mapping[int, Moves] = {
     },
 }  # fmt: skip
 
-# Position of a unit in arrays of intensities.
+# The units in the order of arrays of intensities.
 NUMBERS: tuple[int, ...] = tuple(UNITS)
 
 
 def _basis() -> NDArray[np.float64]:
-    """(units, 2 sides, 68, 2): displacement an intensity of 1 makes, of the right and of the left half."""
+    """Displacements (units, 2 sides, 68, 2) at intensity 1, of the right and the left half."""
     basis = np.zeros((len(UNITS), 2, LANDMARKS, 2))
     for u, moves in enumerate(UNITS.values()):
         for i, (x, y) in moves.items():
@@ -119,22 +119,22 @@ _BASIS = _basis()
 def displaced(
     neutral: NDArray[np.float64], intensity: NDArray[np.float64], sides: NDArray[np.float64], scale: float
 ) -> NDArray[np.float64]:
-    """The face under action units.
+    """Moves the landmarks of a neutral face by action units.
 
     Args:
         neutral: (68, 3) millimetres.
         intensity: (T, units) from 0 to 5, in the order of `NUMBERS`.
-        sides: (units, 2) how strongly the right and the left half follow, 1 throughout for a symmetric face.
-        scale: size of the face, 1 for an average one.
+        sides: (units, 2) factors of the right and the left half; all 1 for a symmetric face.
+        scale: size of the face; 1 for an average face.
 
     Returns:
-        (T, 68, 3) millimetres; lips never cross.
+        (T, 68, 3) millimetres. The lips never cross.
     """
     moves = np.tensordot(intensity, (_BASIS * sides[..., None, None]).sum(axis=1), axes=(1, 0))
     points = np.repeat(neutral[None], len(intensity), axis=0)
     points[..., :2] += scale * moves
     for upper, lower in ((61, 67), (62, 66), (63, 65)):
-        # Where units add up to less than a closed mouth, the lips meet half-way.
+        # If the units together would cross the lips, they meet half-way.
         crossed = np.maximum(points[:, upper, 1] - points[:, lower, 1], 0) / 2
         points[:, upper, 1] -= crossed
         points[:, lower, 1] += crossed
@@ -146,14 +146,14 @@ def displaced(
         (57, 66, True),
         (58, 67, True),
     ):
-        # A lip keeps a little thickness, however tight.
+        # A lip keeps a minimum thickness.
         least = 1.8 * scale
         if below:
             points[:, outer, 1] = np.maximum(points[:, outer, 1], points[:, inner, 1] + least)
         else:
             points[:, outer, 1] = np.minimum(points[:, outer, 1], points[:, inner, 1] - least)
     for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
-        # Eyes narrow to a slit and do not close.
+        # Eyes narrow to a slit and never close.
         least = 3.0 * scale
         short = np.maximum(points[:, upper, 1] + least - points[:, lower, 1], 0) / 2
         points[:, upper, 1] -= short

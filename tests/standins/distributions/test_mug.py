@@ -254,9 +254,9 @@ def test_a_folder_that_holds_something_else(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_too_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: _Usage())
-    with pytest.raises(UserError, match=r"GB are needed and 0\.0 GB are free; give fewer --clips"):
+    with pytest.raises(UserError, match=r"GB, but 0\.0 GB are free; choose fewer --clips"):
         write_distribution(tmp_path / "a", clips=2, classes=2)
-    with pytest.raises(UserError, match="1000000000 clips are more than the disk"):
+    with pytest.raises(UserError, match="1000000000 clips do not fit on the disk"):
         write_distribution(tmp_path / "a", clips=10**9, classes=2)
 
 

@@ -227,7 +227,7 @@ def test_progress_counts_repetitions_and_the_summary_says_what_there_is(tmp_path
     summary = write_distribution(tmp_path / "a", clips=5, classes=3, progress=progress, workers=1)
     assert seen == [(i, 5) for i in range(1, 6)]
     short = sum(length(i, 0) < 32 for i in range(5))
-    assert "5 repetitions of 3 gestures by 5 subjects in 5 films, origin=procedural" in summary
+    assert "5 repetitions of 3 gestures by 5 subjects in 5 videos, origin=procedural" in summary
     assert f"; {short} have fewer than 32" in summary
 
 
