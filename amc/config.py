@@ -1,10 +1,10 @@
-"""Everything a training run depends on, as frozen dataclasses: data set, preset, readings, weights, switches.
+"""The configuration of a training run as frozen dataclasses.
 
-`natops()` and `mug()` return the paper's complete configuration (Table B included) at a preset; the presets
-and the data sets are rows of the two tables below. `with_overrides` changes fields by their dotted names, which
-are also the names of a search space's parameters.
+`natops()` and `mug()` return the complete configuration of the paper, including Table B, at a preset. Presets and data
+sets are entries of the tables `PRESETS` and `DATASETS`. `with_overrides` changes fields by their dotted names, which
+are also the names of parameters in a search space.
 
-Letters as in the paper: T frames, H = W = size pixels, c classes, k keypoints, q = c + 2k, p = size of the noise.
+Letters are those of the paper: T frames, H = W = size pixels, c classes, k keypoints, q = c + 2k, p values of noise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from amc.errors import UserError
 
 
 def _check_choices(node: Any) -> None:
-    """Raises a UserError where a field of type `Literal` has none of its values."""
+    """Raises a UserError if a field of type `Literal` does not have one of its values."""
     for name, hint in get_type_hints(type(node)).items():
         if get_origin(hint) is Literal and getattr(node, name) not in get_args(hint):
             known = ", ".join(map(str, get_args(hint)))
@@ -28,7 +28,7 @@ def _check_choices(node: Any) -> None:
 
 
 def _check_range(node: Any, name: str, low: float, high: float) -> None:
-    """Raises a UserError where a field lies outside [low, high]."""
+    """Raises a UserError if a field is outside [low, high]."""
     value = getattr(node, name)
     if not low <= value <= high:
         most = f" and at most {high}" if high < math.inf else ""
@@ -37,7 +37,7 @@ def _check_range(node: Any, name: str, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """What a data set fixes: its name, classes and keypoints (paper, section 3.1 and appendix B.1)."""
+    """Name, number of classes and number of keypoints of a data set (section 3.1 and appendix B.1)."""
 
     name: str
     classes: int  # c
@@ -46,20 +46,20 @@ class DatasetSpec:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of all networks. At width 1 they are Appendix A's to the letter."""
+    """Sizes of all networks. At width 1 they are those of Appendix A."""
 
     size: int = 64  # H = W in pixels
     frames: int = 32  # T
     noise: int = 128  # p
-    width: float = 1.0  # factor on every channel count of the generator and the discriminators
+    width: float = 1.0  # factor on the number of channels of the generator and the discriminators
     classifier_width: float = 1.0  # the same for the motion classifier
-    discarded_frames: int = 4  # R15: a clip's first so many frames never reach the classifier; x_1 is one of them
+    discarded_frames: int = 4  # R15: first frames of a clip that the classifier does not see, x_1 among them
 
     def __post_init__(self) -> None:
-        _check_range(self, "discarded_frames", 1, math.inf)  # a generated clip has no x_1 to show
+        _check_range(self, "discarded_frames", 1, math.inf)  # generated clips have no x_1
 
     def channels(self, paper: int) -> int:
-        """Channels of a layer that has `paper` of them in Appendix A (never below 4)."""
+        """Number of channels of a layer that has `paper` channels in Appendix A; at least 4."""
         return paper if self.width == 1 else max(4, round(paper * self.width))
 
 
@@ -77,7 +77,7 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class RowWeights:
-    """Weights of Table 2's rows in L_D (Alg. 1 line 7, R12), the same for both discriminators."""
+    """Weights of the rows of Table 2 in L_D (Alg. 1 line 7, R12), for both discriminators."""
 
     real: float = 1.0  # x|y with y
     real_mismatched: float = 0.5  # x|y with y'
@@ -91,7 +91,7 @@ class RowWeights:
 
 @dataclass(frozen=True)
 class Margins:
-    """The margin rho of the ranking hinge (Eq. 3), one for each discriminator (R3)."""
+    """The margin rho of the ranking hinge (Eq. 3) for each discriminator (R3)."""
 
     appearance: float = 0.01
     motion: float = 0.001
@@ -99,7 +99,7 @@ class Margins:
 
 @dataclass(frozen=True)
 class Switches:
-    """What is in the model; Table 4's arms turn these off. Resolved once, when networks and terms are built."""
+    """Components of the model, which the arms of Table 4 turn off. Read once, when networks and losses are built."""
 
     ya: bool = True  # the generator and Dm see the appearance condition
     ym: bool = True  # the generator and the discriminators see the motion condition
@@ -113,34 +113,36 @@ class Switches:
 
 @dataclass(frozen=True)
 class Readings:
-    """Where the paper leaves something open: the reading taken (README, "Readings"), each of them a setting.
+    """Choices where the paper is ambiguous, each a setting.
 
     R3 is `Margins`, R7 `OptimizerConfig`, R12 also `RowWeights`, R15 `ModelConfig.discarded_frames`, R17 and R18
     `SplitConfig`. R10, R24 and R25 are how the networks are built; `tests/test_readings.py` lists what holds each.
 
     Raises:
-        UserError: a value that is none of its setting's, here as in the other groups of settings.
+        UserError: a value is not allowed for its setting.
     """
 
-    gram: Literal["spatial", "channel"] = "spatial"  # R1: which way the Gram matrix of Eq. 2 is taken
-    gram_layers: int = 2  # R2: the first so many blocks of a tower (1 or 2), after activation
-    l1_reduction: Literal["sum_frames", "mean"] = "sum_frames"  # R4: sum over t of pixel means, or one mean
-    velocity_reduction: Literal["mean", "sum"] = "mean"  # R5: over time and coordinates; the sum is the norm as printed
-    smoothing_start: float = 0.1  # R6: real label is 1 - smoothing
-    smoothing_decrement: float = 1e-5  # R6: taken off the smoothing after every mini-batch
-    centres: int = 1  # R8: K frame triplets a clip for Da, drawn at random; 0: every one
-    velocity_head: Literal["own", "shared"] = "own"  # R9: its first convolution, or the other heads'
-    aux_updates_generator: bool = False  # R11: L_Daux moves the generator too
-    rescale_fake_rows: bool = True  # R12: an arm's fake rows keep the total weight that all of them have
-    test_velocity: Literal["class", "own"] = "class"  # R13: of a training clip of the class, or the clip's own
-    velocity_quantile: float = 0.99  # R14: this quantile of |velocity| in training clips becomes 1
-    aux_targets: Literal["mismatched", "printed"] = "mismatched"  # R19: row 4's label is y'l, or yl as printed
+    gram: Literal["spatial", "channel"] = "spatial"  # R1: over which axis the Gram matrix of Eq. 2 is computed
+    gram_layers: int = 2  # R2: number of blocks of a tower used (1 or 2), after the activation
+    l1_reduction: Literal["sum_frames", "mean"] = "sum_frames"  # R4: sum over frames of pixel means, or one mean
+    velocity_reduction: Literal["mean", "sum"] = "mean"  # R5: over time and coordinates; "sum" is the norm as printed
+    smoothing_start: float = 0.1  # R6: the real label is 1 - smoothing
+    smoothing_decrement: float = 1e-5  # R6: subtracted from the smoothing after each mini-batch
+    centres: int = 1  # R8: K random frame triplets per clip for Da; 0 means all
+    velocity_head: Literal["own", "shared"] = "own"  # R9: own first convolution, or that of the other heads
+    aux_updates_generator: bool = False  # R11: L_Daux also updates the generator
+    rescale_fake_rows: bool = True  # R12: in arms with fewer fake rows, their weights still sum to the same total
+    test_velocity: Literal["class", "own"] = (
+        "class"  # R13: velocities of a training clip of the class, or the clip's own
+    )
+    velocity_quantile: float = 0.99  # R14: quantile of |velocity| in training clips that is scaled to 1
+    aux_targets: Literal["mismatched", "printed"] = "mismatched"  # R19: label of row 4 is y'l, or yl as printed
     mismatched_appearance: Literal["subject", "any"] = "subject"  # R20
     mismatched_motion: Literal["class", "any"] = "class"  # R20
     bn_rows: Literal["mixed", "per_row"] = "mixed"  # R21
-    forget_bias: float = 0.0  # first bias of the convLSTMs' forget gates, which the paper leaves open
-    long_clips: Literal["first", "even"] = "first"  # R22: which T frames of a longer clip
-    # R23: the generator lowers -log D (Alg. 1 line 14), or log(1 - D) (Eq. 5)
+    forget_bias: float = 0.0  # initial bias of the forget gates of convLSTMs
+    long_clips: Literal["first", "even"] = "first"  # R22: which T frames of a longer clip are used
+    # R23: the generator minimizes -log D (Alg. 1 line 14), or log(1 - D) (Eq. 5)
     adversarial: Literal["non_saturating", "saturating"] = "non_saturating"
     generator_scores: Literal["updated", "printed"] = "updated"  # R23: of D after its update, or before (Alg. 1 line 5)
 
@@ -155,7 +157,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Adam for both players (R7)."""
+    """Adam, for the generator and the discriminators (R7)."""
 
     lr_generator: float = 2e-4
     lr_discriminator: float = 2e-4
@@ -165,11 +167,11 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Length and rhythm of one run."""
+    """Batch size, length and evaluation interval of a run."""
 
-    batch: int = 16  # clips a step
-    steps: int = 60_000  # the budget
-    evaluate_every: int = 2_000  # steps between two looks at the validation split
+    batch: int = 16  # clips per step
+    steps: int = 60_000  # length of the run
+    evaluate_every: int = 2_000  # steps between evaluations on the validation split
     average: float = 0.0  # decay of the generator's weight average used for evaluation; 0: none
 
 
@@ -186,16 +188,16 @@ class MachineConfig:
 
 
 SplitRule = Literal["subject", "random", "natops-lfdm", "natops-hcrf"]
-SPLIT_RULES: tuple[str, ...] = get_args(SplitRule)  # `amc.data.splits` says what each does
+SPLIT_RULES: tuple[str, ...] = get_args(SplitRule)  # described in `amc.data.splits.make_split`
 
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """How clips are divided (R17, R18). The seed is its own, not the training seed."""
+    """How clips are split (R17, R18). The seed is independent of the training seed."""
 
     rule: SplitRule = "subject"
     seed: int = 0
-    validation_share: float = 0.1  # R18: of training subjects or sources, those kept for validation
+    validation_share: float = 0.1  # R18: share of the non-test subjects or sources used for validation
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -221,7 +223,7 @@ METHOD_SETTINGS: dict[str, type[MethodSettings]] = {"amc_gan": AMCGANSettings}
 
 @dataclass(frozen=True)
 class Config:
-    """One training run, complete."""
+    """The complete configuration of a training run."""
 
     dataset: DatasetSpec
     preset: str
@@ -244,22 +246,22 @@ class Config:
         return self.dataset.classes + 2 * self.dataset.keypoints
 
     def to_dict(self) -> dict[str, Any]:
-        """Nested plain values, for JSON."""
+        """The configuration as nested dictionaries, for JSON."""
         return dataclasses.asdict(self)
 
     def flat(self) -> dict[str, Any]:
-        """Dotted names to plain values, for a tracker or a difference."""
+        """All fields by their dotted names."""
         return dict(flattened(self.to_dict()))
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A scale at which the same code runs."""
+    """Sizes and training settings at one scale."""
 
     size: int
     frames: int
-    classes: int | None  # of the stand-in: the first so many; None: all
-    clips: int | None  # of the stand-in; None: as many as the paper's data set has
+    classes: int | None  # number of classes of the stand-in; None for all
+    clips: int | None  # number of clips of the stand-in; None for that of the paper's data set
     width: float
     classifier_width: float
     noise: float  # factor on p
@@ -270,7 +272,7 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
-    # Appendix A to the letter; the paper names neither batch size nor number of steps.
+    # Appendix A. The paper does not state the batch size and the number of steps.
     "paper": Preset(
         size=64,
         frames=32,
@@ -299,7 +301,7 @@ PRESETS: Mapping[str, Preset] = {
         training=TrainingConfig(batch=8, steps=900, evaluate_every=100, average=0.98),
         machine=MachineConfig(precision="auto"),
     ),
-    # For tests and a first look: the same code at its smallest.
+    # For tests and first trials: the smallest sizes.
     "smoke": Preset(
         size=16,
         frames=8,
@@ -317,7 +319,7 @@ PRESETS: Mapping[str, Preset] = {
 
 @dataclass(frozen=True)
 class DatasetDefaults:
-    """A data set's sizes and its column of Table B."""
+    """Sizes of a data set and its column of Table B."""
 
     spec: DatasetSpec
     clips: int  # appendix B.1
@@ -338,7 +340,7 @@ DATASETS: Mapping[str, DatasetDefaults] = {
         clips=3_840,
         noise=96,
         weights=LossWeights(gan=3.0, rank=100.0, ce=0.3, mse=300.0, l1=0.1, gram=1.0),
-        # Its clips end 8 frames after the peak: the first half of one, at a preset of 16 frames, is a neutral face.
+        # Clips end 8 frames after the peak, so the first 16 of 32 frames show a neutral face.
         long_clips="even",
     ),
 }
@@ -358,14 +360,14 @@ def configure(dataset: str, preset: str = "paper", *, spec: DatasetSpec | None =
     """The configuration of a data set at a preset.
 
     Args:
-        dataset: a row of `DATASETS`; any other name (an imported folder of videos) takes NATOPS' losses.
-        preset: a row of `PRESETS`.
-        spec: classes and keypoints as a clip file has them; without it the data set's own, with the classes
-            cut to the preset's subset (which holds for the stand-in).
+        dataset: a key of `DATASETS`; other names (imported folders of videos) get the loss weights of NATOPS.
+        preset: a key of `PRESETS`.
+        spec: classes and keypoints of a clip file; by default those of the data set, with the number of classes
+            that the stand-in has at this preset.
         **changes: fields of `Config` to replace.
 
     Raises:
-        UserError: an unknown preset, or an unknown data set without a `spec`.
+        UserError: the preset is unknown, or the data set is unknown and `spec` is not given.
     """
     scale = PRESETS.get(preset)
     if scale is None:
@@ -401,10 +403,10 @@ def configure(dataset: str, preset: str = "paper", *, spec: DatasetSpec | None =
 
 
 def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
-    """`config` with fields changed by dotted name, such as `{"weights.rank": 10.0, "switches.lrank": False}`.
+    """A copy of `config` with fields changed by dotted name, such as `{"weights.rank": 10.0}`.
 
     Raises:
-        UserError: an unknown name, or a value of another type than the field's (an int does for a float).
+        UserError: a name is unknown, or a value does not have the field's type (an int may replace a float).
     """
     for name, value in overrides.items():
         config = replaced(config, name, value)
@@ -412,15 +414,15 @@ def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
 
 
 def from_dict(values: Mapping[str, Any]) -> Config:
-    """The configuration that `Config.to_dict` wrote, checked field by field.
+    """Rebuilds a configuration from `Config.to_dict`, with checks of each field.
 
     Raises:
-        UserError: a missing `dataset` or `preset`, an unknown method or field, or a wrong type.
+        UserError: `dataset` or `preset` is missing, the method or a field is unknown, or a value has the wrong type.
     """
     try:
         method = METHOD_SETTINGS[values.get("method", {}).get("name", AMCGANSettings.name)]()  # type: ignore[call-arg]
         config = Config(dataset=DatasetSpec(**values["dataset"]), preset=str(values["preset"]), method=method)
     except (KeyError, TypeError) as error:
-        raise UserError(f"this is no configuration of a training run: {error}") from error
+        raise UserError(f"not a configuration of a training run: {error}") from error
     rest = {k: v for k, v in flattened(dict(values)) if not k.startswith("dataset.") and k != "preset"}
     return with_overrides(config, rest)

@@ -1,4 +1,4 @@
-"""Frozen dataclasses within frozen dataclasses, changed and listed by dotted names such as `weights.rank`."""
+"""Fields of nested frozen dataclasses, addressed by dotted names such as `weights.rank`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Node = TypeVar("Node")
 
 
 def replaced(node: Node, name: str, value: Any) -> Node:
-    """A copy of the dataclass `node` in which the field with this dotted name is `value`.
+    """A copy of the dataclass `node` with the field of this dotted name set to `value`.
 
     Raises:
-        UserError: an unknown name, or a value of another type than the field's (an int does for a float).
+        UserError: the name is unknown, or the value does not have the field's type (an int may replace a float).
     """
     changed: Node = _replaced(node, name.split("."), value, name)
     return changed
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """The leaves of mappings within mappings, by their dotted names, in the mappings' order."""
+    """The leaves of nested mappings with their dotted names, in order."""
     rows: list[tuple[str, Any]] = []
     for key, value in values.items():
         if isinstance(value, Mapping):

@@ -1,12 +1,12 @@
-"""The exception that a command turns into one line on standard error and exit status 2, and a short form of others."""
+"""The exception that commands print as one line, with exit code 2, and a short form of other errors."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something the user can mend: a wrong argument, a missing or broken file, too small a machine.
+    """An error that the user can fix: a wrong argument, a missing or damaged file, too little memory or disk space.
 
-    The message is one line that names what is wrong and says what to do.
+    The message is one line that says what is wrong and what to do.
     """
 
     def __init__(self, message: str) -> None:

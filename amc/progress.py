@@ -1,7 +1,7 @@
-"""Progress of long work: a bar with the time left on a terminal, a plain line now and then elsewhere.
+"""Progress of long work: a bar with the remaining time on a terminal, else a plain line now and then.
 
-Work that takes long accepts a `Progress` and calls it; only commands decide to show one. All of it goes to standard
-error, since standard output belongs to results.
+Functions that take long accept a `Progress` and call it; commands decide whether to show it. It goes to standard error,
+because standard output is for results.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Protocol
 from tqdm import tqdm
 
 LINE_EVERY = 10.0  # seconds between plain lines
-WORTH_A_LINE = 2.0  # seconds; of quicker work nobody needs to be told
+WORTH_A_LINE = 2.0  # seconds; quicker work prints no line
 
 
 class Progress(Protocol):
-    """What long work calls whenever there is something new; `done` may jump to `total` when it ends early."""
+    """A callback that long work calls as it advances; `done` may jump to `total` if the work ends early."""
 
     def __call__(self, done: int, total: int, note: str = "", /) -> None:
-        """`note`: a few words on how it stands."""
+        """Reports `done` of `total` units; `note` is a short status text."""
 
 
 @contextmanager
 def console(title: str, unit: str) -> Iterator[Progress]:
-    """A `Progress` that shows the work called `title` on standard error."""
+    """Yields a `Progress` that shows the work `title`, counted in `unit`, on standard error."""
     if not sys.stderr.isatty():
         yield _Lines(title, unit)
         return
@@ -42,7 +42,7 @@ def console(title: str, unit: str) -> Iterator[Progress]:
 
 
 class _Lines:
-    """A line at the end of what took `WORTH_A_LINE` seconds, and at most one every `LINE_EVERY` seconds before it."""
+    """Prints a line at most every `LINE_EVERY` seconds, and at the end of work that took `WORTH_A_LINE` seconds."""
 
     def __init__(self, title: str, unit: str) -> None:
         self.title = title

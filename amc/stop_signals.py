@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and what schedulers send before they take a machine away, as a flag that work looks at."""
+"""Signals that ask a process to stop, such as Ctrl-C, SIGTERM and the warnings of schedulers, as a flag."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-# Slurm's --signal sends what its user names, mostly USR1; it gives SIGTERM itself some seconds before SIGKILL.
+# Slurm's --signal usually sends SIGUSR1. SIGTERM comes only seconds before SIGKILL.
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 INTERRUPTED = 130  # exit code
 
 
 class StopSignals:
-    """Within the block the first such signal sets `came`; a second Ctrl-C or SIGTERM ends the process at once.
+    """A context in which the first stop signal sets `came`; a second Ctrl-C or SIGTERM exits immediately.
 
     Args:
-        say: called at the first one; it must be safe in a signal handler.
+        say: called at the first signal; it must be safe in a signal handler.
     """
 
     def __init__(self, say: Callable[[], object] = lambda: None) -> None:
@@ -36,12 +36,12 @@ class StopSignals:
             signal.signal(number, handler)
 
     def install(self) -> None:
-        """Puts the handlers in place; once more where a library has put its own there."""
+        """Installs the handlers; call it again after a library has installed its own."""
         for number in STOPS:
             signal.signal(number, self._take)
 
     def __call__(self) -> bool:
-        """Whether a signal came."""
+        """Whether a signal has been received."""
         return self.came
 
     def _take(self, number: int, frame: FrameType | None) -> None:
@@ -49,5 +49,5 @@ class StopSignals:
             os._exit(INTERRUPTED)
         if not self.came:
             self.came = True
-            with contextlib.suppress(OSError):  # whoever reads what is printed may have ended first
+            with contextlib.suppress(OSError):  # the reader of the output may have exited
                 self.say()

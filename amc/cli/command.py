@@ -1,4 +1,4 @@
-"""What all commands of the project share: one-line errors and exit codes."""
+"""What all commands share: one-line errors, exit codes, and the check of the output folder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import NoReturn
 from amc.errors import UserError
 from amc.stop_signals import INTERRUPTED
 
-WRONG_USE, NO_SUCCESS = 2, 3  # exit codes, beside INTERRUPTED
+WRONG_USE, NO_SUCCESS = 2, 3  # exit codes, like INTERRUPTED
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are a single line."""
+    """An argument parser whose error messages are one line."""
 
     def error(self, message: str) -> NoReturn:
         """Raises a `UserError`, so that `run` prints one line and returns exit code 2."""
@@ -25,9 +25,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main: Callable[[], int]) -> int:
-    """Exit code of a command: its own, 2 after a `UserError` (one line on standard error), 130 after Ctrl-C.
+    """Runs a command and returns its exit code: 2 after a `UserError`, printed as one line, and 130 after Ctrl-C.
 
-    A reader of standard output that goes away early, such as `head`, ends the command quietly with 1.
+    If the reader of standard output exits early, as `head` does, the command ends silently with exit code 1.
     """
     try:
         code = main()
@@ -56,16 +56,16 @@ def run_parsed(parser: Parser, arguments: Sequence[str] | None) -> int:
 
 
 def _unread() -> bool:
-    """Whether nobody reads standard output any more; what is left to be written there goes nowhere then."""
+    """Whether the reader of standard output has exited; if so, redirects standard output to the null device."""
     try:
         stream = sys.stdout.fileno()
     except (AttributeError, OSError, ValueError):
-        return False  # it is no file
+        return False  # standard output is not a file
     poll = select.poll()
     poll.register(stream, 0)
     if not poll.poll(0):
         return False
-    # Python flushes once more when it ends.
+    # Python flushes standard output once more at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     return True
 

@@ -27,21 +27,21 @@ from amc.progress import console
 from amc.standins.registry import STAND_INS
 
 IMPORTERS = {
-    "natops": (natops, "NATOPS as it is distributed"),
-    "mug": (mug, "MUG as it is distributed, with OpenFace's landmarks and action units"),
-    "folder": (folder, "a folder of videos, one sub-folder a class"),
+    "natops": (natops, "NATOPS as distributed"),
+    "mug": (mug, "MUG as distributed, with landmarks and action units of OpenFace"),
+    "folder": (folder, "a folder of videos, with one subfolder per class"),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0, or 2 after one line about what is wrong, or 130 when interrupted."""
+    """Runs a command and returns its exit code: 0, 2 (wrong use) or 130 (interrupted)."""
     parser = Parser(prog="python -m amc.data", description="Make, import, inspect and preview clip files.")
     add_arguments(parser)
     return run_parsed(parser, arguments)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The sub-commands `synthesize`, `prepare`, `inspect` and `preview`."""
+    """Adds the subcommands `synthesize`, `prepare`, `inspect` and `preview`."""
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     made = commands.add_parser("synthesize", help="make a procedural stand-in")
@@ -49,18 +49,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     place = made.add_mutually_exclusive_group(required=True)
     place.add_argument("--out", type=Path, metavar="FILE.h5", help="the clip file to write")
     place.add_argument(
-        "--as-distribution", type=Path, metavar="DIR", help="write files as the data set is distributed, for `prepare`"
+        "--as-distribution",
+        type=Path,
+        metavar="DIR",
+        help="write the files of the distribution instead, as input for `prepare`",
     )
-    made.add_argument("--preset", default="auto", metavar="P", help=f"sizes: auto (the default), {', '.join(PRESETS)}")
+    made.add_argument(
+        "--preset",
+        default="auto",
+        metavar="P",
+        help=f"preset that sets the sizes: auto, {', '.join(PRESETS)} (default: auto)",
+    )
     made.add_argument(
         "--clips",
         type=integer(1),
         metavar="N",
-        help="number of clips (default: the preset's); in a distribution, of recordings",
+        help="number of clips, or of recordings with --as-distribution (default: the preset's)",
     )
-    made.add_argument(
-        "--seed", type=integer(0), default=0, metavar="S", help="of subjects and repetitions (default: 0)"
-    )
+    made.add_argument("--seed", type=integer(0), default=0, metavar="S", help="random seed (default: 0)")
     made.add_argument(
         "--workers", type=integer(1), metavar="N", help="processes (default: one a core); the file is the same"
     )
@@ -73,19 +79,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         module.add_arguments(kind)
         kind.set_defaults(run=module.run)
 
-    shown = commands.add_parser("inspect", help="counts, ranges, split and leak check of a clip file")
+    shown = commands.add_parser("inspect", help="print counts, ranges, split and leak check of a clip file")
     shown.add_argument("file", type=Path, metavar="FILE.h5")
-    shown.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    shown.add_argument("--json", action="store_true", help="print JSON")
     shown.add_argument("--split-rule", default="subject", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
     shown.add_argument("--split-seed", type=integer(0), default=0, metavar="S")
     shown.set_defaults(run=_inspect)
 
-    pictures = commands.add_parser("preview", help="a contact sheet and a GIF a class, keypoints drawn")
+    pictures = commands.add_parser("preview", help="draw a contact sheet, and a GIF per class, with keypoints")
     pictures.add_argument("file", type=Path, metavar="FILE.h5")
     pictures.add_argument("--out", type=Path, required=True, metavar="DIR")
-    pictures.add_argument("--json", action="store_true", help="the list of files as JSON on standard output")
-    pictures.add_argument("--no-skeleton", action="store_true", help="keypoints without lines between them")
-    pictures.add_argument("--velocities", action="store_true", help="lines to where each keypoint is 3 frames later")
+    pictures.add_argument("--json", action="store_true", help="print the list of files as JSON")
+    pictures.add_argument("--no-skeleton", action="store_true", help="draw keypoints without lines between them")
+    pictures.add_argument("--velocities", action="store_true", help="draw velocities, as the movement over 3 frames")
     pictures.set_defaults(run=_preview)
 
 
@@ -106,7 +112,7 @@ def _synthesize(parsed: argparse.Namespace) -> int:
 
 
 def _distribution(parsed: argparse.Namespace, sizes: dict[str, Any]) -> int:
-    """Files in the data set's own layout; `--clips` counts what is recorded there before anything is augmented."""
+    """Writes the files of the distribution; `--clips` is the number of recordings."""
     writer = importlib.import_module(f"amc.standins.distributions.{parsed.dataset}")
     recorded = sizes["clips"] if parsed.clips is not None else math.ceil(sizes["clips"] / writer.CLIPS_PER_RECORDING)
     with console(f"making {parsed.as_distribution}", "clip") as progress:

@@ -1,4 +1,4 @@
-"""The data that a command was asked for, with the configuration that fits them."""
+"""The data that a command's options select, and the configuration for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from amc.data.training_data import TrainingData, prepare
 
 @dataclass(frozen=True)
 class ConfiguredData:
-    """Data ready for training, where they came from, and their configuration."""
+    """Data prepared for training, the file it comes from, and its configuration."""
 
     source: DataSource
     config: Config
@@ -23,13 +23,12 @@ class ConfiguredData:
 def configure_data(
     dataset: str | None, file: Path | None, preset: str, split_rule: str | None = None
 ) -> ConfiguredData:
-    """What `--dataset`, `--data`, `--preset` and `--split-rule` mean.
+    """Prepares the data for `--dataset`, `--data`, `--preset` and `--split-rule`; makes the stand-in if needed.
 
-    The stand-in is made where it is asked for and not there yet.
-    Classes and keypoints are the file's; a name that is no data set's own takes NATOPS' losses.
+    Classes and keypoints are those of the file. Data sets other than the paper's get the loss weights of NATOPS.
 
     Raises:
-        UserError: no usable data, or a rule that does not fit them.
+        UserError: the data cannot be used, or the split rule does not fit it.
     """
     source = resolve(dataset, file, preset)
     info = read_info(source.path)

@@ -1,4 +1,4 @@
-"""Which clip file a command works on: the user's, or the procedural stand-in, made on first use and kept."""
+"""The clip file that a command uses: the user's, or the procedural stand-in, which is made once and cached."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ STAND_IN_SEED = 0
 
 @dataclass(frozen=True)
 class DataSource:
-    """A checked clip file and the line that announces it."""
+    """A checked clip file."""
 
     path: Path
     origin: str
-    announcement: str  # one line for the screen
+    announcement: str  # a line for the screen
 
 
 def resolve(dataset: str | None, data: Path | None, preset: str) -> DataSource:
-    """The clip file for `--dataset` and `--data`.
+    """Finds the clip file for `--dataset` and `--data`.
 
-    `data` where given; else $AMC_DATA/<dataset>.h5 where that is set and exists; else the stand-in at the preset's
-    sizes, made once (with progress on standard error) and cached as data/<dataset>-<preset>-v<version>.h5.
+    It is `data` if given; else $AMC_DATA/<dataset>.h5 if it exists; else the stand-in at the sizes of the preset, which
+    is made on first use and cached as data/<dataset>-<preset>-v<version>.h5.
 
     Raises:
-        UserError: neither argument, a file that is missing, fails its checks or holds the other data set, an unknown
-            data set or preset, or no stand-in for the data set.
+        UserError: neither argument is given, the file is missing, damaged or of another data set, or the data set or
+            preset is unknown.
     """
     if data is not None:
         return _given(Path(data).expanduser(), dataset)
@@ -53,15 +53,15 @@ def resolve(dataset: str | None, data: Path | None, preset: str) -> DataSource:
 def _given(path: Path, dataset: str | None) -> DataSource:
     info = read_info(path)
     if dataset is not None and info.name != dataset and info.name in DATASETS:
-        raise UserError(f"{path}: holds the data set {info.name!r}, not {dataset!r}")
+        raise UserError(f"{path}: contains the data set {info.name!r}, not {dataset!r}")
     return DataSource(path, info.origin, f"data: {path} ({info.name}, origin={info.origin})")
 
 
 def stand_in_sizes(dataset: str, preset: str) -> dict[str, Any]:
-    """Clips, size, frames and classes of a data set's stand-in at a preset.
+    """Number of clips, size, frames and classes of a data set's stand-in at a preset.
 
     Raises:
-        UserError: an unknown preset.
+        UserError: the preset is unknown.
     """
     scale = PRESETS.get(preset)
     if scale is None:
@@ -82,7 +82,7 @@ def _stand_in(dataset: str, preset: str) -> DataSource:
     wanted = stand_in.recipe(**sizes, seed=STAND_IN_SEED)
 
     def usable(there: Path) -> bool:
-        # The cache can be made again, so a damaged file there is no error; nor is one of other sizes.
+        # A damaged file, or one of other sizes, is replaced.
         try:
             return bool(read_info(there).generator == wanted)
         except UserError:

@@ -1,1 +1,1 @@
-"""Clips: the file they live in, how they are divided, where they come from and how stand-ins are made."""
+"""Clips: clip files, splits, conditions and batches, and the facts of the data sets."""

@@ -1,6 +1,6 @@
-"""The clip file: one HDF5 file with all clips of a data set, written once and checked whenever it is opened.
+"""Reading and writing clip files: HDF5 files with all clips of a data set, checked whenever they are opened.
 
-`amc.data.clipschema` describes what is in it.
+The schema is described in `amc.data.clipschema`.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ __all__ = [
     "verified",
 ]
 
-# What h5py is known to raise on damaged or foreign files.
+# Exceptions of h5py on damaged files and files of other kinds.
 _HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
 
 
 class ClipWriter:
-    """Writes a clip file clip by clip in bounded memory; the file appears at `path` when the block ends without error.
+    """Writes a clip file clip by clip, in bounded memory. The file appears when the `with` block ends without error.
 
     Raises:
         UserError: the folder cannot be written, another process is writing the file, or no clip was added.
-        ValueError: a clip that does not fit the declared sizes, or inconsistent names or pairs (a caller's mistake).
+        ValueError: a clip does not have the declared sizes, or names or pairs are inconsistent.
     """
 
     def __init__(self, path: Path, info: ClipInfo, *, frames: int, size: tuple[int, int], keypoints: int) -> None:
@@ -68,7 +68,7 @@ class ClipWriter:
         if problem:
             raise ValueError(problem)
         self._fingerprint = Fingerprint(info, self._shape, keypoints)
-        # Small beside the frames (20 MB for 8,835 clips), so kept until the end.
+        # Kept in memory until the end, because they are small (20 MB for 8,835 clips).
         self._rows: list[tuple[NDArray[np.float32], NDArray[np.bool_], int, int, int]] = []
         self._stack = ExitStack()
 
@@ -84,7 +84,7 @@ class ClipWriter:
                     maxshape=(None, *self._shape, 3),
                     chunks=(1, *self._shape, 3),
                     dtype=np.uint8,
-                    # Level 1 makes the stand-in seven times smaller and costs under 1 ms a clip to read.
+                    # Level 1 makes the stand-in seven times smaller and costs less than 1 ms per clip read.
                     compression="gzip",
                     compression_opts=1,
                     fletcher32=True,
@@ -101,15 +101,15 @@ class ClipWriter:
         subject: int,
         source_clip: int,
     ) -> None:
-        """One more clip.
+        """Adds a clip.
 
         Args:
             frames: uint8 (T, H, W, 3), RGB.
-            keypoints: (T, k, 2) in pixels, finite everywhere (a filler where not valid).
+            keypoints: (T, k, 2) in pixels; finite, also where not valid.
             valid: bool (T, k).
-            label: 0 .. c-1.
-            subject: 0 or more, or -1 where unknown.
-            source_clip: 0 or more; the same for all clips from one source.
+            label: class index, 0 to c - 1.
+            subject: number of the subject, or -1 if unknown.
+            source_clip: number of the source; all clips from one source share it.
         """
         points = np.asarray(keypoints, dtype=np.float32)
         found = np.asarray(valid, dtype=np.bool_)
@@ -139,7 +139,7 @@ class ClipWriter:
                     self._file.close()
                 self._stack.close()
             else:
-                # Unwinds with the error, so that `creating` removes the partial file.
+                # Passes the error on, so that `creating` deletes the partial file.
                 self._stack.__exit__(kind, error, trace)
 
     def _finish(self) -> None:
@@ -164,7 +164,7 @@ class ClipWriter:
         }
         self._file.attrs["schema_version"] = SCHEMA_VERSION
         for name, text in attributes.items():
-            # Of fixed length: HDF5 keeps the others in a heap without checksums.
+            # Strings of fixed length, because HDF5 has no checksums for the others.
             raw = text.encode()
             self._file.attrs.create(name, raw, dtype=h5py.string_dtype("utf-8", max(1, len(raw))))
 
@@ -176,26 +176,25 @@ class ClipWriter:
             raise UserError(f"cannot write {self.path}: {_reason(error)}") from error
 
     def _close_quietly(self) -> None:
-        # Comes after an error, or does nothing: the file is about to be removed.
+        # Only needed after an error, when the file is about to be deleted.
         with suppress(OSError, RuntimeError):
             self._file.close()
 
 
 def read_info(path: Path) -> ClipInfo:
-    """What the file says about itself, after the schema checks of `check`."""
+    """The attributes of a clip file, after the checks of `check`."""
     return check(path).info
 
 
 def check(path: Path, *, content: bool = False) -> Contents:
-    """Check a clip file and return everything but its frames.
+    """Checks a clip file and returns its content without the frames.
 
     Args:
         path: the file.
-        content: also read every frame and compare the fingerprint.
+        content: also read all frames and compare the fingerprint.
 
     Raises:
-        UserError: missing, truncated, foreign, of another schema version, or inconsistent; one line that names the
-            file and what is wrong.
+        UserError: the file is missing, truncated, inconsistent, no clip file, or of another schema version.
     """
     with open_clips(path) as (contents, frames):
         if content:
@@ -206,15 +205,15 @@ def check(path: Path, *, content: bool = False) -> Contents:
 
 @contextmanager
 def open_clips(path: Path) -> Iterator[tuple[Contents, Any]]:
-    """A checked clip file, open for reading: its `Contents` and the HDF5 data set of its frames.
+    """Opens and checks a clip file; yields its `Contents` and the HDF5 dataset of its frames.
 
     Raises:
-        UserError: as `check`.
+        UserError: as for `check`.
     """
     path = Path(path)
     if not path.is_file():
         found = "a folder, not a clip file" if path.is_dir() else "no such file"
-        raise UserError(f"{path}: {found}; give a clip file that is there")
+        raise UserError(f"{path}: {found}; choose an existing clip file")
     if not os.access(path, os.R_OK):
         raise UserError(f"{path}: no permission to read it")
     with ExitStack() as stack:
@@ -227,10 +226,10 @@ def open_clips(path: Path) -> Iterator[tuple[Contents, Any]]:
 
 
 def verified(path: Path, contents: Contents, frames: Any) -> Iterator[NDArray[np.uint8]]:
-    """The frames of an open clip file, clip by clip as uint8 (T, H, W, 3).
+    """Yields the frames of an open clip file, clip by clip, as uint8 (T, H, W, 3).
 
     Raises:
-        UserError: damaged frames, or (after the last clip) content that does not fit the fingerprint.
+        UserError: frames are damaged, or, after the last clip, the content does not match the fingerprint.
     """
     _, *shape = contents.shape
     fingerprint = Fingerprint(contents.info, (shape[0], shape[1], shape[2]), contents.keypoints.shape[2])
@@ -246,14 +245,14 @@ def verified(path: Path, contents: Contents, frames: Any) -> Iterator[NDArray[np
         )
         yield clip
     if fingerprint.hexdigest() != contents.info.fingerprint:
-        raise UserError(f"{path}: the content does not fit the file's fingerprint; make or import it again")
+        raise UserError(f"{path}: the content does not match the fingerprint; make or import the file again")
 
 
 def read_clip(path: Path, frames: Any, index: int) -> NDArray[np.uint8]:
     """The frames of one clip of an open file, uint8 (T, H, W, 3).
 
     Raises:
-        UserError: damaged frames.
+        UserError: the frames are damaged.
     """
     with _explained(path), _interrupts_held():
         clip: NDArray[np.uint8] = frames[index]
@@ -262,10 +261,10 @@ def read_clip(path: Path, frames: Any, index: int) -> NDArray[np.uint8]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait until the block is done.
+    """Delays Ctrl-C until the end of the block.
 
-    Most of the time a writer is inside HDF5, and the first Python code to run afterwards is a weak reference's callback
-    in h5py: an exception raised there is printed and lost, and the command would go on.
+    After a call of HDF5, the first Python code to run is the callback of a weak reference in h5py. An exception raised
+    there is printed and lost, so the command would continue.
     """
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
@@ -290,7 +289,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The library's own words: what stands in brackets is the cause, what stands before is what it was doing."""
+    """The cause of an error of HDF5, which is the part of its message in parentheses."""
     text = str(error).strip("'\"")
     inner = re.search(r"\((.*)\)", text, re.DOTALL)
     return " ".join((inner[1] if inner else text).split())[:120] or type(error).__name__
@@ -302,7 +301,7 @@ def _read(path: Path, file: Any) -> Contents:
     version = file.attrs.get("schema_version")
     if version != SCHEMA_VERSION:
         raise UserError(
-            f"{path}: a clip file of schema version {version}, but {SCHEMA_VERSION} is needed; make it again"
+            f"{path}: clip file of schema version {version}, expected {SCHEMA_VERSION}; make or import it again"
         )
     attributes = {name: _attribute(file, name) for name in ("name", "origin", "fingerprint")}
     parsed = {name: _json(file, name) for name in ("class_names", "keypoint_names", "pairs", "generator")}

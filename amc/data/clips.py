@@ -1,4 +1,4 @@
-"""Clips at the size that a preset asks for (R22, area resize); large ones share their frames with other processes."""
+"""Loads clips at a preset's size (R22: area resize). Large data sets share their frames between processes."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from amc.errors import UserError
 class Clips:
     """N clips of T frames with k keypoints, aligned by index."""
 
-    frames: NDArray[np.uint8]  # (N, T, H, W, 3), RGB; read-only as `load_clips` gives them
+    frames: NDArray[np.uint8]  # (N, T, H, W, 3), RGB; read-only if loaded by `load_clips`
     keypoints: NDArray[np.float32]  # (N, T, k, 2), pixels (x, y); (0, 0) is the top-left pixel's centre
     keypoints_valid: NDArray[np.bool_]  # (N, T, k)
     label: NDArray[np.int64]  # (N,)
-    subject: NDArray[np.int64]  # (N,); -1 unknown
+    subject: NDArray[np.int64]  # (N,); -1 if unknown
     source_clip: NDArray[np.int64]  # (N,)
-    info: ClipInfo  # of the file
-    reduction: str  # how the file's clips were reduced; "" where they were not
+    info: ClipInfo  # attributes of the file
+    reduction: str  # how the clips of the file were reduced; "" if they were not
 
 
 def load_clips(path: Path, *, size: int, frames: int, rule: Literal["first", "even"] = "first") -> Clips:
-    """All clips of a file at `size` x `size` pixels and `frames` frames.
+    """Loads all clips of a file at `size` x `size` pixels and `frames` frames.
 
-    Longer clips give their first frames or, under the rule "even", frames evenly spaced from the first to the last
-    (R22); larger ones are resized by area, keypoints with them. The content is compared with the file's fingerprint:
-    at each loading, or once when frames are laid out to be shared (`amc.data.shared_frames`).
+    Longer clips are cut to their first frames or, with the rule "even", to frames evenly spaced from the first to the
+    last (R22). Larger clips are resized by area, and their keypoints scaled. The content is compared with the file's
+    fingerprint whenever it is loaded, or once, when frames are written to be shared (`amc.data.shared_frames`).
 
     Raises:
-        UserError: a file that fails its checks, clips that are smaller or shorter than asked for, or not square.
+        UserError: the file fails its checks, or its clips are too small, too short or not square.
     """
     with open_clips(path) as (contents, stored):
         count, time, height, width = contents.shape
         if height != width:
-            raise UserError(f"{path}: clips are {width}x{height}; square ones are needed, crop them on import")
+            raise UserError(f"{path}: clips have {width}x{height} pixels, but must be square; crop them on import")
         if height < size or time < frames:
             raise UserError(
                 f"{path}: clips of {width}x{height} pixels and {time} frames are smaller than the preset's "
@@ -86,7 +86,7 @@ def load_clips(path: Path, *, size: int, frames: int, rule: Literal["first", "ev
 
 
 def _beside(contents: Contents) -> str:
-    """A digest of all that the fingerprint covers but the frames."""
+    """A digest of all that the fingerprint covers, except the frames."""
     info = contents.info
     digest = hashlib.sha256(repr((info.class_names, info.keypoint_names, info.pairs, contents.shape)).encode())
     arrays: tuple[NDArray[Any], ...] = (
@@ -102,7 +102,7 @@ def _beside(contents: Contents) -> str:
 
 
 def _which(have: int, want: int, rule: str) -> NDArray[np.int64]:
-    """Indices of the frames kept: the first ones, or evenly spaced ones with both ends (nearest, half up)."""
+    """Indices of the selected frames: the first ones, or evenly spaced ones including both ends (rounded half up)."""
     if rule == "first" or want == 1:
         return np.arange(want, dtype=np.int64)
     if rule == "even":

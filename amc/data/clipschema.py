@@ -1,19 +1,19 @@
-"""What a clip file holds, and what makes one inconsistent.
+"""The schema of clip files, and checks of their consistency.
 
 Layout (schema version 1), with N clips of T frames and k keypoints:
 
 =================  =============================  ==========================================================
 `frames`           uint8 (N, T, H, W, 3)          RGB, a chunk a clip
 `keypoints`        float32 (N, T, k, 2)           (x, y) in pixels of the frame; (0, 0) is the top-left pixel's centre
-`keypoints_valid`  bool (N, T, k)                 False where the point was not found (its coordinates are a filler)
+`keypoints_valid`  bool (N, T, k)                 False if the point was not found (its coordinates are a filler)
 `label`            int64 (N,)                     0 .. c-1
-`subject`          int64 (N,)                     who performs; -1 where unknown
+`subject`          int64 (N,)                     number of the subject; -1 if unknown
 `source_clip`      int64 (N,)                     clips cut or copied from one source share this number
 =================  =============================  ==========================================================
 
 Attributes: `schema`, `schema_version`, `name`, `origin`, `fingerprint`, and as JSON `class_names`, `keypoint_names`,
 `pairs` (left-right pairs of keypoint indices) and `generator` (tool, version, arguments). Every chunk carries a
-checksum, and so does HDF5's own bookkeeping in the file format used, so that damage is noticed and not trained on.
+checksum, and so has HDF5's metadata in the file format used, so that damage is detected.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ Origin = Literal["procedural", "natops", "mug", "folder"]
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What a clip file says about itself."""
+    """The attributes of a clip file."""
 
-    name: str  # of the data set
+    name: str  # name of the data set
     origin: Origin
     class_names: tuple[str, ...]
     keypoint_names: tuple[str, ...]
-    pairs: tuple[tuple[int, int], ...]  # keypoints that a left-right flip exchanges
+    pairs: tuple[tuple[int, int], ...]  # keypoints that a horizontal flip exchanges
     generator: Mapping[str, Any]  # tool, version, arguments
     fingerprint: str = ""  # 64 hex digits: SHA-256 of all arrays and of the class and keypoint names
 
 
 @dataclass(frozen=True)
 class Contents:
-    """A checked clip file without its frames."""
+    """The content of a checked clip file, without the frames."""
 
     info: ClipInfo
     shape: tuple[int, int, int, int]  # N, T, H, W
@@ -60,7 +60,7 @@ class Contents:
 
 
 class Fingerprint:
-    """The content hash of a clip file, fed clip by clip; how HDF5 stores the arrays does not matter."""
+    """Computes the content hash of a clip file, clip by clip. It does not depend on how HDF5 stores the arrays."""
 
     def __init__(self, info: ClipInfo, shape: tuple[int, int, int], keypoints: int) -> None:
         header = {
@@ -80,19 +80,19 @@ class Fingerprint:
         subject: int,
         source_clip: int,
     ) -> None:
-        """One more clip; the order of clips counts."""
+        """Adds a clip; the order of clips matters."""
         self._hash.update(frames.tobytes())
         self._hash.update(keypoints.astype("<f4").tobytes())
         self._hash.update(valid.astype(np.uint8).tobytes())
         self._hash.update(np.array([label, subject, source_clip], dtype="<i8").tobytes())
 
     def hexdigest(self) -> str:
-        """64 hex digits."""
+        """The hash as 64 hex digits."""
         return self._hash.hexdigest()
 
 
 def info_problem(info: ClipInfo, keypoints: int) -> str | None:
-    """What is inconsistent in the names and pairs for k keypoints, in one phrase; None where nothing is."""
+    """Describes an inconsistency of names, pairs and number of keypoints; None if there is none."""
     flat = [i for pair in info.pairs for i in pair]
     if info.origin not in get_args(Origin):
         return f"unknown origin {info.origin!r} (known: {', '.join(get_args(Origin))})"
@@ -108,7 +108,7 @@ def info_problem(info: ClipInfo, keypoints: int) -> str | None:
 
 
 def values_problem(contents: Contents) -> str | None:
-    """What is inconsistent in the numbers, in one phrase; None where nothing is."""
+    """Describes an inconsistency of the arrays; None if there is none."""
     c = len(contents.info.class_names)
     if not contents.info.fingerprint:
         return "the fingerprint is missing"

@@ -1,7 +1,7 @@
-"""Appearance and motion conditions, matched and mismatched (sections 3.1 and 3.3), and the batches made of them.
+"""Appearance and motion conditions, matched and mismatched (sections 3.1 and 3.3), and training batches.
 
-Everything random about step s is drawn from a generator seeded by (training seed, stream, s). A run that goes on from
-a checkpoint therefore needs no saved random state, and two arms with one seed see the same clips, mismatches and noise.
+The random numbers of step s come from a generator seeded with (training seed, stream, s). Resuming from a checkpoint
+therefore needs no saved random state, and two arms with the same seed see the same clips, mismatches and noise.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from amc.config import Config
 from amc.data.training_data import TrainingData
 from amc.errors import UserError
 
-_ORDER, _STEP, _TEST = 1, 2, 3  # streams of random numbers
+_ORDER, _STEP, _TEST = 1, 2, 3  # random streams
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One mini-batch: clips x, their conditions y and mismatched conditions y'.
+    """A mini-batch: clips x, their conditions y and mismatched conditions y'.
 
     Attributes:
         clip: (B, T, 3, H, W) in [-1, 1]; its first frame is ya.
@@ -30,8 +30,8 @@ class Batch:
         other_appearance: (B, 3, H, W), ya'.
         other_motion: (B, T-1, q), ym'.
         noise: (B, p), z, standard normal.
-        centres: (B, K) the middle frame t of each triplet that Da sees, counted from 0: 1 ... T-2 (R8).
-        classes: c.
+        centres: (B, K), the middle frame t of each triplet that Da sees, from 1 to T-2, counted from 0 (R8).
+        classes: c, the number of classes.
     """
 
     clip: Tensor
@@ -49,7 +49,7 @@ class Batch:
 
 
 class Batches:
-    """The training batches of one run, each a function of (seed, step)."""
+    """The training batches of a run; each is a function of (seed, step)."""
 
     def __init__(self, config: Config, data: TrainingData, device: torch.device | None = None) -> None:
         self.config, self.data = config, data
@@ -59,14 +59,14 @@ class Batches:
             column[self._train] for column in (data.clips.label, data.clips.subject, data.clips.source_clip)
         )
         self._by_class = _Groups(labels)
-        # Negative numbers are sources, so that one table serves both.
+        # Clips of unknown subjects are grouped by source, with negative numbers.
         self._by_look = _Groups(np.where(subjects >= 0, subjects, -1 - sources))
         if len(np.unique(labels)) < 2 and config.readings.mismatched_motion == "class":
-            raise UserError("the training split has clips of one class alone: give data with at least two classes")
+            raise UserError("the training split has clips of only one class: choose data with at least two classes")
         self._epoch: tuple[int, NDArray[np.int64]] = (-1, self._train)
 
     def __call__(self, step: int) -> Batch:
-        """The batch of step `step` (from 0)."""
+        """The batch of a step, counted from 0."""
         config = self.config
         rng = np.random.default_rng([config.seed, _STEP, step])
         index = self._order(step)
@@ -93,7 +93,7 @@ class Batches:
         return motion_condition(labels, velocity, self.config.dataset.classes).to(self.device)
 
     def _order(self, step: int) -> NDArray[np.int64]:
-        """Clips of a step: the training split in an order drawn anew each epoch; a short rest is left out."""
+        """Clips of a step. The training split is shuffled in each epoch, and an incomplete batch is dropped."""
         batch = min(self.config.training.batch, len(self._train))
         epoch, at = divmod(step, len(self._train) // batch)
         if self._epoch[0] != epoch:
@@ -108,7 +108,7 @@ class Batches:
         return int(self._train[self._by_class.other(int(self.data.clips.label[clip]), rng)])
 
     def _mismatched_appearance(self, clip: int, rng: np.random.Generator) -> int:
-        """A training clip of another source and, where subjects are known, of another subject (R20)."""
+        """A training clip of another subject or, if the subject is unknown, of another source (R20)."""
         if self.config.readings.mismatched_appearance == "any":
             return int(rng.choice(self._train))
         subject, source = int(self.data.clips.subject[clip]), int(self.data.clips.source_clip[clip])
@@ -116,22 +116,22 @@ class Batches:
 
 
 class _Groups:
-    """Members 0 ... n-1 in groups, to draw from all but one group: without a list of the others for every group."""
+    """Members 0 to n-1 in groups; draws from all groups but one without storing their members for each group."""
 
     def __init__(self, group: NDArray[np.int64]) -> None:
         self._count = len(group)
         order = np.argsort(group, kind="stable")
         names, starts = np.unique(group[order], return_index=True)
-        # For each group, how many members of others stand before its first, second, ... member.
+        # For each group, the number of members of other groups before its first, second, ... member.
         self._before = {
             int(name): places - np.arange(len(places))
             for name, places in zip(names, np.split(order, starts[1:]), strict=True)
         }
 
     def other(self, group: int, rng: np.random.Generator) -> int:
-        """A member of another group, each as likely; where there is but one group, any member.
+        """A uniformly drawn member of another group; of any group if there is only one.
 
-        The same as `rng.choice` of the others in order, and it takes as much from `rng`.
+        Equal to `rng.choice` of the sorted others, with the same use of `rng`.
         """
         before = self._before[group]
         if len(before) == self._count:
@@ -141,17 +141,17 @@ class _Groups:
 
 
 def centre_count(config: Config) -> int:
-    """K, the triplets of a clip that Da sees in a step (R8)."""
+    """K, the number of triplets per clip that Da sees in a step (R8)."""
     return config.readings.centres or config.model.frames - 1 - _first_centre(config)
 
 
 def _first_centre(config: Config) -> int:
-    # Frame 1 of a generated clip is the real ya: to a generator that sees no ya it would give the clip away.
+    # The first frame is the real ya; a triplet with it would identify clips of a generator that does not see ya.
     return 1 if config.switches.ya else min(2, config.model.frames - 2)
 
 
 def _centres(config: Config, clips: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(B, K) middle frames, drawn at random for each clip; all of them in order where `centres` is 0 (R8)."""
+    """(B, K) middle frames, drawn at random for each clip; all in order if `centres` is 0 (R8)."""
     first, last = _first_centre(config), config.model.frames - 2
     if config.readings.centres == 0:
         return np.tile(np.arange(first, last + 1), (clips, 1))
@@ -159,12 +159,12 @@ def _centres(config: Config, clips: int, rng: np.random.Generator) -> NDArray[np
 
 
 def motion_condition(labels: Tensor, velocity: Tensor, classes: int) -> Tensor:
-    """ym: the one-hot class, repeated at each step, and the velocities.
+    """The motion condition ym: the one-hot class, repeated at each step, and the velocities.
 
     Args:
         labels: (B,) integers.
         velocity: (B, T-1, 2k) in [-1, 1].
-        classes: c.
+        classes: c, the number of classes.
 
     Returns:
         (B, T-1, c + 2k) float32.
@@ -174,23 +174,23 @@ def motion_condition(labels: Tensor, velocity: Tensor, classes: int) -> Tensor:
 
 
 def to_video(frames: NDArray[np.uint8], device: torch.device | None = None) -> Tensor:
-    """uint8 (..., H, W, 3) to float32 (..., 3, H, W) in [-1, 1]; bytes travel to the device, not floats."""
+    """Converts uint8 (..., H, W, 3) to float32 (..., 3, H, W) in [-1, 1]; copies bytes, not floats, to the device."""
     if device is None or device.type == "cpu":
         video = torch.empty(frames.shape, dtype=torch.float32)
-        # Part by part, so that each stays in the processor's cache, and on one thread: on a machine that is busy
-        # several wait for each other longer than the work takes.
+        # Clip by clip, so that each stays in the CPU cache, and on one thread: on a busy machine, synchronizing
+        # several takes longer than the work.
         for out, part in zip(video.numpy(), frames, strict=True):
             np.divide(part, np.float32(127.5), out=out)
             np.subtract(out, np.float32(1), out=out)
         return video.movedim(-1, -3)
     pixels = torch.from_numpy(frames if frames.flags.writeable else frames.copy())
-    if device.type == "cuda":  # from pinned memory, so that the processor needn't wait for the copy
+    if device.type == "cuda":  # from pinned memory, so that the copy is asynchronous
         pixels = pixels.pin_memory()
     return pixels.to(device, non_blocking=True).movedim(-1, -3).float().div_(127.5).sub_(1)
 
 
 def to_frames(video: Tensor) -> NDArray[np.uint8]:
-    """float (..., 3, H, W) in [-1, 1] to uint8 (..., H, W, 3)."""
+    """Converts float (..., 3, H, W) in [-1, 1] to uint8 (..., H, W, 3)."""
     frames: NDArray[np.uint8] = (
         video.float().add(1).mul(127.5).round().clamp(0, 255).byte().movedim(-3, -1).cpu().numpy()
     )
@@ -199,15 +199,15 @@ def to_frames(video: Tensor) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class TestConditions:
-    """What a generator is given for a list of clips when it is tested (R13).
+    """Inputs of the generator for a list of clips in evaluation (R13).
 
     Attributes:
-        clips: (n,) the clips whose first frame and class are used.
-        velocity_of: (n,) the clips that lend their velocities: training clips of the same class, or `clips` themselves.
+        clips: (n,) clips whose first frame and class are used.
+        velocity_of: (n,) clips whose velocities are used: training clips of the same class, or `clips` themselves.
         noise: (n, p).
     """
 
-    __test__ = False  # no test case, whatever pytest thinks of the name
+    __test__ = False  # not a test case for pytest
 
     clips: NDArray[np.int64]
     velocity_of: NDArray[np.int64]
@@ -215,9 +215,9 @@ class TestConditions:
 
 
 def test_conditions(config: Config, data: TrainingData, clips: NDArray[np.int64], seed: int) -> TestConditions:
-    """Draws velocities and noise for clips, each from a generator of its own: neither order nor batching matters.
+    """Draws velocities and noise for clips. Each clip has its own generator, so order and batching do not matter.
 
-    With `test_velocity="own"` a clip keeps its true velocities, and the noise is what it would be otherwise (R13).
+    With `test_velocity="own"` clips keep their true velocities; the noise does not change (R13).
     """
     train, label = data.split.train, data.clips.label
     of_class = {int(c): train[label[train] == c] for c in np.unique(label[train])}

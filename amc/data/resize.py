@@ -1,8 +1,7 @@
-"""Area resizing of frames, exact to the last bit on every machine, and the keypoints that go with it.
+"""Area resizing of frames, bit-identical on every machine, and of keypoints.
 
-Each output pixel is the mean of the source area that it covers. The weights are whole numbers (overlaps counted in
-parts of a pixel), so sums are exact whatever their order, and rounding is half up: results never depend on a
-machine's vector units or number of threads.
+Each output pixel is the mean of the source area that it covers. Weights are integers (overlaps in fractions of a
+pixel), so sums are exact in any order; rounding is half up. Results do not depend on vector units or threads.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 
 
 def area_resize(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Frames of another size by area averaging.
+    """Resizes frames by area averaging.
 
     Args:
         frames: uint8 (..., H, W, C).
-        size: (H', W') of the result, in pixels.
+        size: (H', W'), in pixels.
 
     Returns:
         uint8 (..., H', W', C).
@@ -30,7 +29,7 @@ def area_resize(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.
         return frames
     rows, columns = _taps(height, size[0]), _taps(width, size[1])
     total = rows.total * columns.total
-    # int32 holds every sum of the usual sizes, and is twice as fast.
+    # int32 is twice as fast and large enough for the usual sizes.
     kind = np.int32 if 2 * 256 * total < 2**31 else np.int64
     sums = _apply(frames, rows, axis=-3, kind=kind)
     sums = _apply(sums, columns, axis=-2, kind=kind)
@@ -41,7 +40,7 @@ def area_resize(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.
 
 
 def resize_points(points: NDArray[np.float32], old: tuple[int, int], new: tuple[int, int]) -> NDArray[np.float32]:
-    """Pixel coordinates (..., 2) as (x, y) in a frame of size `new` = (H', W') instead of `old` = (H, W).
+    """Scales pixel coordinates (x, y) of shape (..., 2) from a frame of size `old` = (H, W) to `new` = (H', W').
 
     The centre of the top-left pixel is (0, 0) in both, so x becomes (x + 0.5) W'/W - 0.5.
     """
@@ -50,12 +49,12 @@ def resize_points(points: NDArray[np.float32], old: tuple[int, int], new: tuple[
 
 
 class _Taps:
-    """For each output position the source positions it covers and by how much, in whole parts of a pixel."""
+    """For each output position, the source positions that it covers and their integer weights."""
 
     def __init__(self, old: int, new: int) -> None:
         parts = math.gcd(old, new)
         self.total = old // parts
-        unit = new // parts  # a source pixel is so many parts wide, an output pixel `total`
+        unit = new // parts  # a source pixel has `unit` parts, an output pixel `total`
         starts = np.arange(new) * self.total
         first = starts // unit
         count = int((-(-(starts + self.total) // unit) - first).max())
@@ -77,5 +76,5 @@ def _apply(values: NDArray[Any], taps: _Taps, *, axis: int, kind: type[np.signed
     for index, weight in zip(taps.index.T, taps.weight.T.astype(kind), strict=True):
         term = np.take(values, index, axis=axis) * weight.reshape(shape)
         result = term if result is None else np.add(result, term, out=result)
-    assert result is not None  # every output position covers something
+    assert result is not None  # each output position covers at least one source position
     return result

@@ -1,9 +1,9 @@
-"""One copy of a data set's frames for all processes of a machine: an uncompressed file that each of them maps.
+"""Frames shared by all processes of a machine, in an uncompressed file that each process memory-maps.
 
-The operating system reads it once and keeps it as long as there is room, so a process takes no memory of its own for
-it, starts at once and touches only the clips it asks for. `frames/NAME.npy` in the cache folder holds numpy's header
-and the array, uint8 (N, T, H, W, 3), then a CRC-32 of each clip (uint32, little-endian) and a SHA-256 that ties those
-to the clip file. It appears when it is complete, and one that is damaged or not as asked for is made anew.
+The operating system caches the file, so a process needs no memory of its own for it, starts immediately and reads
+only the clips that it uses. `frames/NAME.npy` in the cache folder has a NumPy header and the array, uint8
+(N, T, H, W, 3), then a CRC-32 of each clip (uint32, little-endian) and a SHA-256 that ties them to the clip file. The
+file appears when it is complete; a damaged or different one is replaced.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from amc.cache import cache_dir, make_once
 from amc.errors import UserError
 from amc.progress import console
 
-SETTING = "AMC_FRAMES"  # environment: where frames are held, one of `PLACES`
+SETTING = "AMC_FRAMES"  # environment variable: where frames are kept, one of `PLACES`
 PLACES = ("auto", "memory", "mapped")
-SMALL = 64 * 1024**2  # bytes; fewer are read faster from the clip file than an own copy of them is worth a file
-KEPT = 4  # files; of more, those that were not used for longest go
-FORMAT = 1  # of the file; part of its name
-_ABANDONED = 24 * 3600.0  # seconds that a file under construction may be left alone by its maker
-_SAMPLED = 16  # clips whose content is checked at each opening
+SMALL = 64 * 1024**2  # bytes; with "auto", smaller data sets are not worth a file
+KEPT = 4  # maximum number of files; the least recently used are deleted
+FORMAT = 1  # version of the file format; part of the file name
+_ABANDONED = 24 * 3600.0  # seconds without changes after which a partial file is deleted
+_SAMPLED = 16  # clips whose content is checked when the file is opened
 _SUM = np.dtype("<u4")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Frames that processes are to share.
+    """The frames that processes share.
 
     Attributes:
-        fingerprint: of the clip file they come from.
-        rule: how its clips were cut to T frames; one word, for the file's name.
-        shape: N, T, H, W, 3.
-        beside: digest of what the clip file holds beside frames; where it differs, the fingerprint was not checked.
+        fingerprint: fingerprint of the clip file.
+        rule: how clips are cut to T frames; one word, part of the file name.
+        shape: (N, T, H, W, 3).
+        beside: digest of everything in the clip file except frames, which the fingerprint covers too.
     """
 
     fingerprint: str
@@ -58,55 +58,55 @@ class Wanted:
 
     @property
     def size(self) -> int:
-        """Bytes of the frames."""
+        """Size of the frames in bytes."""
         return math.prod(self.shape)
 
     @property
     def path(self) -> Path:
-        """Where they lie in the cache folder."""
+        """The file in the cache folder."""
         _, time, height, _, _ = self.shape
         return folder() / f"{self.fingerprint[:32]}-{time}x{height}-{self.rule}-v{FORMAT}.npy"
 
     @property
     def header(self) -> bytes:
-        """numpy's, which the file begins with."""
+        """The NumPy header at the start of the file."""
         out = io.BytesIO()
         np.lib.format.write_array_header_1_0(out, {"descr": "|u1", "fortran_order": False, "shape": self.shape})
         return out.getvalue()
 
     def seal(self, sums: NDArray[np.uint32]) -> bytes:
-        """32 bytes that only the complete file for these frames ends with."""
+        """The last 32 bytes of a complete file with these frames."""
         about = f"{FORMAT} {self.fingerprint} {self.rule} {self.shape} {self.beside}"
         return hashlib.sha256(about.encode() + sums.astype(_SUM).tobytes()).digest()
 
 
 def folder() -> Path:
-    """Where shared frames lie."""
+    """The folder of shared frames."""
     return cache_dir() / "frames"
 
 
 def to_be_shared(size: int) -> bool:
-    """Whether frames of `size` bytes are mapped, and not held in each process's own memory.
+    """Whether frames of `size` bytes are memory-mapped, instead of kept in each process's memory.
 
     Raises:
-        UserError: $AMC_FRAMES is none of `PLACES`.
+        UserError: $AMC_FRAMES is not one of `PLACES`.
     """
     place = _place()
     return place == "mapped" or (place == "auto" and size >= SMALL)
 
 
 def shared(wanted: Wanted, clips: Callable[[], Iterator[NDArray[np.uint8]]]) -> NDArray[np.uint8] | None:
-    """The frames, mapped read-only; written first where no process of this machine has done so.
+    """Maps the frames read-only, after writing the file if no process has done so.
 
     Args:
-        wanted: which ones.
-        clips: gives them clip by clip, uint8 (T, H, W, 3), checked against the clip file's fingerprint.
+        wanted: the frames.
+        clips: yields them clip by clip, uint8 (T, H, W, 3), and checks the fingerprint of the clip file.
 
     Returns:
-        uint8 (N, T, H, W, 3); None, with a line on standard error, where they cannot be written or mapped.
+        uint8 (N, T, H, W, 3); None, with a line on standard error, if the file cannot be written or mapped.
 
     Raises:
-        UserError: what `clips` raises; or they cannot be written, and $AMC_FRAMES asks for it.
+        UserError: `clips` raises it, or the file cannot be written and $AMC_FRAMES is "mapped".
     """
     path = wanted.path
     found = _mapped(path, wanted)
@@ -121,13 +121,13 @@ def shared(wanted: Wanted, clips: Callable[[], Iterator[NDArray[np.uint8]]]) -> 
     except OSError as error:
         problem = error.strerror or str(error)
     if found is not None:
-        with suppress(OSError):  # another's cache folder: then its owner's use counts
+        with suppress(OSError):  # the folder belongs to another user
             os.utime(path)
         return found
     if _place() == "mapped":
         raise UserError(f"cannot share frames in {path}: {problem}; make room, set AMC_CACHE, or unset {SETTING}")
     print(
-        f"cannot share frames in {path}: {problem}; this process holds {wanted.size / 1e6:.0f} MB of its own",
+        f"cannot share frames in {path}: {problem}; this process keeps {wanted.size / 1e6:.0f} MB in memory",
         file=sys.stderr,
     )
     return None
@@ -141,13 +141,13 @@ def _place() -> str:
 
 
 def _write(wanted: Wanted, clips: Callable[[], Iterator[NDArray[np.uint8]]], path: Path) -> None:
-    # Written, not mapped: a full disk is then an error that can be caught, and not a signal.
+    # Written, not mapped: a full disk then raises an error instead of a signal.
     _tidy(path.parent)
     free = shutil.disk_usage(path.parent).free
     if free < wanted.size:
-        raise OSError(errno.ENOSPC, f"{wanted.size / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free")
+        raise OSError(errno.ENOSPC, f"it needs {wanted.size / 1e6:.0f} MB, but {free / 1e6:.0f} MB are free")
     sums = np.zeros(wanted.shape[0], _SUM)
-    with path.open("wb") as out, console(f"laying out frames to share, {path.parent}", "clip") as progress:
+    with path.open("wb") as out, console(f"writing shared frames to {path.parent}", "clip") as progress:
         out.write(wanted.header)
         for i, clip in enumerate(clips()):
             content = np.ascontiguousarray(clip)
@@ -156,11 +156,11 @@ def _write(wanted: Wanted, clips: Callable[[], Iterator[NDArray[np.uint8]]], pat
             progress(i + 1, len(sums))
         out.write(sums.tobytes() + wanted.seal(sums))
         out.flush()
-        os.fsync(out.fileno())  # so that no crash leaves the name without the content
+        os.fsync(out.fileno())  # so that a crash cannot leave an incomplete file
 
 
 def _mapped(path: Path, wanted: Wanted) -> NDArray[np.uint8] | None:
-    """The file's frames, read-only; None where it is not there, not what is wanted, cut short or damaged."""
+    """The frames of the file, read-only; None if it is missing, truncated, damaged or has other frames."""
     try:
         with path.open("rb") as file:
             header, count = wanted.header, wanted.shape[0]
@@ -172,22 +172,22 @@ def _mapped(path: Path, wanted: Wanted) -> NDArray[np.uint8] | None:
             if file.read() != wanted.seal(sums):
                 return None
             frames = np.memmap(file, np.uint8, "r", start, wanted.shape).view(np.ndarray)
-    except (OSError, ValueError):  # not there, or no such file
+    except (OSError, ValueError):  # missing, or another kind of file
         return None
     some = np.linspace(0, count - 1, min(count, _SAMPLED)).astype(int)
     return frames if all(zlib.crc32(frames[i]) == sums[i] for i in some) else None
 
 
 def _tidy(place: Path) -> None:
-    """Makes room for one more file. Who still maps one that goes keeps it until the end."""
+    """Deletes the least recently used files. Processes that have mapped them keep their content."""
     used = []
     for path in place.iterdir():
-        with suppress(OSError):  # another process was faster
+        with suppress(OSError):  # deleted by another process
             age = path.stat().st_mtime
             if path.suffix == ".npy":
                 used.append((age, path))
             elif path.suffix == ".partial" and time.time() - age > _ABANDONED:
                 path.unlink()
     for _, path in sorted(used, reverse=True)[KEPT - 1 :]:
-        with suppress(OSError):  # mapped, on a system that does not let it go then
+        with suppress(OSError):  # some systems do not delete mapped files
             path.unlink()

@@ -1,8 +1,8 @@
-"""Dividing clips into training, validation and test parts by a named rule and a seed of its own (R17, R18).
+"""Splits clips into training, validation and test parts by a named rule and a separate seed (R17, R18).
 
-Who goes where follows from the identities of subjects and sources, never from positions in a file: reordering the
-clips, or adding repetitions of known subjects, moves nobody. Sources (all clips cut or copied from one video) are
-never divided; under every rule but "random" neither are subjects.
+A split depends on the numbers of subjects and sources, not on positions in a file: reordering clips, or adding clips
+of known subjects, moves no subject. Sources (all clips cut or copied from one video) are never divided and, except
+with the rule "random", neither are subjects.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from numpy.typing import ArrayLike, NDArray
 from amc.config import SPLIT_RULES, SplitConfig
 from amc.errors import UserError
 
-# Appendix B.1: test clips of all clips.
+# Appendix B.1: share of test clips.
 TEST_SHARE: Mapping[str, float] = {"natops": 1_810 / 8_835, "mug": 472 / 3_840}
 
 
 @dataclass(frozen=True)
 class Published:
-    """A split that others used, by the numbers that their data set gives its subjects.
+    """A published split, as subject numbers of a data set.
 
     Attributes:
-        dataset: whose numbers they are.
-        validation: empty where none is published; then it is chosen of `train` as under "subject" (R18).
+        dataset: the data set.
+        validation: empty if none was published; then it is drawn from `train` as for the rule "subject" (R18).
         left_out: subjects that are in no part.
     """
 
@@ -39,44 +39,44 @@ class Published:
 
     @property
     def subjects(self) -> tuple[int, ...]:
-        """All that the lists know, in order."""
+        """All subjects, sorted."""
         return tuple(sorted((*self.train, *self.validation, *self.test, *self.left_out)))
 
 
 PUBLISHED: Mapping[str, Published] = {
-    # Of latent flow diffusion models (LFDM, Ni et al. 2023), which use 19 of the 20 subjects.
+    # Latent flow diffusion models (LFDM, Ni et al. 2023), which use 19 of the 20 subjects.
     "natops-lfdm": Published(
         "natops", train=(3, 4, 8, 9, 12, 13, 15, 17, 19, 20), test=(2, 5, 6, 7, 10, 11, 14, 16, 18), left_out=(1,)
     ),
-    # Of the demonstration of hidden conditional random fields (HCRF).
+    # The demo of hidden conditional random fields (HCRF).
     "natops-hcrf": Published(
         "natops", train=tuple(range(1, 11)), validation=tuple(range(11, 16)), test=tuple(range(16, 21))
     ),
 }
-# Of the option `--split-rule` in every command that has it.
-SPLIT_HELP = f"who is for training, validation and test: {', '.join(SPLIT_RULES)} ({SplitConfig.rule})"
-PARTS = ("train", "validation", "test")  # their fields in `Split`
-_LEFT_OUT = 3  # where a clip goes that is in none of the parts 0, 1 and 2
-_NAMED = 5  # subjects in an error line
+# Help text of the option `--split-rule`.
+SPLIT_HELP = f"how clips are split: {', '.join(SPLIT_RULES)} (default: {SplitConfig.rule})"
+PARTS = ("train", "validation", "test")  # fields of `Split`
+_LEFT_OUT = 3  # number of clips' part if they are in none of the parts 0, 1 and 2
+_NAMED = 5  # subjects named in an error message
 
 
 @dataclass(frozen=True)
 class Split:
-    """Three disjoint parts: sorted int64 positions in the arrays they were made from.
+    """Three disjoint parts, as sorted int64 indices of clips.
 
-    With `left_out`, which is empty but where a published rule leaves subjects out, they cover all clips.
+    Together with `left_out`, which only published rules fill, they contain all clips.
     """
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
-    rule: str  # the rule that was applied: one of `SPLIT_RULES`, or "source" (the fall-back of "subject")
+    rule: str  # the rule that was applied: one of `SPLIT_RULES`, or "source", the fallback of "subject"
     seed: int
     left_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def by_subject(self) -> bool:
-        """Whether no subject is in two parts."""
+        """Whether subjects are never divided."""
         return self.rule == "subject" or self.rule in PUBLISHED
 
 
@@ -90,33 +90,33 @@ def make_split(
     dataset: str = "natops",
     validation_share: float = SplitConfig.validation_share,
 ) -> Split:
-    """Divide N clips.
+    """Splits N clips by a rule.
 
-    "subject": whole subjects; test gets the number of subjects nearest to the paper's share of clips (NATOPS: 4 of 20),
-    validation the number nearest to `validation_share` of the others, each at least one. It needs at least three
-    subjects, all known, and a training clip for every class; where that is not so, whole sources are divided as under
-    "random" and the split's rule says "source".
-    "random": whole sources, stratified by class, in the same shares; a class of three sources or more is in every part.
-    The shares are of sources, so that how often each was copied moves none.
-    A name of `PUBLISHED`: those subjects; what is not there is no part of the split, and there is no fall-back.
+    "subject" divides by subject: the share of test subjects is nearest to the paper's share of test clips (NATOPS: 4 of
+    20), and `validation_share` of the others are used for validation, each at least one. It needs at least three
+    subjects, all known, and a training clip of each class; otherwise it falls back to "source", which divides as
+    "random" does.
+    "random" divides by source, stratified by class, with the same shares. Classes with at least three sources are in
+    each part. Shares count sources, so the number of clips per source does not matter.
+    A name in `PUBLISHED` uses the published subjects, without a fallback.
 
     Args:
-        label: int (N,), classes.
-        subject: int (N,), -1 where unknown.
-        source_clip: int (N,), the source of each clip.
-        rule: the rule asked for, one of `amc.config.SPLIT_RULES`.
-        seed: of the split, not of training.
-        dataset: its name; `TEST_SHARE` has the paper's share of test clips, NATOPS' for any other.
-        validation_share: of the subjects or sources that are not tested (R18).
+        label: int (N,), class indices.
+        subject: int (N,), numbers of subjects; -1 if unknown.
+        source_clip: int (N,), numbers of sources.
+        rule: one of `amc.config.SPLIT_RULES`.
+        seed: random seed of the split.
+        dataset: name of the data set, for its share in `TEST_SHARE` (default: that of NATOPS).
+        validation_share: share of the non-test subjects or sources used for validation (R18).
 
     Raises:
-        UserError: an unknown rule, too few sources for three parts, a source with two classes or two subjects, or
-            clips that a published rule is not of.
+        UserError: the rule is unknown, there are too few sources for three parts, a source has two classes or two
+            subjects, or the clips do not have the subjects of a published rule.
     """
     labels, subjects, sources = (np.asarray(a, dtype=np.int64) for a in (label, subject, source_clip))
     share = TEST_SHARE.get(dataset, TEST_SHARE["natops"])
     if rule not in SPLIT_RULES:
-        raise UserError(f"unknown split rule {rule!r}: choose {', '.join(SPLIT_RULES)}")
+        raise UserError(f"unknown split rule {rule!r}: choose one of {', '.join(SPLIT_RULES)}")
     if rule in PUBLISHED:
         return _published(rule, dataset, labels, subjects, seed, validation_share)
     if rule == "subject":
@@ -131,10 +131,10 @@ def make_split(
 
 
 def leaks(split: Split, subject: ArrayLike, source_clip: ArrayLike) -> list[str]:
-    """What is wrong with a split, one sentence each; empty for a sound one.
+    """Describes each flaw of a split; empty if it has none.
 
-    A sound split has every clip in one part or left out, no empty part, no source in two parts, and under the rules
-    by subject no subject in two parts.
+    In a sound split each clip is in one part or left out, no part is empty, no source is in two parts and, with rules
+    that divide by subject, no subject is in two parts.
     """
     subjects, sources = np.asarray(subject), np.asarray(source_clip)
     parts = {name: getattr(split, name) for name in PARTS}
@@ -172,7 +172,7 @@ def _by_source(
         classes.setdefault(c, []).append(s)
     members = [sorted(classes[c], key=lambda m: _rank(seed, "source", m)) for c in sorted(classes)]
     sizes = [len(m) for m in members]
-    # Every class keeps a training source; one of three or more has its place in the other parts, too.
+    # Each class keeps a training source; a class of three or more sources is in the other parts, too.
     enough = [int(n >= 3) for n in sizes]
     spare = [max(n - 1 - e, 0) for n, e in zip(sizes, enough, strict=True)]
     test = _apportion(sum(sizes) * test_share, sizes, least=enough, most=spare)
@@ -191,7 +191,7 @@ def _by_source(
 
 
 def _divide(members: Sequence[int], seed: int, test_share: float, validation_share: float) -> dict[int, int]:
-    """Part (0 train, 1 validation, 2 test) of each of at least three subjects."""
+    """The part (0 train, 1 validation, 2 test) of each of at least three subjects."""
     order = _ranked(members, seed)
     test = min(max(1, round(len(order) * test_share)), len(order) - 2)
     validation = _validating(len(order) - test, validation_share)
@@ -206,7 +206,7 @@ def _published(
     seed: int,
     validation_share: float,
 ) -> Split:
-    """The split of a row of `PUBLISHED`."""
+    """The split of an entry of `PUBLISHED`."""
     lists = PUBLISHED[rule]
     numbers = f"{lists.subjects[0]} to {lists.subjects[-1]}"
     if dataset != lists.dataset:
@@ -238,14 +238,14 @@ def _ranked(subjects: Sequence[int], seed: int) -> list[int]:
 
 
 def _validating(subjects: int, share: float) -> int:
-    """How many of two subjects or more that are not tested are for validation; 0 of fewer."""
+    """The number of validation subjects among the non-test subjects; 0 if there are fewer than two."""
     return min(max(1, round(subjects * share)), max(0, subjects - 1))
 
 
 def _apportion(total: float, sizes: Sequence[int], *, least: Sequence[int], most: Sequence[int]) -> list[int]:
-    """Whole numbers near `total` x size / sum of sizes that sum to `total` rounded, as far as the limits allow.
+    """Divides `total` in proportion to sizes, as integers within limits, by the method of largest remainders.
 
-    Largest remainders; equal ones go to the first.
+    Ties go to the first.
     """
     exact = [total * n / sum(sizes) for n in sizes]
     given = [min(max(int(x), low), high) for x, low, high in zip(exact, least, most, strict=True)]
@@ -257,7 +257,7 @@ def _apportion(total: float, sizes: Sequence[int], *, least: Sequence[int], most
 
 
 def _rank(seed: int, kind: str, member: int) -> bytes:
-    # A hash, not a random generator: the order of two members never depends on who else is there.
+    # A hash instead of a random generator: the order of two members does not depend on the others.
     return hashlib.sha256(f"{seed}/{kind}/{member}".encode()).digest()
 
 

@@ -1,4 +1,4 @@
-"""A clip file made ready for one configuration: reduced, split, with scaled velocities."""
+"""A clip file prepared for a configuration: reduced, split, and with scaled velocities."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class TrainingData:
     """Clips with their split and the velocities of their keypoints.
 
     Attributes:
-        velocity: (N, T-1, 2k) float32 in [-1, 1]: x and y of each keypoint's step, divided by `velocity_scale` (R14).
-        velocity_scale: pixels a frame that become 1; from the training split alone.
+        velocity: (N, T-1, 2k) float32 in [-1, 1]: steps of the keypoints divided by `velocity_scale` (R14).
+        velocity_scale: pixels per frame that become 1; computed from the training split.
     """
 
     clips: Clips
@@ -30,23 +30,23 @@ class TrainingData:
 
     @property
     def classes(self) -> int:
-        """c."""
+        """c, the number of classes."""
         return len(self.clips.info.class_names)
 
 
 def prepare(config: Config, path: Path) -> TrainingData:
-    """Loads, reduces and splits a clip file for `config`.
+    """Loads, reduces and splits a clip file for a configuration.
 
     Raises:
-        UserError: the file can't serve: broken, smaller than the preset, or with other classes or keypoints.
+        UserError: the file is damaged, its clips are too small, or it has other classes or keypoints.
     """
     clips = load_clips(path, size=config.model.size, frames=config.model.frames, rule=config.readings.long_clips)
     found = (len(clips.info.class_names), clips.keypoints.shape[2])
     wanted = (config.dataset.classes, config.dataset.keypoints)
     if found != wanted:
         raise UserError(
-            f"{path} has {found[0]} classes and {found[1]} keypoints, the configuration {wanted[0]} and {wanted[1]}: "
-            "give the file it was made for"
+            f"{path} has {found[0]} classes and {found[1]} keypoints, but the configuration has {wanted[0]} and "
+            f"{wanted[1]}: choose the file that the configuration was made for"
         )
     split = make_split(
         clips.label,
@@ -63,7 +63,7 @@ def prepare(config: Config, path: Path) -> TrainingData:
 
 
 def velocities(keypoints: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Steps of keypoints between frames, in pixels a frame; 0 where either end is not valid.
+    """Steps of the keypoints between frames, in pixels per frame; 0 where either end is not valid.
 
     Args:
         keypoints: (N, T, k, 2), x and y in pixels.
@@ -78,6 +78,6 @@ def velocities(keypoints: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDAr
 
 
 def velocity_scale(training: NDArray[np.float32], quantile: float) -> float:
-    """The quantile of |velocity| over the training clips' coordinates that move at all (R14); 1 if nothing moves."""
+    """The quantile of |velocity| over all nonzero coordinates of training clips (R14); 1 if nothing moves."""
     moving = np.abs(training[training != 0])
     return float(np.quantile(moving, quantile)) if moving.size else 1.0

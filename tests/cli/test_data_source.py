@@ -45,7 +45,7 @@ def test_a_given_file_that_is_missing_is_an_error_and_no_fall_back(
 
 
 def test_a_given_file_of_the_other_data_set(small_file: Path, cache: Path) -> None:
-    with pytest.raises(UserError, match="holds the data set 'natops', not 'mug'"):
+    with pytest.raises(UserError, match="contains the data set 'natops', not 'mug'"):
         resolve("mug", small_file, "smoke")
 
 

@@ -1,14 +1,14 @@
-"""Table A of the paper: which facial action units make an emotion, and which of them OpenFace measures.
+"""Table A of the paper: the facial action units of each emotion, and which of them OpenFace measures.
 
-A prototype is written as terms with spaces between them, all of which belong to it:
+A prototype is a space-separated list of terms:
 
 ======  ======================================================================================================
 `9`     action unit 9
-`5B`    at the intensity written (FACS levels A to E; `12C/D`: either; `5Z`: as the table prints it)
-`10*`   at any level of intensity (the table's single asterisk)
-`25,26` one of these
-`?…`    with or without it (the table's +/-); `?54+64` are two that come together
-`LR20*` on the left or on the right side only
+`5B`    at this intensity (FACS levels A to E; `12C/D`: either level; `5Z`: as printed in the table)
+`10*`   at any intensity (a single asterisk in the table)
+`25,26` one of these units
+`?…`    optional (+/- in the table); the units of `?54+64` occur together
+`LR20*` on the left or the right side only
 ======  ======================================================================================================
 """
 
@@ -51,10 +51,10 @@ TABLE_A: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
-# The table's double asterisk: each prototype of anger can occur without any one of these.
+# The double asterisk of the table: each prototype of anger can occur without any one of these.
 ANGER_WITHOUT_ONE_OF = frozenset({4, 5, 7, 10})
 
-# Units for whose intensity OpenFace has a column, `AU01_r` and so on.
+# Units with a column of intensities in OpenFace's tables: `AU01_r` and so on.
 MEASURED = frozenset({1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45})
 
 _TERM = re.compile(r"(?P<optional>\??)(?P<side>(?:LR)?)(?P<units>\d+(?:[,+]\d+)*)(?P<level>\*|[A-EZ](?:/[A-EZ])?|)")
@@ -65,10 +65,10 @@ class Term:
     """One term of a prototype.
 
     Attributes:
-        choices: groups of units, one of which is there; the units of a group come together.
-        level: "" where the table says nothing, "*" for any, else letters such as "B" or "C/D".
-        optional: with or without it.
-        one_side: on the left or on the right only.
+        choices: groups of units. One group occurs, with all its units.
+        level: "" if the table gives none, "*" for any, else letters such as "B" or "C/D".
+        optional: the term may be missing.
+        one_side: the units occur on the left or the right side only.
     """
 
     choices: tuple[tuple[int, ...], ...]
@@ -78,32 +78,32 @@ class Term:
 
     @property
     def units(self) -> frozenset[int]:
-        """All units that the term names."""
+        """All units of the term."""
         return frozenset(unit for choice in self.choices for unit in choice)
 
 
 def parse_prototype(text: str) -> tuple[Term, ...]:
-    """The terms of a prototype in this module's notation.
+    """Parses a prototype in the notation of this module.
 
     Raises:
-        ValueError: it is not in this notation.
+        ValueError: a term is malformed.
     """
     terms = []
     for word in text.split():
         match = _TERM.fullmatch(word)
         if match is None:
-            raise ValueError(f"{word!r} in {text!r} is no term of a prototype")
+            raise ValueError(f"malformed term {word!r} in prototype {text!r}")
         choices = tuple(tuple(int(unit) for unit in choice.split("+")) for choice in match["units"].split(","))
         terms.append(Term(choices, match["level"], bool(match["optional"]), bool(match["side"])))
     return tuple(terms)
 
 
-# Each emotion's prototypes, parsed.
+# The parsed prototypes of each emotion.
 PROTOTYPES: Mapping[str, tuple[tuple[Term, ...], ...]] = {
     emotion: tuple(parse_prototype(text) for text in TABLE_A[emotion]) for emotion in EMOTIONS
 }
 
-# Each emotion's units, over all its prototypes.
+# The units of each emotion, over all its prototypes.
 UNITS: Mapping[str, frozenset[int]] = {
     emotion: frozenset().union(*(term.units for prototype in PROTOTYPES[emotion] for term in prototype))
     for emotion in EMOTIONS
@@ -111,10 +111,10 @@ UNITS: Mapping[str, frozenset[int]] = {
 
 
 def measured(emotion: str) -> tuple[int, ...]:
-    """The units of an emotion whose intensity OpenFace gives, sorted."""
+    """The units of an emotion that OpenFace measures, sorted."""
     return tuple(sorted(UNITS[emotion] & MEASURED))
 
 
 def unmeasured(emotion: str) -> tuple[int, ...]:
-    """The units of an emotion that OpenFace gives no intensity for, sorted: they take no part in finding the peak."""
+    """The units of an emotion that OpenFace does not measure, sorted. They are not used to find the peak."""
     return tuple(sorted(UNITS[emotion] - MEASURED))

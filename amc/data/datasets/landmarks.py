@@ -1,4 +1,4 @@
-"""The 68 facial landmarks of the iBUG scheme and what a left-right flip does to them.
+"""The 68 facial landmarks of the iBUG scheme, and their horizontal flip.
 
 All indices count from 0, as in OpenFace's columns `x_0` … `x_67`. Left and right are the subject's own: the right eye
 is the one at smaller x in a picture that is not mirrored. In the scheme the jaw is 0-16 (from the right ear over the
@@ -37,19 +37,19 @@ def _mirror() -> NDArray[np.int64]:
     return mirror
 
 
-# int64 (68,): the landmark that each one becomes under a left-right flip; an involution.
+# int64 (68,): the landmark that each landmark becomes under a horizontal flip; an involution.
 MIRROR: NDArray[np.int64] = _mirror()
 
 
 def mirrored(points: NDArray[Any], width: float) -> NDArray[Any]:
-    """The landmarks of the flipped picture.
+    """The landmarks of the horizontally flipped picture.
 
     Args:
         points: (..., 68, 2) as (x, y) in pixels, the top-left pixel's centre being (0, 0).
-        width: of the picture, in pixels.
+        width: width of the picture, in pixels.
 
     Returns:
-        (..., 68, 2): x becomes width - 1 - x, and each landmark carries the name it has in the flipped face.
+        (..., 68, 2): x becomes width - 1 - x, and landmarks are reordered to their names in the flipped face.
     """
     flipped = points[..., MIRROR, :].copy()
     flipped[..., 0] = width - 1 - flipped[..., 0]

@@ -1,1 +1,1 @@
-"""Reports and pictures of a clip file: counts, duplicates, leaks between splits, contact sheets."""
+"""Reports and pictures of clip files: counts, duplicates, leaks between splits, contact sheets."""

@@ -1,4 +1,4 @@
-"""A frame of a clip enlarged, with its keypoints, the lines between them and their velocities."""
+"""Draws enlarged frames of a clip with keypoints, lines between them and velocities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MIDDLE, ONE_SIDE, OTHER_SIDE = (255, 60, 60), (80, 255, 80), (255, 255, 60)
 LINE, VELOCITY = (235, 235, 235), (60, 220, 255)
 COLOURS: tuple[Colour, ...] = (MIDDLE, ONE_SIDE, OTHER_SIDE, LINE, VELOCITY)
 
-# Joints and points of the face that a line joins, where a clip file has both.
+# Pairs of keypoints that are joined by a line, if a clip file has both.
 EDGES = (
     ("head", "chest"),
     ("chest", "navel"),
@@ -25,9 +25,9 @@ EDGES = (
     *((f"{side}_upper_eyelid", f"{side}_lower_eyelid") for side in ("left", "right")),
     ("upper_lip", "lower_lip"),
 )
-_SHOWN = 128  # pixels that a frame is enlarged to, about
-_FINER = 2  # drawn so many times larger, which makes smooth lines
-_AHEAD = 3  # frames of movement that a velocity's line shows
+_SHOWN = 128  # approximate size of enlarged frames, in pixels
+_FINER = 2  # factor of supersampling, for smooth lines
+_AHEAD = 3  # frames of movement that the line of a velocity shows
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Marks:
     """How the keypoints of a clip file are drawn.
 
     Attributes:
-        colours: (k) of the points.
-        edges: pairs of indices that a line joins.
-        velocities: whether lines show where each point goes.
+        colours: colours of the k keypoints.
+        edges: pairs of indices that are joined by a line.
+        velocities: whether velocities are drawn.
     """
 
     colours: tuple[Colour, ...]
@@ -48,7 +48,7 @@ class Marks:
 def marks(
     names: Sequence[str], pairs: Sequence[tuple[int, int]], *, skeleton: bool = True, velocities: bool = False
 ) -> Marks:
-    """Green and yellow for a left-right pair, red for the others; lines where both ends of a row of `EDGES` are."""
+    """Marks with pairs in green and yellow, other keypoints in red, and lines between the keypoints in `EDGES`."""
     colours: list[Colour] = [MIDDLE] * len(names)
     for one, other in pairs:
         colours[one], colours[other] = ONE_SIDE, OTHER_SIDE
@@ -58,22 +58,20 @@ def marks(
 
 
 def zoom(height: int, width: int) -> int:
-    """The whole factor by which frames of this size are enlarged."""
+    """The integer factor by which frames of this size are enlarged."""
     return max(1, round(_SHOWN / max(height, width)))
 
 
 def drawn(
     clip: NDArray[np.uint8], points: NDArray[np.float32], valid: NDArray[np.bool_], style: Marks
 ) -> list[Image.Image]:
-    """All frames of a clip, `zoom` times larger.
-
-    A point that was not found is a ring without lines.
+    """Draws all frames of a clip, `zoom` times larger. Keypoints that are not valid are rings without lines.
 
     Args:
         clip: uint8 (T, H, W, 3).
-        points: (T, k, 2), pixels of the frame; (0, 0) is the centre of its first pixel.
+        points: (T, k, 2), pixels of the frame; (0, 0) is the centre of the top-left pixel.
         valid: (T, k).
-        style: of k keypoints.
+        style: marks of the k keypoints.
     """
     return [_frame(clip[t], points[t : t + 2], valid[t : t + 2], style) for t in range(len(clip))]
 
@@ -81,7 +79,7 @@ def drawn(
 def _frame(
     frame: NDArray[np.uint8], points: NDArray[np.float32], valid: NDArray[np.bool_], style: Marks
 ) -> Image.Image:
-    """One frame; `points` and `valid` are of it and, but for the last, of the next."""
+    """Draws a frame; `points` and `valid` are those of this frame and the next, if there is one."""
     height, width = frame.shape[:2]
     scale = zoom(height, width) * _FINER
     picture = Image.fromarray(frame).resize((width * scale, height * scale), Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""Frames that are in a clip file more than once, found by digests of 64 bits in one pass over the file."""
+"""Finds frames that occur more than once in a clip file, by 64-bit digests, in one pass over the file."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from amc.data.splits import PARTS, Split
 
 @dataclass
 class Digests:
-    """Digests of the frames of all clips, 8 bytes a frame, fed clip by clip."""
+    """Digests of the frames of all clips, 8 bytes per frame."""
 
     _rows: list[NDArray[np.uint64]] = field(default_factory=list)
     _plain: list[NDArray[np.bool_]] = field(default_factory=list)
 
     def add(self, clip: NDArray[np.uint8]) -> None:
-        """One more clip, uint8 (T, H, W, 3)."""
+        """Adds a clip, uint8 (T, H, W, 3)."""
         raw = b"".join(hashlib.blake2b(frame.data, digest_size=8).digest() for frame in np.ascontiguousarray(clip))
         self._rows.append(np.frombuffer(raw, dtype="<u8").astype(np.uint64))
         self._plain.append((clip == clip[:, :1, :1]).all(axis=(1, 2, 3)))
 
     @property
     def frames(self) -> NDArray[np.uint64]:
-        """(N, T)."""
+        """The digests, (N, T)."""
         return np.stack(self._rows)
 
     @property
     def plain(self) -> NDArray[np.bool_]:
-        """(N, T), whether a frame is of one colour: such are alike without being copies."""
+        """Whether each frame (N, T) has a single colour: such frames may be equal without being copies."""
         return np.stack(self._plain)
 
     def repeated(self) -> int:
-        """Clips all of whose frames are those of an earlier clip."""
+        """The number of clips that are equal to an earlier clip in all frames."""
         rows = self.frames
         return len(rows) - len(np.unique(rows, axis=0))
 
     def crossing(self, split: Split) -> list[str]:
-        """What two parts of a split have in common, a sentence each pair of parts; empty where they share no frame.
+        """Describes equal frames in different parts of a split, one sentence per pair of parts.
 
-        Sources never straddle a sound split, so what is shared here are frames that were given as different sources.
+        A sound split does not divide sources, so these are copies that have different source numbers.
         """
         clip, time = self.frames.shape
         part = np.full(clip, -1)
@@ -61,6 +61,6 @@ class Digests:
                     in_other = len(np.unique(clips[second & np.isin(digest, shared)]))
                     found.append(
                         f"{len(shared)} frames of {PARTS[one]} are also in {in_other} clips of {PARTS[other]}, "
-                        f"given as other sources (clips {pair[0]} and {pair[1]})"
+                        f"with other source numbers (such as clips {pair[0]} and {pair[1]})"
                     )
         return found

@@ -1,4 +1,4 @@
-"""Pictures of a clip file with its keypoints drawn: contact sheets, and a GIF a class."""
+"""Pictures of a clip file with keypoints: contact sheets, and a GIF per class."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from amc.data.clipfile import Contents, open_clips, read_clip
 from amc.data.inspection.drawing import COLOURS, drawn, marks
 from amc.progress import Progress
 
-_FRAMES = 8  # of a clip on a contact sheet
-_COLUMN, _COLUMNS = 12, 2  # classes one below the other, and such columns side by side, on a contact sheet
-_EXAMPLES = 3  # clips side by side in a class's GIF
-_CAPTION = 16  # pixels of height
+_FRAMES = 8  # frames per clip on a contact sheet
+_COLUMN, _COLUMNS = 12, 2  # classes per column and columns per contact sheet
+_EXAMPLES = 3  # clips per GIF
+_CAPTION = 16  # height of a caption, in pixels
 _GAP = 12  # pixels between columns
-_MILLISECONDS = 100  # a frame of a GIF
-_OF_PALETTE = 4  # frames that a GIF's palette is made of
+_MILLISECONDS = 100  # per frame of a GIF
+_OF_PALETTE = 4  # frames that the palette of a GIF is computed from
 _PAPER, _INK = (255, 255, 255), (0, 0, 0)
 _FONT = ImageFont.load_default(12)
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A class on a contact sheet."""
+    """One class on a contact sheet."""
 
     caption: str
     pictures: Sequence[Image.Image]
@@ -37,23 +37,23 @@ class _Row:
 def preview(
     path: Path, out: Path, *, skeleton: bool = True, velocities: bool = False, progress: Progress | None = None
 ) -> list[Path]:
-    """Write to a folder `contact-sheet.png`, a row a class, and `NN-class.gif`, up to three subjects' clips.
+    """Writes `contact-sheet.png`, with a row per class, and `NN-class.gif`, with clips of up to three subjects.
 
-    More classes than fit on a contact sheet go on `contact-sheet-2.png` and so on. Keypoints are dots, those of a
-    left-right pair green and yellow, the others red; one that was not found is a ring.
+    If there are too many classes for a contact sheet, they continue on `contact-sheet-2.png` and so on. Keypoints are
+    dots: those of a left-right pair green and yellow, others red. Keypoints that are not valid are rings.
 
     Args:
         path: the clip file.
-        out: the folder, made where it is not there.
-        skeleton: whether lines join the keypoints, where their names tell which.
-        velocities: whether lines show where keypoints go.
+        out: the folder; created if it is missing.
+        skeleton: draw lines between keypoints with known names.
+        velocities: draw velocities of keypoints.
         progress: called with (classes drawn, c).
 
     Returns:
-        The files written, the contact sheets first.
+        The files written, contact sheets first.
 
     Raises:
-        UserError: a file that fails its checks, or a folder that cannot be written.
+        UserError: the clip file fails its checks, or the folder cannot be written.
     """
     out = Path(out)
     written: list[Path] = []
@@ -82,9 +82,9 @@ def preview(
 
 
 def _examples(contents: Contents, label: int) -> list[int]:
-    """Positions of clips of this class, of different subjects and sources as far as there are.
+    """Indices of clips of a class, of different subjects and sources if possible.
 
-    Each class begins with another subject, so that a file sorted by subject does not show the first one alone.
+    Each class starts with another subject, so that a file sorted by subject does not show only the first one.
     """
     chosen: dict[tuple[int, int], int] = {}
     for i in np.flatnonzero(contents.label == label):
@@ -95,13 +95,13 @@ def _examples(contents: Contents, label: int) -> list[int]:
 
 
 def _who(contents: Contents, examples: Sequence[int]) -> list[str]:
-    """A caption a clip."""
+    """One caption per clip."""
     names = [("subject unknown" if s < 0 else f"subject {s}") for s in contents.subject[list(examples)].tolist()]
     return [f"{name}, clip {i}" for name, i in zip(names, examples, strict=True)]
 
 
 def _write_sheets(out: Path, contents: Contents, numbers: Sequence[int], rows: Sequence[_Row]) -> list[Path]:
-    """The contact sheets of all rows; `numbers` are those of the frames, from 1."""
+    """Writes the contact sheets of all rows; `numbers` are the frame numbers, from 1."""
     info, (count, time, height, width) = contents.info, contents.shape
     title = (
         f"{info.name}, origin={info.origin}: {count} clips of {time} frames, {width}x{height} pixels, "
@@ -132,7 +132,7 @@ def _sheet(title: str, columns: Sequence[Image.Image]) -> Image.Image:
 
 
 def _column(numbers: Sequence[int], rows: Sequence[_Row]) -> Image.Image:
-    """A caption of the frames' numbers, and below it the rows with their own."""
+    """A column of a contact sheet: frame numbers, then rows with their captions."""
     width, height = rows[0].pictures[0].size
     column = Image.new("RGB", (width * len(numbers), _CAPTION + len(rows) * (height + _CAPTION)), _PAPER)
     for i, number in enumerate(numbers):
@@ -146,7 +146,7 @@ def _column(numbers: Sequence[int], rows: Sequence[_Row]) -> Image.Image:
 
 
 def _write(picture: Image.Image, text: str, x: int, y: int, width: int) -> None:
-    """One line of text at (x, y), shortened to so many pixels."""
+    """Writes a line of text at (x, y), shortened to `width` pixels."""
     shown = text
     while len(shown) > 1 and _FONT.getlength(shown) > width - 4:
         shown = shown.removesuffix("…")[:-1] + "…"
@@ -154,7 +154,7 @@ def _write(picture: Image.Image, text: str, x: int, y: int, width: int) -> None:
 
 
 def _write_gif(path: Path, title: str, captions: Sequence[str], clips: Sequence[Sequence[Image.Image]]) -> None:
-    """Clips side by side with their captions, a line of title above them and the frame's number in it."""
+    """Writes a GIF of clips side by side with captions, below a line with frame number and title."""
     width, height = clips[0][0].size
     frames = []
     for t, moment in enumerate(zip(*clips, strict=True)):
@@ -171,13 +171,13 @@ def _write_gif(path: Path, title: str, captions: Sequence[str], clips: Sequence[
 
 
 def _palette(frames: Sequence[Image.Image]) -> Image.Image:
-    """One for all frames of a GIF, from a few of them: one a frame takes ten times as long, and colours flicker."""
+    """The palette of a GIF, from a few of its frames. A palette per frame takes ten times as long and flickers."""
     few = frames[:: max(1, len(frames) // _OF_PALETTE)]
     width, height = few[0].size
     strip = Image.new("RGB", (width, height * (len(few) + 1)))
     for i, frame in enumerate(few):
         strip.paste(frame, (0, i * height))
-    # Dots are too few pixels to be given a colour of their own.
+    # The dots have too few pixels to get their own colours otherwise.
     for i, colour in enumerate(COLOURS):
         part = (i * width // len(COLOURS), height * len(few), (i + 1) * width // len(COLOURS), height * (len(few) + 1))
         strip.paste(colour, part)

@@ -1,4 +1,4 @@
-"""What is in a clip file: counts, ranges, validity, duplicates, and whether its split leaks."""
+"""The report of a clip file: counts, ranges, valid keypoints, duplicates, and leaks of its split."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from amc.progress import Progress
 
 
 def inspect(path: Path, *, rule: str = "subject", seed: int = 0, progress: Progress | None = None) -> dict[str, Any]:
-    """Everything `python -m amc.data inspect` shows, as plain values for JSON.
+    """Everything that `python -m amc.data inspect` prints, as plain values for JSON.
 
-    Reads every frame, a clip at a time, and checks the fingerprint. Shares are fractions; pixels run from 0 to 255,
-    velocities are in pixels a frame. `split` is {"error": why} where the rule can't divide the clips.
+    Reads all frames, clip by clip, and checks the fingerprint. Shares are fractions, pixel values run from 0 to 255,
+    and velocities are in pixels per frame. `split` is {"error": reason} if the rule cannot divide the clips.
 
     Args:
-        rule: the split's, one of `amc.config.SPLIT_RULES`.
-        seed: the split's.
+        path: the clip file.
+        rule: rule of the split, one of `amc.config.SPLIT_RULES`.
+        seed: random seed of the split.
         progress: called with (clips read, N).
 
     Raises:
-        UserError: a file that fails its checks.
+        UserError: the file fails its checks.
     """
     digests = Digests()
     with open_clips(path) as (contents, frames):
@@ -83,7 +84,7 @@ def _counted(values: NDArray[np.int64]) -> dict[str, int]:
 
 
 def _copies(source: NDArray[np.int64]) -> dict[str, int]:
-    """How many sources there are with so many clips."""
+    """The number of sources by their number of clips."""
     _, copies = np.unique(source, return_counts=True)
     return _counted(copies)
 

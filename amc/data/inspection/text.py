@@ -1,15 +1,15 @@
-"""The report of `amc.data.inspection.report` as text for a person."""
+"""The report of a clip file as text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_LISTED = 60  # characters of a list of subjects
+_LISTED = 60  # maximum characters of a list of subjects
 
 
 def describe(report: Mapping[str, Any]) -> str:
-    """Lines on the file, its classes, subjects, keypoints and split; tables are a row a class or keypoint."""
+    """The report of `amc.data.inspection.report` as text, with tables of classes and keypoints."""
     made, pixels, velocity = report["generator"], report["pixels"], report["velocity"]
     noted = {key: value for key, value in made.items() if key not in ("tool", "version", "arguments", "subjects")}
     lines = [
@@ -21,10 +21,10 @@ def describe(report: Mapping[str, Any]) -> str:
         f"from {report['sources']} sources; {report['duplicate_clips']} duplicates",
         f"  copies       {_copies(report['copies'])}",
         f"  pixels       {pixels['low']} to {pixels['high']}, mean {pixels['mean']:.1f} "
-        f"({pixels['darkest_clip']:.1f} to {pixels['brightest_clip']:.1f} a clip; "
-        f"{pixels['clips_of_one_colour']} clips of one colour)",
+        f"({pixels['darkest_clip']:.1f} to {pixels['brightest_clip']:.1f} per clip; "
+        f"{pixels['clips_of_one_colour']} clips of a single colour)",
         f"  velocity     median {velocity['median']:.2f}, 99% {velocity['quantile_99']:.2f}, "
-        f"largest {velocity['largest']:.2f} pixels a frame",
+        f"largest {velocity['largest']:.2f} pixels per frame",
         *_classes(report),
         *_subjects(report),
         *_keypoints(report),
@@ -42,11 +42,11 @@ def _number(count: int, what: str) -> str:
 
 
 def _classes(report: Mapping[str, Any]) -> list[str]:
-    """A row a class: clips, those of each part, clips a subject, share of valid keypoints, brightness."""
+    """One row per class: clips in total, per part and per subject, share of valid keypoints, mean pixel value."""
     parts = report["split"].get("parts", {})
     width = _width(report["classes"])
     title = "".join(f"{name[:5]:>8}" for name in parts)
-    lines = [f"  {'class':<{width}}{'clips':>8}{title}  a subject  valid  pixels"]
+    lines = [f"  {'class':<{width}}{'clips':>8}{title}  per subj.  valid  pixels"]
     everyone = set(report["subjects"])
     for name, clips in report["classes"].items():
         of_subject = report["classes_by_subject"][name]
@@ -58,9 +58,7 @@ def _classes(report: Mapping[str, Any]) -> list[str]:
             for table in (report["keypoints"]["valid_by_class"], report["pixels"]["mean_by_class"])
         )
         missing, there = sorted(map(int, everyone - set(of_subject))), sorted(map(int, of_subject))
-        few = (
-            f"  subjects {_list(there)} alone" if len(there) < len(missing) else f"  without subjects {_list(missing)}"
-        )
+        few = f"  only subjects {_list(there)}" if len(there) < len(missing) else f"  without subjects {_list(missing)}"
         without = few if missing else ""
         lines.append(f"  {name:<{width}}{clips:8d}{counts}  {span:>9}  {valid:5.1%}  {mean:6.1f}{without}")
     return lines
@@ -77,13 +75,13 @@ def _subjects(report: Mapping[str, Any]) -> list[str]:
         return f"{subject} ({named[number]})" if number < len(named) else subject
 
     return [
-        "  subjects and their clips",
+        "  clips per subject",
         "    " + ", ".join(f"{shown(s)}: {n}" for s, n in report["subjects"].items()),
     ]
 
 
 def _keypoints(report: Mapping[str, Any]) -> list[str]:
-    """A row a keypoint: share of valid frames, in the class where it is least, and velocities."""
+    """One row per keypoint: share of valid frames, velocities, and the class with the smallest share."""
     points, velocity = report["keypoints"], report["velocity"]
     width = _width(points["valid"])
     lines = [f"  {'keypoint':<{width}}   valid  velocity 99%  largest  least valid in"]
@@ -94,7 +92,9 @@ def _keypoints(report: Mapping[str, Any]) -> list[str]:
             f"  {name:<{width}}  {share:6.1%}  {velocity['quantile_99_by_keypoint'][name]:12.2f}  "
             f"{velocity['largest_by_keypoint'][name]:7.2f}" + (f"  {worst} ({least:.1%})" if least < 1 else "")
         )
-    lines.append(f"    outside the frame {points['outside']:.2%}; {points['clips_without']} clips without any")
+    lines.append(
+        f"    outside the frame {points['outside']:.2%}; {points['clips_without']} clips without valid keypoints"
+    )
     return lines
 
 
@@ -109,7 +109,7 @@ def _split(split: Mapping[str, Any]) -> list[str]:
         for name, part in rows.items()
     ]
     kept = "source or subject" if split["by_subject"] else "source"
-    verdict = "; ".join(split["leaks"]) or f"passed: no {kept} is in two parts, and no frame"
+    verdict = "; ".join(split["leaks"]) or f"passed: no {kept} and no frame is in two parts"
     return [*lines, f"  leak check   {verdict}"]
 
 

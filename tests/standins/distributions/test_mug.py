@@ -242,7 +242,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     # The same again is complete; other settings are another folder's.
     assert main(command) == 0
     assert main([*command, "--seed", "1"]) == 2
-    assert "holds something else, or a stand-in with other settings" in capsys.readouterr().err
+    assert "holds other files, or a stand-in made with other settings" in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_something_else(tmp_path: Path) -> None:
