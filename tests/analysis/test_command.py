@@ -13,6 +13,7 @@ import pytest
 from analysis.__main__ import main
 from tests.analysis import made_study
 from tests.analysis.made_study import write_study
+from tests.file_states import file_states
 
 FORMS = {".json", ".md", ".csv", ".tex"}
 
@@ -70,13 +71,12 @@ def test_the_same_record_gives_the_same_bytes(tmp_path: Path, made_runs: Path) -
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
-def test_the_record_is_only_looked_at(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["tables", "report"])
+def test_reading_changes_nothing_in_the_studys_folder(command: str, tmp_path: Path) -> None:
     runs = made(tmp_path / "runs", done=4)
-    before = (runs / "made" / "record.db").read_bytes()
-    names = {path.name for path in (runs / "made").iterdir()}
-    assert main(["tables", "--study", "made", "--runs", str(runs), "--out", str(tmp_path / "out")]) == 0
-    assert (runs / "made" / "record.db").read_bytes() == before
-    assert {path.name for path in (runs / "made").iterdir()} == names
+    before = file_states(runs)
+    assert main([command, "--study", "made", "--runs", str(runs), "--out", str(tmp_path / "out")]) == 0
+    assert file_states(runs) == before
 
 
 def test_other_presets_are_never_in_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

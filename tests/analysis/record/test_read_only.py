@@ -20,22 +20,11 @@ from amc.errors import UserError
 from analysis.record.found import find_config
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.writing import RecordWriter
+from tests.file_states import file_states
 from tests.tuning.toy_rows import study_row, trial_row
 
 KEY = "trial-0000"
 Make = Callable[[Path, Config], None]
-
-
-def listing(folder: Path) -> dict[str, tuple[bytes, int, int]]:
-    """Content, modification time and mode of every file below a folder."""
-    return {
-        str(path.relative_to(folder)): (
-            path.read_bytes() if path.is_file() else b"",
-            path.stat().st_mtime_ns,
-            path.stat().st_mode,
-        )
-        for path in [folder, *sorted(folder.rglob("*"))]
-    }
 
 
 def write(path: Path, base: Config) -> None:
@@ -89,10 +78,10 @@ def check(path: Path) -> None:
 def test_reading_changes_nothing(make: Make, base: Config, tmp_path: Path) -> None:
     path = tmp_path / "toy" / "record.db"
     make(path, base)
-    before = listing(path.parent)
+    before = file_states(path.parent)
     check(path)
     find_config(tmp_path, "toy", None)
-    assert listing(path.parent) == before
+    assert file_states(path.parent) == before
 
 
 def test_the_next_writer_rolls_a_killed_transaction_back(base: Config, tmp_path: Path) -> None:
@@ -144,9 +133,9 @@ def test_a_record_in_a_read_only_folder_can_be_read(make: Make, base: Config, re
     path = read_only_folder / "record.db"
     make(path, base)
     with with_permissions_of_a_reader(read_only_folder):
-        before = listing(read_only_folder)
+        before = file_states(read_only_folder)
         check(path)
-        assert listing(read_only_folder) == before
+        assert file_states(read_only_folder) == before
 
 
 def test_readers_and_a_writer_do_not_disturb_each_other(base: Config, tmp_path: Path) -> None:

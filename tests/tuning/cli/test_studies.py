@@ -12,6 +12,7 @@ from analysis.record.lock import study_lock
 from analysis.record.rows import MlflowCursor, SheetRow
 from analysis.record.states import COMPLETE
 from analysis.record.writing import RecordWriter
+from tests.file_states import file_states
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.cli.studies import main
 
@@ -43,6 +44,16 @@ def test_status(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "it is not running" in shown
     assert main(["status", "other", "--out", str(out)]) == 2
     assert capsys.readouterr().err == f"error: no study 'other' in {out}: there is toy\n"
+
+
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["status", "toy"], ["status", "toy", "--json"]])
+def test_listing_studies_changes_nothing(command: list[str], out: Path, record: RecordWriter) -> None:
+    with study_lock(out / "toy" / ".lock", "toy"), record.lock_study("toy"):
+        pass  # leaves lock files
+    record.close()
+    before = file_states(out)
+    assert main([*command, "--out", str(out)]) == 0
+    assert file_states(out) == before
 
 
 def test_delete(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

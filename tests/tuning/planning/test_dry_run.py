@@ -17,6 +17,7 @@ from amc.training.generator_file import save_generator
 from amc.training.run import Run
 from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.writing import RecordWriter
+from tests.file_states import file_states
 from tests.toy import write_toy_file
 from tuning.cli.search import _parser, main, prepare_study
 from tuning.planning import disk, dry_run, probe
@@ -125,7 +126,7 @@ def test_a_study_half_done_is_forecast_from_its_own_record(
     asked = arguments(clips, tmp_path / "runs", "--trials", "4", "--pruner", "none", "--confirm-seeds", "2")
     study = prepare_study(_parser().parse_args(asked))
     written(study, {0: ("COMPLETE", 40, 0.5), 1: ("RUNNING", 20, 0.25)})
-    before = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
+    before = file_states(tmp_path)
     assert main([*asked, "--dry-run", "--json"]) == 0
     found = printed(capsys)
     assert (found["trials"], found["confirming"], found["on_record"]) == (3, 2, 2)
@@ -135,7 +136,7 @@ def test_a_study_half_done_is_forecast_from_its_own_record(
         "1 finished trial on this machine (squares-smoke-search): 0.25 s per step"
     )
     assert found["source"]["look"] == pytest.approx(2.0)
-    assert {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()} == before
+    assert file_states(tmp_path) == before
 
 
 def test_nothing_left(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
