@@ -10,15 +10,16 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import sqlalchemy as sa
 
 from amc.errors import UserError
 from analysis.record.address import database_url, sqlite_path, without_password
 from analysis.record.database import has_tables, reading_engine, retry_while_unreachable
+from analysis.record.json_columns import metrics_from, numbers
 from analysis.record.rows import (
     ImportedRow,
     MlflowCursor,
@@ -267,15 +268,6 @@ def open_if_present(address: str | Path) -> Iterator[RecordReader | None]:
         yield reader
 
 
-def metrics_from(text: str) -> dict[str, float]:
-    """The numbers in a JSON column of metrics."""
-    return _numbers(json.loads(text))
-
-
-def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}
-
-
 def _keys(connection: sa.Connection, study: str) -> list[str]:
     table = trial_table
     query = sa.select(table.c.key).where(table.c.study == study).order_by(table.c.role.desc(), table.c.number)
@@ -303,7 +295,7 @@ def _sheet(row: sa.RowMapping) -> SheetRow:
 def _imported(row: sa.RowMapping) -> ImportedRow:
     values = dict(row)
     values["config"], values["dataset"] = json.loads(values["config"]), json.loads(values["dataset"])
-    values["curve"] = {step: _numbers(metrics) for step, metrics in json.loads(values["curve"])}
+    values["curve"] = {step: numbers(metrics) for step, metrics in json.loads(values["curve"])}
     return ImportedRow(**values)
 
 

@@ -8,18 +8,17 @@ attempt ignore attempts that no longer count: a worker that was given up on may 
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from analysis.record.database import retry_while_unreachable
-from analysis.record.reading import metrics_from
+from analysis.record.json_columns import dumps, dumps_in_order, metrics_from
 from analysis.record.rows import ImportedRow, MlflowCursor, SheetRow, StudyRow, TrialRow
 from analysis.record.schema import (
     imported_table,
@@ -88,8 +87,8 @@ class RecordWriter(WritableRecord):
             for ident, key, text in connection.execute(found.order_by(table.c.step)).all():
                 last[key] = _goal_columns(metrics_from(text), objectives, violation)
                 connection.execute(sa.update(table).where(table.c.id == ident).values(last[key]))
-            for key, judged in last.items():
-                update_trial(connection, name, key, **judged)
+            for key, goal_columns in last.items():
+                update_trial(connection, name, key, **goal_columns)
 
     @retry_while_unreachable
     def add_imported(self, rows: Sequence[ImportedRow]) -> None:
@@ -117,7 +116,7 @@ class RecordWriter(WritableRecord):
         values = asdict(trial) | {"created": trial.created or time.time(), "state": WAITING}
         for name in ("params", "config", "scores"):
             values[name] = dumps(values[name])
-        values["values"] = _ordered_dumps(trial.values)
+        values["values"] = dumps_in_order(trial.values)
         with self._write() as connection:
             connection.execute(insert_if_new(connection, trial_table).values(values))
         return self.trial(trial.study, trial.key)
@@ -148,8 +147,13 @@ class RecordWriter(WritableRecord):
         """Records that the process of an attempt is running; its seconds count from now."""
         with self._write() as connection:
             table = trial_table
-            mine = (table.c.study == study, table.c.key == key, table.c.attempts == attempt, table.c.state == RUNNING)
-            connection.execute(sa.update(table).where(*mine).values(started=time.time()))
+            this_attempt = (
+                table.c.study == study,
+                table.c.key == key,
+                table.c.attempts == attempt,
+                table.c.state == RUNNING,
+            )
+            connection.execute(sa.update(table).where(*this_attempt).values(started=time.time()))
 
     @retry_while_unreachable
     def report(
@@ -180,7 +184,7 @@ class RecordWriter(WritableRecord):
             timestamp: milliseconds since 1970; None for now.
         """
         now = time.time()
-        judged = _goal_columns(metrics, objectives, lambda _: violation)
+        goal_columns = _goal_columns(metrics, objectives, lambda _: violation)
         with self._write() as connection:
             row = select_trial_for_update(connection, study, key)
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
@@ -197,12 +201,12 @@ class RecordWriter(WritableRecord):
                     attempt=attempt,
                     timestamp=round(now * 1000) if timestamp is None else timestamp,
                     metrics=dumps({name: float(value) for name, value in metrics.items()}),
-                    **judged,
+                    **goal_columns,
                 )
             )
             changes: dict[str, Any] = {"stalls": 0}
             if step > row["step"]:
-                changes |= {"step": step, **judged}
+                changes |= {"step": step, **goal_columns}
             update_trial(connection, study, key, **changes)
         return True
 
@@ -327,26 +331,6 @@ class RecordWriter(WritableRecord):
                     update_trial(connection, study, key, mlflow_run_id=cursor.run_id)
 
 
-def dumps(value: Any) -> str:
-    """JSON for a column. Numbers that are not finite become strings, because strict JSON has none."""
-    return json.dumps(_encode(value), sort_keys=True, allow_nan=False)
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): _encode(inner) for key, inner in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_encode(inner) for inner in value]
-    return value
-
-
-def _ordered_dumps(values: Mapping[str, float | None]) -> str:
-    """JSON for a column of objectives, which keeps their order."""
-    return json.dumps(dict(values), allow_nan=False)
-
-
 def _write_sheet(connection: sa.Connection, sheet: SheetRow) -> None:
     connection.execute(insert_or_replace(connection, sheet_table, {**asdict(sheet), "content": dumps(sheet.content)}))
 
@@ -357,7 +341,7 @@ def _goal_columns(
     violation: Callable[[Mapping[str, float]], float | None],
 ) -> dict[str, Any]:
     values = {name: _finite(metrics.get(name)) for name in objectives}
-    return {"value": values[objectives[0]], "values": _ordered_dumps(values), "violation": violation(metrics)}
+    return {"value": values[objectives[0]], "values": dumps_in_order(values), "violation": violation(metrics)}
 
 
 def _seconds(row: sa.RowMapping, until: float) -> float:

@@ -57,7 +57,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.stdout.close()
 
 
-def test_a_lock_that_was_given_back_names_nobody(tmp_path: Path) -> None:
+def test_a_released_lock_names_no_holder(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "lock"
     assert lock_holder(path) is None
     with study_lock(path, "toy"):
@@ -66,9 +66,15 @@ def test_a_lock_that_was_given_back_names_nobody(tmp_path: Path) -> None:
     assert path.read_text() == ""
 
 
-def test_a_killed_holder_leaves_its_name_but_no_lock(tmp_path: Path) -> None:
+def test_the_lock_names_its_holder_and_is_free_once_that_is_killed(tmp_path: Path) -> None:
     process = hold(tmp_path / "lock")
-    assert (lock_holder(tmp_path / "lock") or "").startswith(f"process {process.pid} on ")
+    holder = f"process {process.pid} on {os.uname().nodename}"
+    assert lock_holder(tmp_path / "lock") == holder
+    with (
+        pytest.raises(UserError, match=f"study 'toy' is being run by {holder}: wait for it, or stop that process"),
+        study_lock(tmp_path / "lock", "toy"),
+    ):
+        pass
     kill(process)
     assert (tmp_path / "lock").read_text().startswith(f"process {process.pid} on ")
     assert lock_holder(tmp_path / "lock") is None
@@ -100,7 +106,7 @@ def test_asking_for_the_holder_keeps_no_driver_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_a_file_system_without_locks_is_named(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_locks_is_an_error(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -138,11 +144,11 @@ def test_a_lock_file_can_be_deleted_with_its_study(tmp_path: Path) -> None:
         ("/lustre/runs", "lustre at /lustre, localflock"),
     ],
 )
-def test_file_systems_whose_locks_hold_on_one_host_only(path: str, found: str) -> None:
+def test_file_systems_whose_locks_other_hosts_do_not_see(path: str, found: str) -> None:
     assert local_locks(Path(path), MOUNTS) == found
 
 
-def test_a_name_left_by_another_host_counts_where_its_lock_would_not_be_seen(
+def test_a_name_left_by_another_host_is_an_error_if_its_lock_would_not_be_visible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "lock"
@@ -160,7 +166,7 @@ def test_a_name_left_by_another_host_counts_where_its_lock_would_not_be_seen(
         pass
 
 
-def test_one_sqlite_record_has_one_driver_a_study_whatever_folder_it_runs_in(tmp_path: Path, base: Config) -> None:
+def test_a_sqlite_record_has_one_driver_per_study_through_any_link(tmp_path: Path, base: Config) -> None:
     database = tmp_path / "record.db"
     link = tmp_path / "elsewhere.db"
     link.symlink_to(database)
@@ -177,7 +183,7 @@ def test_one_sqlite_record_has_one_driver_a_study_whatever_folder_it_runs_in(tmp
 
 
 def test_two_studies_write_one_sqlite_record_at_the_same_time(tmp_path: Path, base: Config) -> None:
-    """SQLite has one writer at a time, and the other waits for its turn: nothing is lost or refused."""
+    """SQLite has one writer at a time, and the others wait: no write is lost or refused."""
     troubles: list[BaseException] = []
 
     def drive(name: str) -> None:

@@ -56,14 +56,14 @@ def shared() -> list[Callable[[RecordWriter, Config], None]]:
 
 
 @pytest.mark.parametrize("test", shared(), ids=lambda test: test.__name__.removeprefix("test_"))
-def test_the_record_is_the_same_there(
+def test_the_record_works_as_with_sqlite(
     test: Callable[[RecordWriter, Config], None], record: RecordWriter, base: Config
 ) -> None:
     test(record, base)
 
 
-def test_what_is_hard_to_store(record: RecordWriter, base: Config) -> None:
-    """Numbers that JSON lacks, large seeds, and text that a server refuses, come back as they are or readable."""
+def test_values_that_are_hard_to_store(record: RecordWriter, base: Config) -> None:
+    """Numbers that JSON lacks and large seeds are stored unchanged; text that a server rejects stays readable."""
     record.add_trial(trial_row(base, seed=2**62))
     record.begin("toy", KEY)
     metrics = {"val/accuracy": float("inf"), "loss/a": float("nan"), "loss/b": 0.1}
@@ -92,7 +92,7 @@ def child(url: str, body: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
 
 
-def test_a_writer_killed_in_the_middle_loses_nothing_that_was_committed(url: str) -> None:
+def test_a_killed_writer_loses_nothing_that_was_committed(url: str) -> None:
     process = child(
         url,
         """
@@ -119,7 +119,7 @@ def test_a_writer_killed_in_the_middle_loses_nothing_that_was_committed(url: str
         assert record.requeue_running("toy") == [KEY]
 
 
-def test_the_lock_names_its_living_holder_and_dies_with_it(server: Server, url: str, tmp_path: Path) -> None:
+def test_the_lock_names_its_holder_and_is_free_once_that_is_killed(server: Server, url: str, tmp_path: Path) -> None:
     process = child(
         url,
         """
@@ -158,7 +158,7 @@ def drivers(server: Server, record: RecordWriter) -> list[int]:
     return [int(line) for line in found.stdout.split()]
 
 
-def test_a_broken_connection_is_made_again_with_its_lock(server: Server, record: RecordWriter, base: Config) -> None:
+def test_a_broken_connection_is_replaced_and_locked_again(server: Server, record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     with record.lock_study("toy"):
         attempt = record.begin("toy", KEY).attempts
@@ -170,7 +170,7 @@ def test_a_broken_connection_is_made_again_with_its_lock(server: Server, record:
     assert list(record.curves("toy")[KEY]) == [1, 2, 3, 4, 5]
 
 
-def test_who_lost_the_study_to_another_driver_writes_nothing_more(
+def test_a_driver_whose_study_was_taken_over_writes_nothing_more(
     server: Server, record: RecordWriter, base: Config, url: str
 ) -> None:
     record.add_trial(trial_row(base))
@@ -188,10 +188,10 @@ def test_who_lost_the_study_to_another_driver_writes_nothing_more(
     assert record.points("toy") == []
 
 
-def test_a_server_that_restarts_holds_reports_up_and_loses_none(
+def test_a_restarting_server_delays_reports_and_loses_none(
     server: Server, record: RecordWriter, base: Config, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The server is one that is set to forget the last commits in a crash; a driver's writes are safe from that."""
+    """The server is configured to lose the last commits in a crash; a driver's writes are committed synchronously."""
     with record.lock_study("toy"):
         for number in range(4):
             record.add_trial(trial_row(base, number))
@@ -218,11 +218,11 @@ def test_a_server_that_restarts_holds_reports_up_and_loses_none(
     assert [(trial.state, trial.attempts, trial.step) for trial in record.trials("toy")] == [("COMPLETE", 1, 100)] * 4
     assert all(list(curve) == list(range(1, 101)) for curve in record.curves("toy").values())
     said = capfd.readouterr().err
-    assert "does not answer" in said
+    assert "does not respond" in said
     assert PASSWORD not in said
 
 
-def test_a_server_that_stays_away_ends_in_one_line(server: Server, record: RecordWriter, base: Config) -> None:
+def test_a_server_that_does_not_come_back_is_one_line(server: Server, record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     record.patience = 0.5
     with record.lock_study("toy"):
@@ -238,14 +238,16 @@ def test_a_server_that_stays_away_ends_in_one_line(server: Server, record: Recor
             server.start()
 
 
-def test_two_processes_make_the_tables_of_one_database(url: str) -> None:
+def test_two_processes_create_the_tables_of_one_database(url: str) -> None:
     processes = [child(url, "print(len(record.studies()))") for _ in range(4)]
     for process in processes:
         out, _ = process.communicate(timeout=240)
         assert (process.returncode, out) == (0, "1\n")
 
 
-def test_addresses_that_lead_nowhere(server: Server, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_addresses_without_a_server_or_database(
+    server: Server, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     wrong = [
         server.url("no_such_database"),
         server.url("postgres").replace("geheim", "falsch"),
@@ -253,7 +255,7 @@ def test_addresses_that_lead_nowhere(server: Server, capsys: pytest.CaptureFixtu
     ]
     for url in wrong:
         assert main(["list", "--out", str(tmp_path), "--record", url]) == 2
-        with pytest.raises(UserError, match="cannot make the study record"):
+        with pytest.raises(UserError, match="cannot create the study record"):
             RecordWriter(url)
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("error: cannot read the study record postgresql+psycopg://amc@127.0.0.1:")

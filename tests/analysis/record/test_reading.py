@@ -9,10 +9,11 @@ import pytest
 from amc.config import natops
 from amc.errors import UserError
 from analysis.record.address import database_url
-from analysis.record.reading import RecordReader, metrics_from
+from analysis.record.json_columns import dumps, metrics_from
+from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.schema import SCHEMA_VERSION
-from analysis.record.writing import RecordWriter, dumps
+from analysis.record.writing import RecordWriter
 
 
 def make(path: Path) -> None:

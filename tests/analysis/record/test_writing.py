@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,9 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amc.config import Config, natops
-from amc.errors import UserError
 from amc.evaluation.score_sheet import REAL, ScoreSheet
-from analysis.record.lock import study_lock
 from analysis.record.rows import MlflowCursor, SheetRow, TrialStage
 from analysis.record.writing import MAX_STALLS, RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
@@ -35,8 +32,8 @@ def metrics(step: int) -> dict[str, float]:
         st.tuples(st.sampled_from(["report", "stale", "again", "lost"]), st.integers(1, 6)), min_size=1, max_size=25
     )
 )
-def test_any_order_of_duplicate_and_stale_reports_gives_one_curve(events: list[tuple[str, int]]) -> None:
-    """The curve is what the attempts that counted reported first, whatever came late or twice."""
+def test_duplicate_and_stale_reports_in_any_order_give_one_curve(events: list[tuple[str, int]]) -> None:
+    """The curve has what the current attempt reported first at each step, whatever arrives late or twice."""
     with tempfile.TemporaryDirectory() as folder, RecordWriter(Path(folder) / "record.db") as record:
         base = natops("smoke")
         record.create_study(study_row(base))
@@ -91,7 +88,7 @@ def test_a_trial_whose_attempts_keep_dying_has_failed(record: RecordWriter, base
     assert states == ["WAITING"] * (MAX_STALLS - 1) + ["FAILED"]
 
 
-def test_progress_between_two_deaths_starts_the_count_anew(record: RecordWriter, base: Config) -> None:
+def test_a_report_between_two_deaths_resets_the_count(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     for step in range(1, 3 * MAX_STALLS):
         attempt = record.begin("toy", KEY).attempts
@@ -99,7 +96,7 @@ def test_progress_between_two_deaths_starts_the_count_anew(record: RecordWriter,
         assert record.release("toy", KEY, attempt, "killed", stalled=True) == "WAITING"
 
 
-def test_adopting_makes_running_trials_wait_and_touches_no_other(record: RecordWriter, base: Config) -> None:
+def test_requeuing_sets_running_trials_to_waiting_and_changes_no_other(record: RecordWriter, base: Config) -> None:
     for number in range(3):
         record.add_trial(trial_row(base, number))
     record.finish("toy", KEY, record.begin("toy", KEY).attempts, "COMPLETE", value=0.5)
@@ -109,13 +106,13 @@ def test_adopting_makes_running_trials_wait_and_touches_no_other(record: RecordW
     assert record.requeue_running("toy") == []
 
 
-def test_nan_is_no_value(record: RecordWriter, base: Config) -> None:
+def test_nan_is_stored_as_no_value(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     record.report("toy", KEY, record.begin("toy", KEY).attempts, 5, {"val/accuracy": float("nan")})
     assert record.trial("toy", KEY).value is None
 
 
-def test_projection_state_is_kept_for_each_store(record: RecordWriter, base: Config) -> None:
+def test_each_mlflow_store_has_its_own_cursors(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     record.set_mlflow_cursors("toy", "sqlite:///a", {KEY: MlflowCursor("run-1", cursor=3)})
     record.set_mlflow_cursors("toy", "sqlite:///a", {KEY: MlflowCursor("run-1", cursor=9, described=True)})
@@ -133,8 +130,8 @@ def test_deleting_a_study_leaves_nothing(record: RecordWriter, base: Config) -> 
     assert record.points("toy") == []
 
 
-def test_a_writer_killed_in_the_middle_loses_nothing_that_was_committed(tmp_path: Path) -> None:
-    """kill -9 of a process that reports as fast as it can: every report it was told of as taken is there."""
+def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> None:
+    """Kills a process that reports as fast as it can: every report that was confirmed is on record."""
     script = textwrap.dedent(f"""
         import sys
         sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}
@@ -164,31 +161,8 @@ def test_a_writer_killed_in_the_middle_loses_nothing_that_was_committed(tmp_path
         assert len(steps) in (told, told + 1)
 
 
-def test_lock_names_its_living_holder_and_dies_with_it(tmp_path: Path) -> None:
-    script = textwrap.dedent(f"""
-        import sys, time
-        sys.path[:0] = {sys.path!r}
-        from pathlib import Path
-        from analysis.record.lock import study_lock
-        with study_lock(Path({str(tmp_path / "lock")!r}), "toy"):
-            print("held", flush=True)
-            time.sleep(60)
-    """)
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    with pytest.raises(UserError, match=f"being run by process {process.pid} on {os.uname().nodename}"):  # noqa: SIM117
-        with study_lock(tmp_path / "lock", "toy"):
-            pass
-    process.kill()
-    process.wait()
-    process.stdout.close()
-    with study_lock(tmp_path / "lock", "toy"):
-        pass
-
-
-def test_a_record_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever dies while making the tables leaves an empty database, which the next one fills."""
+def test_the_tables_are_created_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is killed while it creates the tables leaves an empty database, which the next one fills."""
     script = textwrap.dedent(f"""
         import os, sys
         sys.path[:0] = {sys.path!r}
@@ -208,7 +182,7 @@ def sheet(scorer: str = "one", created: float = 1.5, key: str = KEY) -> SheetRow
     return SheetRow("toy", key, scorer, created, json.loads(json.dumps(made.to_dict())))
 
 
-def test_a_sheet_comes_with_the_end_of_the_attempt_that_counts(record: RecordWriter, base: Config) -> None:
+def test_only_the_current_attempt_stores_a_score_sheet(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     first = record.begin("toy", KEY).attempts
     record.release("toy", KEY, first, "lost")
@@ -224,9 +198,7 @@ def test_a_sheet_comes_with_the_end_of_the_attempt_that_counts(record: RecordWri
     assert record.trial_stages("toy")[KEY] == TrialStage("COMPLETE", started=False, scored=1.5)
 
 
-def test_scoring_again_takes_the_place_of_sheet_and_scores_and_of_nothing_else(
-    record: RecordWriter, base: Config
-) -> None:
+def test_scoring_again_replaces_sheet_and_scores_only(record: RecordWriter, base: Config) -> None:
     record.add_trial(trial_row(base))
     record.add_trial(trial_row(base, 1))
     record.finish(
@@ -243,8 +215,8 @@ def test_scoring_again_takes_the_place_of_sheet_and_scores_and_of_nothing_else(
     assert record.score_sheets("toy") == {}
 
 
-def test_many_who_score_and_add_at_once_leave_one_of_each(record: RecordWriter, base: Config) -> None:
-    """Threads with connections of their own; the record of a study that two programs create, too."""
+def test_concurrent_writers_of_the_same_rows_leave_one_of_each(record: RecordWriter, base: Config) -> None:
+    """Threads with separate connections, like several programs that use one record."""
     others = [RecordWriter(record.address.render_as_string(hide_password=False)) for _ in range(6)]
     failures: list[BaseException] = []
 
@@ -272,7 +244,7 @@ def test_many_who_score_and_add_at_once_leave_one_of_each(record: RecordWriter, 
         assert record.score_sheets("toy")[row.key].scorer == f"by-{row.scores['by']:.0f}"
 
 
-def test_a_process_killed_while_it_scores_leaves_sheet_and_scores_of_one_piece(tmp_path: Path) -> None:
+def test_a_writer_killed_while_it_scores_leaves_a_matching_sheet_and_scores(tmp_path: Path) -> None:
     script = textwrap.dedent(f"""
         import sys
         sys.path[:0] = {sys.path!r}

@@ -157,7 +157,7 @@ def test_a_server_that_restarts_in_the_middle(server: Server, tmp_path: Path) ->
     server.start()
     code, errors = end(process)
     assert code == 0, errors
-    assert "does not answer" in errors
+    assert "does not respond" in errors
     assert PASSWORD not in errors
     rows = exactly_once(record, tracking, tmp_path)
     assert {row.attempts for row in rows.values()} == {1}
