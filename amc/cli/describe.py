@@ -1,4 +1,4 @@
-"""`python -m amc describe`: the parameters of each network and what a training step costs."""
+"""`python -m amc describe`: the parameters of each network and the arithmetic of a training step."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `describe`."""
     parser.add_argument("--dataset", choices=tuple(DATASETS), default="natops")
     parser.add_argument("--preset", default="auto", help="auto, paper, compact or smoke")
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the description and returns the exit code."""
+    """Prints the description; returns the exit code."""
     config = configure(args.dataset, chosen_preset(args.preset))
     facts = describe(config)
     print(json.dumps(facts, indent=2) if args.json else _table(facts))
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def networks(config: Config) -> dict[str, nn.Module]:
-    """The networks of a configuration by their names in the description, freshly initialised."""
+    """The networks of a configuration by name, freshly initialised."""
     built = {name: build(config) for name, build in method_of(config).networks.items()}
     return built | {"motion_classifier": MotionClassifier(config.model, config.dataset.classes)}
 
@@ -55,7 +55,7 @@ def describe(config: Config) -> dict[str, Any]:
 
 
 def parameters(network: nn.Module) -> int:
-    """Number of trainable values, biases and batch norm's included."""
+    """Number of trainable values, including biases and batch norm."""
     return sum(p.numel() for p in network.parameters())
 
 

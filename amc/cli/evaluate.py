@@ -1,4 +1,4 @@
-"""`python -m amc evaluate`: scores a finished run again, on its validation or test clips."""
+"""`python -m amc evaluate`: scores a trained model on the validation or test split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from amc.evaluation.scores.score import score
 from amc.evaluation.scores.test_judges import Judges, has_subjects
 from amc.training.run import Run
 
-# What is said of each score, and how: name, text, digits behind the point, factor.
+# The printed scores: name, label, decimals, factor.
 _LINES = (
     ("psnr", "PSNR, true velocities, dB", 2, 1),
     ("ssim", "SSIM, true velocities", 3, 1),
@@ -34,13 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `evaluate`."""
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="the folder that `train` wrote")
     parser.add_argument("--data", type=Path, metavar="FILE.h5", help="the clip file it was trained on")
-    parser.add_argument("--split", choices=("validation", "test"), default="validation", help="select nothing by test")
+    parser.add_argument(
+        "--split",
+        choices=("validation", "test"),
+        default="validation",
+        help="split to score (default: validation); select nothing by test scores",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the scores and returns the exit code."""
+    """Prints the scores; returns the exit code."""
     finished = reopen(args.run_directory, args.data)
     config, data = finished.config, finished.data
     judges = _judges(finished)
@@ -76,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _judges(finished: Run) -> Judges:
-    """Trained now (with progress on the screen) where need be."""
+    """The judges of the run's data; trained now unless they are cached."""
     config, data = finished.config, finished.data
     return Judges(
         motion=classifier(config, data, JUDGE),
@@ -86,7 +91,7 @@ def _judges(finished: Run) -> Judges:
 
 
 def _more(found: Mapping[str, Mapping[str, float]]) -> str:
-    """The other scores, of generated clips beside real ones and those that repeat their first frame."""
+    """The other scores, of generated clips, repeated first frames and real clips."""
     columns = ("generated", "first_frame_repeated", "real")
     heads = ("generated", "still", "real")
     lines = [f"{'other scores':<32}" + "".join(f"{head:>11}" for head in heads)]

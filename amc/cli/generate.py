@@ -1,4 +1,4 @@
-"""`python -m amc generate`: pictures, still and moving, of what a finished run makes of one image."""
+"""`python -m amc generate`: generates videos from one image with a trained model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from amc.evaluation.pictures.movie import mp4
 from amc.evaluation.pictures.strip import Row, gif, strip
 from amc.training.run import Run
 
-# What Pillow is known to raise on damaged, foreign or gigantic pictures.
+# Exceptions of Pillow for damaged, unknown or huge pictures.
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 FORMATS = {"gif": gif, "mp4": mp4}
@@ -38,37 +38,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="the folder that `train` wrote")
     parser.add_argument("--data", type=Path, metavar="FILE.h5", help="the clip file it was trained on")
     start = parser.add_mutually_exclusive_group()
-    start.add_argument("--image", type=Path, metavar="FILE", help="first frame: its largest centred square is taken")
+    start.add_argument(
+        "--image", type=Path, metavar="FILE", help="first frame: the largest centred square of this picture"
+    )
     start.add_argument(
         "--clip",
         type=int,
         metavar="N",
-        help="first frame of the N-th clip of the data, from 0 (default: the first validation clip)",
+        help="first frame: that of clip N, counted from 0 (default: the first validation clip)",
     )
-    parser.add_argument("--class", dest="name", default="all", metavar="NAME", help="motion to show (default: all)")
+    parser.add_argument(
+        "--class", dest="name", default="all", metavar="NAME", help="class of the motion (default: all)"
+    )
     parser.add_argument(
         "--mismatched",
         action="store_true",
-        help="the paper's Figure 3 for the clip instead: the real clip, and what is generated with both conditions "
-        "matched, another appearance, another motion (that of --class, else drawn)",
+        help="instead draw the paper's Figure 3 for the clip: the real clip, and clips generated with matched conditions, "
+        "another appearance, and another motion (that of --class, else a random one)",
     )
+    parser.add_argument("--format", choices=(*FORMATS, "both"), default="gif", help="video format (default: gif)")
     parser.add_argument(
-        "--format", choices=(*FORMATS, "both"), default="gif", help="of the moving picture (default: gif)"
+        "--seed", type=integer(0), default=0, help="random seed of the noise and the velocities (default: 0)"
     )
-    parser.add_argument("--seed", type=integer(0), default=0, help="of noise and borrowed velocities (default: 0)")
     parser.add_argument(
         "--out",
         type=Path,
         required=True,
         metavar="DIR",
-        help="for strip.png and clips.gif or .mp4; with --mismatched figure3.png and figure3.gif or .mp4",
+        help="folder for strip.png and clips.gif or .mp4; with --mismatched for figure3.png and figure3.gif or .mp4",
     )
-    parser.add_argument("--json", action="store_true", help="the list of files as JSON")
+    parser.add_argument("--json", action="store_true", help="print the list of files as JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Writes the pictures and returns the exit code."""
+    """Writes the pictures; returns the exit code."""
     if args.mismatched and args.image is not None:
         raise UserError("--mismatched compares with a real clip: give --clip N instead of --image")
     check_out_folder(args.out)
@@ -102,9 +106,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def generate(finished: Run, first: NDArray[np.uint8], classes: list[int], seed: int) -> NDArray[np.uint8]:
-    """Videos (n, T, H, W, 3) that begin with the image `first` (H, W, 3), one for each class.
+    """Videos (n, T, H, W, 3) that start with the image `first` (H, W, 3), one per class.
 
-    Velocities are borrowed from a training clip of the class (R13), by a generator seeded for each class.
+    The velocities are those of a random training clip of the class (R13), chosen by `seed` and class.
     """
     data = finished.data
     train, label = data.split.train, data.clips.label
@@ -121,7 +125,7 @@ def generate(finished: Run, first: NDArray[np.uint8], classes: list[int], seed: 
 
 
 def _showing(data: TrainingData, first: NDArray[np.uint8]) -> TrainingData:
-    """The same data, but clip 0 is the image."""
+    """The same data with the image as the only frame of clip 0."""
     return replace(data, clips=replace(data.clips, frames=first[None, None]))
 
 
@@ -154,11 +158,11 @@ def _first_frame(args: argparse.Namespace, finished: Run) -> NDArray[np.uint8]:
         with Image.open(args.image) as image:
             pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except FileNotFoundError as error:
-        raise UserError(f"--image {args.image}: no such file") from error
+        raise UserError(f"--image {args.image}: file not found") from error
     except _UNREADABLE as error:
         raise UserError(f"--image {args.image} cannot be read as a picture: {error}") from error
     side = min(pixels.shape[:2])
     if side < size:
-        raise UserError(f"--image {args.image} is smaller than the {size} pixels that the run's frames have")
+        raise UserError(f"--image {args.image} is too small: the run needs at least {size} x {size} pixels")
     y, x = ((extent - side) // 2 for extent in pixels.shape[:2])
     return area_resize(pixels[y : y + side, x : x + side], (size, size))

@@ -1,7 +1,7 @@
-"""`python -m amc selftest`: whether the training step does on this machine what it should, in one table.
+"""`python -m amc selftest`: checks the training step on this machine.
 
-It compares production's step with the literal one of `amc/reference`, two runs of one seed, mixed precision, compiled
-and graphed steps with plain ones, and takes time and memory. Exit code 3 where something failed.
+Compares the production step with `amc/reference`, two runs of one seed, mixed precision with float32, compiled and
+graphed steps with eager ones, and measures time and memory. Exits with 3 if a check fails.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints what was found and returns the exit code."""
+    """Prints the results; returns the exit code."""
     device = chosen_device(args.device)
     preset = ("paper" if device.type == "cuda" else "compact") if args.preset == "auto" else chosen_preset(args.preset)
     at = setting(preset, device)
@@ -94,7 +94,7 @@ def chosen_device(name: str) -> torch.device:
 
 
 def found(at: Setting, names: Sequence[str]) -> list[CheckResult]:
-    """What the checks called `names` find. One that breaks off has failed, and the others go on."""
+    """Runs the checks called `names`. A check that raises has failed; the others still run."""
     rows: list[CheckResult] = []
     with console("selftest", "check") as progress:
         for number, name in enumerate(names):
@@ -104,7 +104,7 @@ def found(at: Setting, names: Sequence[str]) -> list[CheckResult]:
             except Exception as error:
                 traceback.print_exc(file=sys.stderr)
                 first = (str(error).strip().splitlines() or [""])[0]
-                rows.append(CheckResult(name, f"broke off: {type(error).__name__}: {first}"[:120], "", "FAILED"))
+                rows.append(CheckResult(name, f"raised {type(error).__name__}: {first}"[:120], "", "FAILED"))
             gc.collect()
             if at.device.type == "cuda":
                 torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""`python -m amc train`: one training run, with neither Ray nor MLflow."""
+"""`python -m amc train`: trains one model, without Ray and MLflow."""
 
 from __future__ import annotations
 
@@ -35,22 +35,34 @@ RUNS = Path("runs")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `train`."""
-    parser.add_argument("--dataset", help="natops or mug: the user's file, else the procedural stand-in")
+    parser.add_argument("--dataset", help="natops or mug: $AMC_DATA/NAME.h5 if it exists, else the procedural stand-in")
     parser.add_argument("--data", type=Path, metavar="FILE.h5", help="a clip file")
-    parser.add_argument("--preset", default="auto", help="auto (the default), paper, compact or smoke")
+    parser.add_argument("--preset", default="auto", help="paper, compact, smoke or auto (default: auto)")
     parser.add_argument("--split-rule", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
-    parser.add_argument("--seed", type=integer(0), default=0, help="of weights, batches and noise (default: 0)")
-    parser.add_argument("--steps", type=integer(1), metavar="N", help="length of the run (default: the preset's)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for checkpoint, result and pictures")
-    parser.add_argument("--from-study", metavar="S", help="take the configuration that a search found, at this preset")
-    parser.add_argument("--trial", metavar="K", help="of that study: a trial's key or number (default: its best)")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help=f"where studies are kept (default: {RUNS})")
-    parser.add_argument("--json", action="store_true", help="print result.json's document instead of a table")
+    parser.add_argument(
+        "--seed", type=integer(0), default=0, help="random seed of weights, batches and noise (default: 0)"
+    )
+    parser.add_argument(
+        "--steps", type=integer(1), metavar="N", help="number of training steps (default: the preset's)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for the checkpoint, result.json and pictures; rerun with the same folder to resume",
+    )
+    parser.add_argument(
+        "--from-study", metavar="S", help="use the configuration that this search found, at this preset"
+    )
+    parser.add_argument("--trial", metavar="K", help="a trial of that study, by key or number (default: the best)")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help=f"folder of the studies (default: {RUNS})")
+    parser.add_argument("--json", action="store_true", help="print result.json instead of a table")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trains, going on from a checkpoint in DIR, scores, writes DIR/result.json; returns the exit code."""
+    """Trains (resuming from a checkpoint in DIR), scores, writes DIR/result.json; returns the exit code."""
     check_out_folder(args.out)
     found = _found(args)
     config, data = _configured(args, found)

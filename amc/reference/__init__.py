@@ -1,8 +1,8 @@
-"""A literal AMC-GAN, for reading and for holding the production networks to it.
+"""AMC-GAN written as the paper states it: read this first. Tests and `amc selftest` compare production with it.
 
-Straight from Appendix A, Eqs. 1 to 8, Tables 1 and 2 and Algorithm 1, with the readings of the notes (R1 ... R25):
-plain `torch.nn` layers, one frame at a time, every row of a table run in full. Parameters are named as in production,
-so that `literal.load_state_dict(production.state_dict())` works by name.
+Appendix A, Eqs. 1 to 8, Tables 1 and 2 and Algorithm 1 with the readings R1 to R25 (docs/readings.md): plain
+`torch.nn` layers, one frame at a time, every row of a table computed in full. Parameters have the same names as in
+production, so that `literal.load_state_dict(production.state_dict())` works.
 
     layers.py, generator.py, discriminators.py    the networks (appendix A)
     paths.py                                      batch norm's statistics over frames and rows (R10, R21)

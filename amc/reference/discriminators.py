@@ -12,7 +12,7 @@ from amc.reference.layers import conv4, conv4_to_one, conv_lstm, conv_lstm_step,
 from amc.reference.paths import Path
 
 
-class AppearanceDiscriminator(nn.Module):
+class LiteralAppearanceDiscriminator(nn.Module):
     """Da: four images through one tower; their maps, concatenated, through a head.
 
     On maps too small for a strided layer the layer is left out with its BN and activation (R25).
@@ -61,7 +61,7 @@ class AppearanceDiscriminator(nn.Module):
         return torch.sigmoid(self.fc2(x)).squeeze(1)
 
 
-class MotionDiscriminator(nn.Module):
+class LiteralMotionDiscriminator(nn.Module):
     """Dm: each frame through a tower, then a convLSTM that starts from the encoded ya, then three heads."""
 
     def __init__(self, config: Config) -> None:

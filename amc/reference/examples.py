@@ -1,4 +1,4 @@
-"""Small configurations, batches and weights on which literal and production are compared."""
+"""Small configurations, batches and weights for comparing the literal step with production."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from amc.data.conditions import Batch, centre_count, motion_condition
 from amc.methods.amc_gan.step import AMCStep
 from amc.reference.step import LiteralStep
 
-#: Slug of each arm of Table 4 to the switches it turns off, from the notes' table.
+#: The switches that each arm of Table 4 turns off, by slug.
 ARMS: Mapping[str, tuple[str, ...]] = {
     "ours": (),
     "no_ya": ("ya", "da"),
@@ -31,7 +31,7 @@ ARMS: Mapping[str, tuple[str, ...]] = {
 def small(
     dataset: str, arm: str = "ours", *, size: int = 16, frames: int = 6, width: float = 1 / 16, **readings: object
 ) -> Config:
-    """A tiny network with the data set's own classes and keypoints, so that q is the paper's."""
+    """A tiny network with all classes and keypoints of the data set, so that q is the paper's."""
     config = configure(dataset, "smoke", spec=DATASETS[dataset].spec)
     config = replace(config, model=replace(config.model, size=size, frames=frames, width=width))
     config = with_overrides(config, {f"switches.{name}": False for name in ARMS[arm]})
@@ -63,7 +63,7 @@ def random_batch(config: Config, clips: int, *, seed: int = 0, dtype: torch.dtyp
 
 
 def shake(network: nn.Module, seed: int = 0) -> None:
-    """Moves every parameter and running statistic off its initial value, so that none is 0 or 1 by chance."""
+    """Perturbs every parameter and running statistic, so that none is exactly 0 or 1."""
     g = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, value in network.state_dict().items():

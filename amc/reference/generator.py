@@ -21,7 +21,7 @@ class Maps(NamedTuple):
     phi: Tensor
 
 
-class Encoder(nn.Module):
+class LiteralEncoder(nn.Module):
     """conv2d(32) - leakyReLU - conv2d(64) - BN - leakyReLU - pool - ... - conv2d(256) - BN - leakyReLU."""
 
     def __init__(self, config: Config) -> None:
@@ -43,7 +43,7 @@ class Encoder(nn.Module):
         return Maps(map2, map3, map4, phi)
 
 
-class MotionGate(nn.Module):
+class LiteralMotionGate(nn.Module):
     """t = sigmoid(fc(q)), one number; then t * fc(q) + (1 - t) * q."""
 
     def __init__(self, q: int) -> None:
@@ -58,7 +58,7 @@ class MotionGate(nn.Module):
         return out
 
 
-class Decoder(nn.Module):
+class LiteralDecoder(nn.Module):
     """The bottom two rows of figure A: from [h_t, phi(ya), tiled z] to a frame."""
 
     def __init__(self, config: Config) -> None:
@@ -99,7 +99,7 @@ class Decoder(nn.Module):
         return s * u + (1 - s) * e
 
 
-class Generator(nn.Module):
+class LiteralGenerator(nn.Module):
     """G(z | ya, ym)."""
 
     def __init__(self, config: Config) -> None:
@@ -109,11 +109,11 @@ class Generator(nn.Module):
         self.extent = config.model.size // 8
         self.sees_ya, self.sees_ym = config.switches.ya, config.switches.ym
         if self.sees_ya:
-            self.encoder = Encoder(config)
+            self.encoder = LiteralEncoder(config)
         if self.sees_ym:
-            self.motion_gate = MotionGate(config.q)
+            self.motion_gate = LiteralMotionGate(config.q)
         self.lstm = conv_lstm(self.channels, config.q if self.sees_ym else 0)
-        self.decoder = Decoder(config)
+        self.decoder = LiteralDecoder(config)
 
     def forward(self, ya: Tensor, ym: Tensor, z: Tensor, norm: Norm | None = None) -> Tensor:
         """ya (N, 3, H, W), ym (N, T-1, q), z (N, p) to frames x_2 ... x_T, (N, T-1, 3, H, W) in [-1, 1]."""

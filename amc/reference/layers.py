@@ -1,4 +1,4 @@
-"""The parts that Appendix A's networks share."""
+"""Layers that the networks of Appendix A share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss terms as the paper's equations and the readings write them, for one row of a table at a time."""
+"""The loss terms, as in the paper's equations and the readings, for one row of a table at a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def gram_matrices(maps: Sequence[Tensor], gram: str) -> list[Tensor]:
         gram: "spatial" or "channel" (R1).
     """
     matrix = {"spatial": gram_spatial, "channel": gram_channel}[gram]
-    # Channels of all frames above one another: N = T C rows, M = H W columns.
+    # Channels of all frames stacked: N = T C rows, M = H W columns.
     return [matrix(torch.cat([frame[clip].flatten(1) for frame in maps])) for clip in range(len(maps[0]))]
 
 
@@ -44,7 +44,7 @@ def hinge(d_plus: Tensor, d_minus: Tensor, rho: float) -> Tensor:
 
 
 def generator_gain(s: Tensor, kind: str) -> Tensor:
-    """What the generator raises on scores of its video: log(s) as in line 14, or -log(1 - s) as in Eq. 5 (R23)."""
+    """Maximised by the generator for the scores of its video: log(s) (line 14), or -log(1 - s) (Eq. 5, R23)."""
     return {"non_saturating": log_likelihood(s, 1.0), "saturating": -log_likelihood(s, 0.0)}[kind]
 
 

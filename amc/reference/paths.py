@@ -1,15 +1,15 @@
-"""How frames that are computed one at a time meet in batch norm.
+"""Batch norm over frames that are computed one at a time.
 
-The networks of this package are written for one frame: a *path* is a coroutine that computes one frame (or one image)
-and, wherever Appendix A says BN, yields (layer, input) and goes on with what it is sent back. `Norm.run` takes the
-paths of all frames and answers them, in one of two ways that differ in the statistics alone (R10):
+The networks of this package are written for one frame. A *path* is a coroutine that computes one frame (or one image):
+wherever Appendix A says BN, it yields (layer, input) and continues with the value that it is sent. `Norm.run` runs the
+paths of all frames in one of two ways, which differ in the statistics only (R10):
 
-- `over_time=False`: each path runs to its end before the next one starts, so BN sees one frame of each clip in the
-  mini-batch. This is the paper's text, "generated frame-by-frame".
+- `over_time=False`: the paths run one after the other, so BN sees one frame of each clip in the mini-batch. This is
+  the paper's text, "generated frame-by-frame".
 - `over_time=True`: the paths advance together from BN to BN, and each BN layer is applied to all frames of all clips
-  at once. This is reading R10, and what the production networks do in training.
+  at once. This is reading R10, as in the production networks.
 
-In evaluation mode BN uses its running statistics, and the two are the same function.
+In evaluation mode BN uses its running statistics, and both ways are equal.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Path = Generator[tuple[nn.Module, Tensor], Tensor, R]
 
 @dataclass(frozen=True)
 class Norm:
-    """The statistics that batch norm takes in training mode.
+    """The statistics of batch norm in training mode.
 
     Attributes:
         over_time: R10, see above.
@@ -41,13 +41,13 @@ class Norm:
     rows: int = 1
 
     def run(self, paths: Sequence[Path[R]]) -> list[R]:
-        """What the paths return, in their order."""
+        """The results of the paths, in order."""
         if self.over_time:
             return self._in_step(paths)
         return [self._in_step([path])[0] for path in paths]
 
     def one(self, path: Path[R]) -> R:
-        """What a single path returns."""
+        """The result of one path."""
         return self._in_step([path])[0]
 
     def _in_step(self, paths: Sequence[Path[R]]) -> list[R]:
@@ -66,7 +66,7 @@ class Norm:
             answers = [*self._normalise(layer, [x for _, x in waiting])]
 
     def _normalise(self, layer: nn.Module, frames: list[Tensor]) -> list[Tensor]:
-        """One BN layer on its inputs (N, C, ...) at all frames."""
+        """Applies one BN layer to its inputs (N, C, ...) at all frames."""
         of_rows = [[frame.chunk(self.rows)[row] for frame in frames] for row in range(self.rows)]
         done = []
         for parts in of_rows:

@@ -1,16 +1,16 @@
 """Algorithm 1, line by line.
 
-Conventions the paper leaves open, the same as in production:
+Conventions where the paper leaves them open, the same as in production:
 
-- A discriminator's mini-batch is its rows of Table 2 one after the other, each run in full; the generator's is the rows
-  of Table 1. z is the same for all rows of Table 1.
-- A discriminator's tower is called once for the conditioning images of all rows and once for the frames of all rows;
-  each call has batch-norm statistics of its own.
-- In the generator's step the tower's first two blocks see {x, x^|y, x^|y'} as one mini-batch, as Gram distances
-  compare all three; what comes after them sees the rows that the generator is to win, x^|y and x^|y'.
-- In arms of Table 4 the rows that are left make up the mini-batches.
+- The mini-batch of a discriminator is its rows of Table 2 one after the other, each in full; that of the generator is
+  the rows of Table 1. All rows of Table 1 share z.
+- The tower of a discriminator is called once for the conditioning images of all rows and once for the frames of all
+  rows; each call has its own batch-norm statistics.
+- In the generator's update the first two blocks of the tower take {x, x^|y, x^|y'} as one mini-batch, because Gram
+  distances compare all three; the later layers take the generated rows x^|y and x^|y' only.
+- In the arms of Table 4 the mini-batches consist of the rows that the arm keeps.
 
-Maximising log-likelihoods is minimising their negatives: the losses below are those that go down.
+All losses are minimised: they are the negatives of the log-likelihoods that the paper maximises.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from torch import Tensor
 from amc.config import Config
 from amc.data.conditions import Batch
 from amc.reference import losses
-from amc.reference.discriminators import AppearanceDiscriminator, MotionDiscriminator
-from amc.reference.generator import Generator
+from amc.reference.discriminators import LiteralAppearanceDiscriminator, LiteralMotionDiscriminator
+from amc.reference.generator import LiteralGenerator
 from amc.reference.paths import Norm
 
 Videos = dict[str, Tensor]
@@ -35,13 +35,13 @@ Losses = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Case:
-    """A row of Table 2: which video a discriminator is shown with which condition, and what it should say."""
+    """A row of Table 2: the video and the condition that a discriminator is given, and the label."""
 
     video: str  # "x", "x^|y" or "x^|y'"
     condition: str  # "y" or "y'"
-    label: str  # in the discriminator's step: "real" or "fake"
+    label: str  # in the discriminators' update: "real" or "fake"
     weight: str  # line 7: its name among the configuration's `rows`
-    generator: bool  # the generator is trained on it too, to be called real
+    generator: bool  # also scored in the generator's update, with label real
     auxiliary: bool  # line 9 (R19)
 
 
@@ -55,12 +55,12 @@ TABLE_2 = (
 
 @dataclass(frozen=True)
 class Answers:
-    """(s, v, l) of line 5 for the cases of a mini-batch, and the maps that Gram matrices are taken of.
+    """(s, v, l) of line 5 for the cases of a mini-batch, and the maps for the Gram matrices.
 
     Attributes:
         s: for each case, (B,) or (B K,).
         v: for each case the velocities (B, 2k) at each step; l: for each case (B, c). Of Dm with auxiliary heads only.
-        maps: for each video the first and the second block's maps of each frame.
+        maps: for each video, the maps of the first and the second block at each frame.
     """
 
     s: list[Tensor]
@@ -80,7 +80,7 @@ class LiteralStep:
     def __init__(self, config: Config, *, over_time: bool = True) -> None:
         self.config, self.over_time = config, over_time
         switches, settings = config.switches, config.optimizer
-        self.generator = Generator(config)
+        self.generator = LiteralGenerator(config)
         self.networks: dict[str, torch.nn.Module] = {"generator": self.generator}
         self.cases: dict[str, list[Case]] = {}
         for name, present, sees in (("appearance", switches.da, switches.ya), ("motion", switches.dm, switches.ym)):
@@ -88,9 +88,9 @@ class LiteralStep:
                 both = switches.mismatched and sees
                 self.cases[name] = [case for case in TABLE_2 if both or case.condition == "y"]
         if switches.da:
-            self.da = self.networks["appearance_discriminator"] = AppearanceDiscriminator(config)
+            self.da = self.networks["appearance_discriminator"] = LiteralAppearanceDiscriminator(config)
         if switches.dm:
-            self.dm = self.networks["motion_discriminator"] = MotionDiscriminator(config)
+            self.dm = self.networks["motion_discriminator"] = LiteralMotionDiscriminator(config)
         mismatched = [name for name, cases in self.cases.items() if any(case.video == "x^|y'" for case in cases)]
         self.table_1 = ["matched", *mismatched]
         theta_d = [p for name, network in self.networks.items() if name != "generator" for p in network.parameters()]
@@ -110,7 +110,7 @@ class LiteralStep:
         loss_g, terms_g = self.generator_loss(batch, videos)
         self.adam_g.zero_grad()
         loss_g.backward()
-        if self.config.readings.generator_scores == "printed":  # s is that of line 5, of the discriminators unmoved
+        if self.config.readings.generator_scores == "printed":  # s is that of line 5, before the discriminators' update
             self._move_discriminators(theta_d, slopes_d)
         self.adam_g.step()  # line 17
         return terms_d | terms_g
@@ -133,11 +133,11 @@ class LiteralStep:
         return dict(zip(self.table_1, x.chunk(len(self.table_1)), strict=True))
 
     def discriminator_loss(self, batch: Batch, videos: Videos, step: int) -> tuple[Tensor, Losses]:
-        """-(L_D - L_Daux) of lines 5 to 11, for each discriminator present."""
+        """-(L_D - L_Daux) of lines 5 to 11, summed over the discriminators."""
         weights, readings = self.config.weights, self.config.readings
         smoothing = max(0.0, readings.smoothing_start - step * readings.smoothing_decrement)  # R6
         label = {"real": 1 - smoothing, "fake": 0.0}
-        constant = {name: x.detach() for name, x in videos.items()}  # theta_D alone moves
+        constant = {name: x.detach() for name, x in videos.items()}  # only theta_D is updated
         total, terms = torch.zeros(()), {}
         for name, cases in self.cases.items():
             answers = self.ask(name, batch, constant, cases, compared=[])
@@ -153,21 +153,21 @@ class LiteralStep:
         return total, terms
 
     def generator_loss(self, batch: Batch, videos: Videos) -> tuple[Tensor, Losses]:
-        """-(L_G - L_Gaux - L_rank) of lines 12 to 17, for each discriminator present."""
+        """-(L_G - L_Gaux - L_rank) of lines 12 to 17, summed over the discriminators."""
         weights, readings, switches = self.config.weights, self.config.readings, self.config.switches
         rho = {"appearance": self.config.margins.appearance, "motion": self.config.margins.motion}
         total, terms = torch.zeros(()), {}
         for name, cases in self.cases.items():
-            fooled = [case for case in cases if case.generator]
+            for_generator = [case for case in cases if case.generator]
             ranked = switches.lrank and any(case.video == "x^|y'" for case in cases)
             compared = ["x", "x^|y"] if switches.lgaux or ranked else []
             compared += ["x^|y'"] if ranked else []
-            answers = self.ask(name, batch, videos, fooled, compared)
+            answers = self.ask(name, batch, videos, for_generator, compared)
             l_g = torch.stack([losses.generator_gain(s, readings.adversarial) for s in answers.s]).sum()  # line 14
             terms[f"loss/g_{name}"] = -l_g
             total = total - weights.gan * l_g
             if name == "motion" and switches.ldaux and readings.aux_updates_generator:  # R11
-                ce, mse = self.auxiliary(batch, fooled, answers)
+                ce, mse = self.auxiliary(batch, for_generator, answers)
                 terms |= {"loss/g_ce": ce, "loss/g_mse": mse}
                 total = total + weights.ce * ce + weights.mse * mse
             for j in range(readings.gram_layers) if compared else ():  # R2
@@ -188,7 +188,7 @@ class LiteralStep:
         return total, terms
 
     def weight(self, case: Case, cases: Sequence[Case]) -> float:
-        """A case's weight in L_D (line 7); fake cases that are left weigh together what all do (R12)."""
+        """The weight of a case in L_D (line 7); the remaining fake cases have the total weight of all (R12)."""
         of = {row.video + row.condition: float(getattr(self.config.rows, row.weight)) for row in TABLE_2}
         weight = of[case.video + case.condition]
         if case.label == "real" or not self.config.readings.rescale_fake_rows:
@@ -209,12 +209,12 @@ class LiteralStep:
         return ce, mse
 
     def ask(self, name: str, batch: Batch, videos: Videos, cases: Sequence[Case], compared: Sequence[str]) -> Answers:
-        """A discriminator's answers to a mini-batch of cases, and its maps of the videos in `compared`."""
+        """The outputs of a discriminator for a mini-batch of cases, and its maps of the videos in `compared`."""
         y_prime = name  # Da's mismatched condition is ya', Dm's is ym' (section 3.2, R3)
         shown = {"x": batch.clip[:, 1:], "x^|y": videos["matched"]}
         if y_prime in videos:
             shown["x^|y'"] = videos[y_prime]
-        # Videos that are compared but belong to none of the cases (x, in the generator's step) come last.
+        # Videos that are compared but in no case (x, in the generator's update) come last.
         order = [case.video for case in cases]
         order += [video for video in compared if video not in order]
         if name == "appearance":
@@ -278,5 +278,5 @@ class LiteralStep:
         }
 
     def _norm(self, rows: int) -> Norm:
-        """R10 and R21 for a mini-batch of so many rows."""
+        """Batch norm for a mini-batch of `rows` rows (R10, R21)."""
         return Norm(self.over_time, rows if self.config.readings.bn_rows == "per_row" else 1)

@@ -1,8 +1,10 @@
-"""Checks of the training step on the machine at hand, for `python -m amc selftest`: one idea a file.
+"""Checks of the training step on this machine, for `python -m amc selftest`.
 
-check_result.py what a check found, and the table of it
-setting.py      what is checked: preset, device, batches
-compare.py      losses and gradients of two steps, and how far apart they are
-equality.py, determinism.py, precision.py, compilation.py, graphs.py, cost.py     the checks
-rerun.py, memory.py    a recorder without CUDA; peak memory in a process of its own
+check_result.py    the result of a check, and the table of results
+setting.py         what is checked: preset, device, batches
+compare.py         losses and gradients of two steps, and their differences
+equality.py        production against `amc/reference`
+determinism.py, precision.py, compilation.py, graphs.py, cost.py    further checks
+rerun.py           a recorder for CUDA graphs that works without CUDA
+memory.py          peak memory, measured in a process of its own
 """

@@ -1,4 +1,4 @@
-"""What a check found: a row of the selftest's table."""
+"""Results of the selftest's checks, and their table."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, Literal
 
 Verdict = Literal["ok", "FAILED", "skipped"]
 
-ONLY_CUDA = "only a CUDA device can show it"
+ONLY_CUDA = "needs a CUDA device"
 _HEADINGS = ("check", "result", "figure", "verdict")
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One row.
+    """The result of one check: a row of the table.
 
     Attributes:
         check: what is checked.
-        result: what was found, in words.
-        figure: the number it stands on, with the most or least that it may be.
-        verdict: skipped where this machine cannot show it.
-        values: the same numbers for a program, by name.
+        result: the result in words.
+        figure: the number that decides, with its limit.
+        verdict: "skipped" if the check cannot run on this machine.
+        values: all numbers by name, for JSON.
     """
 
     check: str
@@ -31,7 +31,7 @@ class CheckResult:
     values: Mapping[str, float] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
-        """For JSON."""
+        """The result as JSON values."""
         return {
             "check": self.check,
             "result": self.result,
@@ -42,19 +42,19 @@ class CheckResult:
 
 
 def at_most(check: str, result: str, found: float, limit: float, **values: float) -> CheckResult:
-    """The row of a difference that may be `limit` at most; one that is no number fails too."""
+    """The result for a difference that must not exceed `limit`; NaN fails."""
     figure = f"{found:.1e} (at most {limit:.0e})"
     verdict: Verdict = "ok" if found <= limit else "FAILED"
     return CheckResult(check, result, figure, verdict, {"found": found, "limit": limit} | values)
 
 
 def skipped(check: str, why: str) -> CheckResult:
-    """The row of what this machine cannot show."""
+    """The result of a check that cannot run on this machine."""
     return CheckResult(check, why, "", "skipped")
 
 
 def table(rows: Sequence[CheckResult]) -> str:
-    """All rows in aligned columns, under their headings."""
+    """All results in aligned columns with headings."""
     cells = [_HEADINGS, *((row.check, row.result, row.figure, row.verdict) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]

@@ -1,4 +1,4 @@
-"""Losses and gradients of two training steps, and how far apart they are."""
+"""Losses and gradients of two training steps, and their differences."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from torch import Tensor, nn
 from amc.data.conditions import Batch
 from amc.machine.capabilities import quick_products
 
-AT_STEP = 7  # of the run, for the smoothing of labels
-_LONG = 10.0  # seconds of measuring that are enough
+AT_STEP = 7  # step number, for label smoothing
+_LONG = 10.0  # seconds after which no further step is timed
 
 
 class Step(Protocol):
-    """What production's and the literal step have in common."""
+    """The interface that the production and the literal step share."""
 
     @property
     def networks(self) -> dict[str, nn.Module]:
-        """By the same names in both."""
+        """The networks, by the same names in both."""
 
     def generate(self, batch: Batch) -> dict[str, Tensor]:
-        """Videos by their row of Table 1, (B, T-1, 3, H, W)."""
+        """Videos by row of Table 1, (B, T-1, 3, H, W)."""
 
     def discriminator_loss(
         self, batch: Batch, videos: dict[str, Tensor], step: int
@@ -41,12 +41,12 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step makes of a batch, its weights unmoved.
+    """Outputs of a step for one batch, without an update.
 
     Attributes:
         videos: by row of Table 1.
-        terms: every loss term, and both players' totals.
-        gradients: of every parameter, by network, zero where nothing reached it; each of its own player's loss.
+        terms: every loss term, and the totals of both players.
+        gradients: of every parameter, by network, from its own player's loss; zero if the loss does not depend on it.
     """
 
     videos: dict[str, Tensor]
@@ -55,7 +55,7 @@ class StepResult:
 
 
 def losses_and_gradients(step: Step, batch: Batch) -> StepResult:
-    """Both players' losses on one batch, and what they send to the parameters."""
+    """Losses of both players on one batch, and the gradients of all parameters."""
     with quick_products(batch.clip.device):
         videos = step.generate(batch)
         total_d, terms_d = step.discriminator_loss(batch, videos, AT_STEP)
@@ -85,16 +85,16 @@ def _gradients(network: nn.Module) -> dict[str, Tensor]:
 
 
 def apart(expected: Mapping[str, Tensor], actual: Mapping[str, Tensor]) -> float:
-    """Largest difference of tensors of one name, in units of the largest value expected; inf where one is no number."""
+    """Largest difference of equally named tensors, relative to the largest expected value; inf if one is not finite."""
     scale = max(float(value.abs().max()) for value in expected.values())
     found = [float((value - actual[name]).abs().max()) for name, value in expected.items()]
     return max(found) / scale if all(map(math.isfinite, found)) else math.inf
 
 
 def terms_apart(expected: Mapping[str, float], actual: Mapping[str, float]) -> tuple[float, str]:
-    """The largest relative difference of a term that is expected, and its name; inf where one is no number.
+    """The largest relative difference of a term, and its name; inf if one is not finite.
 
-    A ranking hinge is a small difference of two distances: its error is in units of the distance, where that is larger.
+    A ranking hinge is a small difference of two distances: its error is relative to the distance if that is larger.
     """
     found: dict[str, float] = {}
     for name, value in expected.items():
@@ -108,7 +108,7 @@ def terms_apart(expected: Mapping[str, float], actual: Mapping[str, float]) -> t
 
 
 def turned(expected: Mapping[str, Tensor], actual: Mapping[str, Tensor]) -> float:
-    """1 - the cosine of the angle between two networks' gradients, all parameters in one vector; inf if no number."""
+    """1 - the cosine of the angle between two networks' gradients, all parameters in one vector; inf if not finite."""
     a = torch.cat([value.flatten() for value in expected.values()]).double()
     b = torch.cat([actual[name].flatten() for name in expected]).double()
     cosine = float(a @ b / (a.norm() * b.norm()))
@@ -117,7 +117,7 @@ def turned(expected: Mapping[str, Tensor], actual: Mapping[str, Tensor]) -> floa
 
 @contextmanager
 def exact_products() -> Iterator[None]:
-    """No TF32 inside, which would round the factors of CUDA's float32 convolutions to ten bits."""
+    """Turns TF32 off inside the block: it rounds the factors of float32 convolutions on CUDA to ten bits."""
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False
     try:
@@ -127,13 +127,13 @@ def exact_products() -> Iterator[None]:
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was asked for."""
+    """Waits until the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def step_seconds(step: Callable[[Batch, int], object], batch: Batch, *, warm: int = 1, most: int = 5) -> float:
-    """Median seconds of a training step after `warm` of them; of fewer than `most` steps where they take long."""
+    """Median seconds of a training step after `warm` others, over up to `most` steps; fewer if they are slow."""
     device = batch.clip.device
     taken: list[float] = []
     for at in range(warm):

@@ -1,4 +1,4 @@
-"""The compiled path against the eager one: the same losses, step after step; how long compiling and a step take."""
+"""Compiled steps against eager ones: equal losses, and the seconds that compiling and a step take."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from amc.selftest.compare import exact_products, step_seconds, terms_apart, wait
 from amc.selftest.setting import Setting
 
 STEPS = 3
-# Of a loss term. Measured: 5e-5 on a CPU after three steps, as Adam magnifies rounding.
+# Relative, of a loss term. Measured: 5e-5 on a CPU after three steps, because Adam magnifies rounding.
 LIMIT = 1e-3
-# On a CPU a compiler takes a second a kernel, so there a single part is put through it.
+# On a CPU compiling takes a second per kernel, so only one part is compiled there.
 _SAMPLE = ("classes",)
 
 
 def check(setting: Setting) -> list[CheckResult]:
-    """What PyTorch traces, of all parts, run as it is; then kernels, on a CPU of one part, on CUDA at the preset."""
+    """Traced but uncompiled parts; then compiled kernels: of one part on a CPU, of all parts at the preset on CUDA."""
     found = [_compared(setting, setting.small(), "compiled: traced", "aot_eager", PARTS)]
     cuda = setting.device.type == "cuda"
     missing = missing_tools(setting.device)
@@ -36,14 +36,14 @@ def check(setting: Setting) -> list[CheckResult]:
         return [*found, skipped("compiled: kernels", missing)]
     if cuda:
         return [*found, _compared(setting, setting.config, "compiled: kernels", "inductor", PARTS)]
-    # A pool of compiling processes costs more than it gains for a handful of kernels.
+    # For a handful of kernels a pool of compiler processes costs more than it gains.
     with import_module("torch._inductor.config").patch(compile_threads=1):
         found.append(_compared(setting, setting.small(), "compiled: kernels", "inductor", _SAMPLE))
     return [*found, skipped("compiled: kernels of the whole step", ONLY_CUDA)]
 
 
 def missing_tools(device: torch.device) -> str:
-    """What `torch.compile` needs and is not there; empty where nothing is missing."""
+    """What `torch.compile` needs and this machine lacks; empty if nothing is missing."""
     compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     if shutil.which(compiler) is None:
         return f"no C++ compiler ({compiler})"

@@ -1,4 +1,4 @@
-"""What a training step costs here, as the preset has it on this device: seconds, arithmetic, memory."""
+"""The cost of a training step at the preset on this device: seconds, arithmetic, memory."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from amc.training.macs import training_step_macs
 
 
 def check(setting: Setting) -> list[CheckResult]:
-    """Seconds and multiply-accumulates a second of a step, and its peak memory."""
+    """Seconds, multiply-accumulates per second and peak memory of a step."""
     config, device = setting.config, setting.device
     step = AMCStep(config, device)
     batch = setting.batch(config, 0)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    # Past compilation and recording.
+    # The warm-up includes compilation and recording.
     seconds = step_seconds(step, batch, warm=WARM_UP + 1 if step.machine.graphed else 1)
     macs = training_step_macs(config)
     facts = step.machine.facts()
@@ -52,7 +52,7 @@ def _memory(setting: Setting) -> CheckResult:
     if setting.device.type == "cuda":
         peak, what = torch.cuda.max_memory_allocated(setting.device), "allocated on the device"
     elif not memory.available():
-        return skipped(check, "this system does not tell a process its peak")
+        return skipped(check, "this system does not report the peak memory of a process")
     else:
         config = setting.config
         command = [sys.executable, "-m", memory.__name__, config.preset, str(torch.get_num_threads())]

@@ -1,4 +1,4 @@
-"""Two runs from one seed are the same to the bit, on one device with one number of threads."""
+"""Two runs from one seed are equal to the bit, on one device with one number of threads."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from amc.selftest.setting import Setting
 
 _STEPS = 2
 _CHECK = "same seed, same parameters"
-#: Of a loss term in the last step, where CUDA has no deterministic form of an operation: no more than rounding.
+#: Relative, of a loss term in the last step, if CUDA has no deterministic form of an operation: rounding only.
 _ROUNDING = 1e-3
 
 
 def check(setting: Setting) -> list[CheckResult]:
-    """Two runs of two steps. On CUDA with deterministic algorithms, and the names of operations that have none."""
+    """Two runs of two steps; on CUDA with deterministic algorithms, naming operations that have none."""
     with _deterministic(setting.device) as warned:
         (first, terms), (second, terms_again) = _run(setting), _run(setting)
     moved = [name for name, value in first.items() if not torch.equal(value, second[name])]
@@ -30,7 +30,7 @@ def check(setting: Setting) -> list[CheckResult]:
     values = {"differing": float(len(moved)), "tensors": float(len(first)), "terms_apart": apart}
     where = f"{setting.config.preset}, {_STEPS} steps"
     if not moved:
-        return [CheckResult(_CHECK, f"{where}: the same to the bit", figure, "ok", values)]
+        return [CheckResult(_CHECK, f"{where}: equal to the bit", figure, "ok", values)]
     names = ", ".join(sorted(_operations(warned)))
     if names and apart <= _ROUNDING:
         return [
@@ -42,7 +42,7 @@ def check(setting: Setting) -> list[CheckResult]:
 
 
 def _run(setting: Setting) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """All that a run has moved, and the losses of its last step."""
+    """All parameters and buffers after a run, and the losses of its last step."""
     step = setting.step(setting.config)
     for at in range(_STEPS):
         terms = step(setting.batch(setting.config, at), at)
@@ -52,7 +52,7 @@ def _run(setting: Setting) -> tuple[dict[str, Tensor], dict[str, float]]:
 
 @contextmanager
 def _deterministic(device: torch.device) -> Iterator[list[warnings.WarningMessage]]:
-    """Deterministic algorithms inside where the device is CUDA; yields the warnings of operations that have none."""
+    """Uses deterministic algorithms inside the block on CUDA; yields the warnings of operations that have none."""
     with warnings.catch_warnings(record=True) as warned:
         if device.type != "cuda":
             yield warned

@@ -1,4 +1,4 @@
-"""Production's step is the literal one: videos, every loss term, the gradient of every parameter."""
+"""Production against the literal step: videos, every loss term, the gradient of every parameter."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from amc.selftest.check_result import CheckResult, at_most
 from amc.selftest.compare import apart, exact_products, losses_and_gradients, terms_apart, turned
 from amc.selftest.setting import Setting
 
-#: In float64: of the term, or of the network's largest gradient.
+#: In float64, relative to the term or to the network's largest gradient.
 EXACT = 1e-8
-#: In float32, of the term. Measured: 5e-5 at compact and 3e-4 at paper size on one CPU thread, where PyTorch adds
-#: up batch norm's statistics of channels-last maps one by one and rounds each time.
+#: In float32, relative to the term. Measured: 5e-5 at compact and 3e-4 at paper size on one CPU thread, where PyTorch
+#: sums batch-norm statistics of channels-last maps one by one and rounds each time.
 CLOSE = 2e-3
 #: In float32, 1 - cosine of a network's gradients. Measured: 9e-6 at compact and 1e-5 at paper size.
 ALIGNED = 1e-3
 
 
 def check(setting: Setting) -> list[CheckResult]:
-    """In float64 on small networks of both data sets with both ways to take batch norm's rows; in float32 as preset."""
+    """In float64 on small networks of both data sets with both settings of R21; in float32 at the preset."""
     with exact_products():
         return [_exact(setting), *_close(setting)]
 

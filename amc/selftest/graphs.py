@@ -1,4 +1,4 @@
-"""The graphed path against the eager one: the same losses, through the real steps, the recording and its replays."""
+"""Graphed steps against eager ones: equal losses in the eager warm-up, the recording and its replays."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from amc.selftest.rerun import RerunRecorder
 from amc.selftest.setting import Setting
 
 REPLAYS = 3
-# Of a loss term. With the recorder that reruns there is nothing but the smoothing of labels, a tensor, to round
-# differently; kernels of CUDA add up in any order, and Adam magnifies it.
+# Relative, of a loss term. With the recorder that reruns, only the label smoothing (a tensor) rounds differently; CUDA
+# kernels sum in any order, and Adam magnifies the differences.
 LOGIC, CAPTURED = 1e-5, 1e-3
 
 
 def check(setting: Setting) -> list[CheckResult]:
-    """The logic around a graph, on any device; capture and replay, on CUDA."""
+    """The logic around a graph on any device; capture and replay on CUDA."""
     small, config = setting.small(), setting.config
     worst, _ = _compared(setting, small, GraphedStep(setting.step(small)._update, RerunRecorder()))
-    found = [at_most("graphed: logic", f"small, {WARM_UP} real steps and {REPLAYS} reruns", worst, LOGIC)]
+    found = [at_most("graphed: logic", f"small, {WARM_UP} eager steps and {REPLAYS} reruns", worst, LOGIC)]
     if setting.device.type != "cuda":
         return [*found, skipped("graphed: capture and replay", ONLY_CUDA)]
     worst, seconds = _compared(setting, config, setting.step(config, graph="on"))
@@ -36,7 +36,7 @@ def check(setting: Setting) -> list[CheckResult]:
 def _compared(
     setting: Setting, config: Config, graphed: Callable[[Batch, int], Losses]
 ) -> tuple[float, tuple[float, float]]:
-    """Largest difference of a loss term over all steps; seconds of a step, eager and graphed."""
+    """The largest difference of a loss term over all steps; seconds of an eager and a graphed step."""
     eager = setting.step(config)
     worst = 0.0
     with exact_products():

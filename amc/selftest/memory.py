@@ -1,6 +1,6 @@
 """Peak memory of training steps on the CPU, as Linux counts it: `python -m amc.selftest.memory PRESET THREADS`.
 
-In a process of its own, since memory that was used before and freed would hide what the steps take.
+It runs in a process of its own, because memory that was used and freed before would hide the peak.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _PROCESS = Path("/proc/self")
 
 
 def available() -> bool:
-    """Whether this system counts a process's peak memory and lets it start anew."""
+    """Whether this system reports the peak memory of a process and can reset it."""
     return (_PROCESS / "status").is_file() and os.access(_PROCESS / "clear_refs", os.W_OK)
 
 
 def peak_bytes(preset: str) -> int:
-    """Peak resident memory that two steps add to this process."""
+    """Peak resident memory in bytes that two steps add to this process."""
     keep_memory()
     at = setting(preset, torch.device("cpu"))
     step, batch = AMCStep(at.config, at.device), at.batch(at.config, 0)
@@ -33,8 +33,8 @@ def peak_bytes(preset: str) -> int:
 
 
 def added_by(step: Callable[[int], object]) -> int:
-    """Peak resident memory in bytes that steps 0 and 1 add to this process, which has done nothing else."""
-    (_PROCESS / "clear_refs").write_text("5")  # forget the peak so far, and any inherited from the parent
+    """Peak resident memory in bytes that steps 0 and 1 add to this process, which must not have done other work."""
+    (_PROCESS / "clear_refs").write_text("5")  # reset the peak, including one inherited from the parent
     before = _status("VmRSS")
     for number in range(2):
         step(number)
@@ -42,7 +42,7 @@ def added_by(step: Callable[[int], object]) -> int:
 
 
 def _status(name: str) -> int:
-    """A figure of this process in bytes."""
+    """An entry of /proc/self/status, in bytes."""
     lines = (_PROCESS / "status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 

@@ -8,14 +8,14 @@ from amc.selftest.check_result import CheckResult, at_most
 from amc.selftest.compare import exact_products, losses_and_gradients, step_seconds, terms_apart, turned
 from amc.selftest.setting import Setting
 
-# A bfloat16 has 8 bits, so a rounding is off by up to 4e-3; a wrong path is off by tens of percent. Measured on a CPU,
-# over seeds and after some training: terms up to 5e-3; 1 - cosine up to 0.03, most of it in the appearance
+# bfloat16 has 8 bits, so rounding errors are up to 4e-3; a wrong computation differs by tens of percent. Measured on a
+# CPU over several seeds and after some training: terms up to 5e-3; 1 - cosine up to 0.03, the largest in the appearance
 # discriminator, whose gradients come from 8 triplets of frames.
 TERMS, ANGLE = 2e-2, 1e-1
 
 
 def check(setting: Setting) -> list[CheckResult]:
-    """At the preset."""
+    """One batch at the preset, in both precisions."""
     config = setting.config
     full, half = setting.step(config), setting.step(config, precision="bf16")
     batch = setting.batch(config, 0)
@@ -34,7 +34,7 @@ def check(setting: Setting) -> list[CheckResult]:
             "bf16 against fp32: seconds",
             f"{config.preset}: fp32 {seconds[0]:.3f} s a step, bf16 {seconds[1]:.3f} s"
             + ("" if own else "; this device only emulates bf16"),
-            f"{seconds[0] / seconds[1]:.2f} times as quick",
+            f"{seconds[0] / seconds[1]:.2f} times as fast",
             "ok",
             {"fp32_seconds": seconds[0], "bf16_seconds": seconds[1]},
         ),

@@ -1,4 +1,4 @@
-"""A recorder that records nothing and runs the step again: `GraphedStep` without CUDA."""
+"""A recorder that runs the step again instead of recording it, so that `GraphedStep` works without CUDA."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from amc.machine.cuda_graph import Losses
 
 
 class RerunRecorder:
-    """As with a real graph, each replay writes its losses to where the one before had them."""
+    """As with a CUDA graph, each replay writes its losses into the same memory."""
 
     def __init__(self) -> None:
         self.warm_ups = self.recordings = self.replays = 0
@@ -19,7 +19,7 @@ class RerunRecorder:
         return run()
 
     def record(self, run: Callable[[], Losses]) -> tuple[Callable[[], None], Losses]:
-        """Runs nothing. The losses are empty until the first replay."""
+        """Does not run the step; the losses are empty until the first replay."""
         self.recordings += 1
         losses: Losses = {}
 

@@ -13,7 +13,7 @@ from amc.data.conditions import Batch
 from amc.methods.amc_gan.step import AMCStep
 from amc.reference.examples import random_batch, small
 
-FEW = 2  # clips of a batch at paper size, where a step of the whole batch would take a CPU minutes
+FEW = 2  # clips per batch at paper size, where a step on a full batch takes a CPU minutes
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Setting:
     """A preset on a device.
 
     Attributes:
-        config: as the preset has it, with the number of clips a step that is checked here.
-        few: clips of a batch that the literal step, which keeps many more maps, can take too.
+        config: the preset, with the batch size that is checked here.
+        few: a batch size that also fits the literal step, which stores many more maps.
     """
 
     config: Config
@@ -30,18 +30,18 @@ class Setting:
     few: int
 
     def small(self) -> Config:
-        """A tiny network, for what takes long."""
+        """A tiny network for slow checks."""
         return small("natops", frames=4)
 
     def step(self, config: Config, **machine: str) -> AMCStep:
-        """A production step on the device: in float32, neither compiled nor graphed, but for what `machine` says."""
+        """A production step on the device: float32, not compiled, not graphed, except for what `machine` sets."""
         settings: dict[str, Any] = {"precision": "fp32", "compile": "off", "graph": "off"} | machine
         return AMCStep(replace(config, machine=MachineConfig(**settings)), self.device)
 
     def batch(
         self, config: Config, seed: int, *, clips: int | None = None, dtype: torch.dtype = torch.float32
     ) -> Batch:
-        """A random batch on the device, of the configuration's number of clips or of `clips`."""
+        """A random batch on the device; `clips` overrides the batch size."""
         made = random_batch(config, clips or config.training.batch, seed=seed, dtype=dtype)
         values: dict[str, Any] = {f.name: getattr(made, f.name) for f in fields(made)}
         moved: dict[str, Any] = {n: v.to(self.device) if isinstance(v, Tensor) else v for n, v in values.items()}
@@ -49,7 +49,7 @@ class Setting:
 
 
 def setting(preset: str, device: torch.device) -> Setting:
-    """NATOPS at a preset; on a CPU paper size comes in small batches."""
+    """NATOPS at a preset; at paper size a CPU gets small batches."""
     config = configure("natops", preset)
     few = min(FEW, config.training.batch) if preset == "paper" else config.training.batch
     clips = few if device.type == "cpu" else config.training.batch

@@ -368,7 +368,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["generate", "nowhere", "--out", "OUT"], "no checkpoint"),
         (["generate", "RUN", "--class", "Dance", "--out", "OUT"], "unknown class"),
         (["generate", "RUN", "--clip", "240", "--out", "OUT"], "0 to 239"),
-        (["generate", "RUN", "--image", "missing.png", "--out", "OUT"], "no such file"),
+        (["generate", "RUN", "--image", "missing.png", "--out", "OUT"], "file not found"),
         (["generate", "RUN", "--image", "README.md", "--out", "OUT"], "cannot be read"),
         (["generate", "RUN", "--image", "RUN", "--out", "OUT"], "cannot be read"),
         (["generate", "RUN", "--image", "missing.png", "--mismatched", "--out", "OUT"], "give --clip N"),

@@ -35,7 +35,7 @@ def test_the_whole_selftest_by_the_real_command() -> None:
     facts = json.loads(done.stdout)
     assert (facts["kind"], facts["preset"], facts["threads"], facts["clips"]) == ("cpu", "smoke", 1, 8)
     checks = {row["check"]: row for row in facts["checks"]}
-    only_cuda = {name for name, row in checks.items() if row["result"] == "only a CUDA device can show it"}
+    only_cuda = {name for name, row in checks.items() if row["result"] == "needs a CUDA device"}
     assert {"graphed: capture and replay"} <= only_cuda
     assert all(checks[name]["verdict"] == "skipped" for name in only_cuda)
     for name in (
@@ -87,7 +87,7 @@ def test_a_check_that_breaks_off_has_failed_and_the_others_go_on(
         ("graphs", "FAILED"),
         ("cost: peak memory", "skipped"),
     ]
-    assert facts["checks"][0]["result"] == "broke off: RuntimeError: CUDA error: operation not permitted"
+    assert facts["checks"][0]["result"] == "raised RuntimeError: CUDA error: operation not permitted"
     assert facts["verdicts"] == {"ok": 0, "FAILED": 1, "skipped": 1}
     assert "Traceback" in captured.err
 

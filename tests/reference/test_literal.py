@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from amc.config import configure
-from amc.reference.discriminators import AppearanceDiscriminator, MotionDiscriminator
+from amc.reference.discriminators import LiteralAppearanceDiscriminator, LiteralMotionDiscriminator
 from amc.reference.examples import random_batch, small
-from amc.reference.generator import Generator
+from amc.reference.generator import LiteralGenerator
 from amc.reference.paths import Norm, Path
 from amc.reference.step import LiteralStep
 
@@ -42,7 +42,7 @@ def test_generator_has_appendix_a1_shapes(dataset: str, q: int, p: int) -> None:
     assert (config.q, config.model.noise) == (q, p)
     into_decoder = []
     with torch.device("meta"):
-        network = Generator(replace(config, model=replace(config.model, frames=3)))
+        network = LiteralGenerator(replace(config, model=replace(config.model, frames=3)))
         network.decoder.conv1.register_forward_pre_hook(lambda _, args: into_decoder.append(tuple(args[0].shape[1:])))
         shapes = output_shapes(
             network, lambda: network(torch.empty(2, 3, 64, 64), torch.empty(2, 2, q), torch.empty(2, p))
@@ -70,7 +70,7 @@ def test_generator_has_appendix_a1_shapes(dataset: str, q: int, p: int) -> None:
 
 def test_appearance_discriminator_has_appendix_a2_shapes() -> None:
     with torch.device("meta"):
-        network = AppearanceDiscriminator(configure("natops", "paper"))
+        network = LiteralAppearanceDiscriminator(configure("natops", "paper"))
 
         def quadruplet(image: Tensor) -> Path[Tensor]:
             _, second = yield from network.first_blocks(image)
@@ -93,7 +93,7 @@ def test_appearance_discriminator_has_appendix_a2_shapes() -> None:
 @pytest.mark.parametrize(("dataset", "c", "k"), [("natops", 24, 9), ("mug", 6, 11)])
 def test_motion_discriminator_has_appendix_a3_shapes(dataset: str, c: int, k: int) -> None:
     with torch.device("meta"):
-        network = MotionDiscriminator(configure(dataset, "paper"))
+        network = LiteralMotionDiscriminator(configure(dataset, "paper"))
 
         def video(frame: Tensor) -> Path[Tensor]:
             _, second = yield from network.first_blocks(frame)
@@ -235,7 +235,7 @@ def test_statistics_frame_by_frame_and_over_time_agree_in_evaluation_mode_alone(
     """R10."""
     config = small("natops")
     batch = random_batch(config, clips=3)
-    network = Generator(config).double()
+    network = LiteralGenerator(config).double()
     videos = {}
     for training in (True, False):
         network.train(training)
