@@ -53,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mismatched",
         action="store_true",
-        help="instead draw the paper's Figure 3 for the clip: the real clip, and clips generated with matched conditions, "
-        "another appearance, and another motion (that of --class, else a random one)",
+        help="draw the paper's Figure 3 for the clip instead: the real clip, and clips generated with both conditions "
+        "matched, another appearance, or another motion (that of --class, else a random one)",
     )
     parser.add_argument("--format", choices=(*FORMATS, "both"), default="gif", help="video format (default: gif)")
     parser.add_argument(
