@@ -21,9 +21,9 @@ from amc.reference.examples import ARMS, gradients, random_batch, relative_diffe
 from amc.reference.paths import Norm
 
 PAIRS = (
-    (Generator, generator.Generator),
-    (AppearanceDiscriminator, discriminators.AppearanceDiscriminator),
-    (MotionDiscriminator, discriminators.MotionDiscriminator),
+    (Generator, generator.LiteralGenerator),
+    (AppearanceDiscriminator, discriminators.LiteralAppearanceDiscriminator),
+    (MotionDiscriminator, discriminators.LiteralMotionDiscriminator),
 )
 COUNTS = {
     "natops": (6_645_116, 13_576_001, 6_080_091),
@@ -56,11 +56,11 @@ def test_parameters_have_the_literal_names_and_shapes(arm: str, size: int) -> No
             assert shapes(production(config)) == shapes(literal(config))
 
 
-def generators(config: Config) -> tuple[Generator, generator.Generator]:
+def generators(config: Config) -> tuple[Generator, generator.LiteralGenerator]:
     torch.manual_seed(0)
     production = Generator(config).double()
     shake(production)
-    literal = generator.Generator(config).double()
+    literal = generator.LiteralGenerator(config).double()
     literal.load_state_dict(production.state_dict())
     return production, literal
 
