@@ -1,4 +1,4 @@
-"""`python -m amc`: one model, with neither Ray nor MLflow: described, trained, scored and looked at."""
+"""`python -m amc`: describe, train, evaluate and use one model, without Ray and MLflow."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def run(main: Callable[[], int]) -> int:
 
 
 def run_parsed(parser: Parser, arguments: Sequence[str] | None) -> int:
-    """Exit code of a command that parses `arguments` and calls `args.run(args)`, with the errors of `run`."""
+    """Parses `arguments` (default: `sys.argv`), calls `args.run(args)` and returns the exit code as `run` does."""
 
     def main() -> int:
         args = parser.parse_args(arguments)

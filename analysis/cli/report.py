@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from analysis.cli.study_options import add_options, check_out, open_record
+from analysis.cli.study_options import add_options, open_record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,6 @@ def run(args: argparse.Namespace) -> int:
     """Writes the report and prints its path."""
     from analysis.report.write import write_report  # matplotlib, which `tables` does not wait for
 
-    check_out(args)
     folder = args.runs / args.study
     with open_record(args, args.study) as records:
         print(f"report: {write_report(records, args.study, folder, args.out or folder)}")

@@ -1,4 +1,4 @@
-"""Options that say which record to read and where to write, and the record that they name."""
+"""Options of the record to read and the folder to write, and opening that record."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from amc.cli.command import check_out_folder
 from amc.errors import UserError
 from analysis.record.address import without_password
 from analysis.record.reading import RecordReader, open_if_present
@@ -23,23 +24,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", metavar="URL", help="address of the record (default: DIR/NAME/record.db)")
 
 
-def check_out(args: argparse.Namespace) -> None:
-    """Refuses an --out that is a file.
-
-    Raises:
-        UserError: it is one.
-    """
-    if args.out is not None and args.out.exists() and not args.out.is_dir():
-        raise UserError(f"--out {args.out} is not a folder")
-
-
 @contextlib.contextmanager
 def open_record(args: argparse.Namespace, study: str) -> Iterator[RecordReader]:
-    """The record of a study, for reading; a running study is not held up.
+    """Opens the record of a study for reading, without blocking a running study, and checks --out.
 
     Raises:
-        UserError: no record at that address.
+        UserError: no record at that address, or --out cannot be written.
     """
+    if args.out is not None:
+        check_out_folder(args.out)
     address = args.record or args.runs / study / "record.db"
     with open_if_present(address) as records:
         if records is None:

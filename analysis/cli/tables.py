@@ -7,7 +7,7 @@ import json
 import sys
 
 from amc.errors import UserError
-from analysis.cli.study_options import add_options, check_out, open_record
+from analysis.cli.study_options import add_options, open_record
 from analysis.tables.formats import markdown
 from analysis.tables.join_studies import join_studies
 from analysis.tables.load_study import is_ablation, load_study
@@ -30,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the tables and prints the first one."""
-    check_out(args)
     names = list(dict.fromkeys(args.study))
     if len(names) > 1 and args.out is None:
         raise UserError("tables of several studies need a folder of their own: give --out")
