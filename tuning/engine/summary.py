@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from amc.atomic import atomic_write
+from amc.dotted_fields import flattened
 from analysis.record.ranking import best, pareto, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
@@ -73,7 +74,7 @@ def table(records: RecordReader, study: str) -> str:
     searched = of_role(trials, TRIAL)
     first = ranked(searched)
     rows = first + [trial for trial in searched if trial not in first]
-    base = _flat(row.config)
+    base = dict(flattened(row.config))
     titles = " ".join(f"{name:>{_width(name)}}" for name in row.goal["objectives"])
     lines = [
         _caption(row),
@@ -196,16 +197,6 @@ def _confirm(runs: Sequence[TrialRow], chosen: TrialRow, sheets: Mapping[str, Sh
         "test_accuracy": None if test is None else test.mean,
         "ci95": None if test is None else as_list(test.interval),
     }
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    rows: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            rows |= _flat(value, f"{prefix}{name}.")
-        else:
-            rows[f"{prefix}{name}"] = value
-    return rows
 
 
 def _clock(seconds: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from amc.errors import UserError
-from tuning.workers.resources import Resources, check_counts, trials_at_once
+from tuning.workers.resources import Resources, check_gpus, trials_at_once
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def cluster_resources(workers: int | None, cpus: int | None, gpus: float | None,
     most_gpus = max((node.gpus for node in nodes), default=0)
     cpus = 1 if cpus is None else cpus
     gpus = min(1.0, float(most_gpus)) if gpus is None else gpus
-    check_counts(workers, cpus, gpus)
+    check_gpus(gpus)
     room = sum(trials_at_once(node.cpus, node.gpus, cpus, gpus) for node in nodes)
     if room == 0:
         raise UserError(

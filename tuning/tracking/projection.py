@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amc.dotted_fields import flattened
 from analysis.record.address import without_password
 from analysis.record.rows import MlflowCursor, Point, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
@@ -125,7 +126,7 @@ class Projection:
         state = self._find_or_create_run(client, PARENT, study.name, tags, round(study.created * 1000))
         if not state.described:
             described = {"preset": study.preset, "seed": study.seed, "dataset": study.dataset, **study.settings}
-            _log_params(client, state.run_id, dict(_flat(described)))
+            _log_params(client, state.run_id, dict(flattened(described)))
             state = self._set_cursor(PARENT, replace(state, described=True))
         return state
 
@@ -163,7 +164,7 @@ class Projection:
         }
         state = self._find_or_create_run(client, trial.key, trial.key, tags, _ms(trial.started or trial.created))
         if not state.described:
-            _log_params(client, state.run_id, dict(_flat(trial.config)))
+            _log_params(client, state.run_id, dict(flattened(trial.config)))
             state = self._set_cursor(trial.key, replace(state, described=True))
         state = self._copy_points(client, trial.key, state, points)
         status = STATUS[trial.state]
@@ -317,14 +318,6 @@ def _batches(points: list[Point]) -> Iterator[list[Point]]:
         size += len(point.metrics)
     if batch:
         yield batch
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _ms(seconds: float | None) -> int:

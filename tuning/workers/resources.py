@@ -44,7 +44,7 @@ def machine_resources(workers: int | None, cpus: int | None, gpus: float | None,
     """
     have = cores()
     gpus = min(1.0, float(devices)) if gpus is None else gpus
-    check_counts(workers, cpus, gpus)
+    check_gpus(gpus)
     if gpus > devices:
         raise UserError(f"--gpus-per-trial {gpus:g}: this machine has {devices} GPUs; ask for at most {devices}")
     if cpus is None:
@@ -60,14 +60,12 @@ def machine_resources(workers: int | None, cpus: int | None, gpus: float | None,
     return Resources(workers, cpus, gpus)
 
 
-def check_counts(workers: int | None, cpus: int | None, gpus: float) -> None:
-    """Checks the ranges of the resource options.
+def check_gpus(gpus: float) -> None:
+    """Checks the number of GPUs per trial.
 
     Raises:
-        UserError: a number is out of range.
+        UserError: it is neither a whole number nor a fraction below 1.
     """
-    if (cpus is not None and cpus < 1) or (workers is not None and workers < 1) or not gpus >= 0:
-        raise UserError("--workers and --cpus-per-trial must be 1 or more, --gpus-per-trial 0 or more")
     if gpus > 1 and gpus != int(gpus):
         raise UserError(f"--gpus-per-trial {gpus:g}: give a whole number, or a fraction below 1")
 
