@@ -15,15 +15,12 @@ from analysis.record.states import COMPLETE, FAILED, PRUNED, WAITING
 from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
 from tests.tuning.in_process import run_in_process
-from tests.tuning.toy_rows import trial_row
-from tuning.engine.checkpoints import delete_unneeded, keys_to_keep
 from tuning.engine.engine import Engine, EngineCallback, StudyPlan
 from tuning.engine.sources import SEEDS, ConfirmingRuns, ListedTrials, Proposal, SampledTrials
 from tuning.engine.summary import confirmed, summary, table, write_summary
 from tuning.search.default_space import search_space
 from tuning.search.pruners import create_pruner
 from tuning.search.samplers import create_sampler
-from tuning.workers.attempts import copy_previous_attempt
 from tuning.workers.job import Job, Outcome
 
 
@@ -190,47 +187,6 @@ def test_checkpoints_of_the_best_stay_and_pictures_of_all(record: RecordWriter, 
     ranked = sorted(record.trials("toy", "trial"), key=lambda trial: -(trial.value or 0))
     assert {path.name for path in (tmp_path / "toy/checkpoints").iterdir()} == {trial.key for trial in ranked[:3]}
     assert len(list((tmp_path / "toy/samples").iterdir())) == 8
-
-
-def test_a_new_attempt_starts_from_a_copy_of_the_newest_earlier_one(tmp_path: Path) -> None:
-    for attempt in (1, 2):
-        (tmp_path / f"attempt-{attempt}").mkdir()
-        (tmp_path / f"attempt-{attempt}" / "checkpoint").write_text(str(attempt))
-    (tmp_path / "attempt-2" / ".checkpoint.123").write_text("half")
-    (tmp_path / "attempt-3").mkdir()  # died before its first checkpoint
-    assert copy_previous_attempt(tmp_path / "attempt-4") == tmp_path / "attempt-2"
-    assert [(path.name, path.read_text()) for path in (tmp_path / "attempt-4").iterdir()] == [("checkpoint", "2")]
-    (tmp_path / "attempt-2" / "checkpoint").write_text("its worker was still alive")
-    assert (tmp_path / "attempt-4" / "checkpoint").read_text() == "2"
-
-
-def test_deletion_keeps_what_runs_and_the_last_attempt_of_the_best(base: Config, tmp_path: Path) -> None:
-    rows = [
-        trial_row(base, 0, state=COMPLETE, value=0.1, attempts=1),
-        trial_row(base, 1, state=COMPLETE, value=0.9, attempts=2),
-        trial_row(base, 2, state=WAITING, attempts=4),
-        trial_row(base, 3, state=FAILED, attempts=1),
-    ]
-    for row in rows:
-        for attempt in range(1, row.attempts + 1):
-            (tmp_path / row.key / f"attempt-{attempt}").mkdir(parents=True)
-    (tmp_path / "trial-0002" / ".attempt-2.partial").mkdir()  # killed while it copied
-    for attempt in (1, 2, 3):  # the fourth has left nothing yet
-        (tmp_path / "trial-0002" / f"attempt-{attempt}" / "checkpoint").write_text("1")
-    (tmp_path / "trial-0002" / "attempt-4" / ".checkpoint.17").write_text("half")
-    assert keys_to_keep(rows, 1) == {"trial-0001", "trial-0002"}
-    delete_unneeded(tmp_path, rows, 1)
-    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*"))
-    assert found == ["trial-0001/attempt-2", "trial-0002/attempt-3", "trial-0002/attempt-4"]
-
-
-def test_a_trial_that_lacks_an_objective_keeps_no_better_ones_checkpoint_out(base: Config) -> None:
-    lacking = [
-        trial_row(base, number, state=COMPLETE, value=0.9, values={"val/accuracy": 0.9, "val/appearance": None})
-        for number in range(3)
-    ]
-    whole = trial_row(base, 3, state=COMPLETE, value=0.5, values={"val/accuracy": 0.5, "val/appearance": 0.5})
-    assert keys_to_keep([*lacking, whole], 3) == {"trial-0003"}
 
 
 def test_summary_and_table(record: RecordWriter, base: Config, tmp_path: Path) -> None:

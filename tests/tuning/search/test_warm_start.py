@@ -135,9 +135,9 @@ def test_complete_trials_of_something_else_are_told_as_stopped_early(
     found = imported_history(rows, study_row(mine), space, Goal())
     assert [trial.state for trial in found.trials] == [PRUNED, PRUNED, FAILED, PRUNED]
     history = SearchHistory([], found.curves, found.trials)
-    told = [TPESampler(space, 0).to_optuna(trial, history) for trial in found.trials]
-    assert [trial.state for trial in told] == [TrialState.PRUNED, TrialState.PRUNED, TrialState.FAIL, TrialState.PRUNED]
-    assert told[0].intermediate_values == {10: 0.3, 20: 0.8}
+    converted = [TPESampler(space, 0).to_optuna(trial, history) for trial in found.trials]
+    assert [trial.state for trial in converted] == [TrialState.PRUNED, TrialState.PRUNED, TrialState.FAIL, TrialState.PRUNED]
+    assert converted[0].intermediate_values == {10: 0.3, 20: 0.8}
     # Its best is still where this search begins.
     assert found.start is not None
     assert found.start["weights.gan"] == 3.0
@@ -151,19 +151,19 @@ def test_values_of_other_data_never_pass_for_this_studys(tmp_path: Path, base: C
     own = [trial_row(base, number, state=COMPLETE, value=0.3, step=20, key=f"own-{number}") for number in range(4)]
     curves = {**found.curves, **{trial.key: {10: Score((0.2,)), 20: Score((0.3,))} for trial in own}}
     history = SearchHistory(own, curves, found.trials)
-    told = [TPESampler(space, 0).to_optuna(trial, history) for trial in found.trials]
-    assert TrialState.COMPLETE not in {trial.state for trial in told}
+    converted = [TPESampler(space, 0).to_optuna(trial, history) for trial in found.trials]
+    assert TrialState.COMPLETE not in {trial.state for trial in converted}
 
 
 def test_the_same_counts_as_complete(tmp_path: Path, base: Config) -> None:
     other_study(tmp_path, base)
     space = search_space(base)
     found = imported_history(find_imported("other", "toy", tmp_path, None, Goal()), study_row(base), space, Goal())
-    told = [
+    converted = [
         TPESampler(space, 0).to_optuna(trial, SearchHistory([], found.curves, found.trials)) for trial in found.trials
     ]
-    assert [trial.value for trial in told if trial.state is TrialState.COMPLETE] == [0.8, 0.5]
-    assert told[0].params.keys() == space.default().keys()
+    assert [trial.value for trial in converted if trial.state is TrialState.COMPLETE] == [0.8, 0.5]
+    assert converted[0].params.keys() == space.default().keys()
 
 
 def test_this_studys_own_constraints_judge_them(tmp_path: Path, base: Config) -> None:

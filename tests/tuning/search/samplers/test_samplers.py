@@ -1,23 +1,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from optuna.trial import TrialState
 
-from amc.config import Config, natops
+from amc.config import natops
 from amc.errors import UserError
 from analysis.record.rows import TrialRow
-from analysis.record.states import COMPLETE, FAILED, PRUNED, RUNNING, WAITING
+from analysis.record.states import COMPLETE, FAILED, PRUNED
 from tests.tuning.toy_rows import trial_row
 from tuning.search.default_space import search_space
 from tuning.search.samplers import SAMPLERS, SearchHistory, create_sampler
-from tuning.search.samplers.tpe import TPESampler
 from tuning.search.space import Space
 
 BASE = natops("smoke")
+
+
 SPACE = search_space(BASE)
 
 
@@ -72,60 +71,6 @@ def test_learning_samplers_beat_chance(name: str, tmp_path: Path) -> None:
     assert late(name) > late("random") + 0.1
 
 
-def test_trials_are_told_as_what_they_are() -> None:
-    params = SPACE.default()
-    rows = [
-        trial_row(BASE, 0, params=params, state=COMPLETE, value=0.5, step=20),
-        trial_row(BASE, 1, params=params, state=PRUNED, value=0.2, step=10),
-        trial_row(BASE, 2, params=params, state=FAILED, reason="diverged"),
-        trial_row(BASE, 3, params=params, state=RUNNING, step=5),
-        trial_row(BASE, 4, params=params, state=WAITING),
-    ]
-    curves = {"trial-0000": {10: 0.3, 20: 0.5}, "trial-0001": {5: 0.1, 10: 0.2}, "trial-0003": {5: 0.1}}
-    told = [TPESampler(SPACE, 0).to_optuna(row, SearchHistory(rows, curves)) for row in rows]
-    states = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
-    assert [trial.state for trial in told] == states
-    assert [trial.value for trial in told[:1]] == [0.5]
-    assert told[1].intermediate_values == {5: 0.1, 10: 0.2}
-    assert TPESampler(SPACE, 0).propose(5, SearchHistory(rows, curves)) is not None
-
-
-def test_trials_that_violate_a_constraint_are_told_with_by_how_much() -> None:
-    params = SPACE.default()
-    rows = [
-        trial_row(BASE, 0, params=params, state=COMPLETE, value=0.5, step=20, violation=0.0),
-        trial_row(BASE, 1, params=params, state=PRUNED, value=0.2, step=10, violation=0.75),
-        trial_row(BASE, 2, params=params, state=RUNNING, value=0.2, step=10, violation=0.5),
-    ]
-    history = SearchHistory(rows, {"trial-0001": {10: 0.2}})
-    told = [TPESampler(SPACE, 0).to_optuna(row, history) for row in rows]
-    assert [trial.constraints for trial in told] == [{"violation": 0.0}, {"violation": 0.75}, {}]
-
-
-def test_several_objectives_are_told_as_places_and_early_stopped_trials_stay_what_they_are() -> None:
-    def row(number: int, state: str, *found: float | None, step: int = 20) -> TrialRow:
-        values = dict(zip(("val/accuracy", "val/appearance"), found, strict=True))
-        return trial_row(BASE, number, params=SPACE.default(), state=state, value=found[0], values=values, step=step)
-
-    rows = [
-        row(0, COMPLETE, 0.5, 0.5),
-        row(1, COMPLETE, 0.4, 0.4),
-        row(2, PRUNED, 0.9, 0.9, step=10),
-        row(3, PRUNED, 0.1, 0.95, step=10),
-        row(4, COMPLETE, 0.6, None),
-        row(5, PRUNED, 0.95, 0.1, step=5),
-        row(6, RUNNING, 0.1, 0.1, step=5),
-    ]
-    history = SearchHistory(rows, {trial.key: {trial.step: trial.value or 0.0} for trial in rows})
-    told = [TPESampler(SPACE, 0).to_optuna(row, history) for row in rows]
-    assert [trial.state.name for trial in told] == [
-        "COMPLETE", "COMPLETE", "PRUNED", "PRUNED", "FAIL", "PRUNED", "RUNNING"
-    ]  # fmt: skip
-    assert [trial.value for trial in told[:2]] == [0.0, -1.0]
-    assert [dict(trial.intermediate_values) for trial in told[2:]] == [{10: -2}, {10: -3}, {}, {5: -4}, {}]
-    assert TPESampler(SPACE, 0).propose(7, history) is not None
-
-
 def aimed(name: str, space: Space, count: int, seed: int, **found: object) -> list[TrialRow]:
     """A search whose trials are told with values and violation computed from the first weight's place."""
     history = SearchHistory([], {})
@@ -174,12 +119,6 @@ def test_learning_samplers_go_to_the_front_of_two_objectives(name: str, tmp_path
     assert near(name) > near("random") + 0.15
 
 
-def test_values_outside_a_changed_range_are_left_out(tmp_path: Path) -> None:
-    space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.5, "high": 2.0}})
-    row = trial_row(BASE, 0, params={"weights.gan": 7.0, "weights.rank": 3.0}, state=COMPLETE, value=0.5)
-    assert TPESampler(space, 0).to_optuna(row, SearchHistory([row], {})).params == {}
-
-
 def test_ranking_puts_early_stopped_trials_last() -> None:
     rows = [
         trial_row(BASE, 0, state=PRUNED, value=0.9, step=10),
@@ -188,27 +127,6 @@ def test_ranking_puts_early_stopped_trials_last() -> None:
         trial_row(BASE, 3, state=FAILED, value=0.99, step=5),
     ]
     assert SearchHistory(rows, {}).ranks == {"trial-0002": 0, "trial-0001": 1, "trial-0000": 2}
-
-
-def test_grid_walks_every_combination_once_and_ends(tmp_path: Path) -> None:
-    space = small(
-        tmp_path,
-        **{
-            "switches.lgaux": {"kind": "bool"},
-            "weights.l1": {"kind": "log", "low": 0.1, "high": 10.0, "when": ["switches.lgaux"]},
-            "readings.gram": {"kind": "categorical", "choices": ["spatial", "channel"]},
-        },
-    )
-    found = params_of(run("grid", space, 100))
-    # 2 readings x (3 weights with the term, 1 without it), and Table B's own l1 = 3 that lies between the grid's.
-    assert len(found) == 9
-    assert len({json.dumps(params, sort_keys=True) for params in found}) == 9
-    assert found[0] == {"switches.lgaux": True, "weights.l1": 3.0, "readings.gram": "spatial"}
-
-
-def test_a_grid_too_large_is_refused() -> None:
-    with pytest.raises(UserError, match=r"points .at most 100,000"):
-        create_sampler("grid", SPACE, 0)
 
 
 def test_categorical_for_all(tmp_path: Path) -> None:
@@ -221,13 +139,3 @@ def test_categorical_for_all(tmp_path: Path) -> None:
 def test_unknown_sampler() -> None:
     with pytest.raises(UserError, match="unknown sampler 'bayes': choose from tpe, random, cmaes, grid"):
         create_sampler("bayes", SPACE, 0)
-
-
-def test_running_trials_keep_proposals_apart(base: Config) -> None:
-    """Two workers ask one after the other, with nothing finished in between."""
-    history = run("tpe", SPACE, 12)
-    first = create_sampler("tpe", SPACE, 0).propose(12, history)
-    assert first is not None
-    running = replace(trial_row(base, 12), params=first, state=RUNNING)
-    second = create_sampler("tpe", SPACE, 0).propose(13, SearchHistory([*history.trials, running], history.curves))
-    assert second != first

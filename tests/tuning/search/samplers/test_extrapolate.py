@@ -72,8 +72,8 @@ def test_order_within_a_step_is_kept_and_shifts_carry_over(values: list[float], 
 
 def test_tpe_is_told_forecasts() -> None:
     trials, curves = search(*COMPLETES, (PRUNED, {5: 0.15, 10: 0.35}))
-    told = TPESampler(SPACE, 0).to_optuna(trials[3], SearchHistory(trials, curves))
-    assert (told.state, told.value) == (TrialState.COMPLETE, pytest.approx(0.65))
+    converted = TPESampler(SPACE, 0).to_optuna(trials[3], SearchHistory(trials, curves))
+    assert (converted.state, converted.value) == (TrialState.COMPLETE, pytest.approx(0.65))
 
 
 def test_how_many_are_good() -> None:
