@@ -136,7 +136,12 @@ def test_complete_trials_of_something_else_are_told_as_stopped_early(
     assert [trial.state for trial in found.trials] == [PRUNED, PRUNED, FAILED, PRUNED]
     history = SearchHistory([], found.curves, found.trials)
     converted = [TPESampler(space, 0).to_optuna(trial, history) for trial in found.trials]
-    assert [trial.state for trial in converted] == [TrialState.PRUNED, TrialState.PRUNED, TrialState.FAIL, TrialState.PRUNED]
+    assert [trial.state for trial in converted] == [
+        TrialState.PRUNED,
+        TrialState.PRUNED,
+        TrialState.FAIL,
+        TrialState.PRUNED,
+    ]
     assert converted[0].intermediate_values == {10: 0.3, 20: 0.8}
     # Its best is still where this search begins.
     assert found.start is not None
