@@ -216,7 +216,7 @@ def test_content_edited_by_hand_does_not_fit_the_fingerprint(tmp_path: Path) -> 
     path = write(tmp_path / "a.h5", [clip(i) for i in range(3)])
     alter(path, put("label", np.array([1, 1, 1], np.int64)))
     check(path)
-    with pytest.raises(UserError, match="does not fit the file's fingerprint"):
+    with pytest.raises(UserError, match="does not match the fingerprint"):
         check(path, content=True)
 
 

@@ -161,7 +161,7 @@ def test_a_damaged_byte_is_noticed(file: Path, share: float, flip: int) -> None:
 def test_clips_that_do_not_fit_their_fingerprint_are_never_laid_out(file: Path) -> None:
     with h5py.File(file, "r+") as opened:
         opened["frames"][3, 0, 0, 0, 0] ^= 1
-    with pytest.raises(UserError, match="does not fit the file's fingerprint"):
+    with pytest.raises(UserError, match="does not match the fingerprint"):
         load_clips(file, size=8, frames=6)
     assert laid_out() == []
 
@@ -173,7 +173,7 @@ def test_what_lies_beside_the_frames_is_checked_at_each_loading(file: Path, name
         changed = opened[name][()]
         changed[0] = ~changed[0] if changed.dtype == bool else changed[0] + (9 if name == "source_clip" else 1)
         opened[name][...] = changed
-    with pytest.raises(UserError, match="does not fit the file's fingerprint"):
+    with pytest.raises(UserError, match="does not match the fingerprint"):
         load_clips(file, size=8, frames=6)
 
 

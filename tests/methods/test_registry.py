@@ -43,7 +43,7 @@ def test_an_unknown_method_is_one_clear_line() -> None:
     with pytest.raises(UserError, match="unknown method 'mcgan': choose one of amc_gan"):
         methods.get("mcgan")
     values = configure("natops", "smoke").to_dict()
-    with pytest.raises(UserError, match="this is no configuration"):
+    with pytest.raises(UserError, match="not a configuration of a training run"):
         from_dict(values | {"method": {"name": "mcgan"}})
 
 

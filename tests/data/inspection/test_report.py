@@ -68,7 +68,7 @@ def test_velocities_and_validity_by_keypoint_and_class(tmp_path: Path) -> None:
     assert velocity["quantile_99_by_keypoint"]["left_shoulder"] == 5.0
     text = describe(report)
     assert "right_shoulder   46.2%          0.00     0.00  two (0.0%)" in text
-    assert "1 clips without any" in text
+    assert "1 clips without valid keypoints" in text
 
 
 def test_duplicates_within_a_part_are_counted(tmp_path: Path) -> None:
@@ -102,7 +102,8 @@ def test_the_same_frames_in_two_parts_are_a_leak(tmp_path: Path, rule: str, caps
     leaking = write(tmp_path / "leaking.h5", ROWS, picture=picture)
     assert main(["inspect", str(leaking), "--split-rule", rule]) == 2
     shown = capsys.readouterr()
-    said = f"2 frames of train are also in 1 clips of test, given as other sources (clips {trained} and {tested})"
+    said = "2 frames of train are also in 1 clips of test, with other source numbers "
+    said += f"(such as clips {trained} and {tested})"
     assert f"leak check   {said}" in shown.out
     assert shown.err == f"error: {leaking}: the split by {rule} leaks: {said}\n"
     assert main(["inspect", str(leaking), "--split-rule", rule, "--json"]) == 2
@@ -125,7 +126,7 @@ def test_published_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     shown = capsys.readouterr().out
     assert "by natops-lfdm, seed 0" in shown
     assert "left out       2 clips, 2 sources, subjects 1" in shown
-    assert "passed: no source or subject is in two parts" in shown
+    assert "passed: no source or subject and no frame is in two parts" in shown
     other = write(tmp_path / "o.h5", ROWS, name="natops")
     assert main(["inspect", str(other), "--split-rule", "natops-hcrf"]) == 0
     assert "none: split rule natops-hcrf is of subjects 1 to 20" in capsys.readouterr().out
