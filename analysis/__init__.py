@@ -1,1 +1,10 @@
-"""What studies found: the record's reader, statistics, tables. Trains nothing and needs neither Ray nor torch."""
+"""Results of studies: the record, statistics, tables, figures and the report. Needs neither Ray nor torch.
+
+Each package imports only those below it:
+
+- `report`: one HTML page per study.
+- `figures`: SVG and PNG.
+- `tables`: Table 4 and the others, as Markdown, LaTeX, CSV and JSON.
+- `statistics`: intervals, tests, effect sizes, power.
+- `record`: the database of a study.
+"""

@@ -1,4 +1,4 @@
-"""`python -m analysis`: tables and a report of a study from its record, without checkpoints, Ray or torch."""
+"""`python -m analysis`: writes the tables or the report of a study from its record, without checkpoints."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code of `python -m analysis`: 0, 2 (wrong use) or 130 (interrupted)."""
-    parser = Parser(prog="python -m analysis", description="Tables and a report of a study, from its record alone.")
+    """Runs `python -m analysis` and returns its exit code: 0, 2 (wrong arguments) or 130 (interrupted)."""
+    parser = Parser(prog="python -m analysis", description="Write the tables or the report of a study from its record.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (module, about) in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=about))
