@@ -11,7 +11,7 @@ from analysis.figures.drawing import SavedFigure
 from analysis.record.reading import RecordReader
 from analysis.report.ablation_summary import summarize_ablation
 from analysis.report.embed import embedded_figure
-from analysis.report.formatting import counted, listed
+from analysis.report.formatting import listed
 from analysis.report.html_tables import html_table, split_table
 from analysis.report.page import Page, Picture, Section
 from analysis.report.sections.animated_clips import clips_section
@@ -21,6 +21,7 @@ from analysis.report.sections.definitions import definitions_section
 from analysis.report.sections.limitations import PROCEDURAL, limits_section
 from analysis.report.sections.provenance import provenance_section
 from analysis.tables.ablation import ablation_content, ablation_text
+from analysis.tables.cells import plural
 from analysis.tables.judges import judges_table
 from analysis.tables.load_study import load_study
 from analysis.tables.metrics import metrics_table
@@ -61,14 +62,14 @@ def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) ->
 def _banners(scores: StudyScores) -> Iterable[str]:
     if scores.finished < scores.planned:
         yield (
-            f"NOT FINISHED: {scores.finished} of {counted(scores.planned, 'run')} are complete. All results below are "
+            f"NOT FINISHED: {scores.finished} of {plural(scores.planned, 'run')} are complete. All results below are "
             "preliminary."
         )
     if scores.failed:
-        yield f"{counted(len(scores.failed), 'run')} FAILED: see the section on cost."
+        yield f"{plural(len(scores.failed), 'run')} FAILED: see the section on cost."
     if scores.unscored:
         yield (
-            f"{scores.unscored} of {counted(scores.finished, 'complete run')} excluded: not scored in the same way as "
+            f"{scores.unscored} of {plural(scores.finished, 'complete run')} excluded: not scored in the same way as "
             "the others. Rerun the study's command to score them; it does not train again."
         )
     if scores.row.dataset["origin"] == "procedural":

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from analysis.report.formatting import counted, listed, number, p_value, quoted, span
+from analysis.report.formatting import listed, number, p_value, quoted, span
 from analysis.report.page import Finding, Summary
 from analysis.statistics.rank_agreement import rank_agreement
+from analysis.tables.cells import plural
 
 OURS = "ours"
 MOST = 100.0  # largest possible difference of two accuracies, in points
@@ -36,19 +37,27 @@ def summarize_ablation(table: Mapping[str, Any], without_motion: Collection[str]
     not_significant = [row for row in tested if row not in significant]
     answer = _at_chance(ours, caption, significant) + _answer(others, tested, significant, not_significant)
     if significant:
-        parts.append(Finding("Significant differences, largest first", _HOW, tuple(map(_effect, significant))))
+        parts.append(
+            Finding("Significant differences, largest first", _SIGNIFICANT, tuple(map(_significant_item, significant)))
+        )
     if not_significant:
-        parts.append(Finding("Not significantly different from Ours", _OPEN, tuple(map(_range, not_significant))))
+        parts.append(
+            Finding(
+                "Not significantly different from Ours",
+                _NOT_SIGNIFICANT,
+                tuple(map(_not_significant_item, not_significant)),
+            )
+        )
     untested = [row for row in others if row not in tested]
     if untested:
-        parts.append(Finding("Not tested", _untested_text(untested), tuple(map(_bare, untested))))
+        parts.append(Finding("Not tested", _untested_text(untested), tuple(map(_untested_item, untested))))
     missing = [row for row in rows if row["mean"] is None]
     if missing:
         parts.append(Finding("Not run yet", f"{_titles(missing)}: no complete run."))
-    parts.append(Finding("Accuracy of Ours", _level(ours, caption)))
+    parts.append(Finding("Accuracy of Ours", _accuracy_of_ours(ours, caption)))
     parts += _chance(measured, without_motion, caption)
     parts += _paper(measured, significant, caption) if tested else []
-    parts += _second(measured)
+    parts += _second_classifier(measured)
     return Summary(answer, tuple(parts))
 
 
@@ -57,12 +66,12 @@ def _is_significant(row: Row) -> bool:
     return bool(row["p_holm"] <= LEVEL and (low > 0 or high < 0))
 
 
-_HOW = (
+_SIGNIFICANT = (
     "Differences to Ours in percentage points, over paired seeds. Each 95% interval excludes 0, and each p is at most "
     "0.05 after Holm's correction over all arms compared."
 )
 
-_OPEN = (
+_NOT_SIGNIFICANT = (
     "This does not show that the arms are equal to Ours: any difference within its interval remains possible. "
     "Detectable is the true difference, in points, that four of five such studies would find after correction."
 )
@@ -116,37 +125,39 @@ def _answer(
 
 def _of_arms(rows: Sequence[Row], tested: Sequence[Row]) -> str:
     verb = "scores" if len(rows) == 1 else "score"
-    return f"{len(rows)} of {counted(len(tested), 'arm')} compared {verb}"
+    return f"{len(rows)} of {plural(len(tested), 'arm')} compared {verb}"
 
 
 def _basis(tested: Sequence[Row]) -> str:
     counts = sorted({row["n_pairs"] for row in tested})
-    return counted(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    return plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 
 
 def _titles(rows: Sequence[Row]) -> str:
     return listed([quoted(row["title"]) for row in rows])
 
 
-def _effect(row: Row) -> str:
+def _significant_item(row: Row) -> str:
     way = "lower" if row["difference"] < 0 else "higher"
-    return f"{row['title']}: {number(abs(row['difference']))} points {way} than Ours ({_said(row)})."
+    return f"{row['title']}: {number(abs(row['difference']))} points {way} than Ours ({_interval_and_p(row)})."
 
 
-def _range(row: Row) -> str:
+def _not_significant_item(row: Row) -> str:
     low, high = row["difference_ci95"]
     alone = "; its interval excludes 0, but not after the correction" if low > 0 or high < 0 else ""
-    return f"{row['title']}: {number(row['difference'], '+.1f')} points ({_said(row)}{alone}{_reach(row)})."
+    return (
+        f"{row['title']}: {number(row['difference'], '+.1f')} points ({_interval_and_p(row)}{alone}{_detectable(row)})."
+    )
 
 
-def _reach(row: Row) -> str:
+def _detectable(row: Row) -> str:
     least = row.get("detectable")
     if least is None:
         return ""
     return f"; detectable: {number(least)}" if least < MOST else "; detectable: no difference of any size"
 
 
-def _said(row: Row) -> str:
+def _interval_and_p(row: Row) -> str:
     return f"95% interval {span(row['difference_ci95'], '+.1f')}, Holm p {p_value(row['p_holm'])}"
 
 
@@ -159,12 +170,12 @@ def _untested_text(rows: Sequence[Row]) -> str:
     )
 
 
-def _bare(row: Row) -> str:
+def _untested_item(row: Row) -> str:
     difference = f", difference {number(row['difference'], '+.1f')}" if row["difference"] is not None else ""
     return f"{row['title']}: accuracy {number(row['mean'])}{difference}."
 
 
-def _level(ours: Row, caption: Mapping[str, Any]) -> str:
+def _accuracy_of_ours(ours: Row, caption: Mapping[str, Any]) -> str:
     interval = f" (95% interval {span(ours['ci95'])})" if ours["ci95"] is not None else " (one seed, no interval)"
     text = (
         f"The motion classifier predicts the requested class for {number(ours['mean'])}% of the clips that Ours "
@@ -227,7 +238,7 @@ def _paper(rows: Sequence[Row], significant: Sequence[Row], caption: Mapping[str
     if signed:
         agreed = len(signed) - len(opposed)
         sentences.append(
-            f"Of {counted(len(signed), 'arm')} significantly different from Ours, {agreed} "
+            f"Of {plural(len(signed), 'arm')} significantly different from Ours, {agreed} "
             f"{'differs' if agreed == 1 else 'differ'} in the direction that the paper reports"
             + (f"; {_titles(opposed)} in the opposite direction." if opposed else ".")
         )
@@ -236,11 +247,11 @@ def _paper(rows: Sequence[Row], significant: Sequence[Row], caption: Mapping[str
     order = caption.get("order")
     if order is not None:
         sentences.append(
-            f"Rank agreement with the paper over {counted(order['arms'], 'arm')}: Kendall's "
+            f"Rank agreement with the paper over {plural(order['arms'], 'arm')}: Kendall's "
             f"tau {number(order['tau'], '.2f')} (1: same order, 0: no relation, {number(-1, '.0f')}: reverse order; "
             f"p {p_value(order['p'])})."
         )
-    place, place_paper = _places(both, "mean"), _places(both, "paper")
+    place, place_paper = _ranks(both, "mean"), _ranks(both, "paper")
     far = max(both, key=lambda row: abs(place[row["arm"]] - place_paper[row["arm"]]))
     if abs(place[far["arm"]] - place_paper[far["arm"]]) > 1:
         sentences.append(
@@ -255,7 +266,7 @@ def _paper(rows: Sequence[Row], significant: Sequence[Row], caption: Mapping[str
     return [Finding("Comparison with the paper", " ".join(sentences))]
 
 
-def _second(rows: Sequence[Row]) -> list[Finding]:
+def _second_classifier(rows: Sequence[Row]) -> list[Finding]:
     """Whether the order of the arms depends on the classifier."""
     both = [row for row in rows if row.get("second_mean") is not None]
     if len(both) < 3:
@@ -272,6 +283,6 @@ def _second(rows: Sequence[Row]) -> list[Finding]:
     return [Finding("Second classifier", text)]
 
 
-def _places(rows: Sequence[Row], key: str) -> dict[str, int]:
+def _ranks(rows: Sequence[Row], key: str) -> dict[str, int]:
     """{arm: rank}, where equal values share the better rank."""
     return {row["arm"]: 1 + sum(other[key] > row[key] for other in rows) for row in rows}

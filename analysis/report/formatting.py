@@ -49,11 +49,6 @@ def listed(phrases: Sequence[str]) -> str:
     return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
 
 
-def counted(count: int, singular: str, plural: str = "") -> str:
-    """Formats a count, such as "1 seed" or "3 seeds"."""
-    return f"{count} {singular if count == 1 else plural or singular + 's'}"
-
-
 def without_folders(text: str) -> str:
     """Removes the folders from absolute paths in a text, so that the report does not reveal them."""
     for folders in _FOLDERS:

@@ -11,7 +11,7 @@ from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import PRUNED
 from analysis.report.embed import BUDGET, animation, data_uri, embedded_figure, first_frame, unreadable_animations
-from analysis.report.formatting import NONE, counted, listed, number, span
+from analysis.report.formatting import NONE, listed, number, span
 from analysis.report.html_tables import split_table
 from analysis.report.page import Finding, HtmlTable, Page, Picture, Section, Summary
 from analysis.report.sections.commands import commands_section
@@ -19,6 +19,7 @@ from analysis.report.sections.cost import cost_section
 from analysis.report.sections.definitions import definitions_section
 from analysis.report.sections.limitations import PROCEDURAL, limits_section
 from analysis.report.sections.provenance import provenance_section
+from analysis.tables.cells import plural
 from analysis.tables.search import search_table
 
 COLUMNS = 7  # columns per table of trials, besides trial and rank
@@ -65,7 +66,7 @@ def summarize_search(content: Mapping[str, Any]) -> Summary:
         return Summary("No results yet: no trial is complete.")
     best, name = complete[0], caption["objectives"][0]
     value = number(best["values"].get(name))
-    answer = f"The best of {counted(caption['trials'], 'trial')} is {best['key']}: validation {name} {value}%."
+    answer = f"The best of {plural(caption['trials'], 'trial')} is {best['key']}: validation {name} {value}%."
     again = confirm if confirm is not None and confirm["mean"] is not None else None
     if again is None:
         answer += " No confirming run is complete, so its accuracy with other seeds and on test clips is unknown."
@@ -73,10 +74,10 @@ def summarize_search(content: Mapping[str, Any]) -> Summary:
         how = "seeds and clips crossed" if again["crossed"] else "over seeds only"
         interval = f"95% interval {span(again['ci95'])}, {how}" if again["ci95"] else "one seed, no interval"
         answer += (
-            f" Confirmed with {counted(again['n_seeds'], 'new seed')}, it reaches {number(again['mean'])}% on the test "
+            f" Confirmed with {plural(again['n_seeds'], 'new seed')}, it reaches {number(again['mean'])}% on the test "
             f"clips ({interval})."
         )
-    findings = [Finding("Chance and real clips", _level(caption))]
+    findings = [Finding("Chance and real clips", _chance_and_real(caption))]
     if best["keeps_constraints"] is False:
         findings.append(Finding("Constraints", f"No complete trial satisfies {listed(caption['constraints'])}."))
     runners = [f"{row['key']}: {number(row['values'].get(name))}%" for row in complete[1:4]]
@@ -89,7 +90,7 @@ def summarize_search(content: Mapping[str, Any]) -> Summary:
     return Summary(answer, tuple(findings))
 
 
-def _level(caption: Mapping[str, Any]) -> str:
+def _chance_and_real(caption: Mapping[str, Any]) -> str:
     real = caption["real_accuracy"]
     text = f"Chance is {number(caption['chance'])}% accuracy"
     return f"{text}." if real is None else f"{text}; real validation clips reach {number(real)}%."
@@ -101,7 +102,7 @@ def _best(row: StudyRow, content: Mapping[str, Any]) -> Iterator[Section]:
     if best is None:
         return
     rows = tuple(
-        (name, _setting(value), _setting(_at(row.config, name))) for name, value in sorted(best["params"].items())
+        (name, _setting(value), _setting(_lookup(row.config, name))) for name, value in sorted(best["params"].items())
     )
     grids = [HtmlTable(("setting", best["key"], "initial value"), rows, f"Settings of {best['key']}.")]
     confirm = content["confirm"]
@@ -112,7 +113,7 @@ def _best(row: StudyRow, content: Mapping[str, Any]) -> Iterator[Section]:
     yield Section("best", "The best trial", grids=tuple(grids))
 
 
-def _at(config: Mapping[str, Any], name: str) -> Any:
+def _lookup(config: Mapping[str, Any], name: str) -> Any:
     found: Any = config
     for part in name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
@@ -161,8 +162,8 @@ def _banners(row: StudyRow, content: Mapping[str, Any]) -> Iterator[str]:
     ended = caption["complete"] + caption["pruned"] + caption["failed"]
     planned = max(caption["trials_planned"] or 0, caption["trials"])
     if ended < planned:
-        yield f"NOT FINISHED: {ended} of {counted(planned, 'trial')} have finished. The best trial may change."
+        yield f"NOT FINISHED: {ended} of {plural(planned, 'trial')} have finished. The best trial may change."
     if confirm is not None and confirm["n_seeds"] < confirm["runs"]:
-        yield f"NOT FINISHED: {confirm['n_seeds']} of {counted(confirm['runs'], 'confirming run')} are complete."
+        yield f"NOT FINISHED: {confirm['n_seeds']} of {plural(confirm['runs'], 'confirming run')} are complete."
     if row.dataset["origin"] == "procedural":
         yield PROCEDURAL

@@ -186,9 +186,9 @@ def _interaction(arm: ArmScores, values: Mapping[str, Mapping[int, Clips]]) -> d
 
 def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapping[str, Any]) -> list[str]:
     compared = int(caption["compared"])
-    notes = [_how(scores)]
+    notes = [_interval_note(scores)]
     if compared:
-        floor, pairs = float(caption["smallest_p"]), _pairs(row for row in rows if row["p"] is not None)
+        floor, pairs = float(caption["smallest_p"]), _paired_seeds(row for row in rows if row["p"] is not None)
         note = (
             f"p values are Holm-corrected over {plural(compared, 'arm')}. The exact p is that of the sign-flip test, "
         )
@@ -198,10 +198,10 @@ def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapp
         notes.append(f"{note}.")
     unclear = [row for row in rows if row["p_holm"] is not None and row["p_holm"] > ALPHA]
     if unclear:
-        text = f"Not significantly different from Ours with {_pairs(unclear)}, which does not show that they are equal"
+        text = f"Not significantly different from Ours with {_paired_seeds(unclear)}, which does not show equality"
         if any(row["detectable"] is not None for row in unclear):
             text += " (in brackets: true differences that more than one in five such studies would miss)"
-        notes.append(f"{text}: {'; '.join(map(_missed, unclear))}.")
+        notes.append(f"{text}: {'; '.join(map(_detectable_item, unclear))}.")
     fewer = [row for row in rows if row["n_pairs"] != row["n_seeds"] and row["arm"] != OURS]
     if fewer:
         said = "; ".join(f"{row['title']} {row['n_pairs']} of {row['n_seeds']}" for row in fewer)
@@ -223,14 +223,14 @@ def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapp
     return notes
 
 
-def _pairs(rows: Iterable[Mapping[str, Any]]) -> str:
+def _paired_seeds(rows: Iterable[Mapping[str, Any]]) -> str:
     """Such as "3 paired seeds" and "2 to 3 paired seeds"."""
     counts = sorted({int(row["n_pairs"]) for row in rows})
     most = plural(counts[-1], "paired seed")
     return most if len(counts) == 1 else f"{counts[0]} to {most}"
 
 
-def _missed(row: Mapping[str, Any]) -> str:
+def _detectable_item(row: Mapping[str, Any]) -> str:
     if row["detectable"] is None:
         return str(row["title"])
     return f"{row['title']} " + (
@@ -238,7 +238,7 @@ def _missed(row: Mapping[str, Any]) -> str:
     )
 
 
-def _how(scores: StudyScores) -> str:
+def _interval_note(scores: StudyScores) -> str:
     if max(len(arm.accuracies) for arm in scores.arms) < 2:
         return "With one seed there is no interval and no p value: the variation between seeds is unknown."
     if scores.clipwise:

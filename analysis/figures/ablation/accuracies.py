@@ -66,7 +66,7 @@ def accuracies(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
         + interval_method(table)
         + study_facts(scores)
         + excluded_from_accuracies(scores),
-        "Dot plot of accuracy by arm. " + " ".join(_said(row) for row in rows),
+        "Dot plot of accuracy by arm. " + " ".join(_describe(row) for row in rows),
         figure,
     )
 
@@ -83,7 +83,7 @@ def _shown(rows: list[Mapping[str, Any]]) -> str:
     return f"mean over seeds{interval}, each seed as a grey point"
 
 
-def _said(row: Mapping[str, Any]) -> str:
+def _describe(row: Mapping[str, Any]) -> str:
     if not row["n_seeds"]:
         return f"{row['title']}: no complete run."
     span = "" if row["ci95"] is None else f" ({row['ci95'][0]:.1f} to {row['ci95'][1]:.1f})"

@@ -63,7 +63,7 @@ def behaviour(scores: StudyScores, metrics: Mapping[str, Any]) -> Drawing | None
         + study_facts(scores, arms)
         + excluded_runs(scores),
         "Dot plots by arm. "
-        + "; ".join(f"{metric['title']}: {_told(arms, entries, metric['key'])}" for metric in known)
+        + "; ".join(f"{metric['title']}: {_describe(arms, entries, metric['key'])}" for metric in known)
         + ".",
         figure,
     )
@@ -84,5 +84,5 @@ def _arm(axes: Axes, row: int, arm: ArmScores, metric: Mapping[str, Any], entry:
               label="mean, 95% interval" if entry["ci95"] else "single run")  # fmt: skip
 
 
-def _told(arms: list[ArmScores], entries: Mapping[str, Mapping[str, Any]], key: str) -> str:
+def _describe(arms: list[ArmScores], entries: Mapping[str, Mapping[str, Any]], key: str) -> str:
     return ", ".join(f"{arm.title} {entry['mean']:.3g}" for arm in arms if (entry := entries[arm.slug][key]))

@@ -32,8 +32,8 @@ def budget(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
     goal, planned = table["caption"]["target"], int(scores.row.settings["seeds"])
     figure = new_figure(WIDTH, 1.4 + 0.27 * max(8, len(arms)))
     left, right = figure.subplots(1, 2)
-    looks = dict(zip((arm.slug for arm in scores.arms), marks(len(scores.arms)), strict=True))
-    _costs(left, arms, rows, looks)
+    marks_by_arm = dict(zip((arm.slug for arm in scores.arms), marks(len(scores.arms)), strict=True))
+    _costs(left, arms, rows, marks_by_arm)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     caption = (
         "Left: test accuracy against the time per run on the study's machine; other work on the machine makes runs "
@@ -51,17 +51,17 @@ def budget(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
             "median. A cross at the right edge is a seed that never reached the target; without a blue point, neither "
             "did the median. "
         )
-        told = "; ".join(_told(arm, goal) for arm in arms)
-        alt += f", and steps to {TARGET_SHARE:.0%} of Ours' accuracy, seed by seed: {told}"
+        described = "; ".join(_describe(arm, goal) for arm in arms)
+        alt += f", and steps to {TARGET_SHARE:.0%} of Ours' accuracy, seed by seed: {described}"
     caption += study_facts(scores, arms) + excluded_from_accuracies(scores)
     return Drawing("budget", "Budget and accuracy", caption, f"{alt}.", figure)
 
 
-def _costs(axes: Axes, arms: list[ArmScores], rows: Mapping[str, Any], looks: Mapping[str, Mark]) -> None:
+def _costs(axes: Axes, arms: list[ArmScores], rows: Mapping[str, Any], marks_by_arm: Mapping[str, Mark]) -> None:
     longest = max(rows[arm.slug]["seconds"] or 0.0 for arm in arms)
     unit, size = ("minutes", 60.0) if longest > MINUTES else ("seconds", 1.0)
     for arm in arms:
-        mark, row = looks[arm.slug], rows[arm.slug]
+        mark, row = marks_by_arm[arm.slug], rows[arm.slug]
         axes.plot([row["seconds"] / size], [row["mean"]], linestyle="none", marker=mark.marker, color=mark.colour,
                   markersize=7, label=arm.title)  # fmt: skip
     axes.set_xlim(0, 1.08 * longest / size or 1.0)
@@ -97,7 +97,7 @@ def _found(arm: ArmScores, goal: float) -> list[float | None]:
     return [steps_to_target(run.curve, goal / 100) for run in arm.complete if run.curve]
 
 
-def _told(arm: ArmScores, goal: float) -> str:
+def _describe(arm: ArmScores, goal: float) -> str:
     return f"{arm.title} " + ", ".join(
         "not reached" if steps is None else f"{steps:.0f}" for steps in _found(arm, goal)
     )

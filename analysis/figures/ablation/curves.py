@@ -35,7 +35,7 @@ def curves(scores: StudyScores) -> Drawing | None:
         "spans the lowest to the highest seed (not a confidence interval). Test clips are not used here. "
         + study_facts(scores, shown, split="validation"),
         "Line charts of validation accuracy by training step, one panel per arm next to Ours. Last values, mean "
-        "over seeds: " + ", ".join(_said(one) for one in [*([ours] if ours else []), *bands.values()]) + ".",
+        "over seeds: " + ", ".join(_describe(one) for one in [*([ours] if ours else []), *bands.values()]) + ".",
         figure,
     )
 
@@ -53,5 +53,5 @@ def _percent(curves: Sequence[Mapping[int, float]]) -> list[dict[int, float]]:
     return [{step: 100 * value for step, value in curve.items()} for curve in curves]
 
 
-def _said(one: Band) -> str:
+def _describe(one: Band) -> str:
     return f"{one.title} {one.values[:, -1].mean():.0f}%"

@@ -14,7 +14,7 @@ from analysis.tables.study_scores import OURS, StudyScores
 ALPHA = 0.05
 DIFFERENT = f"significantly different from Ours (Holm-corrected p at most {ALPHA})"
 UNCLEAR, UNTESTED = "not significantly different", "not tested (one seed)"
-_LOOKS = {DIFFERENT: (BLUE, "o"), UNCLEAR: (GREY, "s"), UNTESTED: (GREY, "^")}
+_MARKS = {DIFFERENT: (BLUE, "o"), UNCLEAR: (GREY, "s"), UNTESTED: (GREY, "^")}
 
 
 def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
@@ -33,15 +33,15 @@ def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None
     grid_lines(axes)
     axes.axvline(0, color=BLACK, linewidth=1.0, gid="zero")
     paper_label: str | None = "difference in the paper"
-    told: set[str] = set()
+    labelled: set[str] = set()
     for place, row in enumerate(rows):
         mean, interval, verdict = row["difference"], row["difference_ci95"], significance(row)
-        colour, marker = _LOOKS[verdict]
+        colour, marker = _MARKS[verdict]
         error = None if interval is None else [[mean - interval[0]], [interval[1] - mean]]
         axes.errorbar([mean], [place], xerr=error, fmt=marker, markersize=6.5, capsize=3.5, color=colour,
                       elinewidth=1.6, markerfacecolor=colour if verdict == DIFFERENT else "white", zorder=3,
-                      label=None if verdict in told else verdict)  # fmt: skip
-        told.add(verdict)
+                      label=None if verdict in labelled else verdict)  # fmt: skip
+        labelled.add(verdict)
         if row["paper"] is not None and paper.get(OURS) is not None:
             axes.plot([row["paper"] - paper[OURS]], [place], linestyle="none", marker="D", markersize=6,
                       markerfacecolor="none", markeredgecolor=BLACK, zorder=4, label=paper_label)  # fmt: skip
@@ -59,7 +59,7 @@ def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None
         + interval_method(table)
         + study_facts(scores)
         + excluded_from_accuracies(scores),
-        "Dot plot of differences to Ours in percentage points. " + " ".join(_said(row) for row in rows),
+        "Dot plot of differences to Ours in percentage points. " + " ".join(_describe(row) for row in rows),
         figure,
     )
 
@@ -87,6 +87,6 @@ def _verdicts(rows: Sequence[Mapping[str, Any]]) -> str:
     return said
 
 
-def _said(row: Mapping[str, Any]) -> str:
+def _describe(row: Mapping[str, Any]) -> str:
     span = "" if row["difference_ci95"] is None else " ({:+.1f} to {:+.1f})".format(*row["difference_ci95"])
     return f"{row['title']}: {row['difference']:+.1f}{span}, {significance(row)}."

@@ -24,10 +24,10 @@ def judges(scores: StudyScores) -> Drawing | None:
     figure = new_figure(0.83 * WIDTH, 4.2)
     axes = figure.subplots()
     axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", linewidth=1.2, label="equal")
-    looks = dict(zip((arm.title for arm in scores.arms), marks(len(scores.arms)), strict=True))
+    marks_by_arm = dict(zip((arm.title for arm in scores.arms), marks(len(scores.arms)), strict=True))
     means = {}
     for title, found in points.items():
-        mark = looks[title]
+        mark = marks_by_arm[title]
         first, second = [pair[0] for pair in found], [pair[1] for pair in found]
         means[title] = (sum(first) / len(first), sum(second) / len(second))
         axes.plot(first, second, linestyle="none", marker=mark.marker, markersize=3.5, color=mark.colour, alpha=0.6)

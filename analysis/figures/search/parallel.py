@@ -59,12 +59,12 @@ def parallel(search: SearchTrials) -> Drawing | None:
 
 def selected_parameters(search: SearchTrials) -> list[str]:
     """Returns the parameters to show: the most important ones if known, otherwise the first, in their order."""
-    asked = [name for name in search.space if any(name in trial.params for trial in search.trials)]
-    if len(asked) <= SHOWN or too_few(search):
-        return asked[:SHOWN]
+    searched = [name for name in search.space if any(name in trial.params for trial in search.trials)]
+    if len(searched) <= SHOWN or too_few(search):
+        return searched[:SHOWN]
     weight = importances(search)
-    kept = set(sorted(asked, key=lambda name: -weight[name])[:SHOWN])
-    return [name for name in asked if name in kept]
+    selected = set(sorted(searched, key=lambda name: -weight[name])[:SHOWN])
+    return [name for name in searched if name in selected]
 
 
 def _line(axes: Axes, search: SearchTrials, trial: TrialRow, names: list[str], norm: Normalize) -> None:

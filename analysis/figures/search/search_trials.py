@@ -22,7 +22,7 @@ class SearchTrials:
         objective: name of a trial's value; accuracies are shown in percent.
         trials: complete and pruned trials with a value that satisfy the constraints, by number.
         confirm: complete confirming runs.
-        left_out: number of other trials.
+        excluded: number of other trials.
         space: {dotted name: kind, range or choices, conditions}.
     """
 
@@ -30,7 +30,7 @@ class SearchTrials:
     objective: str
     trials: tuple[TrialRow, ...]
     confirm: tuple[TrialRow, ...]
-    left_out: int
+    excluded: int
     space: Mapping[str, Mapping[str, Any]]
 
     @property
@@ -53,8 +53,8 @@ class SearchTrials:
         """Last sentences of a caption."""
         pruned = len(self.trials) - len(self.complete)
         said = f"{plural(len(self.complete), 'complete trial')}, {pruned} pruned"
-        if self.left_out:
-            said += f", {self.left_out} excluded (not finished, failed, or violating a constraint)"
+        if self.excluded:
+            said += f", {self.excluded} excluded (not finished, failed, or violating a constraint)"
         clips = self.row.dataset.get("split", {}).get("validation")
         said += "" if clips is None else f"; {plural(int(clips), 'validation clip')}"
         return f"{said}; one seed per trial; {data_facts(self.row)}."
@@ -68,8 +68,8 @@ def search_trials(records: RecordReader, study: str) -> SearchTrials:
     """
     row, trials = records.study(study), records.trials(study)
     own = [trial for trial in trials if trial.role == TRIAL]
-    usable = tuple(trial for trial in own if trial.state in (COMPLETE, PRUNED) and _counts(trial))
-    confirm = tuple(t for t in trials if t.role == CONFIRM and t.state == COMPLETE and _counts(t))
+    usable = tuple(trial for trial in own if trial.state in (COMPLETE, PRUNED) and _is_usable(trial))
+    confirm = tuple(t for t in trials if t.role == CONFIRM and t.state == COMPLETE and _is_usable(t))
     objective = str(next(iter(row.goal.get("objectives") or ["accuracy"])))
     return SearchTrials(row, objective, usable, confirm, len(own) - len(usable), row.space.get("parameters") or {})
 
@@ -85,5 +85,5 @@ def position_in_range(row: Mapping[str, Any], value: Any) -> float:
     return (float(value) - low) / (high - low)
 
 
-def _counts(trial: TrialRow) -> bool:
+def _is_usable(trial: TrialRow) -> bool:
     return trial.value is not None and math.isfinite(trial.value) and not trial.violation

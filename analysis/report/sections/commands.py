@@ -18,11 +18,14 @@ WEIGHTS = {"lpips": "LPIPS", "fvd": "FVD"}  # options that name a file of weight
 
 def commands_section(records: RecordReader, row: StudyRow) -> Section:
     """Returns the commands to run the study, and to regenerate its tables and this page from the record."""
-    kept = _record(records)
-    again = " ".join(["python", _program(row), *map(shlex.quote, [*_data(row), *_asked(row), *kept])])
+    record_option = _record_option(records)
+    run_command = " ".join(["python", _program(row), *map(shlex.quote, [*_data(row), *_options(row), *record_option])])
     lines = [
-        again,
-        *(f"python -m analysis {what} --study {shlex.quote(row.name)}{_tail(kept)}" for what in ("tables", "report")),
+        run_command,
+        *(
+            f"python -m analysis {what} --study {shlex.quote(row.name)}{_tail(record_option)}"
+            for what in ("tables", "report")
+        ),
     ]
     git = versions_last(row).get("git", "")
     if git:
@@ -52,7 +55,7 @@ def _data(row: StudyRow) -> Iterator[str]:
         yield from ("--split-rule", str(data["split"]["rule"]))
 
 
-def _asked(row: StudyRow) -> Iterator[str]:
+def _options(row: StudyRow) -> Iterator[str]:
     settings = row.settings
     arms = [str(arm["arm"]) for arm in settings.get("arms", ())]
     if arms:
@@ -84,7 +87,7 @@ def _name(path: object) -> str:
     return PurePath(str(path)).name if PurePath(str(path)).is_absolute() else str(path)
 
 
-def _record(records: RecordReader) -> list[str]:
+def _record_option(records: RecordReader) -> list[str]:
     """The option --record for a database server; the study's own SQLite file is found without it."""
     return [] if sqlite_path(records.address) is not None else ["--record", without_password(records.address)]
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import FAILED
-from analysis.report.formatting import NONE, clock, counted, number, without_folders
+from analysis.report.formatting import NONE, clock, number, without_folders
 from analysis.report.page import HtmlTable, Section
+from analysis.tables.cells import plural
 
 REASON = 300  # most characters of the reason of a failure
 
@@ -25,7 +26,7 @@ def cost_section(row: StudyRow, trials: Sequence[TrialRow]) -> Section:
     ]
     machine = row.settings.get("machine", {})
     if machine:
-        terms.append(("Machine", f"{machine.get('device', 'unknown')}, {counted(machine.get('cores', 0), 'core')}"))
+        terms.append(("Machine", f"{machine.get('device', 'unknown')}, {plural(machine.get('cores', 0), 'core')}"))
     failed = [trial for trial in trials if trial.state == FAILED]
     titles = {arm["arm"]: arm["title"] for arm in row.settings.get("arms", ())}
     grids = [_groups(trials, titles)] if trials else []
@@ -46,10 +47,10 @@ def _states(trials: Sequence[TrialRow]) -> str:
 
 def _devices(row: StudyRow, seconds: float) -> str:
     cpus, gpus = row.settings.get("cpus_per_trial", 1), row.settings.get("gpus_per_trial", 0)
-    text = f"{number(seconds * cpus / 3600, '.2f')} core hours at {counted(cpus, 'core')} per trial"
+    text = f"{number(seconds * cpus / 3600, '.2f')} core hours at {plural(cpus, 'core')} per trial"
     if gpus:
         text += f", {number(seconds * gpus / 3600, '.2f')} GPU hours at {gpus:g} GPUs per trial"
-    return f"{text}; up to {counted(row.settings.get('workers', 1), 'trial')} at once"
+    return f"{text}; up to {plural(row.settings.get('workers', 1), 'trial')} at once"
 
 
 def _span(trials: Sequence[TrialRow]) -> str:
@@ -64,9 +65,7 @@ def _attempts(trials: Sequence[TrialRow]) -> str:
     again = [trial for trial in trials if trial.attempts > 1]
     text = f"{sum(trial.attempts for trial in trials)}"
     return (
-        f"{text}; {counted(len(again), 'trial')} resumed after an interruption"
-        if again
-        else f"{text}; no interruptions"
+        f"{text}; {plural(len(again), 'trial')} resumed after an interruption" if again else f"{text}; no interruptions"
     )
 
 

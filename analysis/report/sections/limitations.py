@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.record.rows import StudyRow
-from analysis.report.formatting import counted, number
+from analysis.report.formatting import number
 from analysis.report.page import Section
+from analysis.tables.cells import plural
 
 PROCEDURAL = (
     "origin=procedural: the clips are a stand-in rendered by this program, not recorded videos. No number here was "
@@ -44,13 +45,13 @@ def _limits(row: StudyRow, seeds: int | None, subjects: Sequence[int]) -> Iterat
         )
     if seeds is not None and seeds < FEW_SEEDS:
         yield (
-            f"{counted(seeds, 'seed')} per arm: small effects cannot be distinguished from none, and the p of an exact "
+            f"{plural(seeds, 'seed')} per arm: small effects cannot be distinguished from none, and the p of an exact "
             f"sign-flip test cannot be below {number(2 / 2**seeds, '.3g')}, even before correction."
         )
     known = {subject for subject in subjects if subject >= 0}
     if known and len(known) < FEW_SUBJECTS:
         yield (
-            f"The test clips show {counted(len(known), 'subject')}. Intervals treat clips as exchangeable and do not "
+            f"The test clips show {plural(len(known), 'subject')}. Intervals treat clips as exchangeable and do not "
             "cover differences between these and other subjects."
         )
     split = data.get("split", {})

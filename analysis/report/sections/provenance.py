@@ -9,9 +9,10 @@ from pathlib import PurePath
 from typing import Any
 
 from analysis.record.rows import StudyRow
-from analysis.report.formatting import NONE, counted, listed, without_folders
+from analysis.report.formatting import NONE, listed, without_folders
 from analysis.report.page import HtmlTable, Section
 from analysis.tables.caption import versions_last
+from analysis.tables.cells import plural
 
 
 def provenance_section(row: StudyRow) -> Section:
@@ -43,7 +44,7 @@ def _versions(row: StudyRow) -> Iterator[HtmlTable]:
 
 def _terms(row: StudyRow) -> Iterator[tuple[str, str]]:
     data = row.dataset
-    yield "Data set", f"{data['name']}, origin={data['origin']}, {counted(data['clips'], 'clip')}"
+    yield "Data set", f"{data['name']}, origin={data['origin']}, {plural(data['clips'], 'clip')}"
     yield "Fingerprint of the clips", str(data["fingerprint"])
     if data.get("reduction"):
         yield "Reduced on loading", str(data["reduction"])

@@ -40,7 +40,7 @@ def trial(number: int, value: float, step: int, state: str = "COMPLETE") -> Tria
 
 
 def test_a_search_counts_what_has_ended(search: SearchTrials) -> None:
-    assert (len(search.trials), len(search.complete), search.left_out) == (39, 26, 1)
+    assert (len(search.trials), len(search.complete), search.excluded) == (39, 26, 1)
     assert "26 complete trials, 13 pruned, 1 excluded" in search.facts
     assert "natops, origin procedural, preset smoke" in search.facts
 
