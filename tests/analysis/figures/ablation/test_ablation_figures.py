@@ -141,7 +141,7 @@ def row(arm: str, p: float | None, difference: float | None = -10.0) -> dict[str
             "ci95": span}  # fmt: skip
 
 
-def test_arms_that_were_not_shown_to_differ_look_so(whole: StudyScores) -> None:
+def test_arms_that_are_not_significantly_different_have_hollow_markers(whole: StudyScores) -> None:
     rows = [row("ours", None, None), row("lost", 0.003), row("like", 0.4), row("once", None)]
     table = {"rows": rows, "caption": {"statistics": "seeds and clips crossed"}}
     with laid_out(lambda: differences(whole, table)) as drawing:
@@ -151,21 +151,24 @@ def test_arms_that_were_not_shown_to_differ_look_so(whole: StudyScores) -> None:
         assert (lost.get_marker(), like.get_marker(), once.get_marker()) == ("o", "s", "^")
         assert lost.get_markerfacecolor() == lost.get_color()
         assert like.get_markerfacecolor() == once.get_markerfacecolor() == "white"
-        assert [text.get_text() for text in axes.texts] == ["p 0.003", "p 0.400", ""]
+        assert [text.get_text() for text in axes.texts] == ["p = 0.003", "p = 0.400", ""]
         assert "(like) are not significantly different, which does not show that they are equal" in drawing.caption
         assert "(once) share a single seed with Ours" in drawing.caption
 
 
-@pytest.mark.parametrize(("p", "verdict"), [(0.05, "differs"), (0.0501, "not shown"), (None, "not tested")])
-def test_the_verdict_is_the_corrected_tests(p: float | None, verdict: str) -> None:
-    assert significance(row("x", p)).startswith(verdict)
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [(0.05, "significantly different"), (0.0501, "not significantly different"), (None, "not tested")],
+)
+def test_significance_uses_the_corrected_p(p: float | None, expected: str) -> None:
+    assert significance(row("x", p)).startswith(expected)
 
 
 def test_curves_have_a_panel_an_arm_and_the_range_of_the_seeds(whole: StudyScores) -> None:
     with laid_out(lambda: curves(whole)) as drawing:
         panels = [axes for axes in drawing.figure.axes if axes.get_visible()]
         assert [axes.get_title() for axes in panels] == [f"{arm.title} (3 seeds)" for arm in TABLE_4[1:]]
-        assert legend_of(drawing) == ["chance", "Ours", "the panel's arm"]
+        assert legend_of(drawing) == ["chance", "Ours", "arm in the panel title"]
         chance, ours, arm = panels[0].lines
         assert chance.get_ydata()[0] == pytest.approx(100 / 3)
         for line, slug in ((ours, "ours"), (arm, "no_ya")):

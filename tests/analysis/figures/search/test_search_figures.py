@@ -89,7 +89,7 @@ def test_too_few_trials_are_said_and_not_drawn(search: SearchTrials) -> None:
         assert too_few(few) in drawing.caption
     pruned = tuple(replace(trial, state="PRUNED") for trial in search.trials[4:])
     assert "4 complete trials" not in (said := too_few(replace(search, trials=(*search.trials[:4], *pruned))))
-    assert "complete trials, there are 3" in said  # one of the first four was pruned anyway
+    assert "complete trials, but there are 3" in said  # one of the first four was pruned anyway
 
 
 def test_a_line_a_trial_across_the_ranges(search: SearchTrials) -> None:
