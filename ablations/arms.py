@@ -1,15 +1,15 @@
-"""The arms of an ablation study as rows of data: Table 4, and more that run when they are asked for by name.
+"""The arms of an ablation study as a table of data: those of Table 4, and more that run if named with --arms.
 
-To add an arm, add one row to `MORE`:
+To add an arm, add a row to `MORE`:
 
     Arm("no_smoothing", "No label smoothing", {"readings.smoothing_start": 0.0}),
 
-`changes` are settings of `amc.config.Config` by dotted name. For the interaction of two arms, name them, and the row
-has the changes of both; what two removals cost beyond the sum of each is then in the study's tables:
+`changes` are settings of `amc.config.Config` by dotted name. For the interaction of two arms, name both; the row then
+has the changes of both, and the study's tables show how much the effect exceeds the sum of the two:
 
     Arm("no_dm_no_lrank", "No Dm, no Lrank", of=("no_dm", "no_lrank")),
 
-Then `run_all.py --arms all,no_smoothing,no_dm_no_lrank`.
+Then run `run_all.py --arms all,no_smoothing,no_dm_no_lrank`.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Arm:
     """One row of an ablation table.
 
     Attributes:
-        slug: its name on the command line and in files.
-        title: its name in tables, the paper's where it is an arm of the paper.
-        changes: settings that differ from Ours, by dotted name; a row with `of` takes those of both.
-        paper: accuracy in percent on NATOPS that the paper reports; None where it has no such row.
-        seed_shift: added to its training seeds. 0 pairs them with every other arm's; more gives it seeds of its own.
-        of: the two arms whose interaction it shows, or none.
+        slug: name on the command line and in files.
+        title: name in tables, as in the paper.
+        changes: settings that differ from Ours, by dotted name; empty in a row with `of`.
+        paper: accuracy on NATOPS that the paper reports, in percent; None if the paper has no such row.
+        seed_shift: added to the training seeds. With 0, they are the same as those of the other arms.
+        of: the two arms whose interaction it shows; empty for other arms.
     """
 
     slug: str
@@ -62,20 +62,20 @@ TABLE_4: tuple[Arm, ...] = (
     Arm("no_lgaux", "No LGaux", _off("lgaux"), 88.29),
     Arm("no_lrank", "No Lrank", _off("lrank"), 90.83),
 )
-# Rows beyond the paper's. They run only when --arms names them.
+# Arms that are not in the paper. They run only if --arms names them.
 MORE: tuple[Arm, ...] = (
-    # Equal to Ours in all but name and seeds: a study that calls it different is wrong about the others, too.
+    # Ours with other seeds: if a study calls it different from Ours, its other differences cannot be trusted either.
     Arm("ours_again", "Ours, other seeds", seed_shift=10_000),
     Arm("gram_channel", "Channel Gram", {"readings.gram": "channel"}),  # R1
-    Arm("no_da_no_dm", "No Da, no Dm", of=("no_da", "no_dm")),  # does either stand in for the other?
-    Arm("no_da_no_lrank", "No Da, no Lrank", of=("no_da", "no_lrank")),  # is ranking by Dm enough where Da is gone?
-    Arm("no_ya_no_lgaux", "No ya, no LGaux", of=("no_ya", "no_lgaux")),  # who draws the motion of a made-up person?
+    Arm("no_da_no_dm", "No Da, no Dm", of=("no_da", "no_dm")),  # does one compensate for the other?
+    Arm("no_da_no_lrank", "No Da, no Lrank", of=("no_da", "no_lrank")),  # is ranking by Dm enough without Da?
+    Arm("no_ya_no_lgaux", "No ya, no LGaux", of=("no_ya", "no_lgaux")),  # what makes an invented person move?
     Arm("no_ldaux_no_lgaux", "No LDaux, no LGaux", of=("no_ldaux", "no_lgaux")),
 )
 
-SEEDS_APART = 1_000  # arms whose seeds differ at all differ by so much, and a study has fewer seeds
-MOST_SHIFT = 400_000  # training seeds from half a million on belong to confirming runs of searches
-# What all arms of a study share: the same clips, trained to the same budget, scored in the same way.
+SEEDS_APART = 1_000  # smallest distance between the seeds of two arms, and the most seeds per arm
+MOST_SHIFT = 400_000  # training seeds from 500,000 on are those of confirming runs
+# Settings that no arm may change: all train on the same clips, to the same budget, and are scored in the same way.
 SHARED = (
     "seed",
     "preset",
@@ -96,12 +96,15 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
 
 
 def select_arms(slugs: str | None, table: Sequence[Arm] = TABLE_4, more: Sequence[Arm] = MORE) -> tuple[Arm, ...]:
-    """The arms that a comma-separated list names, in the tables' order, each with all of its changes.
+    """The arms that --arms selects, in the order of the tables, with the changes of pairs filled in.
 
-    `all` is all of `table`, and so is None. Ours is always among them, and so are the two arms that a pair is made of.
+    Ours is always included, and so are the two arms of an interaction.
+
+    Args:
+        slugs: comma-separated; `all` and None mean all of `table`.
 
     Raises:
-        UserError: an unknown arm, or a row that cannot be used.
+        UserError: An arm is unknown, or a row of the tables is invalid.
     """
     rows = {arm.slug: arm for arm in resolve_pairs([*table, *more])}
     wanted = {slug.strip() for slug in (slugs or ALL).split(",") if slug.strip()} | {OURS}
@@ -115,28 +118,28 @@ def select_arms(slugs: str | None, table: Sequence[Arm] = TABLE_4, more: Sequenc
 
 
 def resolve_pairs(arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """The rows, those of two arms with the changes of both.
+    """The rows, with the changes of both arms filled in for interactions.
 
     Raises:
-        UserError: a slug that repeats or is no safe file name, or a pair of arms that cannot be made.
+        UserError: A slug is used twice or cannot be a file name, or two arms cannot be combined.
     """
     rows: dict[str, Arm] = {}
     for arm in arms:
         if not _SLUG.fullmatch(arm.slug) or arm.slug == ALL:
             raise UserError(f"arm {arm.slug!r}: name it with small letters, digits and _, at most 40, and not {ALL!r}")
         if arm.slug in rows:
-            raise UserError(f"arm {arm.slug!r} is in the table twice: give one of them another slug")
+            raise UserError(f"arm {arm.slug!r} is in the table twice: rename one")
         rows[arm.slug] = arm
     return tuple(replace(arm, changes=_of_both(arm, rows)) if arm.of else arm for arm in rows.values())
 
 
 def _of_both(pair: Arm, rows: Mapping[str, Arm]) -> dict[str, Any]:
-    """The changes of the two arms that a row is made of."""
+    """The changes of both arms of an interaction."""
     said = f"arm {pair.slug!r} of {' and '.join(map(repr, pair.of))}"
     if len(set(pair.of)) != 2 or OURS in pair.of:
         raise UserError(f"{said}: name two different arms other than {OURS}")
     if pair.changes:
-        raise UserError(f"{said}: leave its own changes empty, it has those of both")
+        raise UserError(f"{said}: leave its own changes empty; it has those of both")
     parts = [rows.get(slug) for slug in pair.of]
     single = [part for part in parts if part is not None and not part.of and part.seed_shift == pair.seed_shift]
     if len(single) != 2:
@@ -149,39 +152,39 @@ def _of_both(pair: Arm, rows: Mapping[str, Arm]) -> dict[str, Any]:
 
 
 def check_arms(arms: Sequence[Arm], base: Config, seeds: int) -> None:
-    """Refuses rows that cannot be compared on `base` with so many seeds.
+    """Checks that the arms can be compared, given the base configuration and the number of seeds.
 
     Raises:
-        UserError: a change of an unknown setting, of one that all arms share or to a value that does not fit it; two
-            rows that are the same run; seeds of different arms that overlap.
+        UserError: An arm changes an unknown setting, one that all arms share, or gives it an invalid value; two arms
+            are the same run; the seeds of two arms overlap.
     """
     if seeds > SEEDS_APART:
-        raise UserError(f"{seeds} seeds an arm: at most {SEEDS_APART}")
+        raise UserError(f"--seeds {seeds}: give at most {SEEDS_APART}")
     made: dict[tuple[Config, int], str] = {}
     for arm in arms:
         if not 0 <= arm.seed_shift <= MOST_SHIFT:
             raise UserError(f"arm {arm.slug!r}: seed_shift {arm.seed_shift} is not in 0 to {MOST_SHIFT}")
         shared = [name for name in arm.changes if any(f"{name}.".startswith(f"{fixed}.") for fixed in SHARED)]
         if shared:
-            raise UserError(f"arm {arm.slug!r}: all arms share {', '.join(shared)}; start a study of its own for it")
+            raise UserError(f"arm {arm.slug!r}: all arms share {', '.join(shared)}; to change it, start another study")
         try:
             config = arm_config(base, replace(arm, seed_shift=0), base.seed)
         except UserError as error:
             raise UserError(f"arm {arm.slug!r}: {error}") from error
         same = made.setdefault((config, arm.seed_shift), arm.slug)
         if same != arm.slug:
-            raise UserError(f"arm {arm.slug!r} is the same run as {same!r}: change something else")
+            raise UserError(f"arm {arm.slug!r} is the same run as {same!r}: remove one of them")
     for one, other in combinations(sorted({arm.seed_shift for arm in arms}), 2):
         if other - one < SEEDS_APART:
-            raise UserError(f"seed shifts {one} and {other} overlap: keep {SEEDS_APART} between two")
+            raise UserError(f"seed shifts {one} and {other} overlap: they must differ by at least {SEEDS_APART}")
 
 
 def arm_config(base: Config, arm: Arm, seed: int) -> Config:
-    """What a run of an arm is configured as: `base`, the arm's changes, and its training seed, nothing else."""
+    """The configuration of a run: the base, the arm's changes and the training seed, nothing else."""
     return with_overrides(base, {**arm.changes, "seed": seed + arm.seed_shift})
 
 
 def describe_arm(arm: Arm) -> dict[str, Any]:
-    """A row as the record's settings have it; what is not there is as in `Arm`."""
+    """The arm as the record has it; fields that are missing have the defaults of `Arm`."""
     facts: dict[str, Any] = {"arm": arm.slug, "title": arm.title, "paper": arm.paper, "changes": dict(arm.changes)}
     return facts | ({"seed_shift": arm.seed_shift} if arm.seed_shift else {}) | ({"of": list(arm.of)} if arm.of else {})

@@ -1,4 +1,4 @@
-"""What a study leaves for people: tables, figures and the report, made from its record."""
+"""Results of a study: tables, figures and the report, made from its record."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ FORMS = ("json", "md", "csv", "tex")
 
 
 def write_results(records: RecordReader, study: str, folder: Path) -> None:
-    """Writes tables, figures and the report into DIR/<study>, which is `folder`; of a study half done they say so.
+    """Writes tables, figures and the report; those of an unfinished study say so.
 
-    Tables of an earlier sitting that are no longer made are removed, as figures are by `analysis.figures`.
+    Tables from an earlier run that no longer apply are removed, as `analysis.figures` does with figures.
+
+    Args:
+        folder: DIR/<study>.
 
     Raises:
-        UserError: the record does not answer, its sheets do not fit together, or the folder cannot be written.
+        UserError: The record cannot be read, its score sheets do not match, or the folder cannot be written.
     """
-    from analysis.report.write import write_report  # with its drawing it takes seconds to import
+    from analysis.report.write import write_report  # matplotlib takes seconds to import
 
     for part in (folder / TABLES, folder / FIGURES):
-        for left in part.glob(".*"):  # half-written, by a command that was killed
+        for left in part.glob(".*"):  # left half-written by a command that was killed
             left.unlink(missing_ok=True)
     for left in folder.glob(f".{REPORT}.*"):
         left.unlink(missing_ok=True)

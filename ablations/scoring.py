@@ -1,7 +1,7 @@
-"""Scores runs again, without training: those whose sheet is missing, or was made by another way of scoring.
+"""Scores completed runs again, without training, if their score sheet is missing or was made by other judges.
 
-Every run that was scored has left its generator in DIR/<study>/generators, which is all that this takes. Each sheet is
-committed by itself, so it may be interrupted at any moment; the next start goes on with what is left.
+A scored run leaves its generator in DIR/<study>/generators, and nothing else is needed. Each sheet is committed
+separately, so an interruption loses at most one; rerun the command to score the rest.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ from analysis.record.writing import RecordWriter
 
 @dataclass(frozen=True)
 class Scoring:
-    """A study's `before` hook: when it returns, every sheet on record that can be current is, and pictures are whole.
+    """A study's `before` hook: brings score sheets up to date, and redraws sample GIFs that are broken.
 
     Attributes:
-        config: of Ours; arms share its data and how they are read.
-        until: `time.monotonic()` at which the study shall have ended for now; None is never.
+        study: name of the study.
+        config: of Ours, which has the same data as all arms.
+        until: `time.monotonic()` at which the time budget ends; None without one.
     """
 
     study: str
@@ -50,25 +51,28 @@ class Scoring:
     until: float | None = None
 
     def __call__(self, record: RecordWriter, folder: Path) -> None:
-        """Makes what is missing in the record and in `folder`, which is DIR/<study>.
+        """Adds what is missing in the record and in `folder`, which is DIR/<study>.
 
         Raises:
-            UserError: the record does not answer, or cannot be written.
+            UserError: The record cannot be read or written.
         """
         scorer, samples = self.judges.scorer(), folder / "samples"
         scored = record.score_sheet_versions(self.study)
         current = {key for key, (by, _) in scored.items() if by == scorer}
         if not is_readable(samples / "real" / ROW):
-            _drawn(samples / "real", lambda: write_real_gif(self.data, samples / "real"))
+            _draw(samples / "real", lambda: write_real_gif(self.data, samples / "real"))
         ended = [trial for trial in record.trials(self.study) if trial.state == COMPLETE]
-        self._shown(folder, [trial for trial in ended if trial.key in current])
-        self._again(record, folder, ended, scorer)
-        self._refer(record, ended, scorer, 0)
+        self._redraw(folder, [trial for trial in ended if trial.key in current])
+        self._rescore(record, folder, ended, scorer)
+        self._score_references(record, ended, scorer, 0)
 
-    def _refer(self, record: RecordWriter, ended: Sequence[TrialRow], scorer: str, coming: int) -> None:
-        """Scores real and still clips, once as many runs are scored this way (`coming` of them next) as otherwise.
+    def _score_references(self, record: RecordWriter, ended: Sequence[TrialRow], scorer: str, coming: int) -> None:
+        """Scores real and still clips, as soon as at least half of the runs are scored by this scorer.
 
-        A table is by the scorer of the most runs: until then it needs the references that it has.
+        Tables use the scorer of most runs, so until then they need the references of the old one.
+
+        Args:
+            coming: runs that are about to be scored by this scorer.
         """
         scored = record.score_sheet_versions(self.study)
         runs = [scored[trial.key][0] == scorer for trial in ended if trial.key in scored]
@@ -81,69 +85,69 @@ class Scoring:
                 record.put_score_sheet(SheetRow(self.study, key, scorer, time.time(), sheet.to_dict()))
             progress(1, 1)
 
-    def _shown(self, folder: Path, trials: Sequence[TrialRow]) -> None:
-        """Makes moving clips again that a full disk or a kill left broken, where the run's generator is there."""
+    def _redraw(self, folder: Path, trials: Sequence[TrialRow]) -> None:
+        """Redraws sample GIFs that a full disk or a kill left broken, if the run's generator is available."""
         for trial in trials:
             path = folder / "samples" / trial.key / ROW
             if not path.exists() or is_readable(path) or self._late():
                 continue
             try:
-                generator, config = kept(folder, trial)
+                generator, config = load_run(folder, trial)
             except UserError as error:
-                print(f"{path} cannot be read, nor made again: {error}", file=sys.stderr)
+                print(f"{path} cannot be read or redrawn: {error}", file=sys.stderr)
                 continue
-            _drawn(path.parent, partial(write_sample_gif, generator, config, self.data, path.parent))
+            _draw(path.parent, partial(write_sample_gif, generator, config, self.data, path.parent))
 
     def _late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
 
-    def _again(self, record: RecordWriter, folder: Path, ended: Sequence[TrialRow], scorer: str) -> None:
+    def _rescore(self, record: RecordWriter, folder: Path, ended: Sequence[TrialRow], scorer: str) -> None:
         scored = record.score_sheet_versions(self.study)
         trials = [trial for trial in ended if trial.key not in scored or scored[trial.key][0] != scorer]
-        kept_scores = []
+        failures = []
         with console("scoring again", "run") as progress:
             for done, trial in enumerate(trials):
                 if self._late():
                     return
                 progress(done, len(trials), trial.key)
                 try:
-                    generator, config = kept(folder, trial)
+                    generator, config = load_run(folder, trial)
                 except UserError as error:
-                    kept_scores.append(str(error))
+                    failures.append(str(error))
                     continue
                 sheet = score(generator, config, self.data, self.judges)
-                # Pictures first: a run whose sheet is current is not looked at again.
+                # Pictures first: a run whose sheet is current is not visited again.
                 samples = folder / "samples" / trial.key
                 if not is_readable(samples / ROW):
-                    _drawn(samples, partial(write_sample_gif, generator, config, self.data, samples))
-                self._refer(record, ended, scorer, 1)
+                    _draw(samples, partial(write_sample_gif, generator, config, self.data, samples))
+                self._score_references(record, ended, scorer, 1)
                 record.put_score_sheet(
                     SheetRow(self.study, trial.key, scorer, time.time(), sheet.to_dict()), headline(sheet)
                 )
             if trials:
                 progress(len(trials), len(trials))
-        if kept_scores:
-            print(f"{len(kept_scores)} of {len(trials)} runs keep their old scores: {kept_scores[0]}", file=sys.stderr)
+        if failures:
+            print(f"{len(failures)} of {len(trials)} runs keep their old scores: {failures[0]}", file=sys.stderr)
 
 
-def _drawn(folder: Path, draw: Callable[[], None]) -> None:
-    """Pictures are not worth a study's end."""
+def _draw(folder: Path, draw: Callable[[], None]) -> None:
+    """Draws pictures; a failure is reported but does not end the study."""
     try:
         draw()
     except OSError as error:
-        print(f"{folder} cannot be written ({error.strerror}): its moving clips are missing", file=sys.stderr)
+        print(f"{folder} cannot be written ({error.strerror}): its sample GIF is missing", file=sys.stderr)
 
 
-def kept(folder: Path, trial: TrialRow) -> tuple[nn.Module, Config]:
-    """The generator that a run left in DIR/<study>, which is `folder`, and its configuration.
+def load_run(folder: Path, trial: TrialRow) -> tuple[nn.Module, Config]:
+    """The generator of a run in `folder`, which is DIR/<study>, and its configuration.
 
     Raises:
-        UserError: it is missing, broken, or another run's.
+        UserError: The generator file is missing, broken, or belongs to another run.
     """
     path = folder / "generators" / f"{trial.key}.safetensors"
     if not path.is_file():
-        raise UserError(f"there is no generator {path}")
+        raise UserError(f"no generator file {path}")
     generator, config = load_generator(path, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     if config != from_dict(trial.config):
-        raise UserError(f"{path} is the generator of another run")
+        raise UserError(f"{path} belongs to another run")
     return generator, config

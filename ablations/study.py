@@ -13,7 +13,7 @@ from ablations.merge_arms import merge_arms, study_on_record
 from ablations.metric_checkpoints import NONE, MetricCheckpoints, load_checkpoints, with_recorded
 from ablations.results import write_results
 from ablations.scoring import Scoring
-from ablations.starting import Start, start
+from ablations.starting_point import StartingPoint, starting_point
 from amc.config import Config
 from amc.evaluation.judges.judge_cache import cache_files
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
@@ -48,7 +48,9 @@ def prepare_study(args: argparse.Namespace) -> Study:
     if known is not None:
         dropped = [option for option in ("lpips", "fvd") if getattr(args, option) == NONE]
         checkpoints = with_recorded(checkpoints, dropped, known.settings)
-    found = start(args.out, prepared.record, args.from_study, prepared.config, known) if args.from_study else None
+    found = (
+        starting_point(args.out, prepared.record, args.from_study, prepared.config, known) if args.from_study else None
+    )
     if found is not None:
         prepared = prepared.with_base(found.config)
     check_arms(arms, prepared.config, args.seeds)
@@ -67,7 +69,7 @@ def _row(
     judge: TrainedClassifier,
     name: str,
     arms: Sequence[Arm],
-    found: Start | None,
+    found: StartingPoint | None,
     checkpoints: MetricCheckpoints,
 ) -> StudyRow:
     return study_row(

@@ -188,7 +188,7 @@ def test_rows_that_cannot_be_compared(row: Arm, said: str) -> None:
 
 def test_more_seeds_than_lie_between_two_arms() -> None:
     check_arms(TABLE_4, natops("smoke"), SEEDS_APART)
-    with pytest.raises(UserError, match="at most 1000"):
+    with pytest.raises(UserError, match="give at most 1000"):
         check_arms(TABLE_4, natops("smoke"), SEEDS_APART + 1)
 
 

@@ -126,7 +126,7 @@ def test_from_a_search_then_one_more_seed_and_arm_then_fewer(tmp_path: Path) -> 
     again = search(tmp_path, clips, 4)
     more = ablate(tmp_path, *arguments, "--arms", "no_ya,no_ym", "--seeds", "2")
     assert more.returncode == 0, more.stderr
-    assert ("goes on from the configuration that it began with" in more.stderr) == (again["key"] != best["key"])
+    assert ("keeps the configuration that it started from" in more.stderr) == (again["key"] != best["key"])
     content = json.loads(more.stdout)
     after_rows = {row["arm"]: row for row in content["rows"]}
     assert [row["n_seeds"] for row in after_rows.values()] == [2, 2, 2]

@@ -91,9 +91,12 @@ def test_runs_without_a_sheet_are_scored_and_current_ones_left_alone(made: Made)
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda path: path.unlink(), "there is no generator"),
+        (lambda path: path.unlink(), "no generator"),
         (lambda path: path.write_bytes(path.read_bytes()[:-50]), "not a readable checkpoint"),
-        (lambda path: path.write_bytes(path.with_name("ours-seed-2.safetensors").read_bytes()), "of another run"),
+        (
+            lambda path: path.write_bytes(path.with_name("ours-seed-2.safetensors").read_bytes()),
+            "belongs to another run",
+        ),
     ],
     ids=["missing", "cut short", "another's"],
 )
@@ -138,7 +141,7 @@ def test_moving_clips_that_cannot_be_read_are_made_again(made: Made, capsys: pyt
     assert made.scored() == first  # nothing is scored for it
     assert [path.read_bytes() for path in paths[:-1]] == whole[:-1]
     assert len(paths[-1].read_bytes()) == 40
-    assert "ours-seed-2/row.gif cannot be read, nor made again: there is no generator" in capsys.readouterr().err
+    assert "ours-seed-2/row.gif cannot be read or redrawn: no generator" in capsys.readouterr().err
 
 
 def test_a_time_budget_ends_it(made: Made) -> None:
@@ -185,5 +188,5 @@ def test_a_place_where_no_picture_can_be_written_ends_nothing(made: Made, capsys
     assert len(made.scored()) == 5
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert "samples/real cannot be written (File exists): its moving clips are missing" in lines[0]
+    assert "samples/real cannot be written (File exists): its sample GIF is missing" in lines[0]
     assert "samples/ours-seed-1 cannot be written" in lines[1]

@@ -1,4 +1,4 @@
-"""`python -m tuning {list,status,delete}`: what studies there are, how one stands, and removing one."""
+"""`python -m tuning {list,status,delete}`: lists studies, shows the status of one, or deletes one."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tuning.tracking.store import SQLITE, answering, artifact_folder, delete_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code of `python -m tuning`: 0, or 2 for wrong use."""
+    """Runs `python -m tuning` and returns its exit code: 0, or 2 after wrong arguments."""
     parser = Parser(prog="python -m tuning", description="Manage studies.")
     add_arguments(parser)
     return run_parsed(parser, argv)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The sub-commands `list`, `status` and `delete`."""
+    """Adds the sub-commands `list`, `status` and `delete`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     for name, act, text in (
         ("list", _list, "list all studies"),
@@ -61,7 +61,7 @@ def _list(args: argparse.Namespace) -> int:
         except UserError as error:
             if args.record:
                 raise
-            print(f"left out: {error}", file=sys.stderr)
+            print(f"skipped: {error}", file=sys.stderr)
     if args.json:
         print(json.dumps(rows, indent=2))
     elif not rows:
@@ -80,7 +80,7 @@ def _status(args: argparse.Namespace) -> int:
         now, line = running(records, args.study, args.out), confirmed(records, args.study)
         if line:
             print(line)
-    print("it is running now" if now else "it is not running")
+    print("status: running" if now else "status: not running")
     return 0
 
 
@@ -103,12 +103,12 @@ def _forget_runs(record: RecordWriter, study: str, runs: Path) -> int:
     """Removes the study's registered model and marks its runs as deleted (`mlflow gc` frees their space).
 
     Raises:
-        UserError: the store does not answer; nothing of the study is gone from here then.
+        UserError: MLflow does not respond; nothing of the study has been deleted here then.
     """
     count = 0
     for target in record.mlflow_targets(study):
         if target.startswith(SQLITE) and not Path(target.removeprefix(SQLITE)).is_file():
-            continue  # gone, and its runs with it
+            continue  # the store was deleted with its runs
         client = open_store(target, runs.absolute())
         with answering(target):
             delete_versions(client, record.study(study))
@@ -121,7 +121,7 @@ def _address(args: argparse.Namespace) -> str | Path:
     path: str | Path = args.record or args.out / args.study / "record.db"
     if args.record is None and not Path(path).is_file():
         known = ", ".join(sorted(found.parent.name for found in args.out.glob("*/record.db")))
-        raise UserError(f"no study {args.study!r} in {args.out}: there is {known or 'none'}")
+        raise UserError(f"no study {args.study!r} in {args.out}; studies there: {known or 'none'}")
     return path
 
 
@@ -146,12 +146,12 @@ def _line(row: dict[str, Any]) -> str:
     if row["best"] is not None:
         parts.append(f"best {100 * row['best']:.1f}%")
     if row["running"]:
-        parts.append("running now")
+        parts.append("running")
     return f"{row['study']}: {'; '.join(parts)}"
 
 
 def running(records: RecordReader, study: str, out: Path) -> bool:
-    """Whether a living process drives the study: its folder is held, or its record, from wherever that is used."""
+    """Whether a process holds the lock of the study: of its folder here, or of its record, from any machine."""
     path = sqlite_path(records.address)
     place = server_lock_holder(records.engine, study) if path is None else lock_holder(record_lock_path(path, study))
     return (lock_holder(out / study / ".lock") or place) is not None

@@ -272,11 +272,11 @@ def test_managing_studies_on_a_server(
     assert capsys.readouterr().out == "toy: toy (procedural), smoke; 1 WAITING\n"
     with record.lock_study("toy"):
         main(["list", *place])
-        assert "running now" in capsys.readouterr().out
+        assert "; running" in capsys.readouterr().out
         main(["status", "toy", *place])
-        assert "it is running now" in capsys.readouterr().out
+        assert "status: running" in capsys.readouterr().out
     assert main(["status", "toy", *place]) == 0
-    assert "it is not running" in capsys.readouterr().out
+    assert "status: not running" in capsys.readouterr().out
     assert main(["delete", "toy", *place]) == 0
     assert main(["list", *place]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"no studies in {without_password(url)}"

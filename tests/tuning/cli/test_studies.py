@@ -41,9 +41,9 @@ def test_status(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "toy", "--out", str(out)]) == 0
     shown = capsys.readouterr().out
     assert "trial-0000     50.0  COMPLETE" in shown
-    assert "it is not running" in shown
+    assert "status: not running" in shown
     assert main(["status", "other", "--out", str(out)]) == 2
-    assert capsys.readouterr().err == f"error: no study 'other' in {out}: there is toy\n"
+    assert capsys.readouterr().err == f"error: no study 'other' in {out}; studies there: toy\n"
 
 
 @pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["status", "toy"], ["status", "toy", "--json"]])
@@ -73,7 +73,7 @@ def test_one_record_that_cannot_be_used_hides_no_other(out: Path, capsys: pytest
     assert main(["list", "--out", str(out)]) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("toy: ")
-    assert shown.err.startswith("left out: ")
+    assert shown.err.startswith("skipped: ")
     assert len(shown.err.splitlines()) == 1
 
 

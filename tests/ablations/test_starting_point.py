@@ -1,4 +1,4 @@
-"""Where an ablation begins with the best configuration of a search, and that it stays there."""
+"""An ablation starts from the best configuration of a search, and keeps it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ablations.merge_arms import study_on_record
-from ablations.starting import Start, start
+from ablations.starting_point import StartingPoint, starting_point
 from amc.config import Config, from_dict, natops, with_overrides
 from amc.errors import UserError
 from analysis.record.rows import StudyRow
@@ -32,14 +32,14 @@ def search(folder: Path, name: str, *found: tuple[float | None, dict[str, Any]],
             record.finish(name, trial.key, 1, state, value=value)
 
 
-def begun(start_: Start, name: str = "arms") -> StudyRow:
-    settings = {"from_study": "s", **start_.settings()}
-    return replace(study_row(start_.config, name), kind="table4", settings=settings)
+def begun(found: StartingPoint, name: str = "arms") -> StudyRow:
+    settings = {"from_study": "s", **found.settings()}
+    return replace(study_row(found.config, name), kind="table4", settings=settings)
 
 
 def test_the_best_of_the_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     search(tmp_path, "s", (0.4, {"weights.l1": 5.0}), (0.9, {"weights.l1": 7.0}), (None, {"weights.l1": 9.0}))
-    found = start(tmp_path, None, "s", MINE, None)
+    found = starting_point(tmp_path, None, "s", MINE, None)
     assert (found.config.weights.l1, found.trial, found.restored) == (7.0, "trial-0001", ())
     assert found.config == with_overrides(MINE, {"seed": 1, "weights.l1": 7.0})
     assert capsys.readouterr().err == ""
@@ -50,47 +50,57 @@ def test_parts_that_it_had_switched_off_are_put_back_and_named(
 ) -> None:
     off = {"switches.lrank": False, "switches.da": False, "weights.l1": 7.0}
     search(tmp_path, "s", (0.9, off))
-    found = start(tmp_path, None, "s", MINE, None)
+    found = starting_point(tmp_path, None, "s", MINE, None)
     assert found.config.switches == MINE.switches
     assert found.config.weights.l1 == 7.0
     assert found.restored == ("da", "lrank")
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("trial-0000, the best of s, was trained with other da, lrank")
+    assert line.startswith("trial-0000, the best trial of s, was trained with other settings of da, lrank")
 
 
 def test_a_study_on_record_stays_where_it_began(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     search(tmp_path, "s", (0.4, {"weights.l1": 5.0, "switches.dm": False}))
-    known = begun(start(tmp_path, None, "s", MINE, None))
+    known = begun(starting_point(tmp_path, None, "s", MINE, None))
     capsys.readouterr()
-    assert start(tmp_path, None, "s", MINE, known) == Start(from_dict(known.config), "trial-0000", ("dm",))
+    assert starting_point(tmp_path, None, "s", MINE, known) == StartingPoint(
+        from_dict(known.config), "trial-0000", ("dm",)
+    )
     assert capsys.readouterr().err == ""
     search(tmp_path, "more", (0.9, {"weights.l1": 7.0}))
     (tmp_path / "s" / "record.db").unlink()
-    assert start(tmp_path, None, "s", MINE, known).config == from_dict(known.config)  # the search is gone
+    assert starting_point(tmp_path, None, "s", MINE, known).config == from_dict(known.config)  # the search is gone
     search(tmp_path, "s", (0.4, {"weights.l1": 5.0}), (0.9, {"weights.l1": 7.0}))
-    assert start(tmp_path, None, "s", MINE, known).config.weights.l1 == 5.0
+    assert starting_point(tmp_path, None, "s", MINE, known).config.weights.l1 == 5.0
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("arms goes on from the configuration that it began with; trial-0001 is the best of s now")
-    # A study that began from another search, or from none, is held against this one's best.
-    assert start(tmp_path, None, "s", MINE, replace(known, settings={"from_study": None})).config.weights.l1 == 7.0
+    assert line.startswith(
+        "arms keeps the configuration that it started from, although trial-0001 is the best trial of s now"
+    )
+    # A study that started from another search, or from none, is compared with the best of this one.
+    assert (
+        starting_point(tmp_path, None, "s", MINE, replace(known, settings={"from_study": None})).config.weights.l1
+        == 7.0
+    )
 
 
 @pytest.mark.parametrize(
     ("mine", "said"),
     [
         (natops("compact"), r"searched natops at preset smoke.*\(.*preset.*model.size"),
-        (with_overrides(MINE, {"split.rule": "random"}), r"split by subject: ask for the same \(split differ\)"),
+        (
+            with_overrides(MINE, {"split.rule": "random"}),
+            r"split by subject: give the same data options \(split differ\)",
+        ),
     ],
 )
 def test_a_search_of_other_data_is_refused(tmp_path: Path, mine: Config, said: str) -> None:
     search(tmp_path, "s", (0.9, {}))
     with pytest.raises(UserError, match=said):
-        start(tmp_path, None, "s", mine, None)
+        starting_point(tmp_path, None, "s", mine, None)
 
 
 def test_a_search_of_other_widths_is_none_of_other_data(tmp_path: Path) -> None:
     search(tmp_path, "s", (0.9, {"model.noise": 64}))
-    assert start(tmp_path, None, "s", MINE, None).config.model.noise == 64
+    assert starting_point(tmp_path, None, "s", MINE, None).config.model.noise == 64
 
 
 def test_what_is_no_search_or_has_no_trial_is_one_line(tmp_path: Path) -> None:
@@ -102,7 +112,7 @@ def test_what_is_no_search_or_has_no_trial_is_one_line(tmp_path: Path) -> None:
         ("none", "there is no such study in .*record.db; give the name of a search in --out"),
     ):
         with pytest.raises(UserError, match=said):
-            start(tmp_path, None, name, MINE, None)
+            starting_point(tmp_path, None, name, MINE, None)
 
 
 def test_what_the_record_has_of_a_study(tmp_path: Path) -> None:
