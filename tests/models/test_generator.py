@@ -93,7 +93,7 @@ def test_gates_at_their_extremes(bias: float, gating: Gating) -> None:
         for name, value in production.named_parameters():
             if ".gate" in name and name.startswith("decoder"):
                 value.fill_(bias if name.endswith("bias") else 0.0)
-    literal = literal_generator.Generator(config).double()
+    literal = literal_generator.LiteralGenerator(config).double()
     literal.load_state_dict(production.state_dict())
     literal.decoder.gating = gating  # type: ignore[method-assign, assignment]
     batch = random_batch(config, clips=2)
