@@ -274,9 +274,8 @@ def compiling(test: Callable[..., None]) -> Callable[..., None]:
 
 
 @compiling
-@pytest.mark.parametrize(
-    "changes", [pytest.param({}, id="fp32"), pytest.param(BF16, id="bf16", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [pytest.param({}, id="fp32"), pytest.param(BF16, id="bf16")])
 def test_compiled_networks_give_the_same_losses(changes: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """As traced with their backward passes, for any back end; and what they keep in tables is not made again."""
     config = with_overrides(small("natops", frames=4), changes)
