@@ -98,8 +98,9 @@ def _start(resources: Resources, devices: int, folder: Path) -> None:
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
-        # Ray's memory monitor would kill the actor, which is small, and not the trial, which is large.
-        _system_config={"memory_monitor_refresh_ms": 0},
+        # Ray's memory monitor would kill the actor, which is small, and not the trial, which is large. Workers that Ray
+        # starts in advance would stay idle: actors get processes of their own.
+        _system_config={"memory_monitor_refresh_ms": 0, "prestart_worker_first_driver": False},
         _temp_dir=str(folder),
     )
 

@@ -120,7 +120,8 @@ def _redirect_output(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+", buffering=0) as file:
         if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
-            file.write(b"\n")  # a full disk or a kill left an incomplete line
+            with contextlib.suppress(OSError):  # a full disk is ignored, as in `log`
+                file.write(b"\n")  # a full disk or a kill left an incomplete line
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
 
