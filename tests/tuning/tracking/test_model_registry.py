@@ -22,6 +22,7 @@ from analysis.record.writing import RecordWriter
 from tests.toy import toy_config, toy_data
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.cli.studies import main
+from tuning.engine.summary import study_documents
 from tuning.tracking import model_registry
 from tuning.tracking.projection import Projection
 from tuning.tracking.store import default_store, open_store
@@ -49,7 +50,14 @@ def end(record: RecordWriter, base: Config, folder: Path, number: int, value: fl
 
 def finish(record: RecordWriter, folder: Path) -> Projection:
     """The end of a driver."""
-    projection = Projection(record, "toy", runs=folder, folder=folder / "toy", target=default_store(folder))
+    projection = Projection(
+        record,
+        "toy",
+        runs=folder,
+        folder=folder / "toy",
+        target=default_store(folder),
+        documents=study_documents,
+    )
     projection.sync(study_status="FINISHED")
     return projection
 
@@ -138,7 +146,7 @@ def test_the_life_of_a_model(
     end(record, base, tmp_path, 2, 0.875)
     broken = tmp_path / "toy" / "checkpoints" / "trial-0002" / "attempt-1" / checkpoint.FILE
     broken.write_bytes(b"half a file")
-    assert "trial-0002 is not registered as a model" in finish(record, tmp_path).problems[0]
+    assert "cannot register trial-0002 as a model" in finish(record, tmp_path).problems[0]
     assert state(client)[1] == "2"
 
     # Deleting the study removes the model, but not another folder's study of the same name.
