@@ -115,14 +115,15 @@ class Switches:
 class Readings:
     """Choices where the paper is ambiguous, each a setting.
 
-    R3 is `Margins`, R7 `OptimizerConfig`, R12 also `RowWeights`, R15 `ModelConfig.discarded_frames`, R17 and R18
-    `SplitConfig`. R10, R24 and R25 are how the networks are built; `tests/test_readings.py` lists what holds each.
+    Other choices are settings elsewhere: R3 is `Margins`, R7 `OptimizerConfig`, R12 also `RowWeights`, R15
+    `ModelConfig.discarded_frames`, R17 and R18 `SplitConfig`. R10, R24 and R25 are built into the networks.
+    `tests/test_readings.py` lists the tests of each.
 
     Raises:
         UserError: a value is not allowed for its setting.
     """
 
-    gram: Literal["spatial", "channel"] = "spatial"  # R1: over which axis the Gram matrix of Eq. 2 is computed
+    gram: Literal["spatial", "channel"] = "spatial"  # R1: kind of the Gram matrix in Eq. 2
     gram_layers: int = 2  # R2: number of blocks of a tower used (1 or 2), after the activation
     l1_reduction: Literal["sum_frames", "mean"] = "sum_frames"  # R4: sum over frames of pixel means, or one mean
     velocity_reduction: Literal["mean", "sum"] = "mean"  # R5: over time and coordinates; "sum" is the norm as printed
