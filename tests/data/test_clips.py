@@ -82,5 +82,5 @@ def test_clips_must_be_square(tmp_path: Path) -> None:
     path = tmp_path / "wide.h5"
     with ClipWriter(path, INFO, frames=2, size=(4, 6), keypoints=2) as writer:
         writer.add(np.zeros((2, 4, 6, 3), np.uint8), np.zeros((2, 2, 2)), np.ones((2, 2), bool), 0, 0, 0)
-    with pytest.raises(UserError, match="6x4; square"):
+    with pytest.raises(UserError, match="6x4 pixels, but must be square"):
         load_clips(path, size=4, frames=2)

@@ -204,7 +204,7 @@ def test_where_it_cannot_be_written_each_process_holds_its_own(
         np.testing.assert_array_equal(found.frames, held.frames)
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("cannot share frames in ")
-        assert "of its own" in line
+        assert "this process keeps" in line
     assert laid_out() == []
 
 
