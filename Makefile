@@ -57,7 +57,7 @@ $(POSE)/.installed: Makefile
 	@# mediapipe's OpenCV needs the system's libGL, which servers lack; the headless build does not.
 	@$(POSE)/bin/python -m pip uninstall --quiet --yes opencv-contrib-python
 	@$(POSE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps opencv-contrib-python-headless==4.11.0.86
-	@$(POSE)/bin/python -I amc/importing/pose/pose_worker.py </dev/null >/dev/null
+	@$(POSE)/bin/python -I amc/importing/pose/mediapipe_worker.py </dev/null >/dev/null
 	@touch $@
 
 clean:

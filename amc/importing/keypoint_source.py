@@ -1,4 +1,4 @@
-"""Where an importer gets its keypoints: a table that somebody made, or the pose estimator."""
+"""Where an importer gets keypoints from: a table that the user supplies, or the pose estimator."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Protocol
 
 from amc.errors import UserError
 from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, read_table
-from amc.importing.pose.pose import PoseEstimator, estimate_video, find_interpreter
-from amc.importing.video.video import VideoFacts
+from amc.importing.pose.estimator import PoseEstimator, estimate_video, find_interpreter
+from amc.importing.video.decoding import VideoFacts
 
 
 class KeypointSource(Protocol):
-    """Finds the same k points in any of the importer's videos."""
+    """Finds the same k points in every video of an import."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -23,43 +23,49 @@ class KeypointSource(Protocol):
 
     @property
     def description(self) -> str:
-        """What the points depend on beside the video, for the clip file."""
+        """What the points depend on besides the video; stored in the clip file."""
 
-    def strangers(self, known: Sequence[str]) -> list[str]:
-        """Videos that the source has points for, but that are not among the known ones; sorted."""
+    def unknown_videos(self, known: Sequence[str]) -> list[str]:
+        """Names of videos that the source has points for, but that are not known, sorted."""
 
     def find(
         self, name: str, path: Path, facts: VideoFacts, progress: Callable[[int], None] | None = None
     ) -> VideoKeypoints | None:
-        """The points in one video (by its name under the folder, and its path); None where the source has none.
+        """The points in a video; None if the source has none.
+
+        Args:
+            name: path relative to the imported folder.
+            path: the file.
+            facts: properties of the video.
+            progress: called with the number of frames done.
 
         Raises:
-            UserError: the source does not work.
+            UserError: the source failed.
         """
 
 
 @contextmanager
 def keypoint_source(table: Path | None, names: Sequence[str] | None) -> Iterator[KeypointSource]:
-    """The table where one is given, else the pose estimator, running until the block ends.
+    """Yields the given table, or else the pose estimator, which runs until the block ends.
 
     Args:
         table: a keypoint table.
-        names: of its points, instead of its own.
+        names: names for its points, instead of those in the table.
 
     Raises:
-        UserError: a table that is none, names without a table, or no estimator.
+        UserError: an invalid table, names without a table, or no estimator.
     """
     if table is not None:
-        yield _Table(read_table(table, names))
+        yield _TableSource(read_table(table, names))
         return
     if names is not None:
-        raise UserError("--keypoint-names goes with --keypoints TABLE.csv: the pose estimator names its points itself")
+        raise UserError("--keypoint-names requires --keypoints TABLE.csv: the pose estimator has its own names")
     with PoseEstimator(find_interpreter()) as estimator:
-        yield _Estimator(estimator)
+        yield _EstimatorSource(estimator)
 
 
 @dataclass(frozen=True)
-class _Table:
+class _TableSource:
     table: KeypointTable
     description: str = "keypoint table"
 
@@ -67,17 +73,17 @@ class _Table:
     def names(self) -> tuple[str, ...]:
         return self.table.names
 
-    def strangers(self, known: Sequence[str]) -> list[str]:
+    def unknown_videos(self, known: Sequence[str]) -> list[str]:
         return sorted(set(self.table.videos).difference(name.strip() for name in known))
 
     def find(
         self, name: str, path: Path, facts: VideoFacts, progress: Callable[[int], None] | None = None
     ) -> VideoKeypoints | None:
-        return self.table.videos.get(name.strip())  # a table's cells have no space around them
+        return self.table.videos.get(name.strip())  # a table's cells are stripped
 
 
 @dataclass(frozen=True)
-class _Estimator:
+class _EstimatorSource:
     estimator: PoseEstimator
 
     @property
@@ -88,7 +94,7 @@ class _Estimator:
     def description(self) -> str:
         return f"{self.estimator.identity}; confirmed by the mirror image"
 
-    def strangers(self, known: Sequence[str]) -> list[str]:
+    def unknown_videos(self, known: Sequence[str]) -> list[str]:
         return []
 
     def find(

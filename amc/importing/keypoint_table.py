@@ -1,18 +1,17 @@
-"""The keypoint table: where somebody else's program found k points in the frames of videos, as CSV.
+"""The keypoint table: k points in the frames of videos, found by any program, as a CSV file.
 
     # keypoints: head,left_wrist,right_wrist
     video,frame,x_0,x_1,x_2,y_0,y_1,y_2,confidence
     wave/anna_1.mp4,0,160.5,201,120.25,60,130.5,128,0.98
     wave/anna_1.mp4,1,160.5,,120.5,60.25,,128,0.91
 
-A row is a frame. `video` is the path under the folder of videos, with forward slashes; `frame` counts from 0 in the
-order in which frames are shown, whatever their time stamps; `x_i`, `y_i` are pixels of the frame as it is shown (on
-square pixels, upright: `amc.importing.video.video`), the centre of the top-left pixel being (0, 0). A frame without
-a row has no
-valid point; where both cells of a point are empty, that point is not valid in that frame. `confidence` is optional and
-never judged: whoever writes the table leaves out what should not be used. Columns may stand in any order. Lines that
-start with `#` before the column names are comments; the one above names the points. A point `left_…` and a point
-`right_…` are a pair that a mirrored picture exchanges.
+A row is a frame. `video` is the path relative to the folder of videos, with forward slashes. `frame` counts from 0 in
+presentation order, whatever the time stamps. `x_i` and `y_i` are pixels of the frame as it is shown (with square pixels
+and upright: `amc.importing.video.decoding`); (0, 0) is the centre of the top-left pixel. A frame without a row has no
+valid points, and a point with two empty cells is not valid in that frame. `confidence` is optional and not used:
+the table contains only points that should be used. Columns may be in any order. Lines that start with `#` before the
+column names are comments; the one above names the points. Points `left_…` and `right_…` form a pair that a mirror image
+exchanges.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from numpy.typing import NDArray
 
 from amc.errors import UserError
 
-# Further from the frame than any camera is wide: a coordinate beyond it is a mistake of units.
+# Pixels; larger than any frame, so a larger coordinate is an error.
 FARTHEST = 1e6
 MOST_FRAMES = 2**31
 
@@ -40,12 +39,12 @@ _NAMES_LINE = re.compile(r"#\s*keypoints\s*:\s*(?P<names>.*)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class VideoKeypoints:
-    """The rows of one video, sorted by frame.
+    """The r rows of one video, sorted by frame.
 
     Attributes:
         frame: int64 (r,), distinct, from 0.
-        points: float64 (r, k, 2) as (x, y) in pixels of the source frame; NaN where not valid.
-        confidence: float64 (r,), NaN where not given.
+        points: float64 (r, k, 2) as (x, y) in pixels of the video frame; NaN where not valid.
+        confidence: float64 (r,); NaN where not given.
     """
 
     frame: NDArray[np.int64]
@@ -53,7 +52,7 @@ class VideoKeypoints:
     confidence: NDArray[np.float64]
 
     def over(self, frames: int) -> NDArray[np.float64]:
-        """Points in a video of so many frames: (frames, k, 2), NaN where not valid; rows past its end are left out."""
+        """Points (frames, k, 2) of a video of that many frames, NaN where not valid; later rows are dropped."""
         dense = np.full((frames, *self.points.shape[1:]), np.nan)
         inside = self.frame < frames
         dense[self.frame[inside]] = self.points[inside]
@@ -62,17 +61,17 @@ class VideoKeypoints:
 
 @dataclass(frozen=True)
 class KeypointTable:
-    """All rows of a table: names of the k points, and the rows of each video by its path."""
+    """Names of the k points, and the rows of each video by its path."""
 
     names: tuple[str, ...]
     videos: Mapping[str, VideoKeypoints]
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """The names in a list such as `head,left_wrist,right_wrist`.
+    """Parses a list of names such as `head,left_wrist,right_wrist`.
 
     Raises:
-        UserError: an empty or a repeated name.
+        UserError: an empty or repeated name.
     """
     names = tuple(name.strip() for name in text.split(","))
     if not all(names) or len(set(names)) != len(names):
@@ -92,10 +91,10 @@ def read_table(path: Path, names: Sequence[str] | None = None) -> KeypointTable:
 
     Args:
         path: the CSV file (UTF-8).
-        names: of the points, instead of those in the file.
+        names: names of the points, instead of those in the file.
 
     Raises:
-        UserError: no such file, no names, or anything that is not as this module describes; one line with the place.
+        UserError: the file is missing, has no names, or differs from the format; the message gives the line.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -103,29 +102,29 @@ def read_table(path: Path, names: Sequence[str] | None = None) -> KeypointTable:
     except OSError as error:
         raise UserError(f"{path}: cannot read the keypoint table: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not a keypoint table: it is not UTF-8 text") from error
+        raise UserError(f"{path}: not a keypoint table: not UTF-8 text") from error
     except csv.Error as error:
         raise UserError(f"{path}: not a keypoint table: {error}") from error
 
 
 def write_table(path: Path, table: KeypointTable) -> None:
-    """Writes a table that `read_table` reads back exactly. Videos are sorted; numbers keep all their digits.
+    """Writes a table that `read_table` reads back exactly. Videos are sorted; numbers keep all digits.
 
     Raises:
-        ValueError: names or arrays that make no table (a caller's mistake).
+        ValueError: invalid names, or arrays whose shapes do not match.
     """
     write_rows(path, table.names, sorted(table.videos.items()))
 
 
 def write_rows(path: Path, names: Sequence[str], videos: Iterable[tuple[str, VideoKeypoints]]) -> None:
-    """As `write_table`, video by video as they come, each of them once, in the memory of one.
+    """Like `write_table`, from an iterable of distinct videos, in the memory of one video.
 
     Raises:
-        ValueError: names or arrays that make no table (a caller's mistake).
+        ValueError: invalid names, or arrays whose shapes do not match.
     """
     k = len(names)
     if parse_names(",".join(names)) != tuple(names) or any(re.search(r"[\r\n]", n) for n in names):
-        raise ValueError(f"keypoint names {names} cannot be written")
+        raise ValueError(f"invalid keypoint names {names}")
     with path.open("w", encoding="utf-8", newline="") as stream:
         stream.write(f"# keypoints: {','.join(names)}\n")
         writer = csv.writer(stream, lineterminator="\n")
@@ -149,12 +148,12 @@ def _cell(value: float) -> str:
 def _read(path: Path, stream: TextIO, names: tuple[str, ...] | None) -> KeypointTable:
     header, skipped, found = _header(path, stream)
     if not header:
-        raise UserError(f"{path}: an empty keypoint table")
+        raise UserError(f"{path}: the keypoint table is empty")
     k = _check_columns(path, header)
     names = names if names is not None else found
     if names is None:
         raise UserError(
-            f"{path}: its {k} points have no names: add a line '# keypoints: a,b,…' on top or give --keypoint-names"
+            f"{path}: its {k} points have no names; add a first line '# keypoints: a,b,…' or give --keypoint-names"
         )
     if len(names) != k:
         raise UserError(f"{path}: {len(names)} keypoint names for {k} points (columns x_0 to x_{k - 1})")
@@ -165,7 +164,7 @@ def _read(path: Path, stream: TextIO, names: tuple[str, ...] | None) -> Keypoint
             raise UserError(f"{where}: {len(cells)} cells under {len(header)} columns")
         row = dict(zip(header, cells, strict=True))
         if not row["video"]:
-            raise UserError(f"{where}: the cell 'video' is empty")
+            raise UserError(f"{where}: the cell under 'video' is empty")
         video, frame = str(PurePosixPath(row["video"])), _frame(where, row["frame"])
         seen = rows.setdefault(video, {})
         if frame in seen:
@@ -176,7 +175,7 @@ def _read(path: Path, stream: TextIO, names: tuple[str, ...] | None) -> Keypoint
 
 
 def _header(path: Path, stream: TextIO) -> tuple[list[str], int, tuple[str, ...] | None]:
-    """Column names, the number of lines up to them, and the points' names if a comment has them."""
+    """Column names, the number of their line, and the points' names if a comment has them."""
     names = None
     for line, text in enumerate(stream, start=1):
         comment = text.strip()
@@ -200,10 +199,10 @@ def _rows(stream: TextIO, skipped: int) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_columns(path: Path, header: list[str]) -> int:
-    """k, where the columns are those of a keypoint table."""
-    twice = [name for name in header if header.count(name) > 1]
-    if twice:
-        raise UserError(f"{path}: two columns {twice[0]!r}")
+    """Checks the column names; returns k."""
+    repeated = [name for name in header if header.count(name) > 1]
+    if repeated:
+        raise UserError(f"{path}: column {repeated[0]!r} appears twice")
     k = sum(re.fullmatch(r"x_\d+", name) is not None for name in header)
     wanted = ["video", "frame", *_columns("x", max(k, 1)), *_columns("y", max(k, 1))]
     missing = [name for name in wanted if name not in header]
@@ -212,7 +211,7 @@ def _check_columns(path: Path, header: list[str]) -> int:
     unknown = [name for name in header if name not in {*wanted, "confidence"}]
     if unknown:
         raise UserError(
-            f"{path}: unknown column {unknown[0]!r} beside video, frame, x_0…x_{k - 1}, y_0…y_{k - 1}, confidence"
+            f"{path}: unknown column {unknown[0]!r}; known are video, frame, x_0…x_{k - 1}, y_0…y_{k - 1}, confidence"
         )
     return k
 
@@ -221,7 +220,7 @@ def _frame(where: str, text: str) -> int:
     if re.fullmatch(r"-[0-9]+", text):
         raise UserError(f"{where}: frame {text} is negative; frames count from 0")
     if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) >= MOST_FRAMES:
-        raise UserError(f"{where}: frame {text!r} is not a whole number from 0")
+        raise UserError(f"{where}: frame {text!r} is not a whole number of at least 0")
     return int(text)
 
 
@@ -231,7 +230,7 @@ def _points(where: str, row: Mapping[str, str], k: int) -> NDArray[np.float64]:
         x, y = row[f"x_{i}"], row[f"y_{i}"]
         if bool(x) != bool(y):
             raise UserError(
-                f"{where}: only one of x_{i} and y_{i} is given; leave both empty where the point is not valid"
+                f"{where}: only one of x_{i} and y_{i} is given; leave both empty if the point is not valid"
             )
         if x:
             points[i] = _number(where, f"x_{i}", x), _number(where, f"y_{i}", y)
@@ -243,9 +242,9 @@ def _number(where: str, column: str, text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    # float() also takes digits grouped by underscores, which no table means.
+    # float() also accepts underscores between digits.
     if not math.isfinite(value) or "_" in text or abs(value) > FARTHEST:
-        raise UserError(f"{where}: {column} is {text!r}, not a number that it could be")
+        raise UserError(f"{where}: {column} is {text!r}, which is not a plausible number")
     return value
 
 

@@ -21,7 +21,7 @@ from amc.data.clipfile import Contents, check, open_clips, verified
 from amc.errors import UserError
 from amc.importing.folder.listing import list_videos
 from amc.importing.keypoint_table import KeypointTable, read_table
-from amc.importing.video.video import LEAST_SHARE, Unreadable, VideoFacts, examine
+from amc.importing.video.decoding import LEAST_SHARE, UnreadableVideo, VideoFacts, examine
 from amc.processes import WorkerDied, crash_safe_map
 from tests.importing.made_videos import folder_of_videos, moving_square, write_gif, write_video
 
@@ -92,12 +92,12 @@ def test_videos(tmp_path: Path, suffix: str, batch: list[list[Edit]]) -> None:
     for path, edits in zip(paths, batch, strict=True):
         path.write_bytes(damaged(data, edits))
     for result in crash_safe_map(examine, paths, 1):
-        assert isinstance(result, VideoFacts | Unreadable | WorkerDied)
-        if isinstance(result, Unreadable):
+        assert isinstance(result, VideoFacts | UnreadableVideo | WorkerDied)
+        if isinstance(result, UnreadableVideo):
             assert result.reason
             assert "\n" not in result.reason
         if isinstance(result, VideoFacts):
-            shown = result.timing.shown()
+            shown = result.timing.sample()
             assert len(shown) == result.frames
 
 
@@ -107,7 +107,7 @@ def test_a_video_that_ends_early_is_never_used(tmp_path: Path, suffix: str) -> N
     path = tmp_path / f"cut{suffix}"
     for part in np.linspace(0, LEAST_SHARE - 0.05, 30):
         path.write_bytes(data[: int(part * len(data))])
-        assert isinstance(examine(path), Unreadable), part
+        assert isinstance(examine(path), UnreadableVideo), part
 
 
 @given(batch=st.lists(EDITS, min_size=4, max_size=4))
@@ -224,4 +224,4 @@ def test_folder_layouts(
     assert len({video.name for video in listing.videos}) == len(listing.videos)
     assert listing == list_videos(root)
     for video in listing.videos:
-        assert isinstance(examine(video.path), Unreadable)
+        assert isinstance(examine(video.path), UnreadableVideo)

@@ -69,7 +69,7 @@ def test_names_given_take_the_place_of_the_files(tmp_path: Path) -> None:
     ("row", "said"),
     [
         ("v,0,1,2,3", "line 3: 5 cells under 6 columns"),
-        (",0,1,2,3,4", "line 3: the cell 'video' is empty"),
+        (",0,1,2,3,4", "line 3: the cell under 'video' is empty"),
         ("v,-1,1,2,3,4", "line 3: frame -1 is negative"),
         ("v,1.0,1,2,3,4", "line 3: frame '1.0' is not a whole number"),
         ("v,99999999999,1,2,3,4", "is not a whole number"),
@@ -100,7 +100,7 @@ def test_bad_rows(tmp_path: Path, row: str, said: str) -> None:
         ("video,frame,x_0,x_1,y_0", "no column 'y_1'"),
         ("video,frame,x_0,y_0,y_1", "unknown column 'y_1'"),
         ("video,frame,x_0,y_0,z_0", "unknown column 'z_0'"),
-        ("video,frame,x_0,x_0,y_0", "two columns 'x_0'"),
+        ("video,frame,x_0,x_0,y_0", "column 'x_0' appears twice"),
         ("video,frame,x_0,y_0", "2 keypoint names for 1 points"),
     ],
 )
@@ -110,7 +110,7 @@ def test_bad_columns(tmp_path: Path, head: str, said: str) -> None:
 
 
 def test_no_names(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no names: add a line '# keypoints: a,b,…' on top or give --keypoint-names"):
+    with pytest.raises(UserError, match="no names; add a first line '# keypoints: a,b,…' or give --keypoint-names"):
         read_table(_table(tmp_path / "t.csv", "v,0,1,2,3,4", names=""))
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from amc.errors import UserError
+from amc.importing.class_counts import ClassCounts
 from amc.importing.problems import Problems
-from amc.importing.tally import Tally
 
 
 def _problems() -> Problems:
     problems = Problems()
-    problems.skip("unreadable video", "a.avi", "no video in it")
+    problems.skip("unreadable video", "a.avi", "no video stream")
     problems.note("no video", "b.avi")
-    problems.skip("unreadable video", "c.avi", "cut short: 3 of 9 frames")
+    problems.skip("unreadable video", "c.avi", "truncated: 3 of 9 frames")
     problems.skip("too small", "d.avi", "8x8")
     return problems
 
@@ -22,32 +22,34 @@ def _problems() -> Problems:
 def test_all_are_counted_and_named() -> None:
     assert _problems().lines() == [
         "  problems: 2 unreadable video, 1 no video, 1 too small",
-        "    a.avi: no video in it",
+        "    a.avi: no video stream",
         "    b.avi: no video",
-        "    c.avi: cut short: 3 of 9 frames",
+        "    c.avi: truncated: 3 of 9 frames",
         "    d.avi: 8x8",
     ]
     assert Problems().lines() == []
 
 
 def test_classes_are_sorted_and_two_are_needed() -> None:
-    assert _problems().judge("src", ["wave", "bow", "wave"], strict=False) == ("bow", "wave")
-    with pytest.raises(UserError, match="src: only the class 'wave' has a usable clip, and two classes are needed"):
-        Problems().judge("src", ["wave", "wave"], strict=False)
-    with pytest.raises(UserError, match=r"there is no usable clip.*a\.avi: no video in it; b\.avi.*; and 1 more"):
-        _problems().judge("src", [], strict=False)
+    assert _problems().require_classes("src", ["wave", "bow", "wave"], strict=False) == ("bow", "wave")
+    with pytest.raises(
+        UserError, match="src: only the class 'wave' has a usable clip, but at least two classes are needed"
+    ):
+        Problems().require_classes("src", ["wave", "wave"], strict=False)
+    with pytest.raises(UserError, match=r"there is no usable clip.*a\.avi: no video stream; b\.avi.*; and 1 more"):
+        _problems().require_classes("src", [], strict=False)
 
 
 def test_strict_objects_to_what_was_left_out_only() -> None:
-    with pytest.raises(UserError, match=r"a\.avi: no video in it.*without --strict they are left out"):
-        _problems().judge("src", ["a", "b"], strict=True)
+    with pytest.raises(UserError, match=r"a\.avi: no video stream.*without --strict, these are left out"):
+        _problems().require_classes("src", ["a", "b"], strict=True)
     problems = Problems()
     problems.note("no video", "b.avi")
-    assert problems.judge("src", ["a", "b"], strict=True) == ("a", "b")
+    assert problems.require_classes("src", ["a", "b"], strict=True) == ("a", "b")
 
 
 def test_the_table_of_classes() -> None:
-    tally = Tally()
+    tally = ClassCounts()
     tally.sources["wave"] = 1
     tally.add("wave", np.array([[True, True], [True, False]]))
     tally.add("wave", np.array([[True, True], [True, True]]))

@@ -1,8 +1,8 @@
 """Which clips a take gives: T frames around its peak at a random stride, flipped or not.
 
 Appendix B.1: 32 frames, 23 before the peak and 8 after, "random horizontal flipping", "a random stride (1, 2, or 3)".
-How many draws a take gives is not said; 3,840 clips of 931 takes are 4.1. Draws are distinct. Chance depends on the
-seed and on the take's name alone, never on what else lies in the distribution.
+The number of clips per take is not given; 3,840 clips of 931 takes are 4.1 per take. The variants of a take are
+distinct. Randomness depends on the seed and the take's name only, not on other takes.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from dataclasses import dataclass
 import numpy as np
 
 STRIDES = (1, 2, 3)
-DRAWS = 4  # a take
-_BEFORE, _OF = 23, 31  # frames before the peak, of all that are not the first
+DRAWS = 4  # clips per take
+_BEFORE, _OF = 23, 31  # frames before the peak, and all frames but one
 
 
 @dataclass(frozen=True, order=True)
-class Draw:
-    """One clip of a take: every `stride`-th frame, mirrored or not."""
+class ClipVariant:
+    """A clip of a take: every `stride`-th frame, flipped or not."""
 
     stride: int
     flip: bool
 
 
 def peak_index(frames: int) -> int:
-    """Where in a clip of T frames the peak is: 23 for the paper's 32, in proportion otherwise."""
+    """Index of the peak in a clip of T frames: 23 for the paper's 32, and in proportion otherwise."""
     return round(_BEFORE * (frames - 1) / _OF)
 
 
 def span(frames: int, stride: int) -> int:
-    """Frames of the take that a clip of T frames reaches over."""
+    """Number of frames of the take that a clip of T frames covers."""
     return (frames - 1) * stride + 1
 
 
-def window(length: int, peak: int, frames: int, stride: int) -> range | None:
-    """The frames of a take that make a clip: the peak at `peak_index`, shifted inside where it overruns an end (R22).
+def clip_frames(length: int, peak: int, frames: int, stride: int) -> range | None:
+    """The frames of a take that make a clip, with the peak at `peak_index`, shifted to stay inside the take (R22).
 
     Args:
-        length: frames of the take.
-        peak: its peak frame, from 0.
+        length: number of frames of the take.
+        peak: its peak frame, counted from 0.
         frames: T.
-        stride: take frames from one clip frame to the next.
+        stride: distance between two frames of the clip in frames of the take.
 
     Returns:
-        T frame numbers; None where the take is too short.
+        T frame numbers; None if the take is too short.
     """
     latest = length - span(frames, stride)
     if latest < 0:
@@ -55,36 +55,36 @@ def window(length: int, peak: int, frames: int, stride: int) -> range | None:
     return range(start, start + span(frames, stride), stride)
 
 
-def possible(length: int, frames: int, strides: Iterable[int] = STRIDES) -> tuple[Draw, ...]:
-    """All draws that a take of so many frames allows."""
-    return tuple(Draw(s, flip) for s in strides if span(frames, s) <= length for flip in (False, True))
+def possible_variants(length: int, frames: int, strides: Iterable[int] = STRIDES) -> tuple[ClipVariant, ...]:
+    """All variants that a take of `length` frames allows."""
+    return tuple(ClipVariant(s, flip) for s in strides if span(frames, s) <= length for flip in (False, True))
 
 
-def order(name: str, choices: Sequence[Draw], seed: int) -> tuple[Draw, ...]:
-    """A take's draws in random order: the first so many are what it gives."""
-    chance = np.random.default_rng(list(_digest(name, seed)))
-    return tuple(choices[i] for i in chance.permutation(len(choices)).tolist())
+def shuffled(name: str, variants: Sequence[ClipVariant], seed: int) -> tuple[ClipVariant, ...]:
+    """Returns the variants of a take in random order; its clips are the first of these."""
+    generator = np.random.default_rng(list(_digest(name, seed)))
+    return tuple(variants[i] for i in generator.permutation(len(variants)).tolist())
 
 
-def shares(available: Mapping[str, int], clips: int, seed: int) -> dict[str, int]:
-    """How many draws each take gives for so many clips in all: as evenly as can be, the odd ones by chance.
+def distribute_clips(available: Mapping[str, int], clips: int, seed: int) -> dict[str, int]:
+    """Number of clips of each take for a total number: as even as possible, the remainder at random.
 
     Args:
-        available: take's name -> draws that it allows.
-        clips: wanted; where the takes allow fewer, each gives all that it has.
-        seed: of chance.
+        available: number of variants by take name.
+        clips: total number; if the takes allow fewer, each gives all variants.
+        seed: random seed.
     """
-    given = dict.fromkeys(available, 0)
-    by_chance = sorted(available, key=lambda name: (_digest(name, seed), name))
+    counts = dict.fromkeys(available, 0)
+    shuffled_names = sorted(available, key=lambda name: (_digest(name, seed), name))
     left = clips
     while left > 0:
-        open_ = [name for name in by_chance if given[name] < available[name]][:left]
+        open_ = [name for name in shuffled_names if counts[name] < available[name]][:left]
         if not open_:
             break
         for name in open_:
-            given[name] += 1
+            counts[name] += 1
         left -= len(open_)
-    return given
+    return counts
 
 
 def _digest(name: str, seed: int) -> bytes:

@@ -1,14 +1,13 @@
-"""What lies in a copy of MUG as it is distributed: `subjects3/<ID>/[sessionN/]<emotion>/takeNNN/img_0000.jpg`.
+"""Lists the takes of MUG as distributed: `subjects3/<ID>/[sessionN/]<emotion>/takeNNN/img_0000.jpg`.
 
-A take is a folder of pictures somewhere under a folder that is named after an emotion. The subject is the uppermost
-folder's name; an ID inside the same ID (`017/017/…`) counts once. Frames are sorted by the number at the end of their
-names. Everything else is counted and named, and never read.
+A take is a folder of images somewhere below a folder with the name of an emotion. The subject is the top folder's name;
+an ID inside the same ID (`017/017/…`) counts once. Frames are sorted by the number at the end of their names. All other
+files are counted and named in the summary, but not read.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,14 +17,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from amc.errors import UserError
+from amc.importing.file_names import printable
 from amc.importing.problems import Problems
 from amc.importing.procedural_marker import MARKER
 
 TOP = "subjects3"
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})  # what OpenFace reads
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})  # formats that OpenFace reads
 TABLE = ".csv"
 
-# Names of folders -> the paper's names of classes; `neutral` is no class.
+# The paper's class names by folder name; `neutral` is not a class.
 FOLDERS = {
     "anger": "anger",
     "disgust": "disgust",
@@ -39,22 +39,22 @@ FOLDERS = {
 }
 
 _NUMBERED = re.compile(r"(?:.*\D)?(\d{1,12})", re.DOTALL)
-_NAMED = 3  # names in one line of the summary
+_NAMED = 3  # names listed in one line of the summary
 
 
 @dataclass(frozen=True)
-class Take:
+class MugTake:
     """One take of one expression.
 
     Attributes:
-        folder: where its frames lie.
-        names: of the frames' files, in the order in which they were taken.
-        name: subject, sessions, class and take, with slashes: the same wherever the copy lies.
-        place: the folder's path under the distribution's top folder, with slashes.
-        label: its class.
-        person: the subject's ID as it is written.
-        subject: its number.
-        twin: name of the first take of the same person and class with the same pictures; "" where there is none.
+        folder: the folder with its frames.
+        names: file names of the frames in the order in which they were recorded.
+        name: subject, sessions, class and take, with slashes; does not depend on where the distribution is.
+        place: path relative to the distribution's top folder, with slashes.
+        label: name of its class.
+        person: ID of the subject.
+        subject: number of the subject.
+        twin: name of the first take of the same person and class with the same images; empty if there is none.
     """
 
     folder: Path
@@ -68,37 +68,37 @@ class Take:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The frames' files."""
+        """Files of the frames."""
         return tuple(self.folder / name for name in self.names)
 
 
 @dataclass(frozen=True)
-class Distribution:
+class MugDistribution:
     """The takes of all six expressions, sorted by name.
 
     Attributes:
-        top: the folder that holds the subjects' folders.
-        takes: all that can be told apart and sorted.
-        subjects: IDs of the subjects 0, 1, ...; empty where IDs are numbers, which are used as they are.
-        made: whether the project itself made these files.
+        top: the folder that contains the subjects' folders.
+        takes: all takes that can be identified and whose frames can be sorted.
+        subjects: IDs of the subjects 0, 1, ...; empty if the IDs are numbers, which are used directly.
+        procedural: whether this project generated the files, according to the marker file.
     """
 
     top: Path
-    takes: tuple[Take, ...]
+    takes: tuple[MugTake, ...]
     subjects: tuple[str, ...]
-    made: bool
+    procedural: bool
 
 
-def read_distribution(source: Path, problems: Problems) -> Distribution:
-    """Lists a copy of MUG; `source` is the folder `subjects3` or the one above it.
+def read_distribution(source: Path, problems: Problems) -> MugDistribution:
+    """Lists a copy of MUG; `source` is the folder `subjects3` or its parent.
 
     Raises:
-        UserError: no such folder, one that cannot be read, or one without a single emotion's folder.
+        UserError: the folder does not exist, cannot be read, or contains no emotion's folder.
     """
     if not source.is_dir():
-        raise UserError(f"{source}: no such folder; give the folder {TOP}, or the one above it")
+        raise UserError(f"{source}: no such folder; give the folder {TOP} or its parent")
     top = top_folder(source)
-    takes: list[Take] = []
+    takes: list[MugTake] = []
     strays: dict[str, list[str]] = defaultdict(list)
     neutral: list[str] = []
     emotions = 0
@@ -113,10 +113,10 @@ def read_distribution(source: Path, problems: Problems) -> Distribution:
                 else:
                     takes += _take(folder, parts, at, names, problems)
             elif at is not None and leaf and not names:
-                problems.note("folders without frames", text("/".join(parts)), "no frames in it")
+                problems.note("folders without frames", printable("/".join(parts)), "no frames found")
             elif names:
-                why = "pictures outside a take's folder" if at is not None else "pictures outside an emotion's folder"
-                problems.note(why, "/".join(parts) or ".", f"{why}: {len(names)}, not read")
+                why = "images outside a take's folder" if at is not None else "images outside an emotion's folder"
+                problems.note(why, "/".join(parts) or ".", f"{why}: {len(names)}, ignored")
             for name in files:
                 if name not in names and _suffix(name) != TABLE and name != MARKER:
                     strays[_suffix(name) or "no ending"].append("/".join((*parts, name)))
@@ -124,23 +124,23 @@ def read_distribution(source: Path, problems: Problems) -> Distribution:
         raise UserError(f"cannot read {error.filename}: {error.strerror or error}") from error
     if not emotions:
         raise UserError(
-            f"{source}: no folder of an emotion in it; MUG is {TOP}/<ID>/[sessionN/]<emotion>/takeNNN/img_0000.jpg, "
-            f"and the emotions are {', '.join(sorted(FOLDERS))}"
+            f"{source}: contains no emotion's folder; MUG is {TOP}/<ID>/[sessionN/]<emotion>/takeNNN/img_0000.jpg with "
+            f"the emotions {', '.join(sorted(FOLDERS))}"
         )
     if neutral:
-        problems.note("emotion that is no class", "neutral", f"{len(neutral)} takes dropped, neutral is no class")
+        problems.note("emotion that is not a class", "neutral", f"{len(neutral)} takes ignored, neutral is not a class")
     for ending, found in sorted(strays.items()):
-        problems.note("kind of other files", ending, f"{len(found)} files not read: {_some(found)}")
-    kept = _once(sorted(takes, key=lambda take: (take.name, len(take.place), take.place)), problems)
-    numbered, subjects = _numbered(kept)
+        problems.note("kind of other files", ending, f"{len(found)} files ignored: {_some(found)}")
+    unique = _without_copies(sorted(takes, key=lambda take: (take.name, len(take.place), take.place)), problems)
+    numbered, subjects = _number_subjects(unique)
     places = [source.resolve(), top.resolve()]
     places += [place.parent for place in places if place.name.lower() == TOP]
-    made = any((place / MARKER).is_file() for place in places)
-    return Distribution(top, numbered, subjects, made)
+    procedural = any((place / MARKER).is_file() for place in places)
+    return MugDistribution(top, numbered, subjects, procedural)
 
 
 def top_folder(source: Path) -> Path:
-    """The folder that holds the subjects: goes down through `subjects3`, also twice."""
+    """The folder that contains the subjects: descends into `subjects3`, also if it is nested."""
     top = source
     for _ in range(3):
         inner = [entry for entry in _entries(top) if entry.name.lower() == TOP and entry.is_dir()]
@@ -160,9 +160,9 @@ def _entries(folder: Path) -> list[Path]:
 def _folders(
     folder: Path, parts: tuple[str, ...], seen: set[Path]
 ) -> Iterator[tuple[tuple[str, ...], Path, list[str], bool]]:
-    """Every folder in and under this one with the names of its files, sorted, and whether it has no folders.
+    """Yields this folder and all below it, with their sorted file names and whether they contain no folders.
 
-    Links are followed, but nothing is visited twice.
+    Links are followed, but no folder is visited twice.
     """
     entries = _entries(folder)
     inner = [entry for entry in entries if entry.is_dir()]
@@ -178,22 +178,24 @@ def _suffix(name: str) -> str:
     return Path(name).suffix.lower()
 
 
-def _take(folder: Path, parts: tuple[str, ...], at: int, names: Sequence[str], problems: Problems) -> Iterator[Take]:
-    """The take in a folder, unless its frames cannot be put in order."""
-    place = text("/".join(parts))
-    # A copy may lie deeper than `source` says.
+def _take(folder: Path, parts: tuple[str, ...], at: int, names: Sequence[str], problems: Problems) -> Iterator[MugTake]:
+    """Yields the take in a folder, unless its frames cannot be sorted."""
+    place = printable("/".join(parts))
+    # The copy may be deeper below `source` than expected.
     above = next((i + 1 for i in range(at - 1, -1, -1) if parts[i].lower() == TOP), 0)
     parts, at = parts[above:], at - above
     if at == 0:
-        problems.skip("no subject", place, "no subject's folder above the emotion's; give the folder above")
+        problems.skip("no subject", place, "no subject's folder above the emotion's folder; give its parent")
         return
     numbers: dict[int, str] = {}
     for name in names:
         match = _NUMBERED.fullmatch(Path(name).stem)
         if match is None:
-            problems.note("pictures without a number", f"{place}/{text(name)}", "no number in its name, not read")
+            problems.note("images without a number", f"{place}/{printable(name)}", "no number in its name, ignored")
         elif int(match[1]) in numbers:
-            problems.skip("frames twice", place, f"two frames {match[1]}: {numbers[int(match[1])]} and {text(name)}")
+            problems.skip(
+                "frames twice", place, f"two frames {match[1]}: {numbers[int(match[1])]} and {printable(name)}"
+            )
             return
         else:
             numbers[int(match[1])] = name
@@ -206,25 +208,25 @@ def _take(folder: Path, parts: tuple[str, ...], at: int, names: Sequence[str], p
     between = list(parts[1:at])
     while between and between[0] == person:
         between.pop(0)
-    name = text("/".join((person, *between, label, *parts[at + 1 :])))
+    name = printable("/".join((person, *between, label, *parts[at + 1 :])))
     ordered = tuple(numbers[number] for number in sorted(numbers))
     if ordered:
-        yield Take(folder, ordered, name, place, label, text(person))
+        yield MugTake(folder, ordered, name, place, label, printable(person))
 
 
-def _once(takes: Sequence[Take], problems: Problems) -> list[Take]:
-    """Takes without second copies of the same name (an ID inside its ID); copies under other names know their twin.
+def _without_copies(takes: Sequence[MugTake], problems: Problems) -> list[MugTake]:
+    """Drops second copies of a take with the same name (an ID inside its ID), and marks copies with other names.
 
-    Twins that pass for two sources would put the same pictures on both sides of a split.
+    Copies that counted as two sources could put the same images on both sides of a split.
     """
-    kept: list[Take] = []
-    names: dict[str, Take] = {}
-    sizes: dict[tuple[object, ...], list[Take]] = defaultdict(list)
+    unique: list[MugTake] = []
+    names: dict[str, MugTake] = {}
+    sizes: dict[tuple[object, ...], list[MugTake]] = defaultdict(list)
     content = lru_cache(maxsize=None)(_content)
     for take in takes:
         try:
             alike = sizes[tuple(path.stat().st_size for path in take.paths)]
-            # Frames that are all the same are a place-holder, and tell nothing apart.
+            # Takes whose frames are all identical are placeholders and are not compared.
             own = content(take) if alike else ()
             twins = [other for other in alike if len(set(own)) > 1 and content(other) == own]
             alone = [other for other in twins if (other.person, other.label) == (take.person, take.label)]
@@ -237,21 +239,23 @@ def _once(takes: Sequence[Take], problems: Problems) -> list[Take]:
             continue
         if twin is not None and not alone:
             what = "emotion" if twin.person == take.person else "subject"
-            problems.skip(f"takes of another {what}", take.place, f"the same pictures as {twin.place}, another {what}")
+            problems.skip(
+                f"takes of another {what}", take.place, f"the same images as {twin.place}, but another {what}"
+            )
             continue
         if twin is not None:
-            problems.note("takes with the same pictures", take.place, f"the same pictures as {twin.place}")
+            problems.note("takes with the same images", take.place, f"the same images as {twin.place}")
             take = replace(take, twin=twin.twin or twin.name)
         if take.name in names:
             take = replace(take, name=take.place)
         alike.append(take)
         names[take.name] = take
-        kept.append(take)
-    return kept
+        unique.append(take)
+    return unique
 
 
-def _content(take: Take) -> tuple[bytes, ...]:
-    """Hashes of what is in the frames' files."""
+def _content(take: MugTake) -> tuple[bytes, ...]:
+    """Hashes of the frames' files."""
     hashes = []
     for path in take.paths:
         with path.open("rb") as stream:
@@ -259,8 +263,8 @@ def _content(take: Take) -> tuple[bytes, ...]:
     return tuple(hashes)
 
 
-def _numbered(takes: Sequence[Take]) -> tuple[tuple[Take, ...], tuple[str, ...]]:
-    """Takes with their subjects' numbers, and the IDs of those numbers where they are not numbers themselves."""
+def _number_subjects(takes: Sequence[MugTake]) -> tuple[tuple[MugTake, ...], tuple[str, ...]]:
+    """Takes with the numbers of their subjects, and the subjects' IDs unless these are numbers."""
     people = sorted({take.person for take in takes})
     if all(re.fullmatch(r"[0-9]{1,9}", person) for person in people):
         return tuple(replace(take, subject=int(take.person)) for take in takes), ()
@@ -269,9 +273,4 @@ def _numbered(takes: Sequence[Take]) -> tuple[tuple[Take, ...], tuple[str, ...]]
 
 def _some(names: Sequence[str]) -> str:
     more = len(names) - _NAMED
-    return ", ".join([*(text(name) for name in names[:_NAMED]), *([f"and {more} more"] if more > 0 else [])])
-
-
-def text(name: str) -> str:
-    """A file's name as it can be printed, also where it is not in the file system's encoding."""
-    return os.fsencode(name).decode("utf-8", errors="replace")
+    return ", ".join([*(printable(name) for name in names[:_NAMED]), *([f"and {more} more"] if more > 0 else [])])

@@ -1,12 +1,12 @@
-"""`python -m amc.data prepare mug`: MUG as it is distributed becomes a clip file (appendix B.1).
+"""`python -m amc.data prepare mug`: imports MUG as it is distributed as a clip file (appendix B.1).
 
-OpenFace's table of each take gives 68 landmarks, of which 11 are the keypoints, and action unit intensities. Faces are
-brought to one place and size by one similarity a take; a clip is T frames around the take's peak frame, at a random
-stride of 1, 2 or 3, flipped or not. All clips of a take share its `source_clip`. Keypoints of frames in which no face
-was found are filled in over time and count as valid in gaps of at most `MAX_GAP` frames.
+OpenFace's table of each take gives 68 landmarks, 11 of which are the keypoints, and action unit intensities. One
+similarity per take aligns the face. A clip is T frames around the take's peak frame, at a random stride of 1, 2 or 3,
+flipped or not. All clips of a take share its `source_clip`. Keypoints in frames without a face are interpolated, and
+are valid in gaps of at most `MAX_GAP` frames.
 
-What cannot be used is left out and named in the summary. The same takes and tables give the same file, whatever else
-lies about and however many processes make it.
+What cannot be used is left out and named in the summary. The same takes and tables give the same file, for any number
+of workers and whatever other files there are.
 """
 
 from __future__ import annotations
@@ -24,74 +24,74 @@ from amc.data.clipfile import ClipInfo, ClipWriter
 from amc.data.datasets.landmarks import LANDMARKS
 from amc.data.datasets.mug import KEYPOINT_NAMES, PAIRS
 from amc.errors import UserError
-from amc.importing.gaps import MAX_GAP
+from amc.importing.gap_filling import MAX_GAP
 from amc.importing.keypoint_table import parse_names, read_table
-from amc.importing.mug.clip_variants import DRAWS, STRIDES, order, possible, shares
-from amc.importing.mug.cutting import cut
-from amc.importing.mug.distribution import Distribution, read_distribution
-from amc.importing.mug.openface import OPTIONS, find_program
-from amc.importing.mug.openface_table import MIN_CONFIDENCE
-from amc.importing.mug.peaks import ACTION_UNITS, LANDMARK_DISPLACEMENT
-from amc.importing.mug.planning import Given, Plan, Refusal, Settings, plan
-from amc.importing.mug.summary import Counts, Planned, summary
+from amc.importing.mug.clip_variants import DRAWS, STRIDES, distribute_clips, possible_variants, shuffled
+from amc.importing.mug.cutting import cut_take
+from amc.importing.mug.distribution import MugDistribution, read_distribution
+from amc.importing.mug.openface.program import OPTIONS, find_program
+from amc.importing.mug.openface.table import MIN_CONFIDENCE
+from amc.importing.mug.peak_frames import ACTION_UNITS, LANDMARK_DISPLACEMENT
+from amc.importing.mug.summary import ImportCounts, SelectedTake, summary
+from amc.importing.mug.take_plans import MugSettings, RejectedTake, TakeInput, TakePlan, plan_take
 from amc.importing.problems import Problems
 from amc.processes import cores, parallel_map
 from amc.progress import console
 
 IMPORTER_VERSION = 1
-LARGEST = 2048  # pixels of a clip's side
+LARGEST = 2048  # pixels; faces are smaller
 FRAMES, SIZE = 32, 64
 
 
 class _TakesLost(Exception):
-    """A class has no clip left although it had a plan: the file has to be written again without it."""
+    """Takes turned out to be unusable while clips were cut: the file has to be written again without them."""
 
-    def __init__(self, left: tuple[str, ...], refused: set[str], problems: Problems) -> None:
-        super().__init__(left, refused, problems)
-        self.left, self.refused, self.problems = left, refused, problems
+    def __init__(self, classes: tuple[str, ...], takes: set[str], problems: Problems) -> None:
+        super().__init__(classes, takes, problems)
+        self.classes, self.takes, self.problems = classes, takes, problems
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `prepare mug`."""
+    """Adds the arguments of `prepare mug`."""
     add = parser.add_argument
-    add("source", type=Path, metavar="SRC", help="the folder subjects3, or the one above it")
+    add("source", type=Path, metavar="SRC", help="the folder subjects3 or its parent")
     add("--out", type=Path, required=True, metavar="FILE.h5", help="the clip file to write")
     add(
         "--openface-csv",
         type=Path,
         metavar="DIR",
-        help="folder with OpenFace's tables in the same layout: DIR/<ID>/<emotion>/<take>.csv or a CSV in a folder "
-        "<take>. Without it, or where it has none: openface.csv, <take>.csv or the only CSV in the take's folder, or "
-        "<take>.csv beside it",
+        help="folder with OpenFace's tables in the layout of SRC: DIR/<ID>/<emotion>/<take>.csv, or a CSV file in a "
+        "folder <take>. Takes without a table there use openface.csv, <take>.csv or the only CSV file in their own "
+        "folder, or <take>.csv beside it",
     )
     add(
         "--openface",
         type=Path,
         metavar="PATH",
-        help=f"OpenFace's FeatureExtraction: run (with {' '.join(OPTIONS)}) on takes without a table; results are kept "
-        "in the cache",
+        help=f"OpenFace's FeatureExtraction, which is run (with {' '.join(OPTIONS)}) on takes without a table; results "
+        "are cached",
     )
     add(
         "--keypoints",
         type=Path,
         metavar="TABLE.csv",
-        help="a keypoint table in place of OpenFace: all 68 landmarks in their order, or at least the 11 keypoints by "
-        "name. The peak is then found by landmarks, not by action units",
+        help="keypoint table to use instead of OpenFace: the 68 landmarks in order, or at least the 11 keypoints by "
+        "name; peaks are then found by landmarks instead of action units",
     )
-    add("--keypoint-names", metavar="a,b,…", help="names of the table's points, in place of its own")
-    add("--frames", type=integer(2), default=FRAMES, metavar="T", help="frames a clip (default: %(default)s)")
+    add("--keypoint-names", metavar="a,b,…", help="names of the table's points, instead of those in the table")
+    add("--frames", type=integer(2), default=FRAMES, metavar="T", help="frames per clip (default: %(default)s)")
     add(
         "--size",
         type=integer(1, LARGEST),
         default=SIZE,
         metavar="PIXELS",
-        help="height and width (default: %(default)s)",
+        help="height and width of the clips (default: %(default)s)",
     )
     add(
         "--stride",
         type=integer(1),
         metavar="N",
-        help="take every N-th frame (default: at random every 1st, 2nd or 3rd)",
+        help="take every N-th frame (default: 1, 2 or 3 at random)",
     )
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(
@@ -99,68 +99,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=integer(1),
         default=DRAWS,
         metavar="N",
-        help="clips a take, all different (default: %(default)s)",
+        help="clips per take, all different (default: %(default)s)",
     )
-    amount.add_argument("--clips", type=integer(1), metavar="N", help="clips in all, spread evenly over the takes")
-    add("--seed", type=integer(0), default=0, metavar="S", help="of strides and flips (default: %(default)s)")
+    amount.add_argument(
+        "--clips", type=integer(1), metavar="N", help="total number of clips, spread evenly over the takes"
+    )
+    add(
+        "--seed",
+        type=integer(0),
+        default=0,
+        metavar="S",
+        help="random seed of strides and flips (default: %(default)s)",
+    )
     add(
         "--align",
         choices=("clip", "frame"),
         default="clip",
-        help="one place and size of the face a take, so that the head's motion stays (the default), or one a frame",
+        help="align the face once per clip, which keeps the head's motion (the default), or in every frame",
     )
     add(
         "--min-confidence",
         type=number(0, 1),
         default=MIN_CONFIDENCE,
         metavar="C",
-        help="rows of OpenFace's below it count as not found (default: %(default)s)",
+        help="least confidence of OpenFace's rows; others count as not found (default: %(default)s)",
     )
-    add("--strict", action="store_true", help="a take that cannot be used is an error")
-    add("--workers", type=integer(1), metavar="N", help="processes (default: one a core); the file is the same")
+    add("--strict", action="store_true", help="fail if a take cannot be used")
+    add(
+        "--workers",
+        type=integer(1),
+        metavar="N",
+        help="worker processes (default: one per core); does not change the file",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """The command: writes the file, prints a summary and returns 0.
+    """Runs the command: writes the file, prints a summary and returns 0.
 
     Raises:
-        UserError: arguments, or takes that make no data set; nothing is written then.
+        UserError: the arguments or takes do not make a data set; nothing is written.
     """
     settings = _settings(args)
     workers = cores() if args.workers is None else args.workers
     problems = Problems()
     distribution = read_distribution(args.source, problems)
-    given, description = _given(args, distribution, problems)
-    plans = _plan(given, settings, workers, problems)
-    classes = problems.judge(args.source, [each.take.label for each in plans], strict=args.strict)
-    planned = _draw(plans, settings, args)
+    inputs, description = _inputs(args, distribution, problems)
+    plans = _plan(inputs, settings, workers, problems)
+    classes = problems.require_classes(args.source, [each.take.label for each in plans], strict=args.strict)
+    selected = _select(plans, settings, args)
     while True:
-        info = _info(args, distribution, settings, classes, description, planned)
+        info = _info(args, distribution, settings, classes, description, selected)
         try:
-            counts, found = _write(args, info, planned, settings, workers, problems)
+            counts, found = _write(args, info, selected, settings, workers, problems)
         except _TakesLost as lost:
-            # Drawn and numbered anew: what is left out changes nothing of the others.
-            classes, problems = lost.left, lost.problems
-            plans = [each for each in plans if each.take.name not in lost.refused]
-            planned = _draw(plans, settings, args)
+            # Selected and numbered again, as if these takes did not exist.
+            classes, problems = lost.classes, lost.problems
+            plans = [each for each in plans if each.take.name not in lost.takes]
+            selected = _select(plans, settings, args)
             continue
-        print(summary(args.out, info, settings, planned, counts, found))
+        print(summary(args.out, info, settings, selected, counts, found))
         return 0
 
 
-def _settings(args: argparse.Namespace) -> Settings:
+def _settings(args: argparse.Namespace) -> MugSettings:
     strides = STRIDES if args.stride is None else (args.stride,)
     if args.draws > 2 * len(strides) and args.clips is None and args.draws != DRAWS:
         raise UserError(
-            f"--draws {args.draws}: a take has {2 * len(strides)} different clips (its strides, flipped or not)"
+            f"--draws {args.draws}: a take has only {2 * len(strides)} different clips (its strides, flipped or not)"
         )
     if args.keypoints is not None and (args.openface is not None or args.openface_csv is not None):
-        raise UserError("--keypoints is in place of OpenFace: leave out --openface and --openface-csv")
+        raise UserError("--keypoints replaces OpenFace: leave out --openface and --openface-csv")
     if args.keypoint_names is not None and args.keypoints is None:
-        raise UserError("--keypoint-names goes with --keypoints TABLE.csv")
+        raise UserError("--keypoint-names requires --keypoints TABLE.csv")
     if args.openface_csv is not None and not args.openface_csv.is_dir():
         raise UserError(f"--openface-csv {args.openface_csv}: no such folder")
-    return Settings(
+    return MugSettings(
         frames=args.frames,
         size=args.size,
         strides=strides,
@@ -171,16 +184,16 @@ def _settings(args: argparse.Namespace) -> Settings:
     )
 
 
-def _given(args: argparse.Namespace, distribution: Distribution, problems: Problems) -> tuple[list[Given], str]:
-    """Takes with their rows of the keypoint table, if there is one, and what the keypoints come from."""
+def _inputs(args: argparse.Namespace, distribution: MugDistribution, problems: Problems) -> tuple[list[TakeInput], str]:
+    """Takes with their rows of the keypoint table, if there is one, and the source of the keypoints."""
     if args.keypoints is None:
-        return [Given(take) for take in distribution.takes], "OpenFace"
+        return [TakeInput(take) for take in distribution.takes], "OpenFace"
     table = read_table(args.keypoints, None if args.keypoint_names is None else parse_names(args.keypoint_names))
     missing = [name for name in KEYPOINT_NAMES if name not in table.names]
     if len(table.names) != LANDMARKS and missing:
         raise UserError(
-            f"{args.keypoints}: it has {len(table.names)} points and none called {missing[0]!r}; needed are the "
-            f"{LANDMARKS} landmarks in their order, or {', '.join(KEYPOINT_NAMES)}"
+            f"{args.keypoints}: {len(table.names)} points, but none is called {missing[0]!r}; it must have the "
+            f"{LANDMARKS} landmarks in order, or {', '.join(KEYPOINT_NAMES)}"
         )
     columns = (
         list(range(LANDMARKS))
@@ -188,50 +201,52 @@ def _given(args: argparse.Namespace, distribution: Distribution, problems: Probl
         else [table.names.index(name) for name in KEYPOINT_NAMES]
     )
     above = distribution.top.relative_to(args.source).as_posix()
-    given, known = [], set()
+    inputs, known = [], set()
     for take in distribution.takes:
         names = (take.place, str(PurePosixPath(above, take.place)), take.name)
         name = next((name for name in names if name in table.videos), None)
         rows = None if name is None else replace(table.videos[name], points=table.videos[name].points[:, columns])
         known |= set(names)
-        given.append(Given(take, from_table=True, rows=rows))
-    strangers = sorted(set(table.videos) - known)
-    if strangers:
+        inputs.append(TakeInput(take, from_table=True, rows=rows))
+    unknown = sorted(set(table.videos) - known)
+    if unknown:
         problems.note(
-            "takes only in the table", str(args.keypoints), f"{len(strangers)} takes are not there: {strangers[0]}, …"
+            "takes only in the table",
+            str(args.keypoints),
+            f"{len(unknown)} of its takes are not in the folder: {unknown[0]}, …",
         )
-    return given, "keypoint table"
+    return inputs, "keypoint table"
 
 
-def _plan(given: Sequence[Given], settings: Settings, workers: int, problems: Problems) -> list[Plan]:
-    """Plans of all takes that can be used."""
+def _plan(inputs: Sequence[TakeInput], settings: MugSettings, workers: int, problems: Problems) -> list[TakePlan]:
+    """Plans all takes; reports those that cannot be used."""
     plans = []
     with (
         console("reading landmarks", "take") as progress,
-        closing(parallel_map(partial(plan, settings=settings), given, workers)) as results,
+        closing(parallel_map(partial(plan_take, settings=settings), inputs, workers)) as results,
     ):
         for i, result in enumerate(results, start=1):
-            if isinstance(result, Refusal):
+            if isinstance(result, RejectedTake):
                 problems.skip(result.kind, result.take.place, result.reason)
             else:
-                for kind, what in result.oddities.items():
-                    problems.note(kind, result.take.place, what)
+                for kind, message in result.oddities.items():
+                    problems.note(kind, result.take.place, message)
                 plans.append(result)
-            progress(i, len(given))
+            progress(i, len(inputs))
     return plans
 
 
-def _draw(plans: Sequence[Plan], settings: Settings, args: argparse.Namespace) -> list[Planned]:
-    """What is drawn from each take."""
-    choices = {each.take.name: possible(each.length, settings.frames, settings.strides) for each in plans}
+def _select(plans: Sequence[TakePlan], settings: MugSettings, args: argparse.Namespace) -> list[SelectedTake]:
+    """Selects the variants of each take."""
+    choices = {each.take.name: possible_variants(each.length, settings.frames, settings.strides) for each in plans}
     if args.clips is None:
         number: Mapping[str, int] = dict.fromkeys(choices, args.draws)
     else:
-        number = shares({name: len(draws) for name, draws in choices.items()}, args.clips, args.seed)
+        number = distribute_clips({name: len(variants) for name, variants in choices.items()}, args.clips, args.seed)
     groups = [each.take.twin or each.take.name for each in plans]
     sources = {group: source for source, group in enumerate(dict.fromkeys(groups))}
     return [
-        Planned(each, sources[group], order(name, choices[name], args.seed)[: number[name]])
+        SelectedTake(each, sources[group], shuffled(name, choices[name], args.seed)[: number[name]])
         for each, group in zip(plans, groups, strict=True)
         if number[name := each.take.name]
     ]
@@ -239,14 +254,14 @@ def _draw(plans: Sequence[Plan], settings: Settings, args: argparse.Namespace) -
 
 def _info(
     args: argparse.Namespace,
-    distribution: Distribution,
-    settings: Settings,
+    distribution: MugDistribution,
+    settings: MugSettings,
     classes: tuple[str, ...],
     description: str,
-    planned: Sequence[Planned],
+    selected: Sequence[SelectedTake],
 ) -> ClipInfo:
-    peaks = {each.plan.peak.source for each in planned}
-    made: dict[str, Any] = {
+    peaks = {each.plan.peak.source for each in selected}
+    generator: dict[str, Any] = {
         "tool": "amc.importing.mug",
         "version": IMPORTER_VERSION,
         "arguments": {
@@ -265,51 +280,51 @@ def _info(
     }
     return ClipInfo(
         name="mug",
-        origin="procedural" if distribution.made else "mug",
+        origin="procedural" if distribution.procedural else "mug",
         class_names=classes,
         keypoint_names=KEYPOINT_NAMES,
         pairs=PAIRS,
-        generator=made | ({"subjects": list(distribution.subjects)} if distribution.subjects else {}),
+        generator=generator | ({"subjects": list(distribution.subjects)} if distribution.subjects else {}),
     )
 
 
 def _write(
     args: argparse.Namespace,
     info: ClipInfo,
-    planned: Sequence[Planned],
-    settings: Settings,
+    selected: Sequence[SelectedTake],
+    settings: MugSettings,
     workers: int,
     before: Problems,
-) -> tuple[Counts, Problems]:
-    """Writes the clips; returns counts and all problems, those from before included.
+) -> tuple[ImportCounts, Problems]:
+    """Writes the clips; returns counts and all problems, including those in `before`.
 
     Raises:
-        _TakesLost: takes that turned out to be damaged, or a class without a clip.
+        _TakesLost: some takes are damaged, or a class has no clip.
     """
-    counts, problems, refused = Counts(), Problems(list(before.found)), set()
+    counts, problems, damaged = ImportCounts(), Problems(list(before.found)), set()
     size = (settings.size, settings.size)
-    jobs = [(each.plan, each.draws) for each in planned]
+    jobs = [(each.plan, each.variants) for each in selected]
     with (
         ClipWriter(args.out, info, frames=settings.frames, size=size, keypoints=len(KEYPOINT_NAMES)) as writer,
         console(f"writing {args.out}", "take") as progress,
-        closing(parallel_map(partial(cut, settings=settings), jobs, workers)) as results,
+        closing(parallel_map(partial(cut_take, settings=settings), jobs, workers)) as results,
     ):
-        for i, (each, result) in enumerate(zip(planned, results, strict=True), start=1):
+        for i, (each, result) in enumerate(zip(selected, results, strict=True), start=1):
             take = each.plan.take
-            if isinstance(result, Refusal):
+            if isinstance(result, RejectedTake):
                 problems.skip(result.kind, take.place, result.reason)
-                refused.add(take.name)
+                damaged.add(take.name)
             else:
                 counts.empty += result.empty
-                counts.tally.sources[take.label] += bool(result.clips)
+                counts.classes.sources[take.label] += bool(result.clips)
                 counts.peaks[each.plan.peak.source] += bool(result.clips)
                 for clip in result.clips:
                     label = info.class_names.index(take.label)
                     writer.add(clip.frames, clip.keypoints, clip.valid, label, take.subject, each.source)
-                    counts.tally.add(take.label, clip.valid)
-            progress(i, len(planned))
-        left = problems.judge(args.source, counts.tally.clips, strict=args.strict)
-        lost = {each.plan.take.name for each in planned if each.plan.take.label not in left}
-        if refused | lost:
-            raise _TakesLost(left, refused | lost, problems)
+                    counts.classes.add(take.label, clip.valid)
+            progress(i, len(selected))
+        classes = problems.require_classes(args.source, counts.classes.clips, strict=args.strict)
+        lost = {each.plan.take.name for each in selected if each.plan.take.label not in classes}
+        if damaged | lost:
+            raise _TakesLost(classes, damaged | lost, problems)
     return counts, problems

@@ -1,7 +1,7 @@
-"""Where the videos of NATOPS are: `gXXsYY.avi` in a folder at any depth, or in archives as they were downloaded.
+"""Finds the videos of NATOPS: `gXXsYY.avi` in a folder at any depth, unpacked or in the downloaded archives.
 
-XX is the gesture, YY the subject. `gXXsYYm.avi` and `gXXsYYd.avi` are masks and depths, which are left alone. Hidden
-files are left out, also those that archives made on a Mac carry.
+XX is the gesture, YY the subject. Masks (`gXXsYYm.avi`) and depth videos (`gXXsYYd.avi`) are not used. Hidden files are
+ignored, including those that macOS adds to archives.
 """
 
 from __future__ import annotations
@@ -19,39 +19,40 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from amc.errors import UserError
+from amc.importing.file_names import printable
 from amc.importing.folder.listing import VIDEO_SUFFIXES
 from amc.importing.natops.segmentation import GESTURES
 from amc.importing.problems import Problems
 from amc.importing.procedural_marker import MARKER
 
 SEGMENTATION = "segmentation.txt"
-LARGEST = 8 * 2**30  # bytes that a video in an archive may unpack to; the real ones have a few megabytes
-_PART = 1 << 20  # bytes at a time
+LARGEST = 8 * 2**30  # bytes that a video in an archive may have unpacked; real ones have a few megabytes
+_PART = 1 << 20  # bytes that are unpacked at a time
 
 _NAME = re.compile(r"g([0-9]{2})s([0-9]{2})([md]?)\.avi", re.IGNORECASE)
 _FOLDER = re.compile(r"gesture[ _-]?([0-9]{1,2})(?![0-9])", re.IGNORECASE)
 
-# What `zipfile` is known to raise on archives that are damaged, encrypted or of a kind it does not know.
+# What `zipfile` raises for archives that are damaged, encrypted or of an unsupported kind.
 _ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, RuntimeError, NotImplementedError, EOFError),
     *(ValueError, OverflowError, MemoryError, KeyError, IndexError, struct.error),
 )
 
 
-class Unusable(Exception):
-    """A video that cannot be got out of its archive; the message says why."""
+class UnreadableArchive(Exception):
+    """A video that cannot be unpacked from its archive; the message is the reason."""
 
 
 @dataclass(frozen=True)
-class Film:
+class NatopsVideo:
     """One video: a file, or a member of an archive.
 
     Attributes:
-        gesture: 1 .. 24.
-        subject: from 0.
-        path: the video, or the archive it is in.
-        member: its name in the archive; None where it is a file.
-        name: its path under the source, of a member its archive's followed by its own, with forward slashes.
+        gesture: 1 to 24.
+        subject: at least 0.
+        path: the video file, or the archive that contains it.
+        member: its name in the archive; None for a file.
+        name: its path relative to the source folder, through the archive if there is one, with forward slashes.
     """
 
     gesture: int
@@ -62,94 +63,98 @@ class Film:
 
 
 @dataclass(frozen=True)
-class Distribution:
-    """What a folder holds.
+class NatopsDistribution:
+    """Content of a folder with NATOPS.
 
     Attributes:
-        films: one for each gesture and subject, sorted by them.
-        segmentation: the file.
-        made: whether the videos are procedural, as a file in the folder says.
-        masks: mask and depth videos that were left alone.
-        others: files that are no videos by their names, the segmentation not counted.
+        videos: one per gesture and subject, sorted.
+        segmentation: path of `segmentation.txt`.
+        procedural: whether this project generated the videos, according to the marker file.
+        masks: number of mask and depth videos, which are not used.
+        others: number of other files without the name of a video, except the segmentation.
     """
 
-    films: tuple[Film, ...]
+    videos: tuple[NatopsVideo, ...]
     segmentation: Path
-    made: bool
+    procedural: bool
     masks: int
     others: int
 
 
 def identity(name: str) -> tuple[int, int] | None:
-    """(gesture, subject) of a video's name or path; None where it is no RGB video of NATOPS."""
+    """(gesture, subject) of a video, given its name or path; None if it is not an RGB video of NATOPS."""
     match = _NAME.fullmatch(PurePosixPath(name).name)
     if match is None or match[3] or not 1 <= int(match[1]) <= GESTURES:
         return None
     return int(match[1]), int(match[2])
 
 
-def read_distribution(source: Path, problems: Problems) -> Distribution:
-    """Lists a folder and its archives; unpacks nothing.
+def read_distribution(source: Path, problems: Problems) -> NatopsDistribution:
+    """Lists a folder and its archives without unpacking anything.
 
-    Named as problems are videos of another name, two videos of one gesture and subject, a video whose folder says
-    another gesture, archives that cannot be read, and a second segmentation.
+    Problems are videos with other names, two videos of the same gesture and subject, a video in another gesture's
+    folder, unreadable archives, and a second segmentation.
 
     Raises:
-        UserError: no such folder, one that cannot be read, or no `segmentation.txt` in it.
+        UserError: the folder does not exist, cannot be read, or has no `segmentation.txt`.
     """
     if not source.is_dir():
         raise UserError(
-            f"{source}: no such folder; give the one with segmentation.txt and with data/ or gesture01.zip, …"
+            f"{source}: no such folder; give the folder with segmentation.txt and data/ or gesture01.zip, …"
         )
     listing = _Listing(problems)
     for path in _files(source):
-        listing.file(path, _text(path.relative_to(source).as_posix()))
+        listing.file(path, printable(path.relative_to(source).as_posix()))
     if not listing.segmentations:
-        raise UserError(f"{source}: there is no {SEGMENTATION} in it, which says where the clips are; put it there")
+        raise UserError(f"{source}: no {SEGMENTATION} found, which says where the clips are; copy it there")
     first, *others = sorted(listing.segmentations, key=lambda path: (len(path.parts), path))
     for other in others:
         problems.note(
-            "second segmentation", _text(other.relative_to(source).as_posix()), f"not read: {first} is there too"
+            "second segmentation", printable(other.relative_to(source).as_posix()), f"ignored in favour of {first}"
         )
-    return Distribution(
-        films=listing.chosen(), segmentation=first, made=listing.made, masks=listing.masks, others=listing.others
+    return NatopsDistribution(
+        videos=listing.selected(),
+        segmentation=first,
+        procedural=listing.procedural,
+        masks=listing.masks,
+        others=listing.others,
     )
 
 
 @contextmanager
-def as_file(film: Film, scratch: Path) -> Iterator[Path]:
-    """The video as a file: itself, or unpacked for as long as the block lasts.
+def as_file(video: NatopsVideo, scratch: Path) -> Iterator[Path]:
+    """Yields the path of the video as a file, unpacked from its archive while the block lasts if necessary.
 
     Args:
-        film: the video.
-        scratch: a folder for what is unpacked; names in archives have no say in where.
+        video: the video.
+        scratch: folder to unpack into; names in the archive do not influence where.
 
     Raises:
-        Unusable: the archive is damaged, encrypted or of an unknown kind, or is no longer there.
-        UserError: it cannot be unpacked for want of space, say.
+        UnreadableArchive: the archive is missing, damaged, encrypted or of an unsupported kind.
+        UserError: it cannot be unpacked, for example because the disk is full.
     """
-    if film.member is None:
-        yield film.path
+    if video.member is None:
+        yield video.path
         return
     try:
         folder = tempfile.TemporaryDirectory(dir=scratch)
     except OSError as error:
-        raise _full(film, scratch, error) from error
+        raise _unpack_error(video, scratch, error) from error
     with folder:
         path = Path(folder.name) / "video.avi"
         try:
             with path.open("wb") as stream:
-                for part in _content(film.path, film.member):
+                for part in _content(video.path, video.member):
                     stream.write(part)
         except OSError as error:
-            raise _full(film, scratch, error) from error
+            raise _unpack_error(video, scratch, error) from error
         yield path
 
 
-def _full(film: Film, scratch: Path, error: OSError) -> UserError:
-    # A full disk must not look like a damaged archive.
+def _unpack_error(video: NatopsVideo, scratch: Path, error: OSError) -> UserError:
+    # Not `UnreadableArchive`: a full disk must not look like a damaged archive.
     return UserError(
-        f"cannot unpack {film.name} into {scratch}: {error.strerror or error}; set TMPDIR to a folder with space"
+        f"cannot unpack {video.name} into {scratch}: {error.strerror or error}; set TMPDIR to a folder with space"
     )
 
 
@@ -158,50 +163,50 @@ def _content(archive: Path, member: str) -> Iterator[bytes]:
         with zipfile.ZipFile(archive) as packed:
             info = packed.getinfo(member)
             if info.file_size > LARGEST:
-                raise Unusable(f"larger than any video of NATOPS: {info.file_size} bytes")
+                raise UnreadableArchive(f"larger than any video of NATOPS: {info.file_size} bytes")
             with packed.open(info) as stream:
                 while part := stream.read(_PART):
                     yield part
     except _ZIP_ERRORS as error:
-        raise Unusable(f"cannot be unpacked ({_reason(error)})") from error
+        raise UnreadableArchive(f"cannot be unpacked ({_reason(error)})") from error
 
 
 class _Listing:
-    """What was found so far."""
+    """Collects the content of a folder."""
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._unpacked: dict[tuple[int, int], Film] = {}
-        self._packed: dict[tuple[int, int], Film] = {}
-        self._twice: dict[str, int] = {}  # members of an archive that also lie unpacked
+        self._unpacked: dict[tuple[int, int], NatopsVideo] = {}
+        self._packed: dict[tuple[int, int], NatopsVideo] = {}
+        self._duplicates: dict[str, int] = {}  # number of members per archive that also exist unpacked
         self.segmentations: list[Path] = []
-        self.made = False
+        self.procedural = False
         self.masks = self.others = 0
 
     def file(self, path: Path, name: str) -> None:
-        """One file, by its path under the source."""
+        """Adds a file with its path relative to the source folder."""
         if path.name.lower() == SEGMENTATION:
             self.segmentations.append(path)
         elif path.suffix.lower() == ".zip":
             self._archive(path, name)
         else:
-            self.made |= path.name == MARKER
+            self.procedural |= path.name == MARKER
             self._entry(path, None, name)
 
-    def chosen(self) -> tuple[Film, ...]:
-        """One video for each gesture and subject; an unpacked one rather than one in an archive."""
-        for key, film in self._packed.items():
+    def selected(self) -> tuple[NatopsVideo, ...]:
+        """One video per gesture and subject; unpacked videos take precedence over those in archives."""
+        for key, video in self._packed.items():
             if key in self._unpacked:
-                archive = film.path.name
-                self._twice[archive] = self._twice.get(archive, 0) + 1
-        for archive, count in self._twice.items():
+                archive = video.path.name
+                self._duplicates[archive] = self._duplicates.get(archive, 0) + 1
+        for archive, count in self._duplicates.items():
             self._problems.note(
                 "also in an archive",
-                _text(archive),
-                f"{count} of its videos also lie there unpacked, and those are used",
+                printable(archive),
+                f"{count} of its videos are also there unpacked; the unpacked ones are used",
             )
-        chosen = self._packed | self._unpacked
-        return tuple(chosen[key] for key in sorted(chosen))
+        selected = self._packed | self._unpacked
+        return tuple(selected[key] for key in sorted(selected))
 
     def _archive(self, path: Path, name: str) -> None:
         try:
@@ -215,7 +220,7 @@ class _Listing:
             self.others += 1  # such as precomputed_features.zip
             return
         for member in sorted(shown):
-            self.made |= PurePosixPath(member).name == MARKER
+            self.procedural |= PurePosixPath(member).name == MARKER
             self._entry(path, member, f"{name}/{member}")
 
     def _entry(self, path: Path, member: str | None, name: str) -> None:
@@ -227,7 +232,7 @@ class _Listing:
         key = identity(name)
         if key is None:
             if PurePosixPath(last).suffix.lower() in VIDEO_SUFFIXES:
-                self._problems.skip("not a video of NATOPS", name, "its name is not gXXsYY.avi with XX from 01 to 24")
+                self._problems.skip("not a video of NATOPS", name, "the name is not gXXsYY.avi with XX from 01 to 24")
             else:
                 self.others += 1
             return
@@ -235,16 +240,16 @@ class _Listing:
         if key in found:
             self._problems.skip("second video", name, f"{found[key].name} has the same gesture and subject")
             return
-        found[key] = Film(*key, path, member, name)
+        found[key] = NatopsVideo(*key, path, member, name)
         folders = [int(m[1]) for part in PurePosixPath(name).parts[:-1] if (m := _FOLDER.match(part))]
         if folders and folders[-1] != key[0]:
             self._problems.note(
-                "folder of another gesture", name, f"it lies under gesture {folders[-1]}; its own name counts"
+                "folder of another gesture", name, f"it is in a folder of gesture {folders[-1]}; the file name is used"
             )
 
 
 def _files(source: Path) -> Iterator[Path]:
-    """All visible files, folder by folder in the order of their names; a folder that links lead to twice comes once."""
+    """Yields all visible files, sorted by name in each folder. A folder that several links lead to is listed once."""
     seen: set[str] = set()
     waiting = [source]
     while waiting:
@@ -266,11 +271,6 @@ def _hidden(member: str) -> bool:
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
 
 
-def _text(name: str) -> str:
-    # A name that is not in the file system's encoding still has to be printed.
-    return os.fsencode(name).decode("utf-8", errors="replace")
-
-
 def _reason(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) else str(error)
-    return " ".join((said or type(error).__name__).split())
+    message = error.strerror if isinstance(error, OSError) else str(error)
+    return " ".join((message or type(error).__name__).split())

@@ -1,13 +1,13 @@
-"""`segmentation.txt` of NATOPS: which frames of a video hold which repetition of its gesture.
+"""Reads and writes `segmentation.txt` of NATOPS: which frames of a video contain which repetition of its gesture.
 
     // Subject 1
     1,1,20
     1:12,58
     2:71,115
 
-A line `subject,gesture,n` begins the entry of one video (what its third number means is documented nowhere, so nothing
-depends on it), and the lines `repetition:start,end` below it name frames, counted from 1, both included. What stands
-behind `//` is a comment; "Subject N" in one is compared with the entries below it.
+A line `subject,gesture,n` starts the entry of one video. The meaning of n is not documented, so it is not used. The
+lines `repetition:start,end` below it give frames, counted from 1, both included. Text after `//` is a comment. A
+comment "Subject N" is compared with the entries below it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from amc.errors import UserError
 from amc.importing.problems import Problems
 
 GESTURES = 24
-REPETITIONS = 20  # of each gesture by each subject, as distributed
-MOST_SUBJECTS = 99  # two digits in the names of the videos
+REPETITIONS = 20  # per gesture and subject in the real distribution
+MOST_SUBJECTS = 99  # file names of videos have two digits
 MOST_REPETITIONS = 999
-_LARGEST = 64 * 2**20  # bytes: the real file has about 150 kB
+_LARGEST = 64 * 2**20  # bytes; the real file has about 150 kB
 
 _ENTRY = re.compile(r"([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})")
 _REPETITION = re.compile(r"([0-9]{1,9})\s*:\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})")
@@ -37,22 +37,22 @@ class Segment:
     """One repetition of a gesture: frames `start` to `end` of its video, counted from 1, both included."""
 
     subject: int
-    gesture: int  # 1 .. 24
-    repetition: int  # from 1
+    gesture: int  # 1 to 24
+    repetition: int  # at least 1
     start: int
     end: int
 
     @property
     def frames(self) -> int:
-        """How many there are."""
+        """Number of frames."""
         return self.end - self.start + 1
 
 
 def read_segmentation(path: Path, problems: Problems, *, repetitions: int | None = REPETITIONS) -> tuple[Segment, ...]:
-    """As `parse_segmentation`, from a file.
+    """Like `parse_segmentation`, for a file.
 
     Raises:
-        UserError: it cannot be read, or there is no segment in it.
+        UserError: the file cannot be read or contains no segment.
     """
     try:
         with path.open("rb") as stream:
@@ -60,34 +60,31 @@ def read_segmentation(path: Path, problems: Problems, *, repetitions: int | None
     except OSError as error:
         raise UserError(f"{path}: cannot read the segmentation: {error.strerror or error}") from error
     if len(content) > _LARGEST:
-        raise UserError(f"{path}: larger than any segmentation.txt; give the one of the archive")
+        raise UserError(f"{path}: too large for a segmentation.txt; use the one from the archive")
     text = content.decode("utf-8-sig", errors="replace")
-    found = Problems()
-    segments = parse_segmentation(text, found, name=path.name, repetitions=repetitions)
+    parsing = Problems()
+    segments = parse_segmentation(text, parsing, name=path.name, repetitions=repetitions)
     if not segments:
-        said = f"; {found.sample()}" if found.found else ""
-        raise UserError(
-            f"{path}: no segment in it, so it is no segmentation.txt (subject,gesture,n and repetition:start,end){said}"
-        )
-    problems.found += found.found
+        details = f"; {parsing.sample()}" if parsing.found else ""
+        raise UserError(f"{path}: no segment found; expected lines subject,gesture,n and repetition:start,end{details}")
+    problems.found += parsing.found
     return segments
 
 
 def parse_segmentation(
     text: str, problems: Problems, *, name: str = "segmentation.txt", repetitions: int | None = REPETITIONS
 ) -> tuple[Segment, ...]:
-    """The segments of a text, sorted by subject, gesture and repetition.
+    """Parses the segments of a text; returns them sorted by subject, gesture and repetition.
 
-    What is not as it should be becomes a problem with its line. Lines that nothing can be made of are left out; so are
-    all lines of one subject, gesture and repetition where they contradict each other, and what stands under a line
-    that should have begun an entry. Kept and noted are overlapping segments, missing repetitions, and entries that
-    stand under the name of another subject.
+    Every problem is reported with its line. Left out are invalid lines, contradictory lines of the same subject,
+    gesture and repetition, and the lines below an invalid start of an entry. Reported but kept are overlapping
+    segments, missing repetitions, and entries under another subject's comment.
 
     Args:
-        text: lines end in LF, CR LF or CR.
-        problems: gets what is wrong.
-        name: of the file, for them.
-        repetitions: expected of each entry; None: any number, counted from 1 without a gap.
+        text: content of the file; lines end in LF, CR LF or CR.
+        problems: problems are added here.
+        name: file name for the problems.
+        repetitions: expected number per entry; None for any number, counted from 1 without gaps.
     """
     parser = _Parser(problems, name)
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
@@ -96,15 +93,15 @@ def parse_segmentation(
 
 
 def format_segmentation(segments: Iterable[Segment]) -> str:
-    """The text that `parse_segmentation` reads back; the third number of an entry is how many lines it has.
+    """Formats segments as text that `parse_segmentation` reads back; n of an entry is its number of lines.
 
     Raises:
-        ValueError: two segments of one subject, gesture and repetition, or numbers that it would not read back.
+        ValueError: two segments have the same subject, gesture and repetition, or a number is out of range.
     """
     ordered = sorted(segments)
     keys = [(s.subject, s.gesture, s.repetition) for s in ordered]
     if len(set(keys)) != len(keys):
-        raise ValueError("two segments of one subject, gesture and repetition")
+        raise ValueError("two segments have the same subject, gesture and repetition")
     lines = []
     for subject, of_subject in groupby(ordered, key=lambda s: s.subject):
         lines.append(f"// Subject {subject}")
@@ -125,61 +122,61 @@ def write_segmentation(path: Path, segments: Iterable[Segment]) -> None:
 
 
 class _Parser:
-    """What was read so far. An entry is (subject, gesture); None where its line could not be read."""
+    """State of the parser. An entry is (subject, gesture); None if its first line was invalid."""
 
     def __init__(self, problems: Problems, name: str) -> None:
         self._problems, self._name = problems, name
         self._announced: int | None = None
         self._entry: tuple[int, int] | None = None
-        self._orphans: list[int] = []  # lines of repetitions without an entry
+        self._orphans: list[int] = []  # line numbers of repetitions without an entry
         self._found: dict[tuple[int, int, int], list[tuple[int, Segment]]] = {}
-        self._entries: dict[tuple[int, int], int] = {}  # the line of each entry's first beginning
+        self._entries: dict[tuple[int, int], int] = {}  # line number of each entry's first start
 
     def line(self, number: int, text: str) -> None:
-        meant, _, comment = text.partition("//")
-        meant = meant.strip()
+        content, _, comment = text.partition("//")
+        content = content.strip()
         announced = _SUBJECT.fullmatch(comment)
-        if announced and not meant:
+        if announced and not content:
             self._announced = int(announced[1])
-        if not meant:
+        if not content:
             return
-        if match := _ENTRY.fullmatch(meant):
-            self._begin(number, int(match[1]), int(match[2]))
-        elif match := _REPETITION.fullmatch(meant):
+        if match := _ENTRY.fullmatch(content):
+            self._start_entry(number, int(match[1]), int(match[2]))
+        elif match := _REPETITION.fullmatch(content):
             self._repetition(number, *map(int, match.groups()))
-        elif ":" in meant:
-            self._skip("malformed line", number, f"{_short(meant)} is not repetition:start,end")
+        elif ":" in content:
+            self._skip("malformed line", number, f"{_short(content)} is not repetition:start,end")
         else:
-            self._leave()
-            self._skip("malformed line", number, f"{_short(meant)} is neither subject,gesture,n nor a repetition")
+            self._end_entry()
+            self._skip("malformed line", number, f"{_short(content)} is neither subject,gesture,n nor a repetition")
 
     def finish(self, repetitions: int | None) -> tuple[Segment, ...]:
-        self._leave()
-        kept = [segment for key in sorted(self._found) for segment in self._agreed(key)]
+        self._end_entry()
+        kept = [segment for key in sorted(self._found) for segment in self._resolve(key)]
         by_entry = {entry: list(each) for entry, each in groupby(kept, key=lambda s: (s.subject, s.gesture))}
         for entry in sorted(self._entries):
             self._check(entry, by_entry.get(entry, []), repetitions)
         return tuple(kept)
 
-    def _begin(self, number: int, subject: int, gesture: int) -> None:
-        self._leave()
+    def _start_entry(self, number: int, subject: int, gesture: int) -> None:
+        self._end_entry()
         if not 1 <= gesture <= GESTURES or not 1 <= subject <= MOST_SUBJECTS:
             wrong = f"gesture {gesture}" if not 1 <= gesture <= GESTURES else f"subject {subject}"
             most = GESTURES if wrong.startswith("gesture") else MOST_SUBJECTS
-            self._skip("unknown gesture or subject", number, f"{wrong} is not one of 1 to {most}")
+            self._skip("unknown gesture or subject", number, f"{wrong} is not in 1 to {most}")
             return
         if self._announced not in (None, subject):
             self._note("subject differs", number, f"an entry of subject {subject} under '// Subject {self._announced}'")
         self._entry = (subject, gesture)
         self._entries.setdefault(self._entry, number)
 
-    def _leave(self) -> None:
+    def _end_entry(self) -> None:
         if self._orphans:
             first, last = self._orphans[0], self._orphans[-1]
             self._problems.skip(
                 "repetitions without an entry",
                 f"{self._name}, lines {first}-{last}",
-                f"{len(self._orphans)} repetitions of no known subject and gesture",
+                f"{len(self._orphans)} repetitions whose subject and gesture are unknown",
             )
         self._orphans = []
         self._entry = None
@@ -188,7 +185,7 @@ class _Parser:
         if self._entry is None:
             self._orphans.append(number)
         elif not 1 <= repetition <= MOST_REPETITIONS:
-            self._skip("malformed line", number, f"repetition {repetition} is not one of 1 to {MOST_REPETITIONS}")
+            self._skip("malformed line", number, f"repetition {repetition} is not in 1 to {MOST_REPETITIONS}")
         elif start < 1:
             self._skip("malformed line", number, f"frame {start}, but frames count from 1")
         elif start > end:
@@ -197,17 +194,17 @@ class _Parser:
             segment = Segment(*self._entry, repetition, start, end)
             self._found.setdefault((*self._entry, repetition), []).append((number, segment))
 
-    def _agreed(self, key: tuple[int, int, int]) -> list[Segment]:
-        """The segment of a key; none where its lines contradict each other."""
+    def _resolve(self, key: tuple[int, int, int]) -> list[Segment]:
+        """The segment of a key in a list; empty if its lines contradict each other."""
         (first, segment), *others = self._found[key]
         if not others:
             return [segment]
         lines = ", ".join(str(number) for number, _ in others)
         again = f"subject {key[0]}, gesture {key[1]}, repetition {key[2]} again"
         if all(other == segment for _, other in others):
-            self._note("repeated repetition", first, f"{again} in line {lines}, the same")
+            self._note("repeated repetition", first, f"{again} in line {lines}, identical")
             return [segment]
-        self._skip("repeated repetition", first, f"{again} in line {lines} with other frames; neither is used")
+        self._skip("repeated repetition", first, f"{again} in line {lines} with other frames; none is used")
         return []
 
     def _check(self, entry: tuple[int, int], segments: list[Segment], repetitions: int | None) -> None:
@@ -215,13 +212,13 @@ class _Parser:
         there = {segment.repetition for segment in segments}
         missing = sorted(set(range(1, (repetitions or max(there, default=1)) + 1)) - there)
         if missing:
-            self._note("missing repetition", line, f"{who} lacks repetition {ranges(missing)}")
+            self._note("missing repetition", line, f"{who}: repetition {format_ranges(missing)} is missing")
         for one, other in pairwise(sorted(segments, key=lambda s: (s.start, s.end, s.repetition))):
             if other.start <= one.end:
                 self._note(
                     "overlapping segments",
                     line,
-                    f"{who}: repetition {one.repetition} ends at frame {one.end}, and {other.repetition} starts at "
+                    f"{who}: repetition {one.repetition} ends at frame {one.end}, but {other.repetition} starts at "
                     f"{other.start}",
                 )
 
@@ -236,8 +233,8 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:40] + "…")
 
 
-def ranges(numbers: list[int]) -> str:
-    """[1, 2, 3, 7] as "1-3, 7"."""
+def format_ranges(numbers: list[int]) -> str:
+    """Formats [1, 2, 3, 7] as "1-3, 7"."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:

@@ -1,9 +1,10 @@
-"""When the frames of a video are shown, and which of them a sampling at a constant rate takes.
+"""When the frames of a video are shown, and which frames are taken at a constant sampling rate.
 
-A video whose time stamps lie on a line, up to the rounding of its time base, has a constant rate: its frames are taken
-as they are. Any other is sampled at its own average rate: time is divided into as many equal intervals as it has
-frames, and each interval shows what is on screen in its middle. So a jitter of less than half an interval changes
-nothing, and frames may be shown again or not at all. Another rate divides the same time into other intervals.
+If the time stamps are equally spaced, up to the rounding of the time base, the video has a constant rate and every
+frame is taken once. Any other video is sampled at its average rate: its duration is divided into as many equal
+intervals as it has frames, and each interval takes the frame that is on screen in its middle. Jitter of less than half
+an interval thus changes nothing, while other frames are repeated or dropped. Another rate divides the same duration
+into other intervals.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-LONGEST_STILL = 250  # median intervals: a longer one is a slip of the time stamps, not a frame that was held
+LONGEST_STILL = 250  # median intervals; a longer gap is an error of the time stamps, not a still frame
 
 
-class Jump(NamedTuple):
-    """A frame after which the time stamps leap."""
+class TimestampGap(NamedTuple):
+    """An implausibly long time between the time stamps of a frame and the next."""
 
     frame: int
     seconds: float
@@ -33,28 +34,28 @@ class Timing:
     """The times of a video's frames.
 
     Attributes:
-        frames: n, at least 1.
-        interval: mean seconds from one frame to the next; None where nothing tells.
-        starts: where the rate is not constant, the begin of each frame in intervals from the first's: n numbers, none
-            less than the one before; empty where it is constant.
-        jump: the longest time that a frame is held, where it is longer than `LONGEST_STILL`.
-        remark: what is odd about the time stamps, "" where nothing is.
+        frames: number of frames n, at least 1.
+        interval: mean seconds between frames; None if unknown.
+        starts: start times of the n frames in mean intervals after the first, non-decreasing; empty if the rate is
+            constant.
+        gap: the longest time between two frames, if it exceeds `LONGEST_STILL`.
+        remark: a message about unusual time stamps; empty if there is nothing unusual.
     """
 
     frames: int
     interval: Fraction | None = None
     starts: tuple[Fraction, ...] = ()
-    jump: Jump | None = None
+    gap: TimestampGap | None = None
     remark: str = ""
 
     @classmethod
-    def of(cls, stamps: Sequence[int | None], tick: Fraction | None, rate: Fraction | None) -> Timing:
-        """From time stamps in the order of the frames.
+    def from_stamps(cls, stamps: Sequence[int | None], tick: Fraction | None, rate: Fraction | None) -> Timing:
+        """Computes the timing from time stamps.
 
         Args:
-            stamps: in ticks from anywhere, None where missing; at least one frame.
-            tick: seconds; None where unknown.
-            rate: frames a second that the file announces, for stamps that tell nothing; None where unknown.
+            stamps: one per frame in ticks, with any origin; None where missing.
+            tick: length of a tick in seconds; None if unknown.
+            rate: announced frames per second, used if the time stamps are unusable; None if unknown.
         """
         n = len(stamps)
         announced = 1 / rate if rate else None
@@ -63,12 +64,12 @@ class Timing:
             return cls(n, announced)
         back = next((i for (_, one), (i, other) in pairwise(known) if other < one), None)
         if back is not None:
-            return cls(n, announced, remark=f"its time stamps go back at frame {back}: they are not used")
+            return cls(n, announced, remark=f"time stamps ignored: they decrease at frame {back}")
         if len(known) == 1 or known[0][1] == known[-1][1]:
-            return cls(n, announced, remark="its time stamps are all the same: they are not used")
+            return cls(n, announced, remark="time stamps ignored: they are all the same")
         missing = n - len(known)
-        remark = f"{missing} frames without a time stamp: put evenly between the others" if missing else ""
-        ticks = _filled(known, n)
+        remark = f"{missing} frames without a time stamp: interpolated" if missing else ""
+        ticks = _interpolated(known, n)
         length = ticks[-1] - ticks[0]
         mean = length / (n - 1)
         if all(abs(at - ticks[0] - i * mean) <= 1 for i, at in enumerate(ticks)):
@@ -76,9 +77,11 @@ class Timing:
         starts = tuple((at - ticks[0]) / mean for at in ticks)
         gaps = [float((other - one) * mean * tick) for one, other in pairwise(starts)]
         longest = max(gaps)
-        jumps = longest > LONGEST_STILL * max(median(gaps), float(tick))
-        timing = cls(n, mean * tick, starts, Jump(gaps.index(longest), longest) if jumps else None, remark)
-        if np.array_equal(timing.shown(), np.arange(n)):
+        implausible = longest > LONGEST_STILL * max(median(gaps), float(tick))
+        timing = cls(
+            n, mean * tick, starts, TimestampGap(gaps.index(longest), longest) if implausible else None, remark
+        )
+        if np.array_equal(timing.sample(), np.arange(n)):
             return cls(n, mean * tick, remark=remark)
         return timing
 
@@ -87,21 +90,21 @@ class Timing:
         """Whether sampling at the average rate differs from taking every frame."""
         return bool(self.starts)
 
-    def shown(self, rate: Fraction | None = None) -> NDArray[np.int64]:
-        """The frame on screen in the middle of each interval of 1 / rate seconds; (m,), none before the one before.
+    def sample(self, rate: Fraction | None = None) -> NDArray[np.int64]:
+        """Returns the frame on screen in the middle of each interval of 1 / rate seconds: (m,), non-decreasing.
 
         Args:
-            rate: frames a second; None: the video's own average rate, so that m = n.
+            rate: frames per second; None for the video's average rate, which gives m = n.
 
         Raises:
-            ValueError: a rate for a video of unknown times.
+            ValueError: a rate is given, but the video's frame times are unknown.
         """
         if rate is None:
             step, count = Fraction(1), self.frames
         elif self.interval is None:
-            raise ValueError("the times of its frames are unknown")
+            raise ValueError("the frame times are unknown")
         else:
-            step = 1 / (rate * self.interval)  # in intervals of the video's own
+            step = 1 / (rate * self.interval)  # in mean intervals of the video
             count = max(1, int(self.frames / step + Fraction(1, 2)))
         taken, last = np.empty(count, dtype=np.int64), 0
         for k in range(count):
@@ -115,8 +118,8 @@ class Timing:
         return taken
 
 
-def _filled(known: Sequence[tuple[int, int]], n: int) -> list[Fraction]:
-    """A stamp for each of n frames: straight lines between those known, and on at the mean pace beyond them."""
+def _interpolated(known: Sequence[tuple[int, int]], n: int) -> list[Fraction]:
+    """A stamp for each of n frames: interpolated linearly between known ones, extrapolated at the mean pace."""
     (first, start), (last, end) = known[0], known[-1]
     pace = Fraction(end - start, last - first)
     ticks = [start + (i - first) * pace for i in range(n)]

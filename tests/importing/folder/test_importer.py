@@ -12,7 +12,7 @@ from amc.cli.data import main
 from amc.data.clipfile import Contents, check, open_clips
 from amc.importing.folder import importer as folder
 from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
-from amc.importing.pose import pose
+from amc.importing.pose import estimator as pose_estimator
 from tests.importing.crashing import CRASHING, examine_or_crash
 from tests.importing.made_videos import (
     FAKE_WORKER,
@@ -152,7 +152,7 @@ def test_a_video_whose_keypoints_lie_in_no_window(
     table.write_text("# keypoints: a\nvideo,frame,x_0,y_0\n" + "".join(rows))
     line = _refused(capsys, root, tmp_path / "c.h5", "--keypoints", str(table), "--window-step", "5")
     assert "only the class 'wave'" in line
-    assert "jump/performer_0.avi: no keypoints in it" in line
+    assert "jump/performer_0.avi: no keypoints found" in line
 
 
 def _spoil(root: Path) -> None:
@@ -179,7 +179,7 @@ def test_bad_videos_are_left_out_counted_and_named(
     assert "ignored 1 files" in said
     assert "wave/text.mp4: cannot be decoded (Invalid data found when processing input)" in said
     assert "jump/cut.avi: " in said
-    assert "wave/short.avi: too short: 7 frames, needed are 8" in said
+    assert "wave/short.avi: too short: 7 frames, at least 8" in said
     assert "wave/tiny.avi: smaller than 16 px: 64x14" in said
     assert "useless/short.avi: too short: 3 frames" in said
     assert "subject unknown in 0" not in said
@@ -200,9 +200,9 @@ def test_table_that_fits_only_in_part(tmp_path: Path, root: Path, capsys: pytest
         stream.write("wave/gone.avi,0,1,1,1,1,\n")
     assert _prepare(root, out, "--keypoints", str(table)) == 0
     said = capsys.readouterr().out
-    assert "wave/gone.avi: the keypoint table has it, and it is not there" in said
-    assert "wave/performer_1.avi: no keypoints in it" in said
-    assert "jump/performer_0.avi: it has 24 frames, the keypoint table goes on to frame 25" in said
+    assert "wave/gone.avi: the keypoint table has it, but the folder does not" in said
+    assert "wave/performer_1.avi: no keypoints found" in said
+    assert "jump/performer_0.avi: it has 24 frames, but the keypoint table continues to frame 25" in said
     assert check(out).shape[0] == 25
     assert "wave/gone.avi" in _refused(capsys, root, tmp_path / "d.h5", "--keypoints", str(table), "--strict")
 
@@ -214,7 +214,9 @@ def test_fewer_than_two_classes(tmp_path: Path, capsys: pytest.CaptureFixture[st
     root.mkdir()
     assert "no usable video" in _refused(capsys, root, out)
     folder_of_videos(root, classes=("wave",))
-    assert "only the class 'wave' has a usable video, and two classes are needed" in _refused(capsys, root, out)
+    assert "only the class 'wave' has a usable video, but at least two classes are needed" in _refused(
+        capsys, root, out
+    )
     write_video(root / "jump" / "short.avi", moving_square(5))
     assert "not usable: jump/short.avi: too short" in _refused(capsys, root, out)
     (root / "jump" / "text.mp4").write_text("no video")
@@ -234,7 +236,9 @@ def test_no_estimator(
 ) -> None:
     monkeypatch.delenv("AMC_POSE_PYTHON")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pose, "__file__", str(tmp_path / "elsewhere" / "amc" / "importing" / "pose" / "pose.py"))
+    monkeypatch.setattr(
+        pose_estimator, "__file__", str(tmp_path / "elsewhere" / "amc" / "importing" / "pose" / "estimator.py")
+    )
     line = _refused(capsys, root, tmp_path / "c.h5")
     assert "make pose" in line
     assert "--keypoints" in line
@@ -250,12 +254,12 @@ def test_no_estimator(
         (("--size", "400"), "smaller than 400 px"),
         (("--name", "../x"), "--name '../x'"),
         (("--keypoints", "none.csv"), "none.csv: cannot read"),
-        (("--keypoint-names", "a,b"), "--keypoint-names goes with --keypoints"),
-        (("--subject-pattern", "("), "no regular expression"),
+        (("--keypoint-names", "a,b"), "--keypoint-names requires --keypoints"),
+        (("--subject-pattern", "("), "is not a regular expression"),
         (("--workers", "0"), "--workers: give an integer of 1 or more"),
-        (("--fps", "0"), "--fps 0: give frames a second"),
-        (("--fps", "1e9"), "--fps 1e9: give frames a second"),
-        (("--fps", "30/0"), "--fps 30/0: give frames a second"),
+        (("--fps", "0"), "--fps 0: must be above 0 and at most 1000 frames"),
+        (("--fps", "1e9"), "--fps 1e9: must be above 0 and at most 1000 frames"),
+        (("--fps", "30/0"), "--fps 30/0: must be above 0 and at most 1000 frames"),
         (("--fps", "1001"), "at most 1000"),
     ],
 )
@@ -283,7 +287,7 @@ def test_a_long_video_in_parts(tmp_path: Path, root: Path, monkeypatch: pytest.M
     """What workers hand on at a time changes nothing, and each window is there once."""
     dense = ("--window-step", "1")
     assert _prepare(root, tmp_path / "whole.h5", *dense, "--workers", "1") == 0
-    monkeypatch.setattr(folder, "AT_ONCE", 4)
+    monkeypatch.setattr(folder, "CLIPS_PER_JOB", 4)
     # In this process, so that the parts are as small as asked for.
     monkeypatch.setattr(folder, "parallel_map", lambda function, items, workers: (function(item) for item in items))
     assert _prepare(root, tmp_path / "parts.h5", *dense, "--workers", "2") == 0
@@ -325,7 +329,7 @@ def test_uneven_frame_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert contents.keypoints[0, :, 0, 0].tolist() == shown
     hidden = 24 - len(set(shown))
     said = capsys.readouterr().out
-    assert f"a/p1.mkv: uneven frame times, sampled at 23.9583 frames a second; {hidden} of 24 frames are not s" in said
+    assert f"a/p1.mkv: uneven frame times: sampled at 23.9583 frames per second, which drops {hidden} of 24" in said
     assert "2 with uneven frame times" in said
     # With --fps by the same rule; 1.0017 seconds at 12 a second are 12 frames.
     assert _prepare(root, out, *arguments, "--frames", "12", "--fps", "12") == 0
@@ -346,7 +350,7 @@ def test_videos_of_other_rates_brought_to_one(tmp_path: Path, capsys: pytest.Cap
         # Every second frame of the one: the square is there twice as fast.
         assert np.abs(frames[0][1:4].astype(int) - frames[1][3:8:2]).mean() < 6
     assert "24 a second, needed" not in capsys.readouterr().out
-    assert "a/p1.avi: too short: 5 frames at 5 a second, needed are 8" in _refused(
+    assert "a/p1.avi: too short: 5 frames at 5 frames per second, at least 8 needed" in _refused(
         capsys, root, tmp_path / "d.h5", "--fps", "5"
     )
 
@@ -362,7 +366,7 @@ def test_a_folder_that_says_it_is_made(tmp_path: Path, root: Path, capsys: pytes
     (root / "PROCEDURAL.txt").write_text("made")
     assert _prepare(root, tmp_path / "c.h5") == 0
     assert check(tmp_path / "c.h5").info.origin == "procedural"
-    assert "made, not filmed" in capsys.readouterr().out
+    assert "procedural, not filmed" in capsys.readouterr().out
 
 
 def test_a_video_that_crashes_the_decoder_is_a_named_skip(
@@ -374,7 +378,7 @@ def test_a_video_that_crashes_the_decoder_is_a_named_skip(
     said = capsys.readouterr().out
     assert "left out 1 videos" in said
     assert "1 crashing the decoder" in said
-    assert f"wave/{CRASHING}: the decoder crashed on it" in said
+    assert f"wave/{CRASHING}: the decoder crashed in all of 2 attempts" in said
     assert check(tmp_path / "c.h5").shape[0] == 30
 
 

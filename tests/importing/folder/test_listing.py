@@ -82,7 +82,7 @@ def test_a_group_that_took_no_part(tmp_path: Path) -> None:
     assert list_videos(_files(tmp_path, "a/x.mp4"), r"x(\d)?").videos[0].subject == -1
 
 
-@pytest.mark.parametrize(("pattern", "said"), [("(", "no regular expression"), ("s[0-9]+", "has no group")])
+@pytest.mark.parametrize(("pattern", "said"), [("(", "not a regular expression"), ("s[0-9]+", "has no group")])
 def test_bad_pattern(tmp_path: Path, pattern: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         list_videos(tmp_path, pattern)

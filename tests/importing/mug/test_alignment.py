@@ -12,8 +12,8 @@ from amc.importing.mug.alignment import (
     EYE_LINE,
     EYES,
     MARGIN,
+    AlignmentError,
     Similarity,
-    Unalignable,
     alignment,
     fit,
     frame_alignments,
@@ -139,5 +139,5 @@ def test_the_11_keypoints_alone_give_nearly_the_same_crop() -> None:
     ],
 )
 def test_what_cannot_be_aligned(points: np.ndarray, valid: list[bool]) -> None:
-    with pytest.raises(Unalignable):
+    with pytest.raises(AlignmentError):
         alignment(points, np.array(valid))

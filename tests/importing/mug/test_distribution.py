@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from amc.errors import UserError
-from amc.importing.mug.distribution import Distribution, read_distribution
+from amc.importing.mug.distribution import MugDistribution, read_distribution
 from amc.importing.problems import Problems
 
 
@@ -18,22 +18,23 @@ def _frames(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(f"{folder} {i}".encode())
 
 
-def _listed(top: Path) -> tuple[Distribution, list[str]]:
+def _listed(top: Path) -> tuple[MugDistribution, list[str]]:
     problems = Problems()
     found = read_distribution(top, problems)
     return found, [f"{'skip' if p.skipped else 'note'} {p}" for p in problems.found]
 
 
 def test_sessions_nested_ids_and_names_of_emotions(tmp_path: Path) -> None:
-    top = tmp_path / "subjects3"
+    copy = tmp_path / "copy"
+    top = copy / "subjects3"
     _frames(top / "001" / "session0" / "Happiness" / "take000")
     _frames(top / "001" / "session1" / "happy" / "take000")
     _frames(top / "002" / "002" / "SADNESS" / "take001")
     _frames(top / "003" / "surprise" / "take002")
     _frames(top / "003" / "neutral" / "take000")
     (top / "003" / "neutral" / "take000" / "take000.csv").touch()
-    (tmp_path / "README.txt").touch()
-    found, said = _listed(tmp_path)
+    (copy / "README.txt").touch()
+    found, said = _listed(copy)
     assert [(t.name, t.place, t.label, t.subject) for t in found.takes] == [
         ("001/session0/happy/take000", "001/session0/Happiness/take000", "happy", 1),
         ("001/session1/happy/take000", "001/session1/happy/take000", "happy", 1),
@@ -41,10 +42,10 @@ def test_sessions_nested_ids_and_names_of_emotions(tmp_path: Path) -> None:
         ("003/surprise/take002", "003/surprise/take002", "surprise", 3),
     ]
     assert found.subjects == ()
-    assert not found.made
-    assert said == ["note neutral: 1 takes dropped, neutral is no class"]
+    assert not found.procedural
+    assert said == ["note neutral: 1 takes ignored, neutral is not a class"]
     # The same from the folder itself, from two above, and with another folder around it.
-    for source in (top, tmp_path.parent):
+    for source in (top, tmp_path):
         assert [t.name for t in _listed(source)[0].takes] == [t.name for t in found.takes]
         assert [t.subject for t in _listed(source)[0].takes] == [1, 1, 2, 3]
 
@@ -87,12 +88,12 @@ def test_stray_files_are_counted_named_and_change_nothing(tmp_path: Path) -> Non
     found, said = _listed(tmp_path)
     assert found.takes == before.takes
     assert sorted(said) == [
-        "note .avi: 5 files not read: 0.avi, 1.avi, 2.avi, and 2 more",
-        "note .db: 1 files not read: 1/fear/take000/Thumbs.db",
-        "note 1/fear/take000/cover.jpg: no number in its name, not read",
-        "note 1/fear/take009: no frames in it",
-        "note 1/fear: pictures outside a take's folder: 1, not read",
-        "note 1/pictures: pictures outside an emotion's folder: 2, not read",
+        "note .avi: 5 files ignored: 0.avi, 1.avi, 2.avi, and 2 more",
+        "note .db: 1 files ignored: 1/fear/take000/Thumbs.db",
+        "note 1/fear/take000/cover.jpg: no number in its name, ignored",
+        "note 1/fear/take009: no frames found",
+        "note 1/fear: images outside a take's folder: 1, ignored",
+        "note 1/pictures: images outside an emotion's folder: 2, ignored",
     ]
 
 
@@ -115,11 +116,11 @@ def test_copies(tmp_path: Path) -> None:
         ("3/3/fear/take000", "3/3/fear/take000", ""),
     ]
     assert said == [
-        "note 1/fear/take000 - Copy: the same pictures as 1/fear/take000",
-        "note 1/fear/take001: the same pictures as 1/fear/take000",
-        "skip 1/happiness/take000: the same pictures as 1/fear/take000, another emotion",
+        "note 1/fear/take000 - Copy: the same images as 1/fear/take000",
+        "note 1/fear/take001: the same images as 1/fear/take000",
+        "skip 1/happiness/take000: the same images as 1/fear/take000, but another emotion",
         "skip 2/2/fear/take000: a second copy of 2/fear/take000",
-        "skip 4/fear/take009: the same pictures as 1/fear/take000, another subject",
+        "skip 4/fear/take009: the same images as 1/fear/take000, but another subject",
     ]
 
 
@@ -130,7 +131,7 @@ def test_a_made_copy_is_known_from_inside_and_through_links(tmp_path: Path, monk
     (tmp_path / "link").symlink_to(top)
     monkeypatch.chdir(top)
     for source in (top, top.parent, tmp_path / "link", Path()):
-        assert _listed(source)[0].made, source
+        assert _listed(source)[0].procedural, source
 
 
 def test_subjects_that_are_no_numbers(tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ def test_no_subject(tmp_path: Path) -> None:
     _frames(tmp_path / "fear" / "take000")
     found, said = _listed(tmp_path)
     assert not found.takes
-    assert said == ["skip fear/take000: no subject's folder above the emotion's; give the folder above"]
+    assert said == ["skip fear/take000: no subject's folder above the emotion's folder; give its parent"]
 
 
 def test_links_are_followed_but_not_for_ever(tmp_path: Path) -> None:
@@ -164,14 +165,14 @@ def test_what_the_project_made_says_so(tmp_path: Path) -> None:
         mark = place / "PROCEDURAL.txt"
         mark.touch()
         for source in (tmp_path, tmp_path / "subjects3"):
-            assert _listed(source)[0].made
+            assert _listed(source)[0].procedural
         mark.unlink()
-    assert not _listed(tmp_path)[0].made
+    assert not _listed(tmp_path)[0].procedural
 
 
 def test_no_folder_and_no_emotions(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         read_distribution(tmp_path / "none", Problems())
     (tmp_path / "001").mkdir()
-    with pytest.raises(UserError, match="no folder of an emotion"):
+    with pytest.raises(UserError, match="contains no emotion's folder"):
         read_distribution(tmp_path, Problems())

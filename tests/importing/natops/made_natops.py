@@ -65,9 +65,9 @@ def points(frames: int = FRAMES, chest: tuple[float, float] = CHEST) -> NDArray[
     return at
 
 
-def joints(path: Path, films: Sequence[str], at: NDArray[np.float64] | None = None) -> Path:
-    """A keypoint table with the same points for each film."""
+def joints(path: Path, videos: Sequence[str], at: NDArray[np.float64] | None = None) -> Path:
+    """A keypoint table with the same points for each video."""
     at = points() if at is None else at
     rows = VideoKeypoints(np.arange(len(at)), at, np.full(len(at), np.nan))
-    write_table(path, KeypointTable(KEYPOINT_NAMES, dict.fromkeys(films, rows)))
+    write_table(path, KeypointTable(KEYPOINT_NAMES, dict.fromkeys(videos, rows)))
     return path

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from amc.errors import UserError
 from amc.importing.natops import distribution as module
-from amc.importing.natops.distribution import Distribution, Unusable, as_file, identity, read_distribution
+from amc.importing.natops.distribution import (
+    NatopsDistribution,
+    UnreadableArchive,
+    as_file,
+    identity,
+    read_distribution,
+)
 from amc.importing.problems import Problems
 
 
@@ -30,7 +36,7 @@ def _zip(path: Path, *members: str, content: bytes = b"packed video " * 50, meth
     return path
 
 
-def _read(root: Path) -> tuple[Distribution, list[str]]:
+def _read(root: Path) -> tuple[NatopsDistribution, list[str]]:
     _put(root, "segmentation.txt")
     problems = Problems()
     found = read_distribution(root, problems)
@@ -59,15 +65,15 @@ def test_any_depth_any_case_and_what_else_lies_about(tmp_path: Path) -> None:
         ),
     )
     found, problems = _read(tmp_path)
-    assert [(f.gesture, f.subject, f.name) for f in found.films] == [
+    assert [(f.gesture, f.subject, f.name) for f in found.videos] == [
         (1, 2, "data/gesture01/g01s02.avi"),
         (1, 10, "data/gesture01/G01S10.AVI"),
         (2, 1, "data/gesture02/g02s01.avi"),
         (3, 1, "g03s01.avi"),
     ]
-    assert (found.masks, found.others, found.made) == (2, 1, False)
+    assert (found.masks, found.others, found.procedural) == (2, 1, False)
     assert found.segmentation == tmp_path / "segmentation.txt"
-    said = "its name is not gXXsYY.avi with XX from 01 to 24"
+    said = "the name is not gXXsYY.avi with XX from 01 to 24"
     assert problems == [
         f"not a video of NATOPS: data/holiday.mov: {said}",
         f"not a video of NATOPS: data/gesture01/g01s2.avi: {said}",
@@ -77,10 +83,10 @@ def test_any_depth_any_case_and_what_else_lies_about(tmp_path: Path) -> None:
 def test_two_videos_of_one_gesture_and_subject_and_a_wrong_folder(tmp_path: Path) -> None:
     _put(tmp_path, "a/g01s01.avi", "b/G01S01.avi", "gesture02/g01s02.avi")
     found, problems = _read(tmp_path)
-    assert [f.name for f in found.films] == ["a/g01s01.avi", "gesture02/g01s02.avi"]
+    assert [f.name for f in found.videos] == ["a/g01s01.avi", "gesture02/g01s02.avi"]
     assert problems == [
         "second video: b/G01S01.avi: a/g01s01.avi has the same gesture and subject",
-        "folder of another gesture (kept): gesture02/g01s02.avi: it lies under gesture 2; its own name counts",
+        "folder of another gesture (kept): gesture02/g01s02.avi: it is in a folder of gesture 2; the file name is used",
     ]
 
 
@@ -90,20 +96,20 @@ def test_archives_stay_packed_and_unpacked_videos_come_first(tmp_path: Path) -> 
     _zip(tmp_path / "precomputed_features.zip", "features.mat")
     _put(tmp_path, "data/gesture01/g01s01.avi")
     found, problems = _read(tmp_path)
-    assert [(f.gesture, f.subject, f.member) for f in found.films] == [
+    assert [(f.gesture, f.subject, f.member) for f in found.videos] == [
         (1, 1, None),
         (1, 2, "data/gesture01/g01s02.avi"),
         (2, 1, "g02s01.avi"),
         (2, 2, "../../g02s02.avi"),
     ]
     assert problems == [
-        "also in an archive (kept): gesture01.zip: 1 of its videos also lie there unpacked, and those are used"
+        "also in an archive (kept): gesture01.zip: 1 of its videos are also there unpacked; the unpacked ones are used"
     ]
     assert (found.masks, found.others) == (1, 1)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    for film in found.films[1:]:
-        with as_file(film, scratch) as path:
+    for video in found.videos[1:]:
+        with as_file(video, scratch) as path:
             assert path.resolve().parent.parent == scratch.resolve()
             assert path.read_bytes() == b"packed video " * 50
         assert not list(scratch.iterdir())
@@ -123,8 +129,8 @@ def test_archives_that_cannot_be_read(tmp_path: Path) -> None:
         "unreadable archive: cut.zip: cannot be read (File is not a zip file)",
         "unreadable archive: none.zip: cannot be read (File is not a zip file)",
     ]
-    (film,) = found.films
-    with pytest.raises(Unusable, match="cannot be unpacked"), as_file(film, tmp_path):
+    (video,) = found.videos
+    with pytest.raises(UnreadableArchive, match="cannot be unpacked"), as_file(video, tmp_path):
         pass
 
 
@@ -135,18 +141,18 @@ def test_an_encrypted_and_a_giant_member(tmp_path: Path, monkeypatch: pytest.Mon
     content[content.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(content)
     found, _ = _read(tmp_path)
-    with pytest.raises(Unusable, match="encrypted"), as_file(found.films[0], tmp_path):
+    with pytest.raises(UnreadableArchive, match="encrypted"), as_file(found.videos[0], tmp_path):
         pass
     _zip(path, "g01s01.avi")
     monkeypatch.setattr(module, "LARGEST", 100)
-    with pytest.raises(Unusable, match="larger than any video"), as_file(found.films[0], tmp_path):
+    with pytest.raises(UnreadableArchive, match="larger than any video"), as_file(found.videos[0], tmp_path):
         pass
 
 
 def test_no_room_to_unpack_is_no_damage(tmp_path: Path) -> None:
     _zip(tmp_path / "gesture01.zip", "g01s01.avi")
     found, _ = _read(tmp_path)
-    with pytest.raises(UserError, match="cannot unpack"), as_file(found.films[0], tmp_path / "gone"):
+    with pytest.raises(UserError, match="cannot unpack"), as_file(found.videos[0], tmp_path / "gone"):
         pass
 
 
@@ -154,23 +160,23 @@ def test_links_in_a_circle_and_a_second_segmentation(tmp_path: Path) -> None:
     _put(tmp_path, "a/g01s01.avi", "a/Segmentation.TXT")
     (tmp_path / "a" / "up").symlink_to(tmp_path)
     found, problems = _read(tmp_path)
-    assert [f.name for f in found.films] == ["a/g01s01.avi"]
+    assert [f.name for f in found.videos] == ["a/g01s01.avi"]
     assert found.segmentation == tmp_path / "segmentation.txt"
     assert [p.split(":")[0] for p in problems] == ["second segmentation (kept)"]
 
 
 def test_what_is_made_says_so_also_deeper_and_packed(tmp_path: Path) -> None:
     _put(tmp_path / "one", "made/PROCEDURAL.txt", "made/g01s01.avi")
-    assert _read(tmp_path / "one")[0].made
+    assert _read(tmp_path / "one")[0].procedural
     _put(tmp_path / "two", "x")
     _zip(tmp_path / "two" / "gesture01.zip", "g01s01.avi", "PROCEDURAL.txt")
-    assert _read(tmp_path / "two")[0].made
+    assert _read(tmp_path / "two")[0].procedural
 
 
 def test_no_folder_and_no_segmentation(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         read_distribution(tmp_path / "nowhere", Problems())
-    with pytest.raises(UserError, match=r"no segmentation\.txt in it"):
+    with pytest.raises(UserError, match=r"no segmentation\.txt found"):
         read_distribution(tmp_path, Problems())
 
 
@@ -185,7 +191,7 @@ def test_a_damaged_archive_is_named_or_gives_what_was_packed(tmp_path: Path, dat
     path.write_bytes(content[: data.draw(st.one_of(st.just(len(content)), st.integers(0, len(content))))])
     (tmp_path / "segmentation.txt").touch()
     problems = Problems()
-    for film in read_distribution(tmp_path, problems).films:
-        # Any other exception than `Unusable` fails this test.
-        with suppress(Unusable), as_file(film, tmp_path) as unpacked:
+    for video in read_distribution(tmp_path, problems).videos:
+        # Any other exception than `UnreadableArchive` fails this test.
+        with suppress(UnreadableArchive), as_file(video, tmp_path) as unpacked:
             assert unpacked.read_bytes() == b"packed video " * 50

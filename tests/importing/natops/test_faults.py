@@ -14,9 +14,9 @@ import pytest
 
 from amc.cli.data import main
 from amc.data.clipfile import check
-from amc.importing.natops.distribution import Film
-from amc.importing.natops.reading import Seen, look
-from amc.importing.video.video import Unreadable
+from amc.importing.natops.distribution import NatopsVideo
+from amc.importing.natops.worker_jobs import DecodedVideo, decode_video
+from amc.importing.video.decoding import UnreadableVideo
 from amc.processes import WorkerDied, crash_safe_map
 from tests.importing.made_videos import write_video
 from tests.importing.natops.made_natops import natops, pictures
@@ -25,14 +25,14 @@ ROOT = Path(__file__).parents[3]
 PATIENCE = 300.0  # seconds
 
 
-def _film(path: Path) -> Film:
-    return Film(1, 1, path, None, path.name)
+def _film(path: Path) -> NatopsVideo:
+    return NatopsVideo(1, 1, path, None, path.name)
 
 
 def test_any_damage_to_a_video_is_a_reason_not_to_use_it(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.avi", pictures(30), rate=20).read_bytes()
     random = np.random.default_rng(0)
-    films = []
+    videos = []
     for i in range(60):
         content = bytearray(whole)
         for at in random.integers(0, len(content) if i % 2 else 4096, 1 + i % 5):
@@ -41,13 +41,13 @@ def test_any_damage_to_a_video_is_a_reason_not_to_use_it(tmp_path: Path) -> None
             del content[random.integers(len(content)) :]
         path = tmp_path / f"damaged_{i}.avi"
         path.write_bytes(content)
-        films.append(_film(path))
-    seen = list(crash_safe_map(partial(look, scratch=tmp_path, estimate=False), films, 2))
+        videos.append(_film(path))
+    seen = list(crash_safe_map(partial(decode_video, scratch=tmp_path, estimate=False), videos, 2))
     assert len(seen) == 60
-    assert all(isinstance(each, Seen | Unreadable | WorkerDied) for each in seen)
-    assert any(isinstance(each, Unreadable) and each.reason for each in seen)
+    assert all(isinstance(each, DecodedVideo | UnreadableVideo | WorkerDied) for each in seen)
+    assert any(isinstance(each, UnreadableVideo) and each.reason for each in seen)
     # Damage to a few bits may go unnoticed, but what is used has all its frames.
-    assert all(each.facts.frames > 26 for each in seen if isinstance(each, Seen))
+    assert all(each.facts.frames > 26 for each in seen if isinstance(each, DecodedVideo))
 
 
 @pytest.fixture(scope="module")

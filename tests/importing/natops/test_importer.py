@@ -130,16 +130,16 @@ def test_every_problem_is_named_in_one_summary(root: Path, capsys: pytest.Captur
     assert contents.shape[0] == 16 + 20  # of gesture 1, subject 1, and of gesture 2, subject 1
     assert contents.subject.tolist() == [1] * 36
     said = capsys.readouterr().out
-    assert "dropped 1 segments: under 8 frames" in said
-    assert "left alone 1 mask and depth videos" in said
+    assert "dropped 1 segments with fewer than 8 frames" in said
+    assert "ignored 1 mask and depth videos" in said
     for problem in (
-        "data/cat.avi: its name is not gXXsYY.avi",
+        "data/cat.avi: the name is not gXXsYY.avi",
         "segmentation.txt, line 6: starts at frame 60 and ends at 51",
-        "segmentation.txt, line 2: subject 1, gesture 1 lacks repetition 2, 5",
-        "data/gesture03/g03s09.avi: segmentation.txt has no usable segment of it",
-        "joints.csv: it has 1 videos that are not there: x/g09s09.avi",
-        "data/gesture01/g01s02.avi: the keypoint table has nothing of it",
-        "data/gesture02/g02s02.avi: c",  # cut short, or cannot be decoded
+        "segmentation.txt, line 2: subject 1, gesture 1: repetition 2, 5 is missing",
+        "data/gesture03/g03s09.avi: segmentation.txt has no usable segment of this video",
+        "joints.csv: 1 of its videos are not in the folder: x/g09s09.avi",
+        "data/gesture01/g01s02.avi: the keypoint table has no rows for this video",
+        "data/gesture02/g02s02.avi: ",  # truncated, or cannot be decoded
         "data/gesture01/G01S01.AVI, repetition 20: ends at frame 260 of a video of 242",
     ):
         assert problem in said
@@ -150,10 +150,10 @@ def test_uneven_frame_times_are_noted_and_frames_counted_as_stored(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stamps = [50 * i + (400 if i > 100 else 0) for i in range(FRAMES)]  # eight frames seem to be missing
-    film = root / film_name(1, 1)
-    lossless(film.with_suffix(".mkv"), pictures(), stamps=stamps).rename(film)
+    video = root / film_name(1, 1)
+    lossless(video.with_suffix(".mkv"), pictures(), stamps=stamps).rename(video)
     _prepared(root)
-    assert f"{film_name(1, 1)}: its frames are counted as they are stored" in capsys.readouterr().out
+    assert f"{film_name(1, 1)}: uneven frame times: every stored frame counts" in capsys.readouterr().out
     with open_clips(root.with_name("out.h5")) as (_, frames):
         assert frames[19][:, 0, 0, 0].tolist() == list(range(230, 238))
 
@@ -164,18 +164,18 @@ def test_gestures_and_subjects_without_a_video(root: Path, capsys: pytest.Captur
         stream.write(more)
     _prepared(root)
     said = capsys.readouterr().out
-    assert "no video of the gestures 7 (Up Hook)" in said
-    assert "gesture 1: no video of subject 3-4, of whom segmentation.txt has clips" in said
+    assert "no video of these gestures: 7 (Up Hook)" in said
+    assert "gesture 1: no video of subject 3-4, but segments in segmentation.txt" in said
 
 
 def test_fewer_than_two_classes_and_strict_leave_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "data" / "cat.avi").write_bytes(b"cat")
     line = _refused(capsys, root, "--strict")
-    assert "data/cat.avi: its name is not gXXsYY.avi" in line
+    assert "data/cat.avi: the name is not gXXsYY.avi" in line
     for subject in (1, 2):
         (root / film_name(2, subject)).write_bytes(b"no video")
     line = _refused(capsys, root)
-    assert "only the class 'I Have Command' has a usable clip, and two classes are needed" in line
+    assert "only the class 'I Have Command' has a usable clip, but at least two classes are needed" in line
     assert "there is no usable clip" in _refused(capsys, root, "--frames", "11")
 
 
@@ -208,14 +208,14 @@ def test_a_clip_does_not_depend_on_what_else_is_there(root: Path) -> None:
 def test_a_permuted_table_is_put_in_order_and_another_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     expected = _prepared(root).info.fingerprint
     order = [4, 0, 8, 1, 5, 2, 7, 3, 6]
-    films = [film_name(g, s) for g in (1, 2) for s in (1, 2)]
+    videos = [film_name(g, s) for g in (1, 2) for s in (1, 2)]
     rows = VideoKeypoints(np.arange(FRAMES), points()[:, order], np.full(FRAMES, np.nan))
     table = root.with_name("joints.csv")
-    write_table(table, KeypointTable(tuple(KEYPOINT_NAMES[i] for i in order), dict.fromkeys(films, rows)))
+    write_table(table, KeypointTable(tuple(KEYPOINT_NAMES[i] for i in order), dict.fromkeys(videos, rows)))
     assert _prepared(root).info.fingerprint == expected
     names = (*KEYPOINT_NAMES[:8], "tail")
-    write_table(table, KeypointTable(names, dict.fromkeys(films, rows)))
-    assert "needed are, in any order, head, chest, navel" in _refused(capsys, root)
+    write_table(table, KeypointTable(names, dict.fromkeys(videos, rows)))
+    assert "the points must be, in any order, head, chest, navel" in _refused(capsys, root)
 
 
 def test_made_videos_are_never_called_natops(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,9 +229,9 @@ def test_made_videos_are_never_called_natops(root: Path, capsys: pytest.CaptureF
     [
         (("--frames", "1"), "--frames: give an integer of 2 or more"),
         (("--workers", "0"), "--workers: give an integer of 1 or more"),
-        (("--stride", "2", "--long-clips", "even"), "--stride goes with --long-clips first"),
+        (("--stride", "2", "--long-clips", "even"), "--stride requires --long-clips first"),
         (("--name", "../x"), "--name '../x'"),
-        (("--size", "37"), "its crop has 36 pixels"),
+        (("--size", "37"), "has 36 pixels"),
         (("--download", "--download-from", "ftp://x"), "ftp"),
     ],
 )
@@ -312,7 +312,7 @@ def test_other_joints_of_an_estimator_are_refused(
 ) -> None:
     monkeypatch.setenv("AMC_POSE_PYTHON", str(fake_interpreter(tmp_path / "python", FAKE_WORKER)))
     assert main(["prepare", "natops", str(root), "--out", str(tmp_path / "x.h5"), *SMALL]) == 2
-    assert "its points are middle, left_hand, right_hand; needed are" in capsys.readouterr().err
+    assert "its points are middle, left_hand, right_hand; the points must be" in capsys.readouterr().err
 
 
 def test_the_chest_is_where_the_made_distribution_says() -> None:

@@ -57,7 +57,7 @@ def test_form_does_not_matter() -> None:
     [
         ("3:9", "malformed line: segmentation.txt, line 5: '3:9' is not repetition:start,end"),
         ("3:0,9", "malformed line: segmentation.txt, line 5: frame 0, but frames count from 1"),
-        ("0:1,9", "malformed line: segmentation.txt, line 5: repetition 0 is not one of 1 to 999"),
+        ("0:1,9", "malformed line: segmentation.txt, line 5: repetition 0 is not in 1 to 999"),
         ("3:-1,9", "malformed line: segmentation.txt, line 5: '3:-1,9' is not repetition:start,end"),
         ("3:90,80", "start after end: segmentation.txt, line 5: starts at frame 90 and ends at 80"),
         ("9" * 30 + ":1,2", f"malformed line: segmentation.txt, line 5: '{'9' * 30}:1,2' is not repetition:start,end"),
@@ -74,7 +74,8 @@ def test_what_stands_under_a_bad_entry_is_nobodys() -> None:
     assert segments == (SEGMENTS[0], SEGMENTS[1], SEGMENTS[3])
     assert problems == [
         "malformed line: segmentation.txt, line 5: '1;2;20' is neither subject,gesture,n nor a repetition",
-        "repetitions without an entry: segmentation.txt, lines 6-6: 1 repetitions of no known subject and gesture",
+        "repetitions without an entry: segmentation.txt, lines 6-6: 1 repetitions whose subject "
+        "and gesture are unknown",
     ]
 
 
@@ -90,9 +91,9 @@ def test_a_contradiction_is_not_resolved_by_chance() -> None:
     assert segments == (SEGMENTS[0], SEGMENTS[2], SEGMENTS[3])
     assert problems[1:3] == [
         "repeated repetition (kept): segmentation.txt, line 3: subject 1, gesture 1, repetition 1 again in line 12, "
-        "the same",
+        "identical",
         "repeated repetition: segmentation.txt, line 4: subject 1, gesture 1, repetition 2 again in line 11 with other "
-        "frames; neither is used",
+        "frames; none is used",
     ]
 
 
@@ -100,9 +101,9 @@ def test_missing_repetitions_overlaps_and_another_subjects_name_are_noted() -> N
     _, problems = _parse("// Subject 2\n1,1,3\n1:1,30\n3:30,60\n7:61,90\n", repetitions=9)
     assert problems == [
         "subject differs (kept): segmentation.txt, line 2: an entry of subject 1 under '// Subject 2'",
-        "missing repetition (kept): segmentation.txt, line 2: subject 1, gesture 1 lacks repetition 2, 4-6, 8-9",
+        "missing repetition (kept): segmentation.txt, line 2: subject 1, gesture 1: repetition 2, 4-6, 8-9 is missing",
         "overlapping segments (kept): segmentation.txt, line 2: subject 1, gesture 1: repetition 1 ends at frame 30, "
-        "and 3 starts at 30",
+        "but 3 starts at 30",
     ]
     assert not _parse("1,1,3\n1:1,30\n2:31,60\n")[1]
 
@@ -111,7 +112,7 @@ def test_missing_repetitions_overlaps_and_another_subjects_name_are_noted() -> N
 def test_what_is_no_segmentation(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "segmentation.txt"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="no segment in it"):
+    with pytest.raises(UserError, match="no segment found"):
         read_segmentation(path, Problems())
 
 

@@ -24,8 +24,8 @@ from amc.data.resize import area_resize
 from amc.errors import UserError
 from amc.importing.mug.alignment import alignment
 from amc.importing.mug.distribution import read_distribution
-from amc.importing.mug.openface_table import read_face
-from amc.importing.mug.peaks import peak_by_displacement, peak_by_units
+from amc.importing.mug.openface.table import read_face
+from amc.importing.mug.peak_frames import peak_by_displacement, peak_by_units
 from amc.importing.problems import Problems
 from amc.standins.distributions.mug import COLUMNS, performance_of, plan, table, write_distribution, write_take
 from amc.standins.face.expressions import expression
@@ -238,7 +238,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     shown = capsys.readouterr().out
     assert f"{folder}: 2 takes of 3 expressions and 0 neutral ones by 2 subjects" in shown
     assert "origin=procedural" in shown
-    assert read_distribution(folder, Problems()).made
+    assert read_distribution(folder, Problems()).procedural
     # The same again is complete; other settings are another folder's.
     assert main(command) == 0
     assert main([*command, "--seed", "1"]) == 2

@@ -21,7 +21,7 @@ from amc.errors import UserError
 from amc.importing.keypoint_table import read_table
 from amc.importing.natops.segmentation import read_segmentation
 from amc.importing.problems import Problems
-from amc.importing.video.video import read_frames
+from amc.importing.video.decoding import read_frames
 from amc.standins.body.clip import draw_repetition
 from amc.standins.body.gestures import GESTURES
 from amc.standins.body.kinematics import CROP, Build, perform

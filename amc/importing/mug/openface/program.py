@@ -1,8 +1,8 @@
-"""Where the table of a take comes from: a file that somebody made, or the user's own OpenFace run on the frames.
+"""Finds the OpenFace table of a take: a file supplied by the user, or the output of the user's OpenFace for the frames.
 
-A take's table is looked for as `openface.csv`, `<take>.csv` or the only CSV in the take's folder, then as `<take>.csv`
-beside that folder; with a folder of tables, the same places under it come first. OpenFace itself is run only where
-there is none. What it writes is kept in the cache under the content of the frames and of the program.
+The table is `openface.csv`, `<take>.csv` or the only CSV file in the take's folder, or `<take>.csv` beside that folder.
+If a folder of tables is given, the same places in that folder come first. OpenFace runs only on takes without a table.
+Its output is cached under a hash of the frames and of the program.
 """
 
 from __future__ import annotations
@@ -17,36 +17,37 @@ from pathlib import Path
 
 from amc.cache import cache_dir, make_once
 from amc.errors import UserError
-from amc.importing.mug.distribution import TABLE, Take, text, top_folder
-from amc.importing.mug.openface_table import BadTable
+from amc.importing.file_names import printable
+from amc.importing.mug.distribution import TABLE, MugTake, top_folder
+from amc.importing.mug.openface.table import LandmarksError
 from amc.importing.programs import CANNOT_RUN, running
 
 OPTIONS = ("-2Dfp", "-aus")
-LONGEST = 3600  # seconds that OpenFace may work on one take
+LONGEST = 3600  # seconds for one take
 
 
 def find_program(given: Path) -> Path:
-    """The program's absolute path.
+    """Returns the absolute path of a program.
 
     Raises:
-        UserError: there is no such program.
+        UserError: the program does not exist or is not executable.
     """
-    # A file as it is named; `which` would look for a bare name on the PATH alone.
+    # `which` finds a file without a folder in its name only on the PATH.
     found = str(given) if given.is_file() and os.access(given, os.X_OK) else shutil.which(given)
     if found is None:
-        raise UserError(f"--openface {given}: no such program, or it may not be run; give OpenFace's FeatureExtraction")
+        raise UserError(f"--openface {given}: missing or not executable; give the path of OpenFace's FeatureExtraction")
     return Path(found).absolute()
 
 
-def find_table(take: Take, tables: Path | None) -> Path | None:
-    """The take's table; None where there is none.
+def find_table(take: MugTake, tables: Path | None) -> Path | None:
+    """Returns the table of a take; None if there is none.
 
     Args:
         take: the take.
-        tables: a folder that mirrors the distribution's layout, or None.
+        tables: folder with the layout of the distribution, or None.
 
     Raises:
-        BadTable: several files could be it.
+        LandmarksError: several files could be the table.
     """
     folders = [take.folder]
     if tables is not None:
@@ -58,7 +59,9 @@ def find_table(take: Take, tables: Path | None) -> Path | None:
         if named or len(inside) == 1:
             return (named or inside)[0]
         if inside:
-            raise BadTable(f"{len(inside)} CSV files in {text(folder.name)}, and none is called openface{TABLE}")
+            raise LandmarksError(
+                f"{len(inside)} CSV files in {printable(folder.name)}, but none is called openface{TABLE}"
+            )
         beside = [p for p in _files(folder.parent) if p.name.lower() == f"{folder.name}{TABLE}".lower()]
         if beside:
             return sorted(beside)[0]
@@ -72,11 +75,11 @@ def _files(folder: Path) -> list[Path]:
         return []
 
 
-def run_openface(program: Path, take: Take) -> Path:
-    """The table that OpenFace makes of the take's frames; made once and kept.
+def run_openface(program: Path, take: MugTake) -> Path:
+    """Returns OpenFace's table for the frames of a take, from the cache if possible.
 
     Raises:
-        BadTable: the program failed; with its last line.
+        LandmarksError: the program failed; the message contains its last line of output.
     """
     path = cache_dir() / "openface" / f"{_key(program, take)}{TABLE}"
 
@@ -87,7 +90,7 @@ def run_openface(program: Path, take: Take) -> Path:
     return make_once(path, make)
 
 
-def _key(program: Path, take: Take) -> str:
+def _key(program: Path, take: MugTake) -> str:
     whole = hashlib.sha256(" ".join(OPTIONS).encode() + _program_digest(program))
     for path in take.paths:
         whole.update(_digest(path))
@@ -104,11 +107,11 @@ def _digest(path: Path) -> bytes:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").digest()
     except OSError as error:
-        raise BadTable(f"cannot read {text(path.name)}: {error.strerror or error}") from error
+        raise LandmarksError(f"cannot read {printable(path.name)}: {error.strerror or error}") from error
 
 
-def _run(program: Path, take: Take, scratch: Path) -> bytes:
-    """What OpenFace writes about the frames, which it sees under names that sort in their order."""
+def _run(program: Path, take: MugTake, scratch: Path) -> bytes:
+    """Runs OpenFace on the frames, under names that sort in their order; returns the table."""
     frames, out = scratch / "frames", scratch / "out"
     frames.mkdir()
     out.mkdir()
@@ -116,22 +119,24 @@ def _run(program: Path, take: Take, scratch: Path) -> bytes:
         staged = frames / f"frame_{number:08d}{path.suffix.lower()}"
         try:
             staged.symlink_to(path.absolute())
-        except OSError:  # a file system without links
+        except OSError:  # the file system has no links
             shutil.copyfile(path, staged)
     command = [str(program), "-fdir", str(frames), "-out_dir", str(out), *OPTIONS]
     try:
         with running(command, stdin=subprocess.DEVNULL) as process:
             output, errors = process.communicate(timeout=LONGEST)
     except subprocess.TimeoutExpired as error:
-        raise BadTable(f"OpenFace was not done after {LONGEST} s") from error
+        raise LandmarksError(f"OpenFace did not finish within {LONGEST} s") from error
     except OSError as error:
-        raise BadTable(f"OpenFace cannot be run: {error.strerror or error}") from error
+        raise LandmarksError(f"OpenFace cannot be run: {error.strerror or error}") from error
     if process.returncode:
-        said = (errors or output).decode(errors="replace").strip().splitlines()
+        lines = (errors or output).decode(errors="replace").strip().splitlines()
         if process.returncode == CANNOT_RUN:
-            raise BadTable(f"OpenFace cannot be run{f': {said[-1]}' if said else ''}")
-        raise BadTable(f"OpenFace failed with code {process.returncode}{f': {said[-1][:200]}' if said else ''}")
+            raise LandmarksError(f"OpenFace cannot be run{f': {lines[-1]}' if lines else ''}")
+        raise LandmarksError(
+            f"OpenFace failed with exit code {process.returncode}{f': {lines[-1][:200]}' if lines else ''}"
+        )
     written = sorted(out.glob(f"*{TABLE}"))
     if len(written) != 1:
-        raise BadTable(f"OpenFace wrote {len(written)} tables, not one")
+        raise LandmarksError(f"OpenFace wrote {len(written)} tables instead of one")
     return written[0].read_bytes()

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amc.importing.mug.openface_table import BadTable, Face, read_face
+from amc.importing.mug.openface.table import FaceTrack, LandmarksError, read_face
 from tests.importing.mug.made_takes import MEASURED, face, own_units, table
 
 FACES = [face(0.1 * i) for i in range(6)]
 TEXT = table(FACES, own_units(6, 3))
 
 
-def _read(path: Path, text: str | bytes, frames: int = 6, **more: float) -> Face:
+def _read(path: Path, text: str | bytes, frames: int = 6, **more: float) -> FaceTrack:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return read_face(path, frames, **more)
 
@@ -60,13 +60,13 @@ def test_the_more_certain_of_two_faces_is_followed(tmp_path: Path) -> None:
     other[4] = other[4].replace("0.80", "1.00")  # once more certain, but not in all
     found = _read(tmp_path / "t.csv", "\n".join([lines[0], *other, *lines[1:]]))
     np.testing.assert_allclose(found.landmarks, FACES, atol=6e-4)
-    assert found.oddities == {"several rows a frame": "2 faces, followed is face_id 0"}
+    assert found.oddities == {"several rows per frame": "2 faces, used face_id 0"}
     # Without numbers of faces: the most certain row of each frame.
     rows = [",".join(c for i, c in enumerate(line.split(", ")) if i != 1) for line in [lines[0], *other, *lines[1:]]]
     found = _read(tmp_path / "t.csv", "\n".join(rows))
     assert found.landmarks[4, 8, 0] == 10
     np.testing.assert_allclose(found.landmarks[:4], FACES[:4], atol=6e-4)
-    assert found.oddities == {"several rows a frame": "6 repeated rows, kept the most confident"}
+    assert found.oddities == {"several rows per frame": "6 repeated rows, used the most confident"}
 
 
 def _cell(line: int, column: int, value: str) -> Callable[[str], str]:
@@ -81,19 +81,19 @@ def _cell(line: int, column: int, value: str) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        (0, "0", "frame '0' is no whole number from 1"),
-        (0, "2.5", "frame '2.5' is no whole number from 1"),
-        (0, "99999999999", "no whole number"),
-        (3, "nan", "confidence 'nan' is not in 0-1"),
-        (3, "1.2", "confidence '1.2' is not in 0-1"),
+        (0, "0", "frame '0' is not a whole number of at least 1"),
+        (0, "2.5", "frame '2.5' is not a whole number of at least 1"),
+        (0, "99999999999", "not a whole number"),
+        (3, "nan", "confidence 'nan' is not in [0, 1]"),
+        (3, "1.2", "confidence '1.2' is not in [0, 1]"),
         (4, "2", "success '2' is not 0 or 1"),
-        (10, "nan", "a landmark is no number"),
-        (10, "inf", "a landmark is no number"),
-        (10, "", "a landmark is no number"),
-        (10, "1e9", "a landmark is no number"),
-        (10, "1_0", "a landmark is no number"),
-        (145, "-1", "intensity is not in 0-5"),
-        (145, "nan", "intensity is not in 0-5"),
+        (10, "nan", "a landmark is not a plausible number"),
+        (10, "inf", "a landmark is not a plausible number"),
+        (10, "", "a landmark is not a plausible number"),
+        (10, "1e9", "a landmark is not a plausible number"),
+        (10, "1_0", "a landmark is not a plausible number"),
+        (145, "-1", "intensity is not in [0, 5]"),
+        (145, "nan", "intensity is not in [0, 5]"),
         (145, "1, 2", "177 cells under 176 columns"),
     ],
 )
@@ -113,19 +113,19 @@ def test_a_table_that_was_cut_short(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"", "it is empty"),
-        (b"\n \n", "it is empty"),
+        (b"", "empty"),
+        (b"\n \n", "empty"),
         (b"\xff\xfe\x00frame", "not UTF-8"),
         (TEXT.splitlines()[0], "no usable row"),
         (TEXT.replace("x_17,", "x_170,", 1), "no column 'x_17'"),
         (TEXT.replace("x_17,", "x_18,", 1), "no column 'x_17'"),
-        (TEXT.replace("AU02_r", "AU01_r", 1), "two columns 'AU01_r'"),
+        (TEXT.replace("AU02_r", "AU01_r", 1), "column 'AU01_r'"),
         ('frame,"confidence\n1,2', "not CSV"),
         ("\x89PNG\r\n\x1a\n", "no column 'frame'"),
     ],
 )
 def test_no_tables(tmp_path: Path, text: str | bytes, said: str) -> None:
-    with pytest.raises(BadTable, match=said):
+    with pytest.raises(LandmarksError, match=said):
         _read(tmp_path / "t.csv", text)
 
 
@@ -136,7 +136,7 @@ def test_rows_past_the_takes_end_are_reported(tmp_path: Path) -> None:
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(BadTable, match="cannot be read"):
+    with pytest.raises(LandmarksError, match="cannot be read"):
         read_face(tmp_path / "none.csv", 4)
 
 
@@ -154,7 +154,7 @@ def test_any_damage_is_named_or_harmless(tmp_path: Path, data: st.DataObject) ->
         )
     try:
         found = _read(tmp_path / "t.csv", bytes(raw))
-    except BadTable:
+    except LandmarksError:
         return
     assert found.landmarks.shape == (6, 68, 2)
     assert not np.isinf(found.landmarks).any()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from amc.errors import UserError
-from amc.importing.mug.distribution import Take, read_distribution
-from amc.importing.mug.openface import find_program, find_table, run_openface
-from amc.importing.mug.openface_table import BadTable
+from amc.importing.mug.distribution import MugTake, read_distribution
+from amc.importing.mug.openface.program import find_program, find_table, run_openface
+from amc.importing.mug.openface.table import LandmarksError
 from amc.importing.problems import Problems
 from tests.importing.mug.made_takes import write_take
 
@@ -32,7 +32,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def take(tmp_path: Path) -> Take:
+def take(tmp_path: Path) -> MugTake:
     folder = tmp_path / "mug" / "subjects3" / "001" / "anger" / "take000"
     write_take(folder, frames=3, first=9998)
     (folder / "openface.csv").unlink()
@@ -48,7 +48,7 @@ def _program(folder: Path, action: str) -> Path:
     return path
 
 
-def test_where_a_table_may_lie(tmp_path: Path, take: Take) -> None:
+def test_where_a_table_may_lie(tmp_path: Path, take: MugTake) -> None:
     assert find_table(take, None) is None
     beside = take.folder.with_name("take000.csv")
     beside.touch()
@@ -57,7 +57,7 @@ def test_where_a_table_may_lie(tmp_path: Path, take: Take) -> None:
     inside.touch()
     assert find_table(take, None) == inside
     (take.folder / "Other.CSV").touch()
-    with pytest.raises(BadTable, match="2 CSV files in take000, and none is called"):
+    with pytest.raises(LandmarksError, match="2 CSV files in take000, but none is called"):
         find_table(take, None)
     named = take.folder / "Take000.csv"
     named.touch()
@@ -75,7 +75,7 @@ def test_where_a_table_may_lie(tmp_path: Path, take: Take) -> None:
         assert find_table(take, tables) == mirrored
 
 
-def test_the_program_sees_the_frames_in_order_and_runs_once(tmp_path: Path, take: Take) -> None:
+def test_the_program_sees_the_frames_in_order_and_runs_once(tmp_path: Path, take: MugTake) -> None:
     program = find_program(_program(tmp_path / "bin", GOOD))
     made = run_openface(program, take)
     options, *seen = made.read_text().splitlines()
@@ -95,32 +95,35 @@ def test_the_program_sees_the_frames_in_order_and_runs_once(tmp_path: Path, take
 @pytest.mark.parametrize(
     ("action", "said"),
     [
-        ('print("start", file=sys.stderr); sys.exit("no model file")', "OpenFace failed with code 1: no model file"),
-        ("pass", "OpenFace wrote 0 tables, not one"),
-        ('[(out / n).write_text("") for n in ("a.csv", "b.csv")]', "OpenFace wrote 2 tables, not one"),
-        ("os.kill(os.getpid(), 11)", "OpenFace failed with code -11"),
+        (
+            'print("start", file=sys.stderr); sys.exit("no model file")',
+            "OpenFace failed with exit code 1: no model file",
+        ),
+        ("pass", "OpenFace wrote 0 tables instead of one"),
+        ('[(out / n).write_text("") for n in ("a.csv", "b.csv")]', "OpenFace wrote 2 tables instead of one"),
+        ("os.kill(os.getpid(), 11)", "OpenFace failed with exit code -11"),
     ],
 )
-def test_a_program_that_fails_is_said_and_not_kept(tmp_path: Path, take: Take, action: str, said: str) -> None:
+def test_a_program_that_fails_is_said_and_not_kept(tmp_path: Path, take: MugTake, action: str, said: str) -> None:
     program = find_program(_program(tmp_path / "bin", action))
     for _ in range(2):
-        with pytest.raises(BadTable, match=said):
+        with pytest.raises(LandmarksError, match=said):
             run_openface(program, take)
     assert (program.parent / "runs").read_text() == "xx"
     assert not list((tmp_path / "cache" / "openface").iterdir())
 
 
 def test_no_program(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such program"):
+    with pytest.raises(UserError, match="missing or not executable"):
         find_program(tmp_path / "FeatureExtraction")
     (tmp_path / "FeatureExtraction").touch(mode=0o644)
-    with pytest.raises(UserError, match="may not be run"):
+    with pytest.raises(UserError, match="not executable"):
         find_program(tmp_path / "FeatureExtraction")
 
 
-def test_a_program_for_another_machine(tmp_path: Path, take: Take) -> None:
+def test_a_program_for_another_machine(tmp_path: Path, take: MugTake) -> None:
     program = tmp_path / "FeatureExtraction"
     program.write_bytes(b"MZ\x90\x00")
     program.chmod(0o755)
-    with pytest.raises(BadTable, match="OpenFace cannot be run"):
+    with pytest.raises(LandmarksError, match="OpenFace cannot be run"):
         run_openface(program, take)

@@ -1,4 +1,4 @@
-"""What an import came to, class by class."""
+"""Counts of what an import wrote, per class."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 
 @dataclass
-class Tally:
-    """Counts of what was written, by class."""
+class ClassCounts:
+    """Counts by class name."""
 
     sources: Counter[str] = field(default_factory=Counter)
     clips: Counter[str] = field(default_factory=Counter)
-    points: Counter[str] = field(default_factory=Counter)  # all frames of all clips
-    valid: Counter[str] = field(default_factory=Counter)  # those of them that are valid
+    points: Counter[str] = field(default_factory=Counter)  # in all frames of all clips
+    valid: Counter[str] = field(default_factory=Counter)  # those that are valid
 
     def add(self, label: str, valid: NDArray[np.bool_]) -> None:
-        """One more clip was written; `valid` (T, k) as it was."""
+        """Counts a clip with its `valid` flags (T, k)."""
         self.clips[label] += 1
         self.points[label] += valid.size
         self.valid[label] += int(valid.sum())
 
     def table(self, classes: Sequence[str], sources: str = "videos") -> list[str]:
-        """Lines of a summary: each class with its sources, clips and share of valid keypoints."""
+        """Lines for a summary: sources, clips and the share of valid keypoints of each class."""
         width = max(12, *(len(name) for name in classes))
         lines = [f"  {'class':<{width}}  {sources:>7}   clips  valid keypoints"]
         for name in classes:

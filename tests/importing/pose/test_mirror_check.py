@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.importing.pose.pose_check import TOLERANCE, agreed, body_size, unmirrored
+from amc.importing.pose.mirror_check import TOLERANCE, body_size, confirmed_points, unmirrored
 
 NOBODY = np.full((4, 3), np.nan)
 
@@ -40,7 +40,7 @@ def test_agreement_is_the_middle_and_disagreement_is_nothing() -> None:
     other[0, 1, 1] += 1.01 * TOLERANCE * SIZE
     plain[0, 2, 2], other[0, 2, 2] = 0.2, 0.45  # on average 0.325
     plain[0, 3, 2], other[0, 3, 2] = 0.4, 0.1
-    points = agreed(plain, other)
+    points = confirmed_points(plain, other)
     np.testing.assert_allclose(points[0, 0], [11, 10])
     assert np.isnan(points[0, 1]).all()
     np.testing.assert_allclose(points[0, 2], [10, 30])
@@ -52,7 +52,7 @@ def test_a_frame_that_only_one_found_needs_a_neighbour() -> None:
     plain[0] = other[1] = plain[2] = NOBODY
     plain[5] = other[5] = NOBODY
     other[2, 0, 0] += 2 * TOLERANCE * SIZE  # it leaps
-    points = agreed(plain, other)
+    points = confirmed_points(plain, other)
     # Frame 0 hangs on frame 1, which hangs on frame 2 and, for point 0, on nothing.
     assert np.isfinite(points[:5, 1:]).all()
     assert np.isnan(points[5]).all()
@@ -65,12 +65,12 @@ def test_what_only_one_found_has_to_be_clearly_visible() -> None:
     plain, other = _still(2), _still(2)
     other[1] = NOBODY
     plain[1, :2, 2] = 0.4
-    points = agreed(plain, other)
+    points = confirmed_points(plain, other)
     assert np.isnan(points[1, :2]).all()
     assert np.isfinite(points[1, 2:]).all()
 
 
 def test_nobody_at_all() -> None:
-    assert np.isnan(agreed(np.stack([NOBODY] * 3), np.stack([NOBODY] * 3))).all()
+    assert np.isnan(confirmed_points(np.stack([NOBODY] * 3), np.stack([NOBODY] * 3))).all()
     # Found by one alone, everywhere: nothing confirms it.
-    assert np.isnan(agreed(_still(3), np.stack([NOBODY] * 3))).all()
+    assert np.isnan(confirmed_points(_still(3), np.stack([NOBODY] * 3))).all()

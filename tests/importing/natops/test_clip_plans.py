@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.importing.keypoint_table import VideoKeypoints
-from amc.importing.natops.distribution import Film
-from amc.importing.natops.planning import Crop, Cutting, FilmPlan, crop_side, plan, source_clip
+from amc.importing.natops.clip_plans import ClipSettings, Crop, VideoPlan, crop_side, plan_video, source_clip
+from amc.importing.natops.distribution import NatopsVideo
 from amc.importing.natops.segmentation import Segment
 from amc.importing.problems import Problems
-from amc.importing.video.video import VideoFacts
+from amc.importing.video.decoding import VideoFacts
 
-FILM = Film(gesture=3, subject=7, path=Path("g03s07.avi"), member=None, name="g03s07.avi")
+FILM = NatopsVideo(gesture=3, subject=7, path=Path("g03s07.avi"), member=None, name="g03s07.avi")
 FACTS = VideoFacts(frames=100, height=240, width=320)
-CUTTING = Cutting(frames=8, size=60)
+CUTTING = ClipSettings(frames=8, size=60)
 CHEST = KEYPOINT_NAMES.index("chest")
 
 
@@ -33,9 +33,11 @@ def _points(frames: int = 100) -> np.ndarray:
     return np.tile([159.5, 119.5], (frames, 9, 1)).astype(np.float64)
 
 
-def _plan(points: np.ndarray, *segments: Segment, cutting: Cutting = CUTTING) -> tuple[FilmPlan | None, Problems, int]:
+def _plan(
+    points: np.ndarray, *segments: Segment, settings: ClipSettings = CUTTING
+) -> tuple[VideoPlan | None, Problems, int]:
     problems, dropped = Problems(), Counter[str]()
-    made = plan(FILM, FACTS, segments, _joints(points), cutting, problems, dropped)
+    made = plan_video(FILM, FACTS, segments, _joints(points), settings, problems, dropped)
     return made, problems, dropped.total()
 
 
@@ -44,25 +46,25 @@ def _segment(start: int, end: int, repetition: int = 1) -> Segment:
 
 
 def test_the_first_frames_of_a_segment() -> None:
-    assert Cutting(4, 8).at(_segment(1, 9)).tolist() == [0, 1, 2, 3]
-    assert Cutting(4, 8, stride=3).at(_segment(5, 14)).tolist() == [4, 7, 10, 13]
-    assert Cutting(4, 8, stride=3).span == 10
+    assert ClipSettings(4, 8).frames_of(_segment(1, 9)).tolist() == [0, 1, 2, 3]
+    assert ClipSettings(4, 8, stride=3).frames_of(_segment(5, 14)).tolist() == [4, 7, 10, 13]
+    assert ClipSettings(4, 8, stride=3).span == 10
 
 
 def test_even_frames_of_a_segment() -> None:
-    even = Cutting(4, 8, long_clips="even")
+    even = ClipSettings(4, 8, long_clips="even")
     assert even.span == 4
-    assert even.at(_segment(1, 4)).tolist() == [0, 1, 2, 3]
-    assert even.at(_segment(11, 17)).tolist() == [10, 12, 14, 16]
+    assert even.frames_of(_segment(1, 4)).tolist() == [0, 1, 2, 3]
+    assert even.frames_of(_segment(11, 17)).tolist() == [10, 12, 14, 16]
     # 7/3 and 14/3 of a frame: 2.33 and 4.67.
-    assert even.at(_segment(1, 8)).tolist() == [0, 2, 5, 7]
+    assert even.frames_of(_segment(1, 8)).tolist() == [0, 2, 5, 7]
 
 
 @given(st.integers(2, 40), st.integers(0, 60), st.sampled_from(["first", "even"]), st.integers(1, 3))
 def test_frames_increase_within_the_segment(frames: int, more: int, rule: str, stride: int) -> None:
-    cutting = Cutting(frames, 8, stride if rule == "first" else 1, rule)  # type: ignore[arg-type]
-    segment = _segment(5, 5 + cutting.span - 1 + more)
-    at = cutting.at(segment)
+    settings = ClipSettings(frames, 8, stride if rule == "first" else 1, rule)  # type: ignore[arg-type]
+    segment = _segment(5, 5 + settings.span - 1 + more)
+    at = settings.frames_of(segment)
     assert len(at) == frames
     assert (np.diff(at) > 0).all()
     assert at[0] == 4
@@ -83,7 +85,7 @@ def test_outside_the_frame_its_edge_goes_on(side: int, x: float, y: float) -> No
     crop = Crop.around(np.array([x, y]), side)
     padded = np.pad(frame, ((50, 50), (50, 50), (0, 0)), mode="edge")
     expected = padded[50 + crop.top : 50 + crop.top + side, 50 + crop.left : 50 + crop.left + side]
-    np.testing.assert_array_equal(crop.of(frame), expected)
+    np.testing.assert_array_equal(crop.apply(frame), expected)
     assert abs(crop.left + (side - 1) / 2 - x) <= 0.5 + 1e-9
     assert abs(crop.top + (side - 1) / 2 - y) <= 0.5 + 1e-9
 
@@ -127,8 +129,8 @@ def test_the_chest_decides_what_can_be_cropped() -> None:
     assert made is not None
     assert [clip.source for clip in made.clips] == [source_clip(_segment(31, 38, 2))]
     assert [str(p) for p in problems.found] == [
-        "g03s07.avi, repetition 1: its chest is not found in any frame, so nothing says where",
-        "g03s07.avi, repetition 3: its chest, at (-20, 50), is not in it",
+        "g03s07.avi, repetition 1: the chest was not found in any frame, so the crop is unknown",
+        "g03s07.avi, repetition 3: the chest, at (-20, 50), is outside the frame",
     ]
 
 
@@ -140,7 +142,7 @@ def test_short_segments_are_counted_and_those_past_the_end_named() -> None:
     assert [clip.at[0] for clip in made.clips] == [0, 89]
     assert dropped == 1
     assert [(p.skipped, str(p)) for p in problems.found] == [
-        (False, "g03s07.avi, repetition 3: ends at frame 104 of a video of 100; the clip's frames are there"),
+        (False, "g03s07.avi, repetition 3: ends at frame 104 of a video of 100; the clip's own frames exist"),
         (True, "g03s07.avi, repetition 4: ends at frame 104 of a video of 100"),
         (True, "g03s07.avi, repetition 5: ends at frame 150 of a video of 100"),
     ]
@@ -149,7 +151,7 @@ def test_short_segments_are_counted_and_those_past_the_end_named() -> None:
 def test_joints_past_the_end_are_noted_and_a_crop_smaller_than_the_clip_refused() -> None:
     _, problems, _ = _plan(_points(103), _segment(1, 20))
     assert [p.kind for p in problems.found] == ["joints past the end"]
-    made, problems, _ = _plan(_points(), _segment(1, 20), cutting=replace(CUTTING, size=181))
+    made, problems, _ = _plan(_points(), _segment(1, 20), settings=replace(CUTTING, size=181))
     assert made is None
     assert [p.kind for p in problems.found] == ["too small"]
 

@@ -1,4 +1,4 @@
-"""Keypoints that were not found in some frames: filled in over time, and still trusted only where the gap is short."""
+"""Fills in keypoints over frames in which they were not found; those in short gaps count as valid."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-# A fifth of a second at 25 frames a second: about as long as a limb moves in one direction.
+# 0.2 s at 25 frames per second: about as long as a limb moves in one direction.
 MAX_GAP = 5
 
 
 def fill_gaps(
     points: NDArray[np.float64], fallback: tuple[float, float], *, max_gap: int = MAX_GAP
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Fills what was not found, point by point.
+    """Fills in missing positions of each point.
 
-    A gap is a run of frames in which the point was not found. Between two frames where it was found, the point goes
-    in a straight line at constant speed; before the first and after the last such frame it stays where it was found.
-    A gap of at most `max_gap` frames that lies between two frames where the point was found becomes valid;
-    in longer ones, and before the first and after the last, the filler stays marked as not valid. A point that was
-    never found is put at `fallback`.
+    A gap is a run of frames in which the point was not found. Positions are interpolated linearly between the frames
+    around the gap, and constant before the first and after the last frame with the point. A gap of at most `max_gap`
+    frames between two frames with the point becomes valid. Longer gaps, and gaps at the start and the end, do not. A
+    point that was never found is placed at `fallback`.
 
     Args:
         points: (n, k, 2) as (x, y), NaN where not found.
         fallback: (x, y) for points that were never found.
-        max_gap: frames.
+        max_gap: number of frames.
 
     Returns:
-        (n, k, 2) without NaN, and bool (n, k) which of them are valid.
+        Positions (n, k, 2) without NaN, and valid bool (n, k).
     """
     n, k, _ = points.shape
     filled = np.empty_like(points)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amc.importing.gaps import fill_gaps
+from amc.importing.gap_filling import fill_gaps
 
 NAN = float("nan")
 

@@ -15,9 +15,10 @@ import pytest
 from amc.data.datasets.natops import KEYPOINT_NAMES, PAIRS
 from amc.errors import UserError
 from amc.importing.keypoint_table import VideoKeypoints, left_right_pairs
-from amc.importing.pose import pose, pose_worker
-from amc.importing.pose.pose import PoseEstimator, View, estimate_video, find_interpreter
-from amc.importing.video.video import VideoFacts, examine
+from amc.importing.pose import estimator as pose_estimator
+from amc.importing.pose import mediapipe_worker
+from amc.importing.pose.estimator import InputGeometry, PoseEstimator, estimate_video, find_interpreter
+from amc.importing.video.decoding import VideoFacts, examine
 from tests.importing.made_videos import FAKE_WORKER, fake_interpreter, moving_square, write_video
 
 GREETING = 'import json, sys\nprint(json.dumps({"protocol": 1, "estimator": "x", "keypoints": ["a"]}), flush=True)\n'
@@ -45,23 +46,23 @@ def _fake(tmp_path: Path, body: str = FAKE_WORKER) -> Path:
 
 
 def test_small_frames_are_enlarged_and_points_come_back() -> None:
-    view = View.of(48, 64)
-    assert view.enlarged == (256, 341)
-    assert view.border == (64, 85)
-    assert view.shape == (384, 511)
+    geometry = InputGeometry.of(48, 64)
+    assert geometry.enlarged == (256, 341)
+    assert geometry.border == (64, 85)
+    assert geometry.shape == (384, 511)
     frame = np.zeros((48, 64, 3), np.uint8)
     frame[20, 30] = 255
-    picture = view.picture(frame)
+    picture = geometry.apply(frame)
     assert picture.shape == (384, 511, 3)
     rows, columns = np.nonzero(picture[..., 0] > 200)
-    np.testing.assert_allclose(view.to_source(np.array([columns.mean(), rows.mean()])), [30, 20], atol=0.15)
+    np.testing.assert_allclose(geometry.to_source(np.array([columns.mean(), rows.mean()])), [30, 20], atol=0.15)
     # The corner of the frame's top-left pixel is the corner of the enlarged one's.
-    np.testing.assert_allclose(view.to_source(np.array([85 - 0.5, 64 - 0.5])), [-0.5, -0.5])
+    np.testing.assert_allclose(geometry.to_source(np.array([85 - 0.5, 64 - 0.5])), [-0.5, -0.5])
 
 
 def test_large_frames_keep_their_pixels_and_the_border_repeats_the_edge() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (256, 300, 3), dtype=np.uint8)
-    picture = View.of(256, 300).picture(frame)
+    picture = InputGeometry.of(256, 300).apply(frame)
     np.testing.assert_array_equal(picture[64:-64, 75:-75], frame)
     np.testing.assert_array_equal(picture[:64, 75:-75], np.broadcast_to(frame[:1], (64, 300, 3)))
 
@@ -110,13 +111,16 @@ def test_a_video_without_anybody(tmp_path: Path, video: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("raise SystemExit('No module named mediapipe')", "ended: No module named mediapipe"),
-        ("", "ended: exit code 0"),
-        ("print('hello')", "is no JSON"),
-        ("print('[1]')", "not a pose estimator of protocol 1"),
-        ('print(\'{"protocol": 2, "estimator": "x", "keypoints": ["a"]}\')', "not a pose estimator of protocol 1"),
-        ('print(\'{"protocol": 1, "estimator": "x", "keypoints": []}\')', "not a pose estimator of protocol 1"),
-        ('print(\'{"protocol": 1, "estimator": "x", "keypoints": ["a", "a"]}\')', "not a pose estimator of protocol 1"),
+        ("raise SystemExit('No module named mediapipe')", "exited: No module named mediapipe"),
+        ("", "exited: exit code 0"),
+        ("print('hello')", "is not JSON"),
+        ("print('[1]')", "not a pose estimator with protocol 1"),
+        ('print(\'{"protocol": 2, "estimator": "x", "keypoints": ["a"]}\')', "not a pose estimator with protocol 1"),
+        ('print(\'{"protocol": 1, "estimator": "x", "keypoints": []}\')', "not a pose estimator with protocol 1"),
+        (
+            'print(\'{"protocol": 1, "estimator": "x", "keypoints": ["a", "a"]}\')',
+            "not a pose estimator with protocol 1",
+        ),
     ],
 )
 def test_no_estimator_after_all(tmp_path: Path, body: str, said: str) -> None:
@@ -127,12 +131,12 @@ def test_no_estimator_after_all(tmp_path: Path, body: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("rest", "said"),
     [
-        ("raise MemoryError('too big')", "ended: MemoryError: too big"),
-        ("sys.stdin.buffer.readline(); sys.exit(3)", "ended: exit code 3"),
-        ("print('[[1, 2]]', flush=True); sys.stdin.buffer.read()", "no list of points"),
-        ("print('[[1, 2, \"x\"]]', flush=True); sys.stdin.buffer.read()", "no list of points"),
-        ("print('[[1, 2, NaN]]', flush=True); sys.stdin.buffer.read()", "no list of points"),
-        ("print('{}', flush=True); sys.stdin.buffer.read()", "no list of points"),
+        ("raise MemoryError('too big')", "exited: MemoryError: too big"),
+        ("sys.stdin.buffer.readline(); sys.exit(3)", "exited: exit code 3"),
+        ("print('[[1, 2]]', flush=True); sys.stdin.buffer.read()", "not a list of points"),
+        ("print('[[1, 2, \"x\"]]', flush=True); sys.stdin.buffer.read()", "not a list of points"),
+        ("print('[[1, 2, NaN]]', flush=True); sys.stdin.buffer.read()", "not a list of points"),
+        ("print('{}', flush=True); sys.stdin.buffer.read()", "not a list of points"),
     ],
 )
 def test_estimator_that_goes_wrong(tmp_path: Path, video: Path, rest: str, said: str) -> None:
@@ -149,7 +153,9 @@ def test_video_that_changes_on_the_way(tmp_path: Path, video: Path) -> None:
 
 def test_finding_the_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pose, "__file__", str(tmp_path / "elsewhere" / "amc" / "importing" / "pose" / "pose.py"))
+    monkeypatch.setattr(
+        pose_estimator, "__file__", str(tmp_path / "elsewhere" / "amc" / "importing" / "pose" / "estimator.py")
+    )
     with pytest.raises(UserError, match=r"run `make pose`.* AMC_POSE_PYTHON .*give --keypoints"):
         find_interpreter()
     made = tmp_path / ".venv-pose" / "bin" / "python"
@@ -168,15 +174,15 @@ def test_finding_the_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_workers_joints() -> None:
-    assert tuple(pose_worker.JOINTS) == KEYPOINT_NAMES
-    assert left_right_pairs(tuple(pose_worker.JOINTS)) == PAIRS
-    assert all(sum(weights.values()) == 1 for weights in pose_worker.JOINTS.values())
-    assert pose_worker.PROTOCOL == pose.PROTOCOL
+    assert tuple(mediapipe_worker.JOINTS) == KEYPOINT_NAMES
+    assert left_right_pairs(tuple(mediapipe_worker.JOINTS)) == PAIRS
+    assert all(sum(weights.values()) == 1 for weights in mediapipe_worker.JOINTS.values())
+    assert mediapipe_worker.PROTOCOL == pose_estimator.PROTOCOL
     at = {0: (0.5, 0.1, 1.0), 7: (0.6, 0.1, 1.0), 8: (0.4, 0.1, 0.2), 11: (0.7, 0.3, 1.0), 12: (0.3, 0.3, 1.0)}
     at |= {13: (0.8, 0.5, 0.9), 14: (0.2, 0.5, 0.9), 15: (0.9, 0.6, 0.8), 16: (0.1, 0.6, 0.1)}
     at |= {23: (0.6, 0.7, 0.5), 24: (0.4, 0.7, 0.5)}
     landmarks = {i: SimpleNamespace(x=x, y=y, visibility=v) for i, (x, y, v) in at.items()}
-    found = dict(zip(pose_worker.JOINTS, pose_worker.joints(landmarks, height=100, width=200), strict=True))
+    found = dict(zip(mediapipe_worker.JOINTS, mediapipe_worker.joints(landmarks, height=100, width=200), strict=True))
     assert found["head"] == pytest.approx([99.5, 9.5, 0.8])
     assert found["chest"] == pytest.approx([99.5, 39.5, 0.875])  # a quarter of the way from 0.3 to 0.7
     assert found["navel"] == pytest.approx([99.5, 59.5, 0.625])
@@ -187,7 +193,7 @@ def test_the_worker_imports_nothing_of_the_project() -> None:
     """It runs where the project is not installed; its libraries are loaded only when it serves."""
     code = "import runpy, sys; runpy.run_path(sys.argv[1]); print(sorted({m.split('.')[0] for m in sys.modules}))"
     run = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, str(pose.WORKER)], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-S", "-c", code, str(pose_estimator.WORKER)], capture_output=True, text=True, check=True
     )
     assert not {"amc", "numpy", "mediapipe"} & set(json.loads(run.stdout.replace("'", '"')))
 

@@ -1,4 +1,4 @@
-"""Reading one frame of a take with Pillow."""
+"""Reads the frames of a take, which are image files, with Pillow."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from PIL import Image, ImageOps
 
 _FORMATS = ("JPEG", "PNG", "BMP")
 _ORIENTATION = 0x0112  # the EXIF tag
-MOST_PIXELS = 50_000_000  # a picture that says it has more is a mistake or an attack
+MOST_PIXELS = 50_000_000  # an image that claims more is an error or an attack
 
-# What Pillow is known to raise on damaged and foreign files.
+# What Pillow raises for damaged files and files of other kinds.
 _PROBLEMS = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, MemoryError),
     *(OverflowError, ZeroDivisionError, NotImplementedError, AssertionError, RuntimeError, struct.error),
@@ -22,28 +22,28 @@ _PROBLEMS = (
 )
 
 
-class BadPicture(Exception):
-    """A picture that cannot be read; the message is the reason, without the file's name."""
+class ImageError(Exception):
+    """An image that cannot be read; the message is the reason without the file name."""
 
 
-def read_picture(path: Path) -> NDArray[np.uint8]:
-    """A picture as uint8 (H, W, 3) RGB, turned upright as its EXIF data say (OpenCV, and so OpenFace, does the same).
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Reads an image as uint8 (H, W, 3) RGB, rotated as its EXIF data say, as OpenCV and so OpenFace do.
 
     Raises:
-        BadPicture: it is missing, damaged, cut short, larger than `MOST_PIXELS`, or of another format.
+        ImageError: the file is missing, damaged, truncated, larger than `MOST_PIXELS`, or of another format.
     """
     try:
         with warnings.catch_warnings():
-            # On doubtful metadata, which nobody here reads; sizes are checked below.
+            # Warnings are about metadata that is not used, and about sizes, which are checked below.
             warnings.simplefilter("ignore")
             with Image.open(path, formats=_FORMATS) as picture:
                 if picture.width * picture.height > MOST_PIXELS:
-                    raise BadPicture(f"it says it has {picture.width}x{picture.height} pixels")
+                    raise ImageError(f"too large: {picture.width}x{picture.height} pixels")
                 picture.load()
-                # Only where it is needed: each of both would copy the picture.
+                # Only if necessary, because each of the two conversions copies the image.
                 upright = picture if picture.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(picture)
                 return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"), dtype=np.uint8)
     except _PROBLEMS as error:
-        raise BadPicture(
-            f"damaged or no picture ({' '.join(str(error).split())[:80] or type(error).__name__})"
+        raise ImageError(
+            f"damaged or not an image ({' '.join(str(error).split())[:80] or type(error).__name__})"
         ) from error

@@ -1,16 +1,16 @@
-"""Peak frames, by action units and by landmarks."""
+"""PeakFrame frames, by action units and by landmarks."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from amc.importing.mug.alignment import Unalignable
-from amc.importing.mug.openface_table import Face
-from amc.importing.mug.peaks import (
+from amc.importing.mug.alignment import AlignmentError
+from amc.importing.mug.openface.table import FaceTrack
+from amc.importing.mug.peak_frames import (
     ACTION_UNITS,
     LANDMARK_DISPLACEMENT,
-    Peak,
+    PeakFrame,
     find_peak,
     peak_by_displacement,
     peak_by_units,
@@ -24,13 +24,13 @@ def test_the_greatest_intensity_of_any_of_its_own_units() -> None:
         12: np.array([0.0, 2.5, 0.0, 1.0]),
         4: np.array([5.0, 0.0, 0.0, 5.0]),  # not one of a happy face
     }
-    assert peak_by_units(units, "happy") == Peak(1, ACTION_UNITS, 12)
-    assert peak_by_units(units, "sad") == Peak(0, ACTION_UNITS, 4)
+    assert peak_by_units(units, "happy") == PeakFrame(1, ACTION_UNITS, 12)
+    assert peak_by_units(units, "sad") == PeakFrame(0, ACTION_UNITS, 4)
 
 
 def test_equal_intensities_give_the_first_frame_and_failures_count_for_nothing() -> None:
     units = {12: np.array([np.nan, 3.0, 3.0, np.nan])}
-    assert peak_by_units(units, "happy") == Peak(1, ACTION_UNITS, 12)
+    assert peak_by_units(units, "happy") == PeakFrame(1, ACTION_UNITS, 12)
 
 
 @pytest.mark.parametrize("units", [{}, {4: np.array([1.0, 2.0])}, {12: np.zeros(2)}, {12: np.full(2, np.nan)}])
@@ -60,7 +60,7 @@ def test_displacement_with_frames_missing() -> None:
     points = _moving(50, 25)
     points[[0, 7, 24]] = np.nan
     assert abs(peak_by_displacement(points).frame - 25) <= 1
-    with pytest.raises(Unalignable):
+    with pytest.raises(AlignmentError):
         peak_by_displacement(np.full((5, 68, 2), np.nan))
 
 
@@ -68,5 +68,5 @@ def test_units_are_preferred() -> None:
     points = _moving(50, 25)
     rise = np.zeros(50)
     rise[31] = 2.0
-    assert find_peak(Face(points, {12: rise}), "happy") == Peak(31, ACTION_UNITS, 12)
-    assert find_peak(Face(points, {12: rise}), "anger").source == LANDMARK_DISPLACEMENT
+    assert find_peak(FaceTrack(points, {12: rise}), "happy") == PeakFrame(31, ACTION_UNITS, 12)
+    assert find_peak(FaceTrack(points, {12: rise}), "anger").source == LANDMARK_DISPLACEMENT

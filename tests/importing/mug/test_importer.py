@@ -21,7 +21,7 @@ from amc.data.clipfile import Contents, check, open_clips
 from amc.data.datasets.mug import KEYPOINT_LANDMARKS, KEYPOINT_NAMES, PAIRS
 from amc.data.splits import leaks, make_split
 from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
-from amc.importing.mug.pictures import BadPicture, read_picture
+from amc.importing.mug.images import ImageError, read_image
 from tests.importing.mug.made_takes import COLOURS, face, own_units, picture, strengths, table, write_mug, write_take
 
 SHORT = ("--frames", "8", "--workers", "1")
@@ -89,7 +89,7 @@ def test_the_whole_thing(tmp_path: Path, made: Path, capsys: pytest.CaptureFixtu
     assert contents.keypoints_valid.all()
     assert "peak frames: 9 takes by action-units" in said
     assert "anger 22, 24 (3 takes); surprise 27 (3 takes)" in said
-    assert "too short for stride 3: 9 takes" in said
+    assert "9 takes are too short for stride 3" in said
     assert "problems" not in said
 
 
@@ -140,9 +140,9 @@ def test_seed_and_draws(tmp_path: Path, made: Path, capsys: pytest.CaptureFixtur
     said = _summary(capsys, made, tmp_path / "c.h5", "--clips", "22")
     numbers = Counter(check(tmp_path / "c.h5").source_clip.tolist())
     assert sorted(numbers.values()) == [2] * 5 + [3] * 4
-    assert "asked" not in said
+    assert "requested" not in said
     said = _summary(capsys, made, tmp_path / "c.h5", "--clips", "500")
-    assert "500 clips were asked for: a take gives none twice, and one that is left out none at all" in said
+    assert "fewer clips than the 500 requested" in said
     assert check(tmp_path / "c.h5").shape[0] == 36
 
 
@@ -191,23 +191,23 @@ def test_failed_rows_are_filled_in_and_long_gaps_are_not_valid(tmp_path: Path, t
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda take: (take / "openface.csv").unlink(), "no table of OpenFace's"),
+        (lambda take: (take / "openface.csv").unlink(), "no OpenFace table"),
         (lambda take: (take / "openface.csv").write_text("hello"), "openface.csv: no column 'frame'"),
-        (lambda take: (take / "openface.csv").write_bytes(b"\xff\xff"), "openface.csv: it is not UTF-8 text"),
-        (lambda take: (take / "img_0019.jpg").unlink(), "openface.csv goes on to frame 20, the take has 19"),
-        (lambda take: (take / "img_0010.jpg").write_bytes(b"no"), "img_0010.jpg: damaged or no picture"),
-        (lambda take: os.truncate(take / "img_0010.jpg", 900), "img_0010.jpg: damaged or no picture"),
+        (lambda take: (take / "openface.csv").write_bytes(b"\xff\xff"), "openface.csv: not UTF-8 text"),
+        (lambda take: (take / "img_0019.jpg").unlink(), "openface.csv continues to frame 20, but the take has 19"),
+        (lambda take: (take / "img_0010.jpg").write_bytes(b"no"), "img_0010.jpg: damaged or not an image"),
+        (lambda take: os.truncate(take / "img_0010.jpg", 900), "img_0010.jpg: damaged or not an image"),
         (
             lambda take: picture(face(0)).resize((80, 80)).save(take / "img_0010.jpg"),
-            "img_0010.jpg has 80x80, those before it 160x160",
+            "img_0010.jpg has 80x80, earlier frames 160x160",
         ),
         (
             lambda take: [(take / f"img_{i:04d}.jpg").unlink() for i in range(4, 20)],
-            "too short: 4 frames, needed are 8",
+            "too short: 4 frames, at least 8",
         ),
         (
             lambda take: (take / "openface.csv").write_text(table([face(0)] * 20, {}, failed=range(20))),
-            "no frame in which the face was found",
+            "the face was not found in any frame",
         ),
         (
             lambda take: (take / "openface.csv").write_text(table([face(0) * 0.01] * 20, {})),
@@ -215,7 +215,7 @@ def test_failed_rows_are_filled_in_and_long_gaps_are_not_valid(tmp_path: Path, t
         ),
         (
             lambda take: (take / "openface.csv").write_text(table([face(0) * 6] * 20, {})),
-            "most keypoints lie outside the pictures",
+            "most keypoints are outside the images",
         ),
     ],
 )
@@ -238,7 +238,7 @@ def test_a_class_whose_frames_are_all_damaged_is_no_class(
         frame.write_bytes(b"no")
     said = _summary(capsys, top, tmp_path / "mug.h5")
     assert check(tmp_path / "mug.h5", content=True).info.class_names == ("happy", "surprise")
-    assert said.count("damaged or no picture") == 3
+    assert said.count("damaged or not an image") == 3
     for frame in top.glob("subjects3/*/*/happiness/*/*.jpg"):
         frame.write_bytes(b"no")
     line = _refused(capsys, top, tmp_path / "other.h5")
@@ -315,7 +315,7 @@ def test_numbers_past_9999_and_tables_in_the_order_of_names(tmp_path: Path, caps
                 units = {u: [v[i] for i in by_name] for u, v in own_units(20, peak).items()}
                 (folder / "openface.csv").write_text(table([faces[i] for i in by_name], units))
     said = _summary(capsys, tmp_path / "mug", tmp_path / "mug.h5")
-    named = [line.split(":")[0].strip() for line in said.splitlines() if "order of the frames' numbers" in line]
+    named = [line.split(":")[0].strip() for line in said.splitlines() if "reordered by the frames' numbers" in line]
     assert named == [f"{p}/{emotion}/take000" for p in "23" for emotion in ("anger", "happiness")]
     contents, frames = _contents(tmp_path / "mug.h5")
     brow = KEYPOINT_NAMES.index("left_brow"), KEYPOINT_NAMES.index("right_brow")
@@ -355,7 +355,7 @@ def test_keypoint_tables(tmp_path: Path, made: Path, top: Path, capsys: pytest.C
     ten = {n: VideoKeypoints(v.frame, v.points[:, :10], v.confidence) for n, v in few.items()}
     write_table(tmp_path / "10.csv", KeypointTable(tuple(KEYPOINT_NAMES[i] for i in shuffled[:10]), ten))
     line = _refused(capsys, top, tmp_path / "10.h5", "--keypoints", str(tmp_path / "10.csv"))
-    assert "10 points and none called 'right_jaw'" in line
+    assert "10 points, but none is called 'right_jaw'" in line
 
 
 def test_one_crop_a_frame(tmp_path: Path, made: Path) -> None:
@@ -371,13 +371,13 @@ def test_one_crop_a_frame(tmp_path: Path, made: Path) -> None:
 def test_copies_of_a_take_share_its_source(tmp_path: Path, top: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(top / FIRST, (top / FIRST).with_name("take001"))
     said = _summary(capsys, top, tmp_path / "mug.h5")
-    assert "001/session0/anger/take001: the same pictures as 001/session0/anger/take000" in said
+    assert "001/session0/anger/take001: the same images as 001/session0/anger/take000" in said
     assert Counter(check(tmp_path / "mug.h5").source_clip.tolist())[0] == 8
 
 
 def test_what_the_project_made_is_procedural(tmp_path: Path, top: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (top / "PROCEDURAL.txt").write_text("made")
-    assert "procedural, made by this project" in _summary(capsys, top, tmp_path / "mug.h5")
+    assert "procedural stand-in, not MUG" in _summary(capsys, top, tmp_path / "mug.h5")
     assert check(tmp_path / "mug.h5").info.origin == "procedural"
 
 
@@ -387,14 +387,14 @@ def test_what_the_project_made_is_procedural(tmp_path: Path, top: Path, capsys: 
         (("--frames", "1"), "--frames: give an integer of 2 or more"),
         (("--size", "0"), "--size: give an integer from 1 to"),
         (("--stride", "0"), "--stride: give an integer of 1 or more"),
-        (("--draws", "7"), "--draws 7: a take has 6 different clips"),
+        (("--draws", "7"), "--draws 7: a take has only 6 different clips"),
         (("--min-confidence", "nan"), "--min-confidence: give a number from 0 to 1"),
-        (("--openface", "/none/FeatureExtraction"), "no such program"),
+        (("--openface", "/none/FeatureExtraction"), "missing or not executable"),
         (("--openface-csv", "/none"), "--openface-csv /none: no such folder"),
-        (("--keypoint-names", "a,b"), "goes with --keypoints"),
+        (("--keypoint-names", "a,b"), "requires --keypoints"),
         (("--keypoints", "/none.csv"), "cannot read the keypoint table"),
         (("--frames", "50"), "there is no usable clip"),
-        (("--stride", "9"), "too short: 20 frames, needed are 64"),
+        (("--stride", "9"), "too short: 20 frames, at least 64"),
     ],
 )
 def test_wrong_arguments(
@@ -431,8 +431,8 @@ def test_any_damage_to_a_picture_is_named_or_harmless(tmp_path: Path, data: st.D
         raw[start : start + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=10))
     path.write_bytes(bytes(raw))
     try:
-        frame = read_picture(path)
-    except BadPicture:
+        frame = read_image(path)
+    except ImageError:
         return
     assert frame.dtype == np.uint8
     assert frame.ndim == 3

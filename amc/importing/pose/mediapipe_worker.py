@@ -1,19 +1,18 @@
-"""The pose estimator: a program of its own, run with the Python of an environment that has mediapipe.
+"""The pose estimator: a program that runs with the Python of an environment that has mediapipe.
 
-It stands alone (mediapipe needs an older numpy than this project) and imports nothing of it.
-`amc.importing.pose.pose` starts it
-and talks to it over standard input and output; another estimator takes its place by doing the same:
+It imports nothing of this project, because mediapipe needs an older numpy. `amc.importing.pose.estimator` starts it and
+exchanges messages with it through standard input and output. Another estimator can replace it with the same protocol:
 
-1. The worker writes one line of JSON: `{"protocol": 1, "estimator": "...", "keypoints": ["head", ...]}`. The
-   estimator's text names everything that its results depend on.
+1. The worker writes one line of JSON: `{"protocol": 1, "estimator": "...", "keypoints": ["head", ...]}`. The text
+   under `estimator` names everything that its results depend on.
 2. For each video it reads one line of JSON, `{"height": H, "width": W, "frames": n}`, and then n frames of H x W x 3
    bytes, RGB. It may use earlier frames of the same video.
-3. After each frame it writes one line of JSON: `null` where it finds nobody, else a list with `[x, y, visibility]` for
-   each keypoint: pixels of the frame it was given, the centre of the top-left pixel being (0, 0), and a visibility
-   from 0 to 1.
-4. It ends when its standard input does.
+3. After each frame it writes one line of JSON: `null` if it finds nobody, else a list with `[x, y, visibility]` for
+   each keypoint. x and y are pixels of the frame, (0, 0) is the centre of the top-left pixel, and visibility is in
+   [0, 1].
+4. It exits when its standard input ends.
 
-Points are the nine joints of NATOPS; left and right are the subject's own.
+The points are the nine joints of NATOPS. Left and right are the subject's.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from typing import Any, BinaryIO
 
 PROTOCOL = 1
 
-# Each joint is a weighted mean of BlazePose's landmarks, in place and in visibility: 0 nose, 7/8 left/right ear,
-# 11/12 shoulders, 13/14 elbows, 15/16 wrists, 23/24 hips. The head's centre lies between nose and ears; chest and
-# navel lie at a quarter and at three quarters of the way from mid-shoulder to mid-hip.
+# Position and visibility of each joint are weighted means over landmarks of BlazePose: 0 nose, 7/8 left/right ear,
+# 11/12 shoulders, 13/14 elbows, 15/16 wrists, 23/24 hips. The head's centre is between nose and ears. Chest and navel
+# are at a quarter and at three quarters of the way from mid-shoulder to mid-hip.
 JOINTS: dict[str, dict[int, float]] = {
     "head": {0: 0.5, 7: 0.25, 8: 0.25},
     "chest": {11: 0.375, 12: 0.375, 23: 0.125, 24: 0.125},
@@ -40,12 +39,12 @@ JOINTS: dict[str, dict[int, float]] = {
     "right_wrist": {16: 1.0},
 }
 
-# The one model that the package carries; the other two are downloaded.
+# The only model inside the package; the other two would be downloaded.
 MODEL_COMPLEXITY = 1
 
 
 def joints(landmarks: Any, height: int, width: int) -> list[list[float]]:
-    """[x, y, visibility] of each of `JOINTS`, from landmarks whose x and y run from 0 to 1 over the frame."""
+    """[x, y, visibility] of each of `JOINTS`, from landmarks whose x and y range from 0 to 1 over the frame."""
     rows = []
     for weights in JOINTS.values():
         x = sum(w * landmarks[i].x for i, w in weights.items()) * width - 0.5
@@ -56,8 +55,8 @@ def joints(landmarks: Any, height: int, width: int) -> list[list[float]]:
 
 
 def main() -> None:
-    """Serves standard input and output until the input ends."""
-    # The libraries' own messages must not get between the answers.
+    """Answers on standard output until standard input ends."""
+    # Output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
 
@@ -65,28 +64,28 @@ def main() -> None:
     import numpy as np
     from mediapipe.python.solutions.pose import Pose
 
-    def say(answer: object) -> None:
+    def send(answer: object) -> None:
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
     estimator = f"mediapipe {mediapipe.__version__} pose, model complexity {MODEL_COMPLEXITY}, smoothed landmarks"
-    say({"protocol": PROTOCOL, "estimator": estimator, "keypoints": list(JOINTS)})
+    send({"protocol": PROTOCOL, "estimator": estimator, "keypoints": list(JOINTS)})
     source = sys.stdin.buffer
     while header := source.readline():
         video = json.loads(header)
         height, width = video["height"], video["width"]
-        # A new one for each video: it follows the body from frame to frame.
+        # One per video, because it tracks the body from frame to frame.
         with Pose(static_image_mode=False, model_complexity=MODEL_COMPLEXITY, smooth_landmarks=True) as pose:
             for _ in range(video["frames"]):
-                data = _exactly(source, height * width * 3)
+                data = _read_exactly(source, height * width * 3)
                 found = pose.process(np.frombuffer(data, dtype=np.uint8).reshape(height, width, 3)).pose_landmarks
-                say(None if found is None else joints(found.landmark, height, width))
+                send(None if found is None else joints(found.landmark, height, width))
 
 
-def _exactly(source: BinaryIO, size: int) -> bytes:
+def _read_exactly(source: BinaryIO, size: int) -> bytes:
     data = source.read(size)
     if len(data) != size:
-        raise EOFError("the frames end in the middle of a video")
+        raise EOFError("standard input ended in the middle of a video")
     return data
 
 

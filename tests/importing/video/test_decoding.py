@@ -13,7 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amc.importing.video.video import DecodeError, Square, Unreadable, VideoFacts, centre_square, examine, read_frames
+from amc.importing.video.decoding import (
+    DecodeError,
+    Square,
+    UnreadableVideo,
+    VideoFacts,
+    centre_square,
+    examine,
+    read_frames,
+)
 from tests.importing.made_videos import lossless, moving_square, write_gif, write_video
 
 
@@ -87,20 +95,20 @@ def test_truncated_video_is_unreadable(tmp_path: Path, name: str, part: float) -
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * part)])
     result = examine(path)
-    assert isinstance(result, Unreadable)
-    assert result.reason.startswith(("cannot be decoded (", "cut short: ", "damaged at ", "no "))
+    assert isinstance(result, UnreadableVideo)
+    assert result.reason.startswith(("cannot be decoded (", "truncated: ", "damaged at ", "no "))
 
 
 @pytest.mark.parametrize("content", [b"", b"just some text\n" * 50, b"\0" * 5000])
 def test_what_is_no_video(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.mp4"
     path.write_bytes(content)
-    assert isinstance(examine(path), Unreadable)
+    assert isinstance(examine(path), UnreadableVideo)
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
-    assert examine(tmp_path / "none.mp4") == Unreadable("cannot be decoded (No such file or directory)")
-    assert isinstance(examine(tmp_path), Unreadable)
+    assert examine(tmp_path / "none.mp4") == UnreadableVideo("cannot be decoded (No such file or directory)")
+    assert isinstance(examine(tmp_path), UnreadableVideo)
 
 
 def test_sound_alone(tmp_path: Path) -> None:
@@ -110,7 +118,7 @@ def test_sound_alone(tmp_path: Path) -> None:
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
-    assert examine(path) == Unreadable("no video in it")
+    assert examine(path) == UnreadableVideo("no video stream")
 
 
 def test_error_comes_after_the_good_frames(tmp_path: Path) -> None:
@@ -119,7 +127,7 @@ def test_error_comes_after_the_good_frames(tmp_path: Path) -> None:
     path.write_bytes(data[: len(data) // 2])
     frames = read_frames(path)
     assert next(frames).shape == (48, 64, 3)
-    with pytest.raises(DecodeError, match="cut short"):
+    with pytest.raises(DecodeError, match="truncated"):
         list(frames)
 
 
@@ -134,7 +142,7 @@ def test_any_corruption_is_a_result_or_a_reason(tmp_path: Path, at: list[tuple[f
         data[int(place * (len(data) - 1))] = value
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(data[: int(len(data) * (0.5 + part))])
-    assert isinstance(examine(broken), VideoFacts | Unreadable)
+    assert isinstance(examine(broken), VideoFacts | UnreadableVideo)
 
 
 def test_memory_is_that_of_a_few_frames(tmp_path: Path) -> None:
@@ -180,7 +188,7 @@ def test_absurd_pixel_aspect_is_ignored_and_named(tmp_path: Path) -> None:
     facts = examine(write_video(tmp_path / "a.mkv", moving_square(4), codec="libx264", aspect=Fraction(10)))
     assert facts == VideoFacts(frames=4, height=48, width=64)
     assert isinstance(facts, VideoFacts)
-    assert facts.oddities == ("its pixels claim to be 10 times as wide as high: taken as square",)
+    assert facts.oddities == ("implausible pixel aspect ratio 10: pixels taken as square",)
 
 
 def test_interlaced_video_is_named(tmp_path: Path) -> None:
@@ -188,7 +196,7 @@ def test_interlaced_video_is_named(tmp_path: Path) -> None:
     facts = examine(write_video(tmp_path / "i.ts", moving_square(9), codec="mpeg2video", options=options))
     assert facts == VideoFacts(frames=9, height=48, width=64)
     assert isinstance(facts, VideoFacts)
-    assert facts.oddities == ("interlaced: its frames weave two moments",)
+    assert facts.oddities == ("interlaced: each frame mixes two moments",)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +241,7 @@ def test_gif_whose_pictures_last_unequally(tmp_path: Path) -> None:
     assert isinstance(facts, VideoFacts)
     assert facts.timing.uneven
     # 52/7 = 7.43 hundredths an interval; middles 3.7, 11.1, 18.6, 26, 33.4, 40.9, 48.3, 55.7.
-    assert facts.timing.shown().tolist() == [0, 2, 2, 2, 2, 3, 6, 7]
+    assert facts.timing.sample().tolist() == [0, 2, 2, 2, 2, 3, 6, 7]
 
 
 def test_a_last_picture_that_is_held_is_not_cut_short(tmp_path: Path) -> None:
@@ -255,4 +263,4 @@ def test_frames_of_absurd_size_are_refused(tmp_path: Path) -> None:
     at = data.index(b"strf") + 8
     data[at + 4 : at + 12] = struct.pack("<ii", 60_000, 60_000)
     path.write_bytes(data)
-    assert isinstance(examine(path), Unreadable)
+    assert isinstance(examine(path), UnreadableVideo)

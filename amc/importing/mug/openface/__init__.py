@@ -1,0 +1,1 @@
+"""OpenFace: running it, reading its tables, and matching their rows to frames."""
