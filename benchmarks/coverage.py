@@ -1,8 +1,8 @@
-"""How often the intervals of `analysis.statistics` hold the truth, and how often arms are told apart, in simulation.
+"""Simulates coverage and power of `analysis.statistics`: `python benchmarks/coverage.py --json`.
 
-`python benchmarks/coverage.py --json` prints the tables of docs/statistics.md: coverage of nominal 95% intervals for an
-arm's mean and for a paired difference, beside the same with Student's t over the seeds alone; false positives of a
-family of nine arms that do not differ, after Holm; how often one arm of the nine that is 10 points below is found.
+Prints the tables of docs/statistics.md: coverage of nominal 95% intervals for an arm's mean and for a paired
+difference, next to Student's t over the seeds alone; false positives among nine arms that do not differ, after Holm's
+correction; and how often an arm that is 10 points lower is found among nine.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from scipy.special import stdtrit
 from analysis.statistics.holm import holm
 from analysis.statistics.intervals import crossed_interval, p_value
 from analysis.statistics.mean_squares import MeanSquares, mean_squares
-from benchmarks.simulated_studies import Setting, seed_deviation, studies
+from benchmarks.simulated_studies import AnswerSpread, seed_deviation, studies
 
 SEEDS = (3, 6, 10)
 SHARES = (0.6, 1 / 24, 0.95)
 LEVEL = 0.05
 # Seeds that hardly differ to seeds that differ much; clips alike to clips of which some are always right.
 SETTINGS = (
-    Setting("seeds alike, clips alike", 0.0, 0.0, 0.0, 180),
-    Setting("seeds near, clips differ much", 0.1, 1.5, 0.5, 180),
-    Setting("seeds differ, clips differ", 0.3, 1.0, 0.5, 180),
-    Setting("seeds differ, few clips", 0.3, 1.0, 0.5, 72),
-    Setting("seeds differ much, clips alike", 0.6, 0.0, 0.0, 300),
-    Setting("seeds differ very much, clips differ", 1.0, 0.5, 0.5, 180),
+    AnswerSpread("seeds alike, clips alike", 0.0, 0.0, 0.0, 180),
+    AnswerSpread("seeds near, clips differ much", 0.1, 1.5, 0.5, 180),
+    AnswerSpread("seeds differ, clips differ", 0.3, 1.0, 0.5, 180),
+    AnswerSpread("seeds differ, few clips", 0.3, 1.0, 0.5, 72),
+    AnswerSpread("seeds differ much, clips alike", 0.6, 0.0, 0.0, 300),
+    AnswerSpread("seeds differ very much, clips differ", 1.0, 0.5, 0.5, 180),
 )
 FAMILY_SEEDS, FAMILY, PLANTED = 8, 9, 0.1
 # For power: how far seeds spread is what counts.
-SPREADS = tuple(Setting("", seed, 1.0, 0.5, 180) for seed in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5))
+SPREADS = tuple(AnswerSpread("", seed, 1.0, 0.5, 180) for seed in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5))
 POWER_SEEDS = (3, 6, 8, 10)
 
 
-def coverage(setting: Setting, share: float, other: float, seeds: int, count: int, draw: Any) -> dict[str, float]:
+def coverage(setting: AnswerSpread, share: float, other: float, seeds: int, count: int, draw: Any) -> dict[str, float]:
     """Of the mean of an arm and of its difference to one with share `other`; half widths in points."""
     rows = [
         (_held(mean_squares(lot[:, 0]), share), _held(_difference(lot), share - other))
@@ -60,7 +60,7 @@ def coverage(setting: Setting, share: float, other: float, seeds: int, count: in
     }
 
 
-def found(setting: Setting, shares: Sequence[float], seeds: int, count: int, draw: Any) -> NDArray[np.bool_]:
+def found(setting: AnswerSpread, shares: Sequence[float], seeds: int, count: int, draw: Any) -> NDArray[np.bool_]:
     """(count, arms - 1): whether an arm is called different to the first after Holm over all of them."""
     lots = []
     for lot in studies(setting, shares, seeds, count, draw):

@@ -1,21 +1,17 @@
-"""What the harness costs a study, beside plain Ray Tune and beside nothing: `benchmarks/harness_overhead.py --json`.
+"""Measures what the harness costs, compared with plain Ray Tune: `python benchmarks/harness_overhead.py --json`.
 
-report: trials on one worker that only report, 39 metrics each time. `wall_ms` is the time from one report of a trial to
-its next: all that the driver does about a report before the trial may go on, and the way there and back. `cpu_ms` is
-what the driver's process computes for a report, all its threads, so with the tracker's: of two studies that differ in
-the number of reports alone, the difference.
+Prints medians over the rounds, with the lowest and the highest value:
 
-start: in the same studies, seconds from a trial's end to the moment when the next one on that worker is up and has
-torch, so with all that the driver does between two trials.
+- report: trials on one worker that only report 39 metrics at a time. `wall_ms` is the time from one report to the next,
+  with all that the driver does in between. `cpu_ms` is the CPU time of the driver's process per report, the tracker
+  included, taken from two studies that differ only in their number of reports.
+- start: seconds from the end of a trial until the next one on that worker has started and imported torch.
+- efficiency: for trials of equal length that keep every core busy, seconds per trial in bare processes / on the
+  harness's workers. The first trial of each process is left out. `quiet` is the share of a core that bare trials got;
+  below 0.98, another program was running.
 
-efficiency: trials of equal length that compute on every core, on as many workers, beside the same ones in bare
-processes: seconds of a bare one / seconds from end to end on a worker of the harness. The first trial of each process
-is left out. Needs a machine that does nothing else: `quiet` is the share of a core that bare trials got, and below
-0.98 something else was running.
-
-The peer is `OptunaSearch` with `MLflowLoggerCallback` (`benchmarks/peer_tune.py`). Sides alternate; figures are medians
-over the rounds, with the lowest and the highest. Our studies begin with ended trials on record, and their reports are
-judged by successive halving; the peer's begin empty, with no scheduler.
+The peer is `OptunaSearch` with `MLflowLoggerCallback` (`benchmarks/peer_tune.py`). Both sides alternate. Our studies
+start with finished trials on record and use successive halving; the peer's start empty, without a scheduler.
 """
 
 from __future__ import annotations
@@ -39,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import harness_study  # noqa: E402
-from benchmarks.harness_trials import METRICS, Plan, diary  # noqa: E402
+from benchmarks.harness_trials import METRICS, BenchmarkPlan, diary  # noqa: E402
 from tuning.tracking.store import default_store, open_store  # noqa: E402
 from tuning.workers.resources import cores  # noqa: E402
 
@@ -92,7 +88,7 @@ class Bench:
 
     def __init__(self, folder: Path, scale: Scale) -> None:
         self.folder, self.scale = folder, scale
-        self.plan = Plan(0, FEW, 1, 0, scale.history, str(folder / "diary.jsonl"))
+        self.plan = BenchmarkPlan(0, FEW, 1, 0, scale.history, str(folder / "diary.jsonl"))
         harness_study.prepare(self._place("ours"), self.plan)
         peer = self._place("peer")
         peer.mkdir()
@@ -100,7 +96,7 @@ class Bench:
         for side in SIDES:
             shutil.copytree(self._place(side), self._begun(side))
 
-    def study(self, side: str, plan: Plan) -> dict[str, Any]:
+    def study(self, side: str, plan: BenchmarkPlan) -> dict[str, Any]:
         """Runs a study; its driver's seconds and CPU seconds, and its diary."""
         place = self._place(side)  # the same each time: the record knows MLflow's store by its address
         shutil.rmtree(place)
@@ -110,7 +106,7 @@ class Bench:
         measured: dict[str, Any] = json.loads(done.splitlines()[-1])
         return measured | {"diary": diary(plan)}
 
-    def bare(self, plan: Plan) -> list[dict[str, Any]]:
+    def bare(self, plan: BenchmarkPlan) -> list[dict[str, Any]]:
         """Runs the plan's trials in each of so many processes as it has workers, and nothing else; the diary."""
         Path(plan.diary).unlink(missing_ok=True)
         each = replace(plan, trials=plan.trials // plan.workers)
@@ -190,7 +186,7 @@ def efficiency(bench: Bench) -> dict[str, Any]:
     return {"workers": workers, "reports": LONG_REPORTS, **{name: _spread(values) for name, values in found.items()}}
 
 
-def units(bench: Bench, plan: Plan) -> int:
+def units(bench: Bench, plan: BenchmarkPlan) -> int:
     """Units of work before each report, for trials of the length that is wanted."""
     few = 200
     once = statistics.median(cycles(bench.bare(replace(plan, units=few))))

@@ -1,7 +1,7 @@
-"""A study of measuring trials on this project's harness: `python -m benchmarks.harness_study DIR PLAN` is its driver.
+"""A study of benchmark trials on this project's harness: `python -m benchmarks.harness_study DIR PLAN` is its driver.
 
-All that a search has is there: TPE over the default space, successive halving, the record, MLflow. The decisions of
-the pruner are made and not followed, so that every trial is of the same length.
+It has all parts of a search: TPE over the default space, successive halving, the record and MLflow. The pruner's
+decisions are computed but ignored, so that every trial has the same length.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from amc.config import natops, with_overrides
 from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL, WAITING
 from analysis.record.writing import RecordWriter
-from benchmarks.harness_trials import Plan, metrics, trial
+from benchmarks.harness_trials import BenchmarkPlan, metrics, trial
 from tuning.engine.sources import SampledTrials
 from tuning.engine.study import Study, run_study
 from tuning.search.default_space import search_space
@@ -51,12 +51,12 @@ class Lenient:
 
 def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     """The trainable."""
-    plan = Plan(**job.extra)
+    plan = BenchmarkPlan(**job.extra)
     trial(plan, os.getppid(), report)
     return Outcome(value=metrics(plan.reports)["val/accuracy"])
 
 
-def study(folder: Path, plan: Plan) -> Study:
+def study(folder: Path, plan: BenchmarkPlan) -> Study:
     """The study of `plan` in `folder`."""
     count = plan.history + plan.trials
     row = StudyRow(
@@ -83,7 +83,7 @@ def study(folder: Path, plan: Plan) -> Study:
     )
 
 
-def prepare(folder: Path, plan: Plan) -> None:
+def prepare(folder: Path, plan: BenchmarkPlan) -> None:
     """Puts the plan's history on record, and into MLflow."""
     made = study(folder, plan)
     source = made.sources[0]
@@ -103,7 +103,7 @@ def prepare(folder: Path, plan: Plan) -> None:
         Projection(record, NAME, runs=made.runs, folder=made.folder, target=made.target).sync()
 
 
-def main(folder: Path, plan: Plan) -> int:
+def main(folder: Path, plan: BenchmarkPlan) -> int:
     """Runs the study; prints the seconds that it took and those that this process computed, all threads."""
     made = study(folder, plan)
     began, worked = time.time(), time.process_time()
@@ -113,4 +113,4 @@ def main(folder: Path, plan: Plan) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Plan.loads(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), BenchmarkPlan.loads(sys.argv[2])))

@@ -1,7 +1,7 @@
-"""Trials that measure what runs them, whether that is this project's harness, plain Ray Tune, or nothing at all.
+"""Trials that measure what runs them: this project's harness, plain Ray Tune, or a bare process.
 
-Each computes for a known number of units, reports, and writes down when it was up, when it reported and when it ended.
-The clock is the system's: processes of one machine share it.
+Each trial computes a known number of units, reports, and writes to a file when it started, reported and ended. All
+processes use the system's clock.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SIZE = 192  # of the matrices of a unit of work: they stay in a core's own cache
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkPlan:
     """One study of such trials.
 
     Attributes:
@@ -42,9 +42,9 @@ class Plan:
         return json.dumps(asdict(self))
 
     @staticmethod
-    def loads(text: str) -> Plan:
+    def loads(text: str) -> BenchmarkPlan:
         """The inverse of `dumps`."""
-        return Plan(**json.loads(text))
+        return BenchmarkPlan(**json.loads(text))
 
 
 def metrics(step: int) -> dict[str, float]:
@@ -53,7 +53,7 @@ def metrics(step: int) -> dict[str, float]:
     return {"val/accuracy": step / (step + 10.0), **losses}
 
 
-def trial(plan: Plan, worker: int, report: Callable[[int, dict[str, float]], object]) -> None:
+def trial(plan: BenchmarkPlan, worker: int, report: Callable[[int, dict[str, float]], object]) -> None:
     """Does what `plan` says of one trial, and writes a line about it to the diary."""
     import torch  # here, since a process that runs trials of plain Ray Tune has not imported it yet
 
@@ -72,13 +72,13 @@ def trial(plan: Plan, worker: int, report: Callable[[int, dict[str, float]], obj
         file.write(line)
 
 
-def diary(plan: Plan) -> list[dict[str, Any]]:
+def diary(plan: BenchmarkPlan) -> list[dict[str, Any]]:
     """What the trials wrote, in the order of their ends."""
     lines = [json.loads(line) for line in Path(plan.diary).read_text().splitlines()]
     return sorted(lines, key=lambda line: float(line["end"]))
 
 
-def bare(plan: Plan) -> int:
+def bare(plan: BenchmarkPlan) -> int:
     """The plan's trials one after the other in this process, on their own."""
 
     def nobody(step: int, values: Mapping[str, float]) -> None:
@@ -90,4 +90,4 @@ def bare(plan: Plan) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(bare(Plan.loads(sys.argv[1])))
+    sys.exit(bare(BenchmarkPlan.loads(sys.argv[1])))

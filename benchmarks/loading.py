@@ -1,9 +1,9 @@
-"""How long a batch with all its conditions takes, from frames mapped and from frames in memory.
+"""Measures how long a batch with all its conditions takes to load: `python benchmarks/loading.py --json`.
 
-`python benchmarks/loading.py --json`: milliseconds of `Batches` at a preset's batch and clip size, taken in alternation
-with the naive way, which reads as many clips from the HDF5 file and does nothing else. Each is warm: every clip was
-read before. The file is one of made frames (`--clips`), or `--data FILE.h5`; `compression` says how much smaller than
-its frames it is. `ratio` is naive / mapped. `load_seconds` is what a process waits before its first step.
+Prints milliseconds of `Batches` at a preset's batch and clip size, with frames mapped from a file and with frames in
+memory, in alternation with a naive loader that only reads as many clips from the HDF5 file. All clips have been read
+before. The clip file is generated (`--clips`), or given with `--data FILE.h5`; `compression` says how much smaller it
+is than its frames. `ratio` is naive / mapped, and `load_seconds` is the delay before a process's first step.
 """
 
 from __future__ import annotations

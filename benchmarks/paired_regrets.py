@@ -1,4 +1,4 @@
-"""How two searches' regrets over the same seeds compare: medians, an exact interval, and a test by ranks."""
+"""Comparison of two searches by their regrets on the same seeds: medians, an exact interval, and a rank test."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The same study on the plain stack, as its manuals set it up: `python -m benchmarks.peer_tune DIR PLAN` is its driver.
+"""The same study on plain Ray Tune: `python -m benchmarks.peer_tune DIR PLAN` is its driver.
 
-Ray Tune with `OptunaSearch` and `MLflowLoggerCallback`, on a SQLite store that is there already. A process a trial,
-which is Tune's default: processes that are used again carry what one trial left in memory into the next. Nothing of
-`tuning` is imported: it changes settings of Ray that the plain stack leaves alone.
+It uses `OptunaSearch` and `MLflowLoggerCallback` as their manuals show, on an existing SQLite store, with a new process
+for each trial, which is Tune's default. Nothing of `tuning` is imported, since that changes settings of Ray.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from ray import tune
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 from ray.tune.search.optuna import OptunaSearch
 
-from benchmarks.harness_trials import Plan, trial
+from benchmarks.harness_trials import BenchmarkPlan, trial
 
 ROOT = Path(__file__).resolve().parent.parent
 PARAMETERS = 12  # dimensions of the search
@@ -30,10 +29,10 @@ PARAMETERS = 12  # dimensions of the search
 
 def run(config: dict[str, Any]) -> None:
     """The trainable. Its worker is the room for one trial, since a process runs no more than one."""
-    trial(Plan.loads(config["plan"]), 0, lambda step, values: tune.report(values))
+    trial(BenchmarkPlan.loads(config["plan"]), 0, lambda step, values: tune.report(values))
 
 
-def main(folder: Path, plan: Plan) -> int:
+def main(folder: Path, plan: BenchmarkPlan) -> int:
     """Runs the study; prints the seconds that it took and those that this process computed, all threads."""
     os.environ["PYTHONPATH"] = str(ROOT)  # for Ray's processes
     space = {f"parameter_{index:02d}": tune.uniform(0.0, 1.0) for index in range(PARAMETERS)}
@@ -54,7 +53,7 @@ def main(folder: Path, plan: Plan) -> int:
     return 1 if results.errors else 0
 
 
-def _tuner(folder: Path, plan: Plan, space: dict[str, Any]) -> tune.Tuner:
+def _tuner(folder: Path, plan: BenchmarkPlan, space: dict[str, Any]) -> tune.Tuner:
     return tune.Tuner(
         tune.with_resources(run, {"cpu": 1}),
         param_space={**space, "plan": plan.dumps()},
@@ -71,4 +70,4 @@ def _tuner(folder: Path, plan: Plan, space: dict[str, Any]) -> tune.Tuner:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Plan.loads(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), BenchmarkPlan.loads(sys.argv[2])))

@@ -1,14 +1,14 @@
-"""How good is what a search finds: final regret on published test functions, against plain Ray Tune's searches.
+"""Compares searches by their final regret on published test functions: `python benchmarks/search_quality.py --json`.
 
-`python benchmarks/search_quality.py --json`: this project's default search (TPE and halving) and Ray Tune's
-(OptunaSearch, or random draws, with AsyncHyperBandScheduler) get the same number of training steps on each function,
-with several workers in simulated time, and are asked what they would return. Regret is how far the true value at full
-fidelity of that is below the best there is. Everything is paired by seed, and exactly repeatable.
+This project's default search (TPE and halving) and those of Ray Tune (OptunaSearch or random search, with
+AsyncHyperBandScheduler) get the same number of training steps on each function, with several workers in simulated time.
+Regret is how far the true value of the configuration that a search returns is below the optimum, at full fidelity. Runs
+are paired by seed and exactly reproducible.
 
-A trial has the paper preset's rhythm: as many reports as it has evaluations, and the first at which it may be stopped.
-Ray Tune's scheduler has the same first and last step and its own reduction factor, 4; `+asha3` has this project's, 3.
-What a search returns is what its user gets: here the best complete trial, there `ResultGrid.get_best_result()`, the
-highest last value of any trial; `completed` lets that choose among complete trials too.
+A trial reports as often as the paper preset evaluates, and can be stopped from the same evaluation on. Ray Tune's
+scheduler has the same first and last step and its own reduction factor, 4; `+asha3` has this project's, 3. A search
+returns what its user gets: here the best complete trial; in Ray Tune `ResultGrid.get_best_result()`, the highest last
+value of any trial. `completed` chooses among complete trials in both.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from analysis.statistics.holm import holm  # noqa: E402
 from benchmarks.fidelity_functions import FUNCTIONS  # noqa: E402
 from benchmarks.paired_regrets import compare, median  # noqa: E402
 from benchmarks.searches_compared import COMPLETED, RETURNED, compared  # noqa: E402
-from benchmarks.simulated_clock import Run, Setting, milestones, simulate  # noqa: E402
+from benchmarks.simulated_clock import SimulatedRun, SimulationSetup, milestones, simulate  # noqa: E402
 from tuning.cli.options import DEFAULTS  # noqa: E402
 
 OURS = "ours"
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     steps = args.steps or training.steps // training.evaluate_every
     first = args.first or max(1, DEFAULTS["paper"].first_rung // training.evaluate_every)
     budget = args.budget * steps
-    setting = Setting(steps, budget, args.workers, milestones(budget))
+    setting = SimulationSetup(steps, budget, args.workers, milestones(budget))
     started = time.perf_counter()
     runs = measure(
         args.functions, [OURS, *args.peers], setting, first, range(args.from_seed, args.from_seed + args.seeds)
@@ -82,11 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-Runs = Mapping[str, Mapping[str, Sequence[Run]]]
+Runs = Mapping[str, Mapping[str, Sequence[SimulatedRun]]]
 """{function: {search: a run for each seed}}."""
 
 
-def measure(functions: Sequence[str], searches: Sequence[str], setting: Setting, first: int, seeds: range) -> Runs:
+def measure(
+    functions: Sequence[str], searches: Sequence[str], setting: SimulationSetup, first: int, seeds: range
+) -> Runs:
     """All runs."""
     make = compared(setting.steps, first)
     return {

@@ -1,4 +1,4 @@
-"""The searches that `search_quality.py` compares, each as `benchmarks.simulated_clock.Search`.
+"""The searches that `search_quality.py` compares, each as `benchmarks.simulated_clock.SimulatedSearch`.
 
 This project's search is its samplers and pruners with the record's rows kept in memory, in the steps that
 `tuning.engine.engine.Engine` takes. Ray Tune's are its own searcher and scheduler classes, called in the order in
@@ -26,7 +26,7 @@ from analysis.record.ranking import best
 from analysis.record.rows import Score, TrialRow
 from analysis.record.states import COMPLETE, PRUNED, RUNNING, TRIAL
 from benchmarks.fidelity_functions import Function, Vector
-from benchmarks.simulated_clock import Search
+from benchmarks.simulated_clock import SimulatedSearch
 from tuning.search.pruners import Pruner, create_pruner
 from tuning.search.samplers import Sampler, SearchHistory, create_sampler
 from tuning.search.space import Parameter, Space
@@ -78,7 +78,7 @@ class Ours:
         self.scores: dict[str, dict[int, Score]] = {}
 
     def begin(self, number: int) -> Vector:
-        """See `Search`."""
+        """See `SimulatedSearch`."""
         params = self.sampler.propose(number, SearchHistory(self.trials, self.curves))
         assert params is not None  # no sampler here ever ends
         key = f"trial-{number:04d}"
@@ -88,7 +88,7 @@ class Ours:
         return point_of(params, self.function)
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """See `Search`."""
+        """See `SimulatedSearch`."""
         row = replace(self.trials[number], step=step, value=value)
         self.curves[row.key][step], self.scores[row.key][step] = value, Score((value,))
         if step >= self.steps:
@@ -99,7 +99,7 @@ class Ours:
         return row.state == RUNNING
 
     def incumbents(self) -> Mapping[str, Vector | None]:
-        """See `Search`."""
+        """See `SimulatedSearch`."""
         chosen = best(self.trials)
         point = None if chosen is None else point_of(chosen.params, self.function)
         return {RETURNED: point, COMPLETED: point}
@@ -134,7 +134,7 @@ class RayTune:
         self.last: dict[int, tuple[int, float]] = {}  # {trial: (step, value)}
 
     def begin(self, number: int) -> Vector:
-        """See `Search`."""
+        """See `SimulatedSearch`."""
         params = next(self.draws) if self.searcher is None else self.searcher.suggest(str(number))
         assert params is not None  # only a limited searcher has none
         self.params.append(params)
@@ -142,7 +142,7 @@ class RayTune:
         return point_of(params, self.function)
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """See `Search`."""
+        """See `SimulatedSearch`."""
         trial, result = _trial(number), {"training_iteration": step, METRIC: value}
         self.last[number] = step, value
         stops = self.scheduler.on_trial_result(_NO_CONTROLLER, trial, result) == TrialScheduler.STOP
@@ -156,7 +156,7 @@ class RayTune:
         return False
 
     def incumbents(self) -> Mapping[str, Vector | None]:
-        """See `Search`."""
+        """See `SimulatedSearch`."""
         return {RETURNED: self._best(1), COMPLETED: self._best(self.steps)}
 
     def _best(self, least: int) -> Vector | None:
@@ -180,7 +180,7 @@ def _draws(space: Mapping[str, Any], seed: int) -> Iterator[Mapping[str, Any]]:
             yield spec["config"]
 
 
-def compared(steps: int, first: int) -> Mapping[str, Callable[[Function, int], Search]]:
+def compared(steps: int, first: int) -> Mapping[str, Callable[[Function, int], SimulatedSearch]]:
     """The searches by name, each made for a function and a seed.
 
     Args:
@@ -188,7 +188,7 @@ def compared(steps: int, first: int) -> Mapping[str, Callable[[Function, int], S
         first: the first step at which a trial may be stopped.
     """
 
-    def ours(function: Function, seed: int) -> Search:
+    def ours(function: Function, seed: int) -> SimulatedSearch:
         return Ours(
             function,
             steps,
@@ -196,8 +196,8 @@ def compared(steps: int, first: int) -> Mapping[str, Callable[[Function, int], S
             create_pruner("halving", steps, first),
         )
 
-    def ray(learns: bool, **options: Any) -> Callable[[Function, int], Search]:
-        def make(function: Function, seed: int) -> Search:
+    def ray(learns: bool, **options: Any) -> Callable[[Function, int], SimulatedSearch]:
+        def make(function: Function, seed: int) -> SimulatedSearch:
             halving = AsyncHyperBandScheduler(max_t=steps, grace_period=first, **options)
             return RayTune(function, steps, halving, OptunaSearch(seed=seed) if learns else None, seed)
 

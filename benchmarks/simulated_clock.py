@@ -1,7 +1,7 @@
-"""Several workers that train trials at once, in simulated time: searches meet the order of events that they would meet.
+"""Workers that train trials in parallel in simulated time, so that searches see the events in a realistic order.
 
-A worker asks for a trial, and reports each of its steps until the search ends it; then it asks for the next. A step
-takes its trial's own time. When the steps of all workers are used up, everything stops where it is.
+A worker takes a trial and reports each of its steps until the search ends it, then takes the next. Trials differ in
+seconds per step. When the steps of all workers together reach the budget, everything stops.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.fidelity_functions import Function, Vector
 SPREAD = 0.3  # standard deviation of the logarithm of a trial's seconds a step
 
 
-class Search(Protocol):
+class SimulatedSearch(Protocol):
     """What the clock drives. Trials are numbered from 0 in the order in which they begin."""
 
     def begin(self, number: int) -> Vector:
@@ -36,7 +36,7 @@ class Search(Protocol):
 
 
 @dataclass(frozen=True)
-class Setting:
+class SimulationSetup:
     """What all searches of a comparison share.
 
     Attributes:
@@ -53,7 +53,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Run:
+class SimulatedRun:
     """What came of a search.
 
     Attributes:
@@ -67,7 +67,7 @@ class Run:
     complete: int
 
 
-def simulate(search: Search, function: Function, setting: Setting, seed: int) -> Run:
+def simulate(search: SimulatedSearch, function: Function, setting: SimulationSetup, seed: int) -> SimulatedRun:
     """Drives a search until the budget is used up.
 
     Noise and speed follow from the seed and a trial's number, so that searches are compared in pairs.
@@ -98,7 +98,7 @@ def simulate(search: Search, function: Function, setting: Setting, seed: int) ->
         if used in setting.milestones:
             for rule, point in search.incumbents().items():
                 regrets.setdefault(rule, []).append(math.inf if point is None else function.regret(point))
-    return Run({rule: tuple(values) for rule, values in regrets.items()}, len(curves), complete)
+    return SimulatedRun({rule: tuple(values) for rule, values in regrets.items()}, len(curves), complete)
 
 
 def milestones(budget: int, shares: Sequence[float] = (0.25, 0.5, 1.0)) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ AT_ONCE = 4_000_000  # answers drawn in one go
 
 
 @dataclass(frozen=True)
-class Setting:
+class AnswerSpread:
     """Spread of the answers, in logits (standard deviations), and the number of clips."""
 
     name: str
@@ -44,7 +44,7 @@ def level_of(share: float, spread: float) -> float:
     return float(brentq(lambda level: expit(level + spread * points) @ weights - share, -60.0, 60.0))
 
 
-def seed_deviation(share: float, setting: Setting) -> float:
+def seed_deviation(share: float, setting: AnswerSpread) -> float:
     """Standard deviation (0 to 1) of a seed's share over all clips: what the seeds' spread in logits comes to."""
     points, weights = np.polynomial.hermite_e.hermegauss(80)
     weights = weights / weights.sum()
@@ -55,7 +55,7 @@ def seed_deviation(share: float, setting: Setting) -> float:
 
 
 def studies(
-    setting: Setting, shares: Sequence[float], seeds: int, count: int, draw: np.random.Generator
+    setting: AnswerSpread, shares: Sequence[float], seeds: int, count: int, draw: np.random.Generator
 ) -> Iterator[Answers]:
     """`count` studies in lots of (n, arms, seeds, clips), an arm for each true share."""
     levels = np.array([level_of(share, setting.spread) for share in shares], dtype=np.float32)[:, None, None]

@@ -1,8 +1,8 @@
-"""How a training step's time grows with the number of frames and with the batch, and what loading data adds.
+"""Measures how a training step scales with frames and batch size: `python benchmarks/step_scaling.py --json`.
 
-`python benchmarks/step_scaling.py --json`: seconds of a step at several T and several batch sizes, all taken in turn,
-a straight line through each, and the share of a step that making its batch takes. `growth` is the exponent of the
-power law through the points: 1 is linear, below 1 a fixed cost shows.
+Prints seconds per step at several T and batch sizes, measured in turn; a straight line through each; and the share of a
+step that loading its batch takes. `growth` is the exponent of the power law through the points: 1 is linear, and less
+than 1 means a fixed cost.
 """
 
 from __future__ import annotations

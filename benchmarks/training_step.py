@@ -1,10 +1,11 @@
-"""How much quicker and leaner the production training step is than the literal one of `amc/reference`.
+"""Compares the production training step with the literal one of `amc/reference`, in time and memory.
 
-Both start from the same weights and take the same batches, in alternation, so that a machine whose speed drifts does
-so for both: `python benchmarks/training_step.py --preset paper --json`. Production runs as the preset has it on this
-machine, so at paper size with bfloat16 products where the processor has them; `--precision fp32` holds it to the
-literal step's precision. Peak memory is each step's own, measured in a process of its own. `matrix_share` says how near
-production comes to this machine's own rate of plain matrix products in the same precision, measured between the steps.
+Run `python benchmarks/training_step.py --preset paper --json`. Both steps start from the same weights and take the same
+batches in alternation, so that drifts of the machine's speed affect both. Production runs as the preset does on this
+machine, at paper size with bfloat16 products if the processor supports them; `--precision fp32` uses the precision of
+the literal step. `ratio` is literal / production seconds; `memory_ratio` is production / literal peak memory, each
+measured in its own process; `matrix_share` is the rate of production relative to plain matrix products in the same
+precision.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.harness_overhead import between_reports, cycles, starts
-from benchmarks.harness_trials import METRICS, Plan, bare, diary, metrics
+from benchmarks.harness_trials import METRICS, BenchmarkPlan, bare, diary, metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,8 +39,8 @@ def test_a_trial_follows_the_last_one_of_its_worker() -> None:
 
 
 def test_a_bare_trial_writes_its_diary(tmp_path: Path) -> None:
-    plan = Plan(trials=2, reports=3, workers=1, units=1, history=0, diary=str(tmp_path / "diary.jsonl"))
-    assert Plan.loads(plan.dumps()) == plan
+    plan = BenchmarkPlan(trials=2, reports=3, workers=1, units=1, history=0, diary=str(tmp_path / "diary.jsonl"))
+    assert BenchmarkPlan.loads(plan.dumps()) == plan
     assert bare(plan) == 0
     lines = diary(plan)
     assert [len(one["reported"]) for one in lines] == [3, 3]

@@ -10,7 +10,7 @@ from benchmarks import search_quality
 from benchmarks.fidelity_functions import FUNCTIONS, Function, Vector, linear, logarithmic
 from benchmarks.paired_regrets import compare, median, median_interval
 from benchmarks.searches_compared import COMPLETED, RETURNED, Ours, compared, point_of, space_of
-from benchmarks.simulated_clock import SPREAD, Setting, milestones, simulate
+from benchmarks.simulated_clock import SPREAD, SimulationSetup, milestones, simulate
 
 OPTIMA = {
     "branin": [
@@ -93,7 +93,7 @@ def test_clock_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
     function = Function("line", 1, 5.0, lambda point: float(point[0]), curve)
     search = Scripted({1: 1})
-    run = simulate(search, function, Setting(steps=3, budget=8, workers=2, milestones=(2, 8)), seed=0)
+    run = simulate(search, function, SimulationSetup(steps=3, budget=8, workers=2, milestones=(2, 8)), seed=0)
     # At 1 s: 0, 1; at 2 s: 0, 2; at 3 s: 0 completes, 2; at 4 s: 2 completes, 3 (begun after 0).
     assert [(number, step) for number, step, _ in search.heard] == [
         (0, 1), (1, 1), (0, 2), (2, 1), (0, 3), (2, 2), (2, 3), (3, 1),
@@ -107,7 +107,7 @@ def test_slower_trials_come_later() -> None:
     """Each trial takes its own time a step; reports come in the order in which steps are made."""
     search = Scripted({0: 30, 1: 30})
     flat = Function("flat", 1, 1.0, lambda point: 0.0, lambda point, steps, draw: np.zeros(steps))
-    simulate(search, flat, Setting(steps=30, budget=30, workers=2, milestones=(30,)), seed=0)
+    simulate(search, flat, SimulationSetup(steps=30, budget=30, workers=2, milestones=(30,)), seed=0)
     seconds = [math.exp(SPREAD * float(np.random.default_rng([0, number]).standard_normal())) for number in range(2)]
     due = sorted((seconds[number] * step, number, step) for number in range(2) for step in range(1, 31))
     assert [heard[:2] for heard in search.heard] == [(number, step) for _, number, step in due[:30]]
