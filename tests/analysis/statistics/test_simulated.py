@@ -8,7 +8,7 @@ import pytest
 from analysis.statistics.crossed import crossed
 from analysis.statistics.holm import holm
 from benchmarks.coverage import FAMILY, FAMILY_SEEDS, SEEDS, SETTINGS, SHARES, coverage, found
-from benchmarks.simulated_studies import Setting, level_of, seed_deviation, studies
+from benchmarks.simulated_studies import AnswerSpread, level_of, seed_deviation, studies
 
 STUDIES = 2000
 AT_LEAST = 0.93
@@ -39,14 +39,14 @@ def test_seeds_alone_do_not_cover_where_clips_differ() -> None:
 @pytest.mark.parametrize("seeds", SEEDS)
 @pytest.mark.parametrize("share", [*SHARES, 0.985])
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_intervals_cover_everywhere(setting: Setting, share: float, seeds: int) -> None:
+def test_intervals_cover_everywhere(setting: AnswerSpread, share: float, seeds: int) -> None:
     held = coverage(setting, share, min(share, 0.6), seeds, STUDIES, np.random.default_rng(seeds))
     assert held["mean"] >= AT_LEAST - simulation_error(AT_LEAST)
     assert held["difference"] >= AT_LEAST - simulation_error(AT_LEAST)
 
 
 @pytest.mark.parametrize("setting", [QUIET, PLANNED], ids=lambda setting: setting.name)
-def test_nine_arms_like_ours_are_rarely_called_different(setting: Setting) -> None:
+def test_nine_arms_like_ours_are_rarely_called_different(setting: AnswerSpread) -> None:
     same = found(setting, (0.6,) * (FAMILY + 1), FAMILY_SEEDS, STUDIES, np.random.default_rng(1))
     assert same.any(axis=1).mean() <= 0.05 + simulation_error(0.05)
 
@@ -54,7 +54,7 @@ def test_nine_arms_like_ours_are_rarely_called_different(setting: Setting) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_family_wise_errors_everywhere(setting: Setting, share: float) -> None:
+def test_family_wise_errors_everywhere(setting: AnswerSpread, share: float) -> None:
     same = found(setting, (share,) * (FAMILY + 1), FAMILY_SEEDS, STUDIES, np.random.default_rng(2))
     assert same.any(axis=1).mean() <= 0.05 + simulation_error(0.05)
 
@@ -85,11 +85,11 @@ def test_many_tables_at_once_are_each_as_one() -> None:
 
 
 def test_the_simulated_truth() -> None:
-    setting = Setting("", seed=0.5, clip=1.0, own=0.5, clips=400)
+    setting = AnswerSpread("", seed=0.5, clip=1.0, own=0.5, clips=400)
     assert level_of(0.5, 1.0) == pytest.approx(0.0, abs=1e-9)
     (lot,) = studies(setting, (0.8,), 5, 2000, np.random.default_rng(6))
     assert lot.mean() == pytest.approx(0.8, abs=0.005)
     # A seed's share also varies with the 400 clips that it was seen on; many clips leave its own.
-    wide = Setting("", seed=0.5, clip=0.0, own=0.0, clips=2000)
+    wide = AnswerSpread("", seed=0.5, clip=0.0, own=0.0, clips=2000)
     (lot,) = studies(wide, (0.8,), 1, 2000, np.random.default_rng(7))
     assert lot.mean(axis=-1).std() == pytest.approx(seed_deviation(0.8, wide), rel=0.06)
