@@ -113,7 +113,7 @@ def test_from_a_search_then_one_more_seed_and_arm_then_fewer(tmp_path: Path) -> 
         """All on record, having checked that every trial ran once, from the configuration that the search found."""
         with RecordReader(folder / "record.db") as records:
             study, trials = records.study(name), records.trials(name)
-            sheets = records.sheets(name)
+            sheets = records.score_sheets(name)
         assert study.settings["from_trial"] == best["key"]
         configs = [study.config, *(trial.config for trial in trials)]
         assert {config["weights"]["l1"] for config in configs} == {best["params"]["weights.l1"]}
