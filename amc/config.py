@@ -46,13 +46,13 @@ class DatasetSpec:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of all networks. At width 1 they are those of Appendix A."""
+    """Sizes of all networks; `PRESETS` and `DATASETS` give their values. At width 1 they are those of Appendix A."""
 
-    size: int = 64  # H = W in pixels
-    frames: int = 32  # T
-    noise: int = 128  # p
-    width: float = 1.0  # factor on the number of channels of the generator and the discriminators
-    classifier_width: float = 1.0  # the same for the motion classifier
+    size: int  # H = W in pixels
+    frames: int  # T
+    noise: int  # p
+    width: float  # factor on the number of channels of the generator and the discriminators
+    classifier_width: float  # the same for the motion classifier
     discarded_frames: int = 4  # R15: first frames of a clip that the classifier does not see, x_1 among them
 
     def __post_init__(self) -> None:
@@ -65,14 +65,14 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Table B."""
+    """Weights of the losses (Table B); `DATASETS` gives their values for each data set."""
 
-    gan: float = 1.0  # L_gan
-    rank: float = 100.0  # L_rank
-    ce: float = 0.03  # L_CE
-    mse: float = 30.0  # L_MSE
-    l1: float = 3.0  # |x - x^|_1
-    gram: float = 30.0  # sum of d_j(x|y, x^|y)
+    gan: float  # L_gan
+    rank: float  # L_rank
+    ce: float  # L_CE
+    mse: float  # L_MSE
+    l1: float  # |x - x^|_1
+    gram: float  # sum of d_j(x|y, x^|y)
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,8 @@ class Readings:
     mismatched_motion: Literal["class", "any"] = "class"  # R20
     bn_rows: Literal["mixed", "per_row"] = "mixed"  # R21
     forget_bias: float = 0.0  # initial bias of the forget gates of convLSTMs
-    long_clips: Literal["first", "even"] = "first"  # R22: which T frames of a longer clip are used
+    # R22: which T frames of a longer clip are used. `configure` sets it to the value in `DATASETS`.
+    long_clips: Literal["first", "even"] = "first"
     # R23: the generator minimizes -log D (Alg. 1 line 14), or log(1 - D) (Eq. 5)
     adversarial: Literal["non_saturating", "saturating"] = "non_saturating"
     generator_scores: Literal["updated", "printed"] = "updated"  # R23: of D after its update, or before (Alg. 1 line 5)
@@ -222,15 +223,15 @@ class AMCGANSettings(MethodSettings):
 METHOD_SETTINGS: dict[str, type[MethodSettings]] = {"amc_gan": AMCGANSettings}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The complete configuration of a training run."""
 
     dataset: DatasetSpec
     preset: str
     method: MethodSettings = field(default_factory=AMCGANSettings)
-    model: ModelConfig = field(default_factory=ModelConfig)
-    weights: LossWeights = field(default_factory=LossWeights)
+    model: ModelConfig
+    weights: LossWeights
     rows: RowWeights = field(default_factory=RowWeights)
     margins: Margins = field(default_factory=Margins)
     switches: Switches = field(default_factory=Switches)
@@ -326,7 +327,7 @@ class DatasetDefaults:
     clips: int  # appendix B.1
     noise: int
     weights: LossWeights
-    long_clips: Literal["first", "even"] = "first"  # R22
+    long_clips: Literal["first", "even"]  # R22
 
 
 DATASETS: Mapping[str, DatasetDefaults] = {
@@ -335,6 +336,7 @@ DATASETS: Mapping[str, DatasetDefaults] = {
         clips=8_835,
         noise=128,
         weights=LossWeights(gan=1.0, rank=100.0, ce=0.03, mse=30.0, l1=3.0, gram=30.0),
+        long_clips="first",
     ),
     "mug": DatasetDefaults(
         DatasetSpec("mug", classes=6, keypoints=11),
@@ -417,13 +419,19 @@ def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
 def from_dict(values: Mapping[str, Any]) -> Config:
     """Rebuilds a configuration from `Config.to_dict`, with checks of each field.
 
+    A missing size or loss weight gets the value of the data set and preset, as in `configure`; any other missing
+    setting gets the default of its class.
+
     Raises:
-        UserError: `dataset` or `preset` is missing, the method or a field is unknown, or a value has the wrong type.
+        UserError: `dataset` or `preset` is missing or unknown, the method or a field is unknown, or a value has the
+            wrong type.
     """
     try:
         method = METHOD_SETTINGS[values.get("method", {}).get("name", AMCGANSettings.name)]()  # type: ignore[call-arg]
-        config = Config(dataset=DatasetSpec(**values["dataset"]), preset=str(values["preset"]), method=method)
+        spec = DatasetSpec(**values["dataset"])
+        defaults = configure(spec.name, str(values["preset"]), spec=spec)
     except (KeyError, TypeError) as error:
         raise UserError(f"not a configuration of a training run: {error}") from error
+    config = Config(dataset=spec, preset=defaults.preset, method=method, model=defaults.model, weights=defaults.weights)
     rest = {k: v for k, v in flattened(dict(values)) if not k.startswith("dataset.") and k != "preset"}
     return with_overrides(config, rest)

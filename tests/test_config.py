@@ -29,8 +29,16 @@ def test_a_stored_configuration_without_a_setting_has_its_default(name: str) -> 
     for part in path:
         group = group[part]
     del group[last]
-    default = Config(config.dataset, config.preset).flat()[name]
+    default = Config(dataset=config.dataset, preset=config.preset, model=config.model, weights=config.weights).flat()[
+        name
+    ]
     assert from_dict(stored) == with_overrides(config, {name: default})
+
+
+def test_a_missing_loss_weight_is_that_of_the_data_set_in_table_b() -> None:
+    stored = mug().to_dict()
+    del stored["weights"]["mse"], stored["weights"]["l1"]
+    assert from_dict(stored) == mug()
 
 
 def test_a_stored_configuration_without_a_group_has_its_defaults() -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from amc.config import ModelConfig, configure
+from amc.config import configure, natops
 from amc.models.motion_classifier import MotionClassifier, classifier_input
 
 
@@ -21,7 +23,7 @@ def test_parameter_count_at_paper_size(dataset: str, count: int) -> None:
 
 
 def test_shapes_of_appendix_b3() -> None:
-    network = MotionClassifier(ModelConfig(), 24).eval()
+    network = MotionClassifier(natops().model, 24).eval()
     x = torch.zeros(1, 3, 32, 64, 64)
     shapes = []
     for layer in network.embed:
@@ -34,7 +36,7 @@ def test_shapes_of_appendix_b3() -> None:
 
 
 def test_layers_follow_the_text() -> None:
-    network = MotionClassifier(ModelConfig(), 6)
+    network = MotionClassifier(natops().model, 6)
     names = [type(layer).__name__ for layer in (*network.embed, *network.classify)]
     assert names == [
         *("Conv3d", "LeakyReLU", "Conv3d", "BatchNorm3d", "LeakyReLU", "Conv3d", "BatchNorm3d", "LeakyReLU", "Conv3d"),
@@ -48,13 +50,13 @@ def test_layers_follow_the_text() -> None:
 
 def test_the_last_layer_shrinks_per_axis() -> None:
     # 32 px and 16 frames leave 2 x 4 x 4 before the last layer (R25).
-    last = MotionClassifier(ModelConfig(size=32, frames=16), 6).embed[-1]
+    last = MotionClassifier(replace(natops().model, size=32, frames=16), 6).embed[-1]
     assert isinstance(last, nn.Conv3d)
     assert last.kernel_size == last.stride == (2, 4, 4)
 
 
 def test_a_layer_with_no_extent_left_is_dropped() -> None:
-    network = MotionClassifier(ModelConfig(size=8, frames=8), 3)
+    network = MotionClassifier(replace(natops().model, size=8, frames=8), 3)
     assert sum(isinstance(layer, nn.Conv3d) for layer in network.embed) == 3
     assert network.eval()(torch.zeros(1, 8, 3, 8, 8)).shape == (1, 3)
 
@@ -62,7 +64,9 @@ def test_a_layer_with_no_extent_left_is_dropped() -> None:
 @settings(max_examples=25, deadline=None)
 @given(size=st.integers(2, 40), frames=st.integers(5, 20), classes=st.integers(2, 5))
 def test_every_size_has_a_network(size: int, frames: int, classes: int) -> None:
-    network = MotionClassifier(ModelConfig(size=size, frames=frames, classifier_width=1 / 16), classes).eval()
+    network = MotionClassifier(
+        replace(natops().model, size=size, frames=frames, classifier_width=1 / 16), classes
+    ).eval()
     assert network(torch.zeros(1, frames, 3, size, size)).shape == (1, classes)
 
 

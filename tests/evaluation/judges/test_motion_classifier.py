@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from amc.config import Config, DatasetSpec, ModelConfig, configure, with_overrides
+from amc.config import Config, DatasetSpec, configure, natops, with_overrides
 from amc.data.clipfile import ClipInfo
 from amc.data.clips import Clips
 from amc.data.splits import Split, make_split
@@ -252,7 +252,7 @@ def test_too_few_clips_is_a_clear_error(clips: Clips) -> None:
 @given(data=st.data())
 def test_a_clips_logits_do_not_depend_on_its_company(data: st.DataObject) -> None:
     torch.manual_seed(0)
-    network = MotionClassifier(ModelConfig(size=SIZE, frames=LENGTH, classifier_width=1 / 16), 3)
+    network = MotionClassifier(replace(natops().model, size=SIZE, frames=LENGTH, classifier_width=1 / 16), 3)
     frames = np.random.default_rng(1).integers(0, 256, (9, LENGTH, SIZE, SIZE, 3), dtype=np.uint8)
     together = predict(network, frames, LENGTH, batch=4)
     chosen = np.array(data.draw(st.lists(st.integers(0, 8), min_size=1, max_size=12)))
@@ -261,7 +261,7 @@ def test_a_clips_logits_do_not_depend_on_its_company(data: st.DataObject) -> Non
 
 
 def test_predict_takes_clips_without_the_first_frame_and_none_at_all() -> None:
-    network = MotionClassifier(ModelConfig(size=SIZE, frames=LENGTH, classifier_width=1 / 16), 3)
+    network = MotionClassifier(replace(natops().model, size=SIZE, frames=LENGTH, classifier_width=1 / 16), 3)
     frames = np.random.default_rng(1).integers(0, 256, (2, LENGTH, SIZE, SIZE, 3), dtype=np.uint8)
     assert np.array_equal(predict(network, frames[:, 1:], LENGTH), predict(network, frames, LENGTH))
     assert predict(network, frames[:0], LENGTH).shape == (0, 3)
@@ -272,7 +272,7 @@ def test_predict_takes_clips_without_the_first_frame_and_none_at_all() -> None:
 def test_predict_looks_at_the_frames_that_are_not_discarded(discarded: int, seen: set[int]) -> None:
     """R15."""
     torch.manual_seed(0)
-    model = ModelConfig(size=SIZE, frames=LENGTH, classifier_width=1 / 16, discarded_frames=discarded)
+    model = replace(natops().model, size=SIZE, frames=LENGTH, classifier_width=1 / 16, discarded_frames=discarded)
     network = MotionClassifier(model, 3)
     frames = np.random.default_rng(1).integers(0, 256, (1, LENGTH, SIZE, SIZE, 3), dtype=np.uint8)
     base = predict(network, frames, LENGTH, batch=1)
