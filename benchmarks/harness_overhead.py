@@ -3,7 +3,7 @@
 Prints medians over the rounds, with the lowest and the highest value:
 
 - report: trials on one worker that only report 39 metrics at a time. `wall_ms` is the time from one report to the next,
-  with all that the driver does in between. `cpu_ms` is the CPU time of the driver's process per report, the tracker
+  with all that the driver does in between. `cpu_ms` is the CPU time of the driver's process per report, MLflow
   included, taken from two studies that differ only in their number of reports.
 - start: seconds from the end of a trial until the next one on that worker has started and imported torch.
 - efficiency: for trials of equal length that keep every core busy, seconds per trial in bare processes / on the

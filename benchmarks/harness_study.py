@@ -26,7 +26,7 @@ from tuning.engine.study import Study, run_study
 from tuning.search.default_space import search_space
 from tuning.search.pruners import Curves, Pruner, create_pruner
 from tuning.search.samplers import create_sampler
-from tuning.tracking.projection import Projection
+from tuning.tracking.mlflow_runs import MlflowRuns
 from tuning.workers.job import Job, Outcome, Reporter
 from tuning.workers.resources import machine_resources
 
@@ -100,7 +100,7 @@ def prepare(folder: Path, plan: BenchmarkPlan) -> None:
             for step in range(1, REPORTS + 1):
                 record.report(NAME, key, 1, step, metrics(step))
             record.finish(NAME, key, 1, COMPLETE, value=number / (number + 1))
-        Projection(record, NAME, runs=made.runs, folder=made.folder, target=made.target).sync()
+        MlflowRuns(record, NAME, runs=made.runs, folder=made.folder, target=made.target).sync()
 
 
 def main(folder: Path, plan: BenchmarkPlan) -> int:

@@ -1,4 +1,4 @@
-"""Runs a study to its end or until it is interrupted: lock, record, trials, tracker, results, summary.
+"""Runs a study to its end or until it is interrupted: lock, record, trials, MLflow, results, summary.
 
 Searches and ablations differ only in their sources of trials; everything around these is here.
 """
@@ -35,15 +35,15 @@ from tuning.on_ray import node_files, ray_session
 from tuning.on_ray.runner import run_on_ray
 from tuning.search.goal import Goal
 from tuning.search.pruners import Pruner
-from tuning.tracking.projection import Projection
+from tuning.tracking.mlflow_runs import MlflowRuns
 from tuning.tracking.store import default_store
-from tuning.tracking.tracker import Tracker
+from tuning.tracking.sync_thread import SyncThread
 from tuning.workers.job import TrialSettings
 from tuning.workers.resources import Resources
 
 DONE = 0  # exit code
 TAKEN = ("artifacts", "mlflow.db")  # names in DIR beside the studies' folders
-FLUSH_SECONDS = 60.0  # how long a tracker that does not answer may delay the end
+FLUSH_SECONDS = 60.0  # how long an MLflow store that does not answer may delay the end
 RESULTS_SECONDS = 30.0  # of a time budget, reserved for tables and figures
 
 
@@ -181,7 +181,7 @@ class StudyRun:
         # Trials on a cluster run on other machines than this one.
         facts = {} if study.on_cluster else machine_facts(study.resources.gpus)
         facts |= {f"version.{package}": version for package, version in study.row.versions.items()}
-        self.projection = Projection(
+        self.mlflow_runs = MlflowRuns(
             record,
             study.row.name,
             runs=study.runs,
@@ -190,7 +190,7 @@ class StudyRun:
             facts=facts,
             documents=study_documents,
         )
-        self.tracker = Tracker(self.projection, _print_line)
+        self.sync_thread = SyncThread(self.mlflow_runs, _print_line)
         self.stop = StopRequest(_trials_deadline(study))
 
     def run(self) -> Ending:
@@ -204,7 +204,7 @@ class StudyRun:
             if not self.engine.is_finished:
                 self._run_trials()
             if self.study.make_results is not None and not self._must_end_now():
-                self.projection.results = self._make_results(self.study.make_results)
+                self.mlflow_runs.results = self._make_results(self.study.make_results)
         except KeyboardInterrupt:  # a signal before or after the trials: during them, `self.stop` handles signals
             self.stop.on_keyboard_interrupt()
             _print_line(STOPPING)
@@ -221,7 +221,7 @@ class StudyRun:
         try:
             with stop.signals, session as folder:
                 stop.signals.install()  # Ray has installed its own handlers
-                self.tracker.start()  # only now: its imports would delay the start of Ray
+                self.sync_thread.start()  # only now: its imports would delay the start of Ray
                 files = node_files.put_files(study.settings.files(), study.cached) if study.on_cluster else []
                 if stop.signals.came:
                     engine.stopping = True
@@ -229,7 +229,7 @@ class StudyRun:
                     modules = [study.trainable.split(":")[0]]
                     run_on_ray(engine, study.resources, modules, folder / "tune", stop_requested=stop, files=files)
                 if study.make_results is None or self._must_end_now():
-                    self.tracker.finish(self._mlflow_status())  # copies while Ray shuts down
+                    self.sync_thread.finish(self._mlflow_status())  # copies while Ray shuts down
         finally:
             progress.close()
 
@@ -237,24 +237,24 @@ class StudyRun:
         return self.stop.signals.came or bool(self.engine.fatal_error)
 
     def _make_results(self, hook: Hook) -> bool:
-        """Makes tables and figures; False if that failed, so that the tracker does not copy them."""
+        """Makes tables and figures; False if that failed, so that they are not copied to MLflow."""
         error = run_results_hook(hook, self.record, self.study.folder)
         if error:
             _print_line(f"cannot make tables and figures ({error}): the record is complete; rerun the command to retry")
         return not error
 
     def _close(self) -> Mapping[str, Any]:
-        """Waits for the tracker and writes the summary; on a full disk, as far as there is room."""
+        """Waits for MLflow and writes the summary; on a full disk, as far as there is room."""
         # Interrupted outside the trials, the study has results left to make, even if no trials.
-        self.tracker.finish("SCHEDULED" if self.stop.outside_trials else self._mlflow_status())
-        if self.tracker.ident is None:  # not started yet
-            self.tracker.start()
+        self.sync_thread.finish("SCHEDULED" if self.stop.outside_trials else self._mlflow_status())
+        if self.sync_thread.ident is None:  # not started yet
+            self.sync_thread.start()
         self.engine.delete_unneeded_checkpoints()
         name, path = self.study.row.name, self.study.folder / "summary.json"
         with suppress(OSError):
             write_summary(self.record, name, path)
         patience = self.stop.seconds_left() if self._must_end_now() else FLUSH_SECONDS
-        if not self.tracker.wait(patience):
+        if not self.sync_thread.wait(patience):
             shown = without_password(self.study.target)
             _print_line(f"MLflow at {shown} is not up to date: rerun the same command to copy the rest")
         try:
@@ -270,10 +270,10 @@ class StudyRun:
                 "then rerun the same command to resume"
             )
         if self.stop.signals.came:
-            return Ending(INTERRUPTED, content, self.projection.results)
+            return Ending(INTERRUPTED, content, self.mlflow_runs.results)
         if self.stop.out_of_time() and not self._all_trials_ended():
             _print_line("the time budget is used up: rerun the same command to resume")
-        return Ending(DONE if self._any_success() else NO_SUCCESS, content, self.projection.results)
+        return Ending(DONE if self._any_success() else NO_SUCCESS, content, self.mlflow_runs.results)
 
     def _mlflow_status(self) -> str:
         """The status of the study's own run in MLflow when the command ends."""

@@ -109,7 +109,7 @@ def _shut_down() -> None:
     """Shuts Ray down, with garbage collection off.
 
     Ray aborts the process if any thread drops one of its references during the shutdown. Tune leaves reference cycles
-    with such references, which the tracker's thread could otherwise collect at that moment.
+    with such references, which the MLflow thread could otherwise collect at that moment.
     """
     collecting = gc.isenabled()
     gc.collect()

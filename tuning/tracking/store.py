@@ -22,7 +22,7 @@ from analysis.record.server_lock import exclusive_server_lock
 # Read by MLflow when it is imported.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
-# The tracker retries by itself: a call whose answer was lost may have created a run.
+# `SyncThread` retries by itself: a call whose answer was lost may have created a run.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

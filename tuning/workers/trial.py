@@ -101,7 +101,7 @@ def _scored(job: Job, trained: Run, value: float, pausing: Callable[[], bool]) -
 
 
 def _publish(drafts: Path, samples: Path) -> None:
-    """Moves finished pictures to their place at once, since the tracker may read them at any moment.
+    """Moves finished pictures to their place at once, because they may be copied to MLflow at any moment.
 
     Unfinished pictures of earlier attempts are deleted. The process of a superseded attempt may run a moment longer:
     its pictures are the same, and it does not delete those of a later attempt.

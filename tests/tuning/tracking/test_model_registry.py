@@ -24,7 +24,7 @@ from tests.tuning.toy_rows import study_row, trial_row
 from tuning.cli.studies import main
 from tuning.engine.summary import study_documents
 from tuning.tracking import model_registry
-from tuning.tracking.projection import Projection
+from tuning.tracking.mlflow_runs import MlflowRuns
 from tuning.tracking.store import default_store, open_store
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,9 +48,9 @@ def end(record: RecordWriter, base: Config, folder: Path, number: int, value: fl
     (samples / "strip.png").write_bytes(key.encode())
 
 
-def finish(record: RecordWriter, folder: Path) -> Projection:
+def finish(record: RecordWriter, folder: Path) -> MlflowRuns:
     """The end of a driver."""
-    projection = Projection(
+    mlflow_runs = MlflowRuns(
         record,
         "toy",
         runs=folder,
@@ -58,8 +58,8 @@ def finish(record: RecordWriter, folder: Path) -> Projection:
         target=default_store(folder),
         documents=study_documents,
     )
-    projection.sync(study_status="FINISHED")
-    return projection
+    mlflow_runs.sync(study_status="FINISHED")
+    return mlflow_runs
 
 
 def state(client: Any) -> tuple[list[tuple[str, str]], str]:
@@ -89,8 +89,8 @@ def test_the_life_of_a_model(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     end(record, base, tmp_path, 0, 0.5)
-    projection = finish(record, tmp_path)
-    assert projection.problems == []
+    mlflow_runs = finish(record, tmp_path)
+    assert mlflow_runs.problems == []
     client = open_store(default_store(tmp_path), tmp_path)
     assert state(client) == ([("1", "trial-0000")], "1")
     version = client.get_model_version_by_alias("toy", "best")

@@ -8,23 +8,23 @@ from collections.abc import Callable
 
 from amc.errors import UserError, first_line
 from analysis.record.address import without_password
-from tuning.tracking.projection import Projection
+from tuning.tracking.mlflow_runs import MlflowRuns
 
-MIN_PAUSE, MAX_PAUSE = 1.0, 10.0  # seconds between two calls of `Projection.sync`
-CPU_SHARE = 1 / 30  # of a core, for copying: this thread shares the interpreter with the driver's own
-UPLOAD_SECONDS = 1800.0  # how long the upload of a checkpoint may delay the end
+MIN_PAUSE, MAX_PAUSE = 1.0, 10.0  # seconds between two calls of `MlflowRuns.sync`
+CPU_SHARE = 1 / 30  # share of a core for copying: this thread and the driver's main thread share one interpreter
+UPLOAD_SECONDS = 1800.0  # longest time that the upload of a checkpoint may delay the end of the command
 
 
-class Tracker(threading.Thread):
-    """Calls `Projection.sync` in the background: every second while that is cheap, less often with many reports.
+class SyncThread(threading.Thread):
+    """Calls `MlflowRuns.sync` in the background: every second if that is cheap, less often if there are many reports.
 
     Args:
         warn: called with a line for the user, once when the store cannot be reached and for each problem.
     """
 
-    def __init__(self, projection: Projection, warn: Callable[[str], None]) -> None:
-        super().__init__(name="tracker", daemon=True)
-        self.projection, self.warn = projection, warn
+    def __init__(self, mlflow_runs: MlflowRuns, warn: Callable[[str], None]) -> None:
+        super().__init__(name="MLflow sync", daemon=True)
+        self.mlflow_runs, self.warn = mlflow_runs, warn
         self.ending, self.abandoned = threading.Event(), threading.Event()
         self.status = "RUNNING"
         self.warned = self.complete = False
@@ -54,8 +54,8 @@ class Tracker(threading.Thread):
         """Waits until `finish` is done; False if the store gave no answer for so many seconds."""
         began = time.monotonic()
         while self.is_alive():
-            patience = UPLOAD_SECONDS if self.projection.uploading else seconds
-            rest = max(began, self.projection.last_answer) + patience - time.monotonic()
+            patience = UPLOAD_SECONDS if self.mlflow_runs.uploading else seconds
+            rest = max(began, self.mlflow_runs.last_answer) + patience - time.monotonic()
             if rest <= 0:
                 break
             self.join(min(rest, MIN_PAUSE))
@@ -67,17 +67,17 @@ class Tracker(threading.Thread):
         import sqlalchemy.exc
 
         try:
-            self.projection.sync(study_status=study_status)
+            self.mlflow_runs.sync(study_status=study_status)
         except (mlflow.exceptions.MlflowException, sqlalchemy.exc.OperationalError, OSError, UserError) as error:
             if not self.warned:
-                target = without_password(self.projection.target)
+                target = without_password(self.mlflow_runs.target)
                 self.warn(
                     f"MLflow at {target} does not answer ({first_line(error)}): the study continues, "
                     "and is copied to MLflow later from its record"
                 )
             self.warned = True
             return False
-        for problem in self.projection.problems:
+        for problem in self.mlflow_runs.problems:
             self.warn(problem)
-        self.projection.problems.clear()
+        self.mlflow_runs.problems.clear()
         return True

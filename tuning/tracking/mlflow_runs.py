@@ -1,6 +1,6 @@
 """Copies a study from its record to MLflow: one parent run per study, with one child run per trial.
 
-`Projection.sync` compares the record with notes of what was copied already, and copies the rest. Copying the same thing
+`MlflowRuns.sync` compares the record with notes of what was copied already, and copies the rest. Copying the same thing
 twice is harmless, which happens if the process dies before it notes what it copied: runs are found by their tags before
 they are created, and metrics carry the timestamps of the record. If the store cannot be reached, metrics wait in the
 record.
@@ -33,7 +33,7 @@ PARENT = ""  # key of the study's own run
 STATUS = {WAITING: "SCHEDULED", RUNNING: "RUNNING", COMPLETE: "FINISHED", PRUNED: "KILLED", FAILED: "FAILED"}
 
 
-class Projection:
+class MlflowRuns:
     """Copies one study to one MLflow store.
 
     Args:

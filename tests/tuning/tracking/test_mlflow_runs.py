@@ -18,9 +18,9 @@ from analysis.record.rows import SheetRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import trial_row
-from tuning.tracking.projection import Projection
+from tuning.tracking.mlflow_runs import MlflowRuns
 from tuning.tracking.store import default_store, experiment_id, open_store, ui_command
-from tuning.tracking.tracker import Tracker
+from tuning.tracking.sync_thread import SyncThread
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 
@@ -56,10 +56,10 @@ def filled(record: RecordWriter, base: Config, tmp_path: Path) -> Iterator[Recor
     return record  # type: ignore[return-value]
 
 
-def project(record: RecordWriter, runs: Path, tmp_path: Path, status: str = "RUNNING") -> Projection:
-    projection = Projection(record, "toy", runs=runs, folder=tmp_path / "toy", target=default_store(runs))
-    projection.sync(study_status=status)
-    return projection
+def project(record: RecordWriter, runs: Path, tmp_path: Path, status: str = "RUNNING") -> MlflowRuns:
+    mlflow_runs = MlflowRuns(record, "toy", runs=runs, folder=tmp_path / "toy", target=default_store(runs))
+    mlflow_runs.sync(study_status=status)
+    return mlflow_runs
 
 
 def found(client: Any, record: RecordWriter) -> dict[str, Any]:
@@ -209,10 +209,12 @@ def test_a_store_that_does_not_answer_keeps_nothing_up(record: RecordWriter, bas
     record.begin("toy", "trial-0000")
     said: list[str] = []
     target = "http://127.0.0.1:9"  # nothing listens on the discard port
-    tracker = Tracker(Projection(record, "toy", runs=tmp_path, folder=tmp_path / "toy", target=target), said.append)
-    tracker.start()
-    tracker.finish("FINISHED")
-    assert not tracker.wait(3)
+    sync_thread = SyncThread(
+        MlflowRuns(record, "toy", runs=tmp_path, folder=tmp_path / "toy", target=target), said.append
+    )
+    sync_thread.start()
+    sync_thread.finish("FINISHED")
+    assert not sync_thread.wait(3)
     assert len(said) == 1
     assert "does not answer" in said[0]
 
