@@ -266,10 +266,10 @@ def test_what_the_discriminators_see(arm: Arm) -> None:
 
         def scores(batch: Batch, network: Any = network, critic: Any = critic) -> list[Tensor]:
             rows = step.terms.critics[critic]
-            judged = network.judge(batch, videos, rows).logits
+            judged = network.score_rows(batch, videos, rows).logits
             return (
                 judged
-                + network.fool(
+                + network.score_generated(
                     batch, videos, tuple(row for row in rows if row.counts_for_generator), ("matched",)
                 ).logits
             )
@@ -327,7 +327,7 @@ def test_loss_terms_and_their_weights(arm: Arm) -> None:
     assert total.item() == pytest.approx(float(by_hand), rel=1e-9)
     for critic in critics:
         shown = videos | {"real": batch.clip[:, 1:]}
-        logits = step.critics[critic].judge(batch, shown, step.terms.critics[critic]).logits
+        logits = step.critics[critic].score_rows(batch, shown, step.terms.critics[critic]).logits
         targets = [1 - 0.1 if name == "real|y" else 0.0 for name in expected.rows]  # R6 at step 0
         weighted = [
             weight * F.binary_cross_entropy_with_logits(row, torch.full_like(row, target)).item()
@@ -355,7 +355,9 @@ def test_which_rows_have_classes_and_velocities_to_show(arm: Arm) -> None:
     expected, step = EXPECTED[arm.slug], made(arm)
     batch = random_batch(step.config, clips=3)
     for critic in expected.critics:
-        predictions = step.critics[critic].judge(batch, other_videos(step, batch), step.terms.critics[critic]).auxiliary
+        predictions = (
+            step.critics[critic].score_rows(batch, other_videos(step, batch), step.terms.critics[critic]).auxiliary
+        )
         there = [name for name, row in zip(expected.rows, predictions, strict=True) if row is not None]
         has = expected.aux and critic == "motion"
         assert there == [name for name in expected.rows if has and name != "real|y'"]

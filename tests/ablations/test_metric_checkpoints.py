@@ -29,7 +29,7 @@ def test_files_are_read_once_and_named_by_their_whole_path(tmp_path: Path, monke
     }
     with pytest.raises(UserError, match=r"--fvd lpips\.safetensors lacks"):
         load_checkpoints(None, lpips)
-    with pytest.raises(UserError, match=r"--lpips none\.safetensors: there is no such file"):
+    with pytest.raises(UserError, match=r"--lpips none\.safetensors: file not found"):
         load_checkpoints(Path("none.safetensors"), None)
 
 
@@ -45,13 +45,13 @@ def test_a_study_goes_on_with_what_it_was_scored_with(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has changed; the study was scored with --lpips .*none"):
         with_recorded(nothing, [], known)
     path.unlink()
-    with pytest.raises(UserError, match=r"there is no such file.*provide that file again, or give --lpips none"):
+    with pytest.raises(UserError, match=r"file not found.*provide that file again, or give --lpips none"):
         with_recorded(nothing, [], known)
 
 
 def test_clips_that_are_too_short_for_fvd() -> None:
     given = MetricCheckpoints({"fvd": "/i3d.safetensors"})
     given.check(natops("compact"))
-    with pytest.raises(UserError, match="clips of 7 frames are too short"):
+    with pytest.raises(UserError, match="needs clips of at least 9 frames, these have 7"):
         given.check(natops("smoke"))
     MetricCheckpoints({"lpips": "/lpips.safetensors"}).check(natops("smoke"))
