@@ -26,7 +26,7 @@ from tuning.cli.versions import versions
 from tuning.engine.machine_facts import machine_facts
 from tuning.engine.sources import TrialSource
 from tuning.engine.study import Study
-from tuning.planning.fitting import RequestedResources, fit_resources
+from tuning.planning.parallel_trials import choose_resources
 from tuning.search.pruners import Pruner
 from tuning.workers.job import TrialSettings
 from tuning.workers.resources import Resources, cores
@@ -94,18 +94,18 @@ class Preparation:
         args = self.args
         if args.address is not None:
             return self
-        given = (args.workers, args.cpus_per_trial, args.gpus_per_trial)
-        packing = fit_resources(
+        resources, line = choose_resources(
             self.resources,
-            RequestedResources(*(value is not None for value in given)),
+            open_choice=args.workers is None and args.gpus_per_trial is None,
+            cpus=args.cpus_per_trial,
             config=largest,
             fingerprint=self.chosen.data.clips.info.fingerprint,
             settings=self.settings,
             devices=self.devices,
         )
-        if packing.line:
-            print(packing.line, file=sys.stderr)
-        return replace(self, resources=packing.resources)
+        if line:
+            print(line, file=sys.stderr)
+        return replace(self, resources=resources)
 
 
 def prepare(args: argparse.Namespace) -> Preparation:

@@ -26,7 +26,7 @@ from tuning.engine.sources import ConfirmingRuns, SampledTrials
 from tuning.engine.study import Ending, Study, run_study
 from tuning.engine.summary import confirmed, table
 from tuning.planning.dry_run import show_forecast
-from tuning.planning.fitting import largest_config
+from tuning.planning.parallel_trials import largest_config
 from tuning.search.constraints import parse_constraint
 from tuning.search.default_space import search_space
 from tuning.search.goal import Goal

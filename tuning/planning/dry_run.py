@@ -18,12 +18,13 @@ from amc.evaluation.scores.draws import PASSES
 from analysis.record.address import without_password
 from analysis.record.reading import open_if_present
 from analysis.record.rows import StudyRow, TrialRow
+from analysis.tables.cells import plural
 from tuning.engine.resume_check import check_same_study
 from tuning.engine.study import Study
 from tuning.planning.disk import disk_usage
 from tuning.planning.durations import format_duration
 from tuning.planning.forecast import Forecast, TrialCosts, Workload, forecast
-from tuning.planning.probe import measure_costs
+from tuning.planning.probe import run_probe
 from tuning.planning.recorded_costs import RecordedStudy, comparable, recorded_costs
 from tuning.planning.workload import StepCost, workload
 from tuning.tracking.store import artifact_folder
@@ -147,7 +148,7 @@ def forecast_text(document: Mapping[str, Any]) -> str:
     few, many = document["steps_range"]
     pruned = f" ({few:,} if every trial is pruned as early as possible, {many:,} if none is)" if few < many else ""
     spread = f" ({format_duration(low)} to {format_duration(high)})" if few < many else ""
-    confirming = f", then {document['confirming']} confirming runs" if document["confirming"] else ""
+    confirming = f", then {plural(document['confirming'], 'confirming run')}" if document["confirming"] else ""
     on_record = f" ({document['on_record']} already on record)" if document["on_record"] else ""
     disk = ", ".join(f"{name} {_size(size)}" for name, size in document["disk"].items() if size)
     wall, workers = document["wall_seconds"], document["resources"]["workers"]
@@ -187,7 +188,7 @@ def _from_probe(study: Study, base: Config, left: Workload) -> CostSource:
     wanted = study.resources
     # Trials of a cluster do not all run on this machine, but it is the one that can be measured.
     processes = max(1, min(wanted.workers, len(left.trials) or len(left.confirming), cores() // wanted.cpus))
-    found = measure_costs(base, study.settings, wanted, processes=processes)
+    found = run_probe(base, study.settings, wanted, processes=processes)
     costs = TrialCosts(
         step=found.step,
         evaluation=found.evaluation,
@@ -217,8 +218,8 @@ def _from_record(study: Study, step_cost: StepCost) -> CostSource | None:
     if found is None or not checkpoints:
         return None
     samples = [_bytes(each) for folder in folders for each in folder.glob("samples/*") if each.is_dir()]
-    trials = "1 finished trial" if found.trials == 1 else f"{found.trials} finished trials"
-    text = f"{trials} on this machine ({', '.join(found.studies)}): {found.costs.step:.3g} s per step"
+    trials, studies = plural(found.trials, "finished trial"), ", ".join(found.studies)
+    text = f"{trials} on this machine ({studies}): {found.costs.step:.3g} s per step"
     return CostSource("record", found.costs, max(checkpoints), round(statistics.fmean(samples or [0])), text)
 
 

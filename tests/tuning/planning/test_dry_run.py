@@ -33,7 +33,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dry_run, "measure_costs", functools.partial(probe.measure_costs, seconds=0.2))
+    monkeypatch.setattr(dry_run, "run_probe", functools.partial(probe.run_probe, seconds=0.2))
 
 
 def arguments(clips: Path, out: Path, *more: str) -> list[str]:
@@ -160,7 +160,7 @@ def test_a_study_of_other_settings_is_refused_as_it_would_be(
 def test_a_probe_that_fails_is_one_line(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dry_run, "measure_costs", functools.partial(probe.measure_costs, seconds="long"))
+    monkeypatch.setattr(dry_run, "run_probe", functools.partial(probe.run_probe, seconds="long"))
     assert main(arguments(clips, tmp_path / "runs", "--dry-run")) == 2
     assert capsys.readouterr().err.strip().splitlines()[-1].startswith("error: the probe failed: TypeError")
 
