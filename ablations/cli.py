@@ -13,9 +13,9 @@ from ablations.study import prepare_study
 from amc.argument_types import integer
 from amc.cli.command import NO_SUCCESS, Parser, run_parsed
 from analysis.record.reading import RecordReader
-from analysis.tables.ablation import ablation_content, ablation_text
-from analysis.tables.formats import markdown
-from analysis.tables.load_study import load_study
+from analysis.scores.load_study import load_study
+from analysis.tables.layout.formats import markdown
+from analysis.tables.table4 import ablation_content, ablation_text
 from tuning.cli import options
 from tuning.engine.interruption import sigterm_as_interrupt
 from tuning.engine.study import Ending, Study, run_study

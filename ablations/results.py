@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.record.reading import RecordReader
-from analysis.tables.load_study import load_study
+from analysis.scores.load_study import load_study
 from analysis.tables.write_tables import write_ablation_tables
 
 TABLES, FIGURES, REPORT = "tables", "figures", "report.html"  # in DIR/<study>

@@ -13,7 +13,7 @@ from typing import Any
 
 from amc.config import Config, from_dict
 from amc.errors import UserError
-from analysis.record.found import find_trial, open_study
+from analysis.record.lookup import find_trial, open_study
 from analysis.record.rows import StudyRow
 
 # Model settings that determine how clips are cut and judged; the others may differ from the preset's.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from amc.cli.command import check_out_folder
 from amc.errors import UserError
-from analysis.record.address import without_password
+from analysis.record.connection.address import without_password
 from analysis.record.reading import RecordReader, open_if_present
 
 RUNS = Path("runs")

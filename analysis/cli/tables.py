@@ -8,9 +8,9 @@ import sys
 
 from amc.errors import UserError
 from analysis.cli.study_options import add_options, open_record
-from analysis.tables.formats import markdown
-from analysis.tables.join_studies import join_studies
-from analysis.tables.load_study import is_ablation, load_study
+from analysis.scores.join_studies import join_studies
+from analysis.scores.load_study import is_ablation, load_study
+from analysis.tables.layout.formats import markdown
 from analysis.tables.write_tables import write_ablation_tables, write_search_tables
 
 

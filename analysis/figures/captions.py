@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.record.rows import StudyRow
-from analysis.tables.cells import plural
-from analysis.tables.study_scores import ArmScores, StudyScores
+from analysis.scores.study_scores import ArmScores, StudyScores
+from analysis.tables.layout.cells import plural
 
 
 def data_facts(row: StudyRow) -> str:

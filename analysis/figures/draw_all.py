@@ -22,9 +22,9 @@ from analysis.figures.search.importance import importance
 from analysis.figures.search.parallel import parallel
 from analysis.figures.search.search_trials import search_trials
 from analysis.record.reading import RecordReader
-from analysis.tables.ablation import ablation_content
+from analysis.scores.study_scores import StudyScores
 from analysis.tables.metrics import metrics_content
-from analysis.tables.study_scores import StudyScores
+from analysis.tables.table4 import ablation_content
 
 NAMES = (
     "accuracies", "differences", "curves", "budget", "confusion", "recall", "judges", "behaviour", "psnr_by_frame",

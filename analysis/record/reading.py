@@ -17,8 +17,8 @@ from typing import Self
 import sqlalchemy as sa
 
 from amc.errors import UserError
-from analysis.record.address import database_url, sqlite_path, without_password
-from analysis.record.database import has_tables, reading_engine, retry_while_unreachable
+from analysis.record.connection.address import database_url, sqlite_path, without_password
+from analysis.record.connection.database import has_tables, reading_engine, retry_while_unreachable
 from analysis.record.json_columns import metrics_from, numbers
 from analysis.record.rows import (
     ImportedRow,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
 from amc.errors import UserError, first_line
-from analysis.record.address import without_password
+from analysis.record.connection.address import without_password
 
 SCHEMA_VERSION = 3
 

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from amc.errors import UserError, first_line
-from analysis.record.address import database_url, sqlite_path, without_password
-from analysis.record.database import retry_while_unreachable, write_transaction, writing_engine
-from analysis.record.lock import record_lock_path, study_lock
+from analysis.record.connection.address import database_url, sqlite_path, without_password
+from analysis.record.connection.database import retry_while_unreachable, write_transaction, writing_engine
+from analysis.record.connection.lock import record_lock_path, study_lock
+from analysis.record.connection.server_lock import lock_table_creation, locking_engine, release
 from analysis.record.reading import RecordReader
 from analysis.record.schema import SCHEMA_VERSION, metadata, schema_table, trial_table
-from analysis.record.server_lock import lock_table_creation, locking_engine, release
 
 PATIENCE = 60.0  # seconds for which a driver retries while the database server does not respond; training goes on
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from analysis.record.database import retry_while_unreachable
+from analysis.record.connection.database import retry_while_unreachable
 from analysis.record.json_columns import dumps, dumps_in_order, metrics_from
 from analysis.record.rows import ImportedRow, MlflowCursor, SheetRow, StudyRow, TrialRow
 from analysis.record.schema import (

@@ -20,13 +20,13 @@ from analysis.report.sections.cost import cost_section
 from analysis.report.sections.definitions import definitions_section
 from analysis.report.sections.limitations import PROCEDURAL, limits_section
 from analysis.report.sections.provenance import provenance_section
-from analysis.tables.ablation import ablation_content, ablation_text
-from analysis.tables.cells import plural
+from analysis.scores.load_study import load_study
+from analysis.scores.study_scores import StudyScores
 from analysis.tables.judges import judges_table
-from analysis.tables.load_study import load_study
+from analysis.tables.layout.cells import plural
 from analysis.tables.metrics import metrics_table
 from analysis.tables.recall import recall_table
-from analysis.tables.study_scores import StudyScores
+from analysis.tables.table4 import ablation_content, ablation_text
 
 STRIPS = "figure3"
 METRICS = 4  # measures per table: their cells are wide, as they include intervals

@@ -8,7 +8,7 @@ from typing import Any
 from analysis.report.formatting import listed, number, p_value, quoted, span
 from analysis.report.page import Finding, Summary
 from analysis.statistics.rank_agreement import rank_agreement
-from analysis.tables.cells import plural
+from analysis.tables.layout.cells import plural
 
 OURS = "ours"
 MOST = 100.0  # largest possible difference of two accuracies, in points
@@ -21,7 +21,7 @@ def summarize_ablation(table: Mapping[str, Any], without_motion: Collection[str]
     """Summarizes which parts of the model matter.
 
     Args:
-        table: content from `analysis.tables.ablation.ablation_content`; accuracies and differences in percent.
+        table: content from `analysis.tables.table4.ablation_content`; accuracies and differences in percent.
         without_motion: slugs of the arms whose generator gets no motion condition.
     """
     caption, rows = table["caption"], list(table["rows"])

@@ -6,7 +6,7 @@ import re
 
 from analysis.report.formatting import MINUS, NONE, without_folders
 from analysis.report.page import HtmlTable
-from analysis.tables.text_table import TextTable
+from analysis.tables.layout.text_table import TextTable
 
 _NEGATIVE = re.compile(r"-(?=\d)")
 

@@ -19,7 +19,7 @@ from analysis.report.sections.cost import cost_section
 from analysis.report.sections.definitions import definitions_section
 from analysis.report.sections.limitations import PROCEDURAL, limits_section
 from analysis.report.sections.provenance import provenance_section
-from analysis.tables.cells import plural
+from analysis.tables.layout.cells import plural
 from analysis.tables.search import search_table
 
 COLUMNS = 7  # columns per table of trials, besides trial and rank

@@ -12,7 +12,7 @@ from analysis.record.reading import RecordReader
 from analysis.report.ablation_page import ablation_page
 from analysis.report.page import Page
 from analysis.report.search_page import search_page
-from analysis.tables.load_study import is_ablation
+from analysis.scores.load_study import is_ablation
 
 TEMPLATES = Path(__file__).with_name("templates")
 NAME = "report.html"

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from amc.evaluation.score_sheet import ScoreSheet
-from analysis.tables.caption import facts, sentence
-from analysis.tables.cells import number
-from analysis.tables.formats import Table
-from analysis.tables.study_scores import OURS, StudyScores
-from analysis.tables.text_table import TextTable
+from analysis.scores.study_scores import OURS, StudyScores
+from analysis.tables.layout.caption import facts, sentence
+from analysis.tables.layout.cells import number
+from analysis.tables.layout.formats import Table
+from analysis.tables.layout.text_table import TextTable
 
 Counts = npt.NDArray[np.int64]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from analysis.tables.caption import facts, sentence
-from analysis.tables.cells import number
-from analysis.tables.formats import Table
-from analysis.tables.learning_speed import final_accuracy_of_ours, learning_speed, target_accuracy
-from analysis.tables.study_scores import StudyScores
-from analysis.tables.text_table import TextTable
+from analysis.scores.learning_speed import final_accuracy_of_ours, learning_speed, target_accuracy
+from analysis.scores.study_scores import StudyScores
+from analysis.tables.layout.caption import facts, sentence
+from analysis.tables.layout.cells import number
+from analysis.tables.layout.formats import Table
+from analysis.tables.layout.text_table import TextTable
 
 
 def cost_content(scores: StudyScores) -> dict[str, Any]:

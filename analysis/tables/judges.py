@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from analysis.scores.estimates import PERCENT, POINTS, accuracies, as_list, difference, estimate_mean, second_accuracies
+from analysis.scores.study_scores import StudyScores
 from analysis.statistics.rank_agreement import rank_agreement, swapped_pairs
-from analysis.tables.caption import facts, sentence
-from analysis.tables.cells import number, p_text, span
-from analysis.tables.estimates import PERCENT, POINTS, accuracies, as_list, difference, estimate_mean, second_accuracies
-from analysis.tables.formats import Table
-from analysis.tables.study_scores import StudyScores
-from analysis.tables.text_table import TextTable
+from analysis.tables.layout.caption import facts, sentence
+from analysis.tables.layout.cells import number, p_text, span
+from analysis.tables.layout.formats import Table
+from analysis.tables.layout.text_table import TextTable
 
 PAIRS_SHOWN = 6
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from amc.evaluation.score_sheet import ScoreSheet
-from analysis.tables.caption import facts, sentence
-from analysis.tables.cells import number
-from analysis.tables.estimates import Clips, MeanEstimate, as_list, estimate_mean
-from analysis.tables.formats import Table
-from analysis.tables.study_scores import ArmScores, StudyScores, correct
-from analysis.tables.text_table import TextTable
+from analysis.scores.estimates import Clips, MeanEstimate, as_list, estimate_mean
+from analysis.scores.study_scores import ArmScores, StudyScores, correct
+from analysis.tables.layout.caption import facts, sentence
+from analysis.tables.layout.cells import number
+from analysis.tables.layout.formats import Table
+from analysis.tables.layout.text_table import TextTable
 
 HIGHER, LOWER, REAL_BEST = "higher", "lower", "as real clips"
 

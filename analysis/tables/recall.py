@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from amc.evaluation.score_sheet import ScoreSheet
-from analysis.tables.caption import facts, sentence
-from analysis.tables.cells import number
+from analysis.scores.study_scores import StudyScores
 from analysis.tables.confusion import confusion_counts, percentage, references
-from analysis.tables.formats import Table
-from analysis.tables.study_scores import StudyScores
-from analysis.tables.text_table import TextTable
+from analysis.tables.layout.caption import facts, sentence
+from analysis.tables.layout.cells import number
+from analysis.tables.layout.formats import Table
+from analysis.tables.layout.text_table import TextTable
 
 
 def recall_content(scores: StudyScores) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from analysis.record.ranking import pareto, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, FAILED, PRUNED, TRIAL
-from analysis.tables.caption import SHORT, origin
-from analysis.tables.cells import number, plural, span
-from analysis.tables.confirming_runs import confirming_accuracy
-from analysis.tables.estimates import as_list
-from analysis.tables.formats import Table
-from analysis.tables.study_scores import ACCURACY
-from analysis.tables.text_table import TextTable
+from analysis.scores.confirming_runs import confirming_accuracy
+from analysis.scores.estimates import as_list
+from analysis.scores.study_scores import ACCURACY
+from analysis.tables.layout.caption import SHORT, origin
+from analysis.tables.layout.cells import number, plural, span
+from analysis.tables.layout.formats import Table
+from analysis.tables.layout.text_table import TextTable
 
 PARAMETERS_SHOWN = 8  # columns in Markdown and LaTeX; CSV and JSON have all
 

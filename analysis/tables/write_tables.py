@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from analysis.record.reading import RecordReader
-from analysis.tables.ablation import ablation_table
+from analysis.scores.study_scores import StudyScores
 from analysis.tables.confusion import confusion_table
 from analysis.tables.cost import cost_table
-from analysis.tables.formats import Table, write
 from analysis.tables.judges import judges_table
+from analysis.tables.layout.formats import Table, write
 from analysis.tables.metrics import metrics_table
 from analysis.tables.recall import recall_table
 from analysis.tables.search import search_table
-from analysis.tables.study_scores import StudyScores
+from analysis.tables.table4 import ablation_table
 
 CLIPWISE: Sequence[Callable[[StudyScores], Table]] = (
     metrics_table,

@@ -9,8 +9,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from amc.evaluation.score_sheet import REAL, STILL
-from analysis.record.address import database_url
-from analysis.record.database import writing_engine
+from analysis.record.connection.address import database_url
+from analysis.record.connection.database import writing_engine
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow
 from analysis.record.schema import sheet_table

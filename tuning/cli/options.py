@@ -15,8 +15,8 @@ from amc.argument_types import integer, number
 from amc.config import SPLIT_RULES, Config
 from amc.data.splits import SPLIT_HELP
 from amc.errors import UserError
-from analysis.record.address import database_url
-from analysis.record.database import reading_engine
+from analysis.record.connection.address import database_url
+from analysis.record.connection.database import reading_engine
 from tuning.engine.sources import MOST_SEED
 from tuning.engine.study import checked_name
 from tuning.on_ray.nodes import cluster_resources

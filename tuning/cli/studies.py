@@ -13,11 +13,11 @@ from typing import Any
 
 from amc.cli.command import Parser, run_parsed
 from amc.errors import UserError
-from analysis.record.address import sqlite_path, without_password
-from analysis.record.lock import lock_holder, record_lock_path, study_lock
+from analysis.record.connection.address import sqlite_path, without_password
+from analysis.record.connection.lock import lock_holder, record_lock_path, study_lock
+from analysis.record.connection.server_lock import server_lock_holder
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
-from analysis.record.server_lock import server_lock_holder
 from analysis.record.states import STATES, TRIAL
 from analysis.record.writing import RecordWriter
 from tuning.engine.sources import best, of_role

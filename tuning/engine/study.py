@@ -18,8 +18,8 @@ from typing import Any
 from amc.cli.command import NO_SUCCESS
 from amc.errors import UserError
 from amc.stop_signals import INTERRUPTED
-from analysis.record.address import without_password
-from analysis.record.lock import study_lock
+from analysis.record.connection.address import without_password
+from analysis.record.connection.lock import study_lock
 from analysis.record.rows import ImportedRow, StudyRow
 from analysis.record.states import COMPLETE, OPEN
 from analysis.record.writing import RecordWriter

@@ -15,8 +15,8 @@ from analysis.record.ranking import best, pareto, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL
-from analysis.tables.confirming_runs import confirming_accuracy
-from analysis.tables.estimates import MeanEstimate, as_list
+from analysis.scores.confirming_runs import confirming_accuracy
+from analysis.scores.estimates import MeanEstimate, as_list
 from tuning.engine.sources import confirming_runs, of_role
 from tuning.search.goal import Goal
 from tuning.search.objectives import ACCURACY, NAMES

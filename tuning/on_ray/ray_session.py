@@ -15,7 +15,7 @@ from pathlib import Path
 import ray
 
 from amc.errors import UserError
-from analysis.record.lock import study_lock
+from analysis.record.connection.lock import study_lock
 from tuning.on_ray.nodes import Node
 from tuning.workers.resources import Resources
 

@@ -15,10 +15,10 @@ from amc.cache import cache_dir
 from amc.config import Config, from_dict
 from amc.errors import UserError
 from amc.evaluation.scores.draws import PASSES
-from analysis.record.address import without_password
+from analysis.record.connection.address import without_password
 from analysis.record.reading import open_if_present
 from analysis.record.rows import StudyRow, TrialRow
-from analysis.tables.cells import plural
+from analysis.tables.layout.cells import plural
 from tuning.engine.resume_check import check_same_study
 from tuning.engine.study import Study
 from tuning.planning.disk import disk_usage

@@ -14,7 +14,7 @@ import torch
 from amc.cache import cache_dir, make_once
 from amc.config import Config, with_overrides
 from amc.errors import UserError
-from analysis.tables.cells import plural
+from analysis.tables.layout.cells import plural
 from tuning.engine.machine_facts import machine_facts
 from tuning.planning.machine_memory import free_memory, total_memory
 from tuning.planning.probe import ProbeResult, run_probe

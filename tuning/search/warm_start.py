@@ -16,7 +16,7 @@ from typing import Any
 from amc.config import from_dict
 from amc.errors import UserError
 from analysis.record import ranking
-from analysis.record.found import open_study
+from analysis.record.lookup import open_study
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.rows import ImportedRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED, PRUNED, TRIAL

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amc.dotted_fields import flattened
-from analysis.record.address import without_password
+from analysis.record.connection.address import without_password
 from analysis.record.rows import MlflowCursor, Point, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
 from analysis.record.writing import RecordWriter

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from amc.atomic import atomic_write
 from amc.errors import UserError, first_line
-from analysis.record.address import DRIVER, with_driver, without_password
-from analysis.record.database import MISSING_DRIVER
-from analysis.record.lock import exclusive_lock
-from analysis.record.server_lock import exclusive_server_lock
+from analysis.record.connection.address import DRIVER, with_driver, without_password
+from analysis.record.connection.database import MISSING_DRIVER
+from analysis.record.connection.lock import exclusive_lock
+from analysis.record.connection.server_lock import exclusive_server_lock
 
 # Read by MLflow when it is imported.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from amc.errors import UserError, first_line
-from analysis.record.address import without_password
+from analysis.record.connection.address import without_password
 from tuning.tracking.mlflow_runs import MlflowRuns
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 10.0  # seconds between two calls of `MlflowRuns.sync`

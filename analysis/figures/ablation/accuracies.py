@@ -10,8 +10,8 @@ import numpy as np
 from analysis.figures.captions import excluded_from_accuracies, interval_method, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, WIDTH, arm_rows, grid_lines
-from analysis.tables.cells import plural
-from analysis.tables.study_scores import StudyScores
+from analysis.scores.study_scores import StudyScores
+from analysis.tables.layout.cells import plural
 
 SPREAD = 0.22  # rows between the middle of an arm and its outermost seeds
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from analysis.figures.captions import arm_label, excluded_runs, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLUE, GREEN, GREY, WIDTH, arm_rows, grid_lines
-from analysis.tables.study_scores import ArmScores, StudyScores
+from analysis.scores.study_scores import ArmScores, StudyScores
 
 MEASURES = ("identity", "diversity_noise", "diversity_velocity", "motion_energy")
 

@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from analysis.figures.captions import arm_label, excluded_from_accuracies, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLUE, GREY, WIDTH, Mark, arm_rows, grid_lines, marks
+from analysis.scores.learning_speed import TARGET_SHARE
+from analysis.scores.study_scores import ArmScores, StudyScores
 from analysis.statistics.steps_to_target import steps_to_target
-from analysis.tables.learning_speed import TARGET_SHARE
-from analysis.tables.study_scores import ArmScores, StudyScores
 
 MINUTES = 180  # seconds above which the axis is in minutes
 

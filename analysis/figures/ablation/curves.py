@@ -10,8 +10,8 @@ from analysis.figures.ablation.arm_panels import Band, band, panels
 from analysis.figures.captions import study_facts
 from analysis.figures.drawing import Drawing
 from analysis.figures.style import BLACK
-from analysis.tables.cells import plural
-from analysis.tables.study_scores import OURS, ArmScores, StudyScores
+from analysis.scores.study_scores import OURS, ArmScores, StudyScores
+from analysis.tables.layout.cells import plural
 
 
 def curves(scores: StudyScores) -> Drawing | None:

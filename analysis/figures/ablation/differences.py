@@ -8,8 +8,8 @@ from typing import Any
 from analysis.figures.captions import excluded_from_accuracies, interval_method, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLACK, BLUE, GREY, INK, WIDTH, arm_rows, grid_lines
-from analysis.tables.cells import p_text
-from analysis.tables.study_scores import OURS, StudyScores
+from analysis.scores.study_scores import OURS, StudyScores
+from analysis.tables.layout.cells import p_text
 
 ALPHA = 0.05
 DIFFERENT = f"significantly different from Ours (Holm-corrected p at most {ALPHA})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analysis.figures.captions import excluded_runs, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import GREY, WIDTH, grid_lines, marks
-from analysis.tables.study_scores import StudyScores, correct
+from analysis.scores.study_scores import StudyScores, correct
 
 
 def judges(scores: StudyScores) -> Drawing | None:

@@ -9,7 +9,7 @@ from analysis.figures.ablation.heatmap import READABLE, heat
 from analysis.figures.captions import arm_label, excluded_runs, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import WIDTH
-from analysis.tables.study_scores import StudyScores
+from analysis.scores.study_scores import StudyScores
 
 
 def recall(scores: StudyScores) -> Drawing | None:

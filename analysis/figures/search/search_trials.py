@@ -11,7 +11,7 @@ from analysis.figures.captions import data_facts
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, PRUNED, TRIAL
-from analysis.tables.cells import plural
+from analysis.tables.layout.cells import plural
 
 
 @dataclass(frozen=True)

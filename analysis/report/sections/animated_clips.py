@@ -8,7 +8,7 @@ from pathlib import Path
 from analysis.report.embed import BUDGET, animation, data_uri, first_frame, unreadable_animations
 from analysis.report.formatting import listed, quoted
 from analysis.report.page import Picture, Section
-from analysis.tables.study_scores import StudyScores
+from analysis.scores.study_scores import StudyScores
 
 REAL = "real"
 ROW = "row.gif"  # test clips; other files show validation clips

@@ -9,7 +9,7 @@ from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import FAILED
 from analysis.report.formatting import NONE, clock, number, without_folders
 from analysis.report.page import HtmlTable, Section
-from analysis.tables.cells import plural
+from analysis.tables.layout.cells import plural
 
 REASON = 300  # most characters of the reason of a failure
 

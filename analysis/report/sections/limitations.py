@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from analysis.record.rows import StudyRow
 from analysis.report.formatting import number
 from analysis.report.page import Section
-from analysis.tables.cells import plural
+from analysis.tables.layout.cells import plural
 
 PROCEDURAL = (
     "origin=procedural: the clips are a stand-in rendered by this program, not recorded videos. No number here was "

@@ -11,8 +11,8 @@ from typing import Any
 from analysis.record.rows import StudyRow
 from analysis.report.formatting import NONE, listed, without_folders
 from analysis.report.page import HtmlTable, Section
-from analysis.tables.caption import versions_last
-from analysis.tables.cells import plural
+from analysis.tables.layout.caption import versions_last
+from analysis.tables.layout.cells import plural
 
 
 def provenance_section(row: StudyRow) -> Section:

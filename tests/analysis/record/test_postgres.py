@@ -16,9 +16,9 @@ import pytest
 
 from amc.config import Config
 from amc.errors import UserError
-from analysis.record.address import without_password
+from analysis.record.connection.address import without_password
+from analysis.record.connection.server_lock import server_lock_holder
 from analysis.record.reading import RecordReader
-from analysis.record.server_lock import server_lock_holder
 from analysis.record.writing import RecordWriter
 from tests.analysis.record import test_writing as test_record
 from tests.tuning.postgres import PASSWORD, Server, running

@@ -8,7 +8,7 @@ import pytest
 
 from amc.config import natops
 from amc.errors import UserError
-from analysis.record.address import database_url
+from analysis.record.connection.address import database_url
 from analysis.record.json_columns import dumps, metrics_from
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow, TrialRow

@@ -13,9 +13,9 @@ from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from analysis.record.writing import RecordWriter
 from analysis.statistics.crossed import crossed
 from analysis.statistics.intervals import t_interval
-from analysis.tables.formats import markdown
+from analysis.tables.layout.formats import markdown
 from analysis.tables.search import search_content, search_table
-from tests.analysis.tables.hand_made import DATASET, sheet
+from tests.analysis.hand_made import DATASET, sheet
 
 VALUES = (0.4, 0.9, None, 0.6)  # the third one failed
 

@@ -8,7 +8,7 @@ import pytest
 
 from amc.config import Config
 from amc.evaluation.score_sheet import REAL
-from analysis.record.lock import study_lock
+from analysis.record.connection.lock import study_lock
 from analysis.record.rows import MlflowCursor, SheetRow
 from analysis.record.states import COMPLETE
 from analysis.record.writing import RecordWriter

@@ -16,7 +16,7 @@ import pytest
 
 from amc.errors import UserError
 from amc.evaluation.score_sheet import ScoreSheet
-from analysis.record.lock import study_lock
+from analysis.record.connection.lock import study_lock
 from analysis.record.reading import RecordReader
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, ENDED, RUNNING

@@ -31,10 +31,10 @@ from analysis.figures.ablation.recall import recall
 from analysis.figures.draw_all import draw_all
 from analysis.figures.drawing import Drawing
 from analysis.record.reading import RecordReader
-from analysis.tables.ablation import ablation_content
-from analysis.tables.load_study import load_study
+from analysis.scores.load_study import load_study
+from analysis.scores.study_scores import StudyScores
 from analysis.tables.metrics import metrics_content
-from analysis.tables.study_scores import StudyScores
+from analysis.tables.table4 import ablation_content
 from tests.analysis.figures.texts import check_readable, laid_out
 from tests.analysis.made_study import write_study
 
@@ -279,7 +279,7 @@ def test_files_are_the_same_bytes_twice_whatever_the_users_own_settings(tmp_path
         "import sys; from pathlib import Path\n"
         "import matplotlib; matplotlib.rcParams['font.size'] = float(sys.argv[2])\n"
         "from analysis.figures.draw_all import draw_all; from analysis.record.reading import RecordReader\n"
-        "from analysis.tables.load_study import load_study\n"
+        "from analysis.scores.load_study import load_study\n"
         f"with RecordReader({str(tmp_path / 'record.db')!r}) as records:\n"
         f"    drawn = draw_all(load_study(records, {STUDY!r}), records, None, Path(sys.argv[1]))\n"
         f"assert [one.name for one in drawn] == {list(EVERY)}, drawn\n"

@@ -12,8 +12,8 @@ from ablations.arms import TABLE_4
 from amc.evaluation.pictures.figure import LabelledClip, figure
 from analysis.figures.ablation.figure3 import ROWS, cell_side, cut_frames, figure3
 from analysis.record.reading import RecordReader
-from analysis.tables.load_study import load_study
-from analysis.tables.study_scores import StudyScores
+from analysis.scores.load_study import load_study
+from analysis.scores.study_scores import StudyScores
 from tests.analysis.figures.texts import check_readable, laid_out
 from tests.analysis.made_study import write_study
 

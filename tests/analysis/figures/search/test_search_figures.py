@@ -18,7 +18,7 @@ from analysis.figures.search.search_trials import SearchTrials, position_in_rang
 from analysis.record.reading import RecordReader
 from analysis.record.rows import TrialRow
 from analysis.record.writing import RecordWriter
-from analysis.tables.load_study import load_study
+from analysis.scores.load_study import load_study
 from tests.analysis.figures.made_search import SPACE, write_search
 from tests.analysis.figures.texts import check_readable, laid_out
 from tests.analysis.made_study import write_study

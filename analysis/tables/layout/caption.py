@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.record.rows import StudyRow
-from analysis.tables.cells import plural
-from analysis.tables.study_scores import StudyScores, correct
+from analysis.scores.study_scores import StudyScores, correct
+from analysis.tables.layout.cells import plural
 
 SHORT = 12  # digits of the fingerprint in a caption
 

@@ -12,7 +12,7 @@ from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL
-from analysis.tables.study_scores import ACCURACY, ArmRun, ArmScores, StudyScores, correct
+from analysis.scores.study_scores import ACCURACY, ArmRun, ArmScores, StudyScores, correct
 
 PAPER_DATASET = "natops"  # the data set of the paper's Table 4
 CURVE = "val/accuracy"

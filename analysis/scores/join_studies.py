@@ -9,7 +9,7 @@ from typing import Any
 from amc.errors import UserError
 from analysis.record.rows import StudyRow
 from analysis.record.states import COMPLETE
-from analysis.tables.study_scores import ArmScores, StudyScores
+from analysis.scores.study_scores import ArmScores, StudyScores
 
 NOT_COMPARED = ("seed", "switches")  # parts of the configuration in which arms and runs differ
 

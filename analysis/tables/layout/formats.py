@@ -12,9 +12,9 @@ from typing import Any
 
 from amc.atomic import atomic_write
 from amc.errors import UserError
-from analysis.tables.cells import printable
-from analysis.tables.latex import latex
-from analysis.tables.text_table import TextTable
+from analysis.tables.layout.cells import printable
+from analysis.tables.layout.latex import latex
+from analysis.tables.layout.text_table import TextTable
 
 
 @dataclass(frozen=True)

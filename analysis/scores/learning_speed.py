@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from analysis.scores.study_scores import ArmScores, StudyScores
 from analysis.statistics.steps_to_target import steps_to_target, summarize_steps
-from analysis.tables.study_scores import ArmScores, StudyScores
 
 TARGET_SHARE = 0.9
 

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from amc.errors import UserError, first_line
-from analysis.record.address import sqlite_path, without_password
-from analysis.record.read_only import BUSY_SECONDS, connect_read_only
+from analysis.record.connection.address import sqlite_path, without_password
+from analysis.record.connection.read_only import BUSY_SECONDS, connect_read_only
 
 MISSING_DRIVER = "no driver for PostgreSQL is installed: pip install 'psycopg[binary]>=3.2'"
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from analysis.record.rows import SheetRow, TrialRow
 from analysis.record.states import COMPLETE
-from analysis.tables.estimates import MeanEstimate, estimate_mean
-from analysis.tables.study_scores import ACCURACY, correct
+from analysis.scores.estimates import MeanEstimate, estimate_mean
+from analysis.scores.study_scores import ACCURACY, correct
 
 
 def confirming_accuracy(

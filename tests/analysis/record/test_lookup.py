@@ -12,7 +12,7 @@ import pytest
 from amc.cli.from_study import TrialConfig
 from amc.config import Config, natops
 from amc.errors import UserError
-from analysis.record.found import find_config, find_trial, open_study
+from analysis.record.lookup import find_config, find_trial, open_study
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.engine.summary import write_summary

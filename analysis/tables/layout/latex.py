@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from analysis.tables.cells import printable
-from analysis.tables.text_table import TextTable
+from analysis.tables.layout.cells import printable
+from analysis.tables.layout.text_table import TextTable
 
 PAGE_WIDTH, COLUMN_GAP = 100, 2  # characters of small print across a page of `article`, and between two columns
 PAGE_ROWS = 40  # rows that fit on a page below a long caption

@@ -17,7 +17,7 @@ import pytest
 
 from amc.config import Config
 from amc.errors import UserError
-from analysis.record.found import find_config
+from analysis.record.lookup import find_config
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.writing import RecordWriter
 from tests.file_states import file_states
@@ -41,7 +41,7 @@ def kill_in_a_transaction(path: Path) -> None:
     script = textwrap.dedent(f"""
         import os, signal, sys
         sys.path[:0] = {sys.path!r}
-        from analysis.record.database import write_transaction
+        from analysis.record.connection.database import write_transaction
         from analysis.record.writing import RecordWriter
         record = RecordWriter({str(path)!r})
         with write_transaction(record.engine) as connection:

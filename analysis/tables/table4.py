@@ -1,6 +1,6 @@
 """Table 4: one row per arm with its accuracy, the paper's value, and its paired difference to Ours, in percent.
 
-The mean, 95% interval and p of each row come from `analysis.tables.estimates.estimate_mean`.
+The mean, 95% interval and p of each row come from `analysis.scores.estimates.estimate_mean`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.statistics.effect_sizes import cohens_h, hedges_g
-from analysis.statistics.holm import holm
-from analysis.statistics.rank_agreement import rank_agreement
-from analysis.tables.caption import facts, sentence
-from analysis.tables.cells import number, p_cell, p_text, plural, span
-from analysis.tables.estimates import (
+from analysis.scores.estimates import (
     PERCENT,
     POINTS,
     Clips,
@@ -28,10 +23,15 @@ from analysis.tables.estimates import (
     estimate_mean,
     second_accuracies,
 )
-from analysis.tables.formats import Table
-from analysis.tables.learning_speed import learning_speed, target_accuracy
-from analysis.tables.study_scores import OURS, ArmScores, StudyScores
-from analysis.tables.text_table import TextTable
+from analysis.scores.learning_speed import learning_speed, target_accuracy
+from analysis.scores.study_scores import OURS, ArmScores, StudyScores
+from analysis.statistics.effect_sizes import cohens_h, hedges_g
+from analysis.statistics.holm import holm
+from analysis.statistics.rank_agreement import rank_agreement
+from analysis.tables.layout.caption import facts, sentence
+from analysis.tables.layout.cells import number, p_cell, p_text, plural, span
+from analysis.tables.layout.formats import Table
+from analysis.tables.layout.text_table import TextTable
 
 ALPHA = 0.05
 

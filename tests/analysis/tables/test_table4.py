@@ -14,14 +14,14 @@ from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow
 from analysis.record.schema import study_table
 from analysis.record.writing import RecordWriter
+from analysis.scores.load_study import load_study
+from analysis.scores.study_scores import StudyScores
 from analysis.statistics.crossed import crossed
 from analysis.statistics.holm import holm
-from analysis.tables.ablation import ablation_content, ablation_table
-from analysis.tables.formats import markdown
-from analysis.tables.load_study import load_study
-from analysis.tables.study_scores import StudyScores
+from analysis.tables.layout.formats import markdown
+from analysis.tables.table4 import ablation_content, ablation_table
+from tests.analysis.hand_made import DATASET, sheet, write_scores
 from tests.analysis.made_study import write_study
-from tests.analysis.tables.hand_made import DATASET, sheet, write_scores
 
 SCORES = {"ours": (0.9, 0.8, 0.85), "no_ym": (0.2, 0.1, 0.15), "no_lrank": (0.9, 0.8)}
 

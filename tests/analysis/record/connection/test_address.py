@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amc.errors import UserError
-from analysis.record.address import database_url, with_driver, without_password
+from analysis.record.connection.address import database_url, with_driver, without_password
 
 FAKE_HOST = "dbhost:5432"
 

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from amc.errors import UserError
-from analysis.record.address import database_url
-from analysis.record.database import MISSING_DRIVER, reading_engine, server_engine, writing_engine
+from analysis.record.connection.address import database_url
+from analysis.record.connection.database import MISSING_DRIVER, reading_engine, server_engine, writing_engine
 
 
 @pytest.mark.parametrize("create", [reading_engine, writing_engine])

@@ -17,8 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from amc.errors import UserError
-from analysis.record.database import server_engine
-from analysis.record.lock import study_is_running, this_process
+from analysis.record.connection.database import server_engine
+from analysis.record.connection.lock import study_is_running, this_process
 
 GRACE = 3.0  # seconds within which the server notices that a driver was killed
 

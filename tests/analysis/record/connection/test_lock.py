@@ -14,8 +14,8 @@ import pytest
 
 from amc.config import Config
 from amc.errors import UserError
-from analysis.record import lock
-from analysis.record.lock import exclusive_lock, local_locks, lock_holder, record_lock_path, study_lock
+from analysis.record.connection import lock
+from analysis.record.connection.lock import exclusive_lock, local_locks, lock_holder, record_lock_path, study_lock
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row
 
@@ -39,7 +39,7 @@ def hold(path: Path) -> subprocess.Popen[str]:
         import sys, time
         sys.path[:0] = {[str(ROOT), *sys.path]!r}
         from pathlib import Path
-        from analysis.record.lock import study_lock
+        from analysis.record.connection.lock import study_lock
         with study_lock(Path({str(path)!r}), "toy"):
             print("held", flush=True)
             time.sleep(600)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analysis.scores.study_scores import ArmScores, StudyScores, correct
 from analysis.statistics.crossed import VarianceComponents, crossed
 from analysis.statistics.intervals import t_interval
 from analysis.statistics.power import detectable
 from analysis.statistics.sign_flip import MAX_PAIRS, sign_flip_p
-from analysis.tables.study_scores import ArmScores, StudyScores, correct
 
 Clips = npt.NDArray[Any]
 

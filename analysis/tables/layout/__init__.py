@@ -1,0 +1,1 @@
+"""How tables look: captions, text cells, and the formats Markdown, LaTeX, CSV and JSON."""
