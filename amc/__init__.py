@@ -1,0 +1,1 @@
+"""AMC-GAN, conditional video generation from one frame: data, models, training and evaluation, in PyTorch."""

@@ -34,10 +34,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from amc.processes import cores  # noqa: E402
 from benchmarks import harness_study  # noqa: E402
 from benchmarks.harness_trials import METRICS, BenchmarkPlan, diary  # noqa: E402
 from tuning.tracking.store import default_store, open_store  # noqa: E402
-from tuning.workers.resources import cores  # noqa: E402
 
 OURS, PEER = "benchmarks.harness_study", "benchmarks.peer_tune"
 SIDES = {"ours": OURS, "peer": PEER}

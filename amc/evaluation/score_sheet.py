@@ -27,10 +27,9 @@ class ScoreSheet:
         predicted: (C,) the prediction of the motion classifier.
         predicted_second: (C,) the prediction of the second classifier, trained with another seed.
         clips: (C,) each, one value per clip: `psnr` (dB) and `ssim` (-1 to 1) with true velocities, `diversity_noise`
-        and
-            `diversity_velocity` (mean absolute pixel difference of two draws, 0 to 1), `motion_energy` (mean absolute
-            difference of neighbouring frames, 0 to 1), `identity` (fraction of frames; measured on clips of training
-            subjects), `lpips` if it was requested.
+            and `diversity_velocity` (mean absolute pixel difference of two draws, 0 to 1), `motion_energy` (mean
+            absolute difference of neighbouring frames, 0 to 1), `identity` (fraction of frames; measured on clips of
+            training subjects), `lpips` if it was requested.
         frames: (T - 1,) each, means over clips: `psnr` and `ssim` of frames 2 to T.
         numbers: one value for all clips: `frechet_distance` and `kernel_distance` on the motion classifier's features,
             `features` (number of clips they are based on), `fvd` if it was requested.

@@ -1,1 +1,1 @@
-"""What all importers of videos have in common: what was wrong, what came out, workers, places of a file."""
+"""Importers that turn NATOPS, MUG or a folder of videos into a clip file, and the code they share."""

@@ -1,8 +1,8 @@
-"""Runs other people's programs, such as OpenFace and the pose estimator, so that they never outlive this process.
+"""Runs external programs, such as OpenFace and the pose estimator, so that they never outlive this process.
 
-This file, run as a script, is the watcher between the two processes: it starts the program with the same standard
-streams and kills it when a pipe reports that the process which asked for the program is gone. It uses the standard
-library only, so it starts quickly and needs no import path.
+`running` starts this file as a script, as a watcher between this process and the program. The watcher passes its
+standard streams to the program, and kills it when this process closes a pipe or exits. It imports only the standard
+library, so it starts quickly and does not depend on the import path.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Stand-ins for data sets that a person has to obtain: rendered bodies whose joints are known exactly."""
+"""Procedural stand-ins for NATOPS and MUG: rendered bodies and faces whose keypoints are known exactly."""

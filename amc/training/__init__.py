@@ -1,1 +1,1 @@
-"""Algorithm 1: objective, step, loop and checkpoints."""
+"""Training of one model: the run, the loop that steps and evaluates it, checkpoints and weight averages."""

@@ -13,11 +13,11 @@ from amc.data.clipfile import check
 from amc.data.clips import load_clips
 from amc.data.datasets.action_units import MEASURED, UNITS
 from amc.data.datasets.landmarks import LANDMARKS, MIRROR
-from amc.data.datasets.mug import EMOTIONS, KEYPOINT_LANDMARKS, KEYPOINT_NAMES, PAIRS
+from amc.data.datasets.mug import EMOTIONS, KEYPOINT_LANDMARKS, KEYPOINT_NAMES, PAIRS, peak_index
 from amc.errors import UserError
 from amc.importing.mug.alignment import EYES
 from amc.standins.face import clip as face_clip
-from amc.standins.face.clip import COPIES, aligned, cut, design, make_clip, moments, peak_index
+from amc.standins.face.clip import COPIES, aligned, cut, design, make_clip, moments
 from amc.standins.face.curves import between, stroke, through
 from amc.standins.face.expressions import expression
 from amc.standins.face.geometry import CENTRE, NEUTRAL, PIXELS, Shape, neutral, project

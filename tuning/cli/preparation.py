@@ -20,6 +20,7 @@ from amc.config import Config
 from amc.data.training_data import prepare as prepare_data
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
+from amc.processes import cores
 from analysis.record.rows import StudyRow
 from tuning.cli import options
 from tuning.cli.versions import versions
@@ -29,7 +30,7 @@ from tuning.engine.study import Study
 from tuning.planning.parallel_trials import choose_resources
 from tuning.search.pruners import Pruner
 from tuning.workers.job import TrialSettings
-from tuning.workers.resources import Resources, cores
+from tuning.workers.resources import Resources
 
 
 @dataclass(frozen=True)

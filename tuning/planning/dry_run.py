@@ -15,6 +15,7 @@ from amc.cache import cache_dir
 from amc.config import Config, from_dict
 from amc.errors import UserError
 from amc.evaluation.scores.draws import PASSES
+from amc.processes import cores
 from analysis.record.connection.address import without_password
 from analysis.record.reading import open_if_present
 from analysis.record.rows import StudyRow, TrialRow
@@ -28,7 +29,6 @@ from tuning.planning.probe import run_probe
 from tuning.planning.recorded_costs import RecordedStudy, comparable, recorded_costs
 from tuning.planning.workload import StepCost, workload
 from tuning.tracking.store import artifact_folder
-from tuning.workers.resources import cores
 
 # Seconds of the command besides trials, on an idle machine with two cores: imports and reading the data; start of Ray;
 # shutdown and the last messages to MLflow.

@@ -14,6 +14,7 @@ import torch
 from amc.cache import cache_dir, make_once
 from amc.config import Config, with_overrides
 from amc.errors import UserError
+from amc.processes import cores
 from analysis.tables.layout.cells import plural
 from tuning.engine.machine_facts import machine_facts
 from tuning.planning.machine_memory import free_memory, total_memory
@@ -21,7 +22,7 @@ from tuning.planning.probe import ProbeResult, run_probe
 from tuning.planning.workload import step_shape
 from tuning.search.space import Parameter
 from tuning.workers.job import TrialSettings
-from tuning.workers.resources import Resources, cores
+from tuning.workers.resources import Resources
 
 MARGIN = 0.1  # of memory that is kept free: allocators fragment, and peaks vary a little
 GIB = 2**30

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from amc.evaluation.standalone import ClipMaker, load_clip_maker
+from amc.evaluation.clip_maker import ClipMaker, load_clip_maker
 
 
 class ClipModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]  # MLflow has no types

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from amc.evaluation import standalone
+from amc.evaluation import clip_maker
 from amc.training import checkpoint
 from analysis.record.rows import StudyRow, TrialRow
 from tuning.workers.attempts import attempt_folder
@@ -40,7 +40,7 @@ def register(client: MlflowClient, study: StudyRow, trial: TrialRow, folder: Pat
     version = next((str(v.version) for v in _versions(client, study) if v.tags.get("amc.trial_key") == trial.key), None)
     if version is None:
         files = attempt_folder(folder / "checkpoints", trial.key, trial.attempts)
-        saved, velocities = files / checkpoint.FILE, files / standalone.FILE
+        saved, velocities = files / checkpoint.FILE, files / clip_maker.FILE
         if not saved.is_file() or not velocities.is_file():
             return None
         version = _write(client, study, trial, saved, velocities)
@@ -70,14 +70,14 @@ def save_model(path: Path, saved: Path, velocities: Path) -> None:
 
     Args:
         saved: a checkpoint.
-        velocities: the file that `standalone.save_velocities` wrote beside it.
+        velocities: the file that `clip_maker.save_velocities` wrote beside it.
 
     Raises:
         UserError: the files cannot be used.
     """
     import mlflow.pyfunc
 
-    maker = standalone.load_clip_maker(saved, velocities)
+    maker = clip_maker.load_clip_maker(saved, velocities)
     with warnings.catch_warnings():
         # MLflow asks for an input example, on which it would run the model.
         warnings.filterwarnings("ignore", r"(?s).*An input example was not provided")
@@ -130,7 +130,7 @@ def _versions(client: MlflowClient, study: StudyRow) -> list[ModelVersion]:
     return found
 
 
-def _signature(maker: standalone.ClipMaker) -> Any:
+def _signature(maker: clip_maker.ClipMaker) -> Any:
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec

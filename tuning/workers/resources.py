@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from amc.errors import UserError
+from amc.processes import cores
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,6 @@ class Resources:
     cpus: int
     gpus: float
     memory: int | None = None
-
-
-def cores() -> int:
-    """The number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine_resources(workers: int | None, cpus: int | None, gpus: float | None, *, devices: int) -> Resources:

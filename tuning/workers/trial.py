@@ -17,7 +17,8 @@ import torch
 
 from amc.config import from_dict
 from amc.data.training_data import prepare
-from amc.evaluation import standalone
+from amc.evaluation import clip_maker
+from amc.evaluation.clip_maker import save_velocities
 from amc.evaluation.judges.identity import cached_identity_classifier, identity_evaluation
 from amc.evaluation.judges.motion_classifier import cached_classifier
 from amc.evaluation.pictures.sample_gif import write_sample_gif
@@ -25,7 +26,6 @@ from amc.evaluation.pictures.samples import write_samples
 from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.score import score
 from amc.evaluation.scores.test_judges import cached_judges
-from amc.evaluation.standalone import save_velocities
 from amc.evaluation.validation import last_accuracy, validation
 from amc.training.checkpoint import FILE, BrokenCheckpoint
 from amc.training.generator_file import save_generator
@@ -73,7 +73,7 @@ def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     if result.stopped:
         _publish(drafts, samples)
         return Outcome()
-    save_velocities(directory / standalone.FILE, data)  # with them the checkpoint can be used without the data
+    save_velocities(directory / clip_maker.FILE, data)  # with them the checkpoint can be used without the data
     value = last_accuracy(trained.curve)
     if job.role != CONFIRM and not job.settings.score_test:
         _publish(drafts, samples)

@@ -1,4 +1,4 @@
-"""Facts of MUG (Aifanti, Papachristou and Delopoulos, 2010): its emotions and keypoints, as clip files name them."""
+"""MUG (Aifanti, Papachristou and Delopoulos, 2010): its emotions, its keypoints, and how the paper cuts its clips."""
 
 from __future__ import annotations
 
@@ -23,5 +23,14 @@ _KEYPOINTS = {
 KEYPOINT_NAMES: tuple[str, ...] = tuple(_KEYPOINTS)
 KEYPOINT_LANDMARKS: tuple[int, ...] = tuple(_KEYPOINTS.values())
 
+# Clips of the paper (appendix B.1): 32 frames around the peak of the expression, at a random stride.
+BEFORE_PEAK, AFTER_PEAK = 23, 8  # frames
+STRIDES = (1, 2, 3)
+
 # Indices into KEYPOINT_NAMES, (left, right), that a horizontal flip exchanges.
 PAIRS: tuple[tuple[int, int], ...] = ((2, 0), (4, 3), (7, 5), (8, 6))
+
+
+def peak_index(frames: int) -> int:
+    """Index of the peak in a clip of T frames: 23 for the paper's 32, and in proportion otherwise."""
+    return round(BEFORE_PEAK * (frames - 1) / (BEFORE_PEAK + AFTER_PEAK))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -177,7 +178,7 @@ def _train(
     recipe: ClassifierRecipe,
     progress: Progress | None,
 ) -> tuple[MotionClassifier, dict[str, Any]]:
-    """Trains to the best validation accuracy; ties go to the lower validation loss."""
+    """Trains a classifier and tests it; returns it with the header of its cache file."""
     started = time.monotonic()
     length = config.model.frames
     if len(split.train) < 2 or not len(split.validation) or not len(split.test):
@@ -190,55 +191,95 @@ def _train(
     with cpu_threads(count), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = MotionClassifier(config.model, config.dataset.classes).to(device)
-        optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
-        draw = np.random.default_rng(seed)
-        batch = min(recipe.batch, len(split.train))
-        order = np.zeros(0, np.int64)
-        every = max(recipe.evaluate_every, len(split.train) // (2 * batch))
-        shift = round(recipe.shift * config.model.size)
-        best: tuple[float, float] = (-1.0, 0.0)  # accuracy, minus loss
-        best_state: dict[str, Tensor] = {}
-        best_step = waited = faultless = step = 0
-        while step < recipe.steps and waited < recipe.patience and faultless < recipe.faultless:
-            network.train()
-            for _ in range(min(every, recipe.steps - step)):
-                if len(order) < batch:
-                    order = draw.permutation(split.train)
-                chosen, order = order[:batch], order[batch:]
-                real = randomly_shifted(to_video(_shown(clips, chosen, shown)), shift, draw)
-                video = classifier_input(real, length, network.discarded_frames)
-                label = torch.from_numpy(clips.label[chosen])
-                loss = F.cross_entropy(network(video.to(device)), label.to(device))
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                step += 1
-            score = _score(network, clips, split.validation, shown, length)
-            if score > best:
-                best, best_step, waited = score, step, 0
-                best_state = {name: t.detach().clone() for name, t in network.state_dict().items()}
-            else:
-                waited += 1
-            faultless += score[0] == 1.0
-            if progress is not None:
-                progress(step, recipe.steps, f"validation accuracy {best[0]:.1%}")
-        network.load_state_dict(best_state)
+        best = _fit(network, clips, split, config, seed, shown, recipe, progress)
+        network.load_state_dict(best.state)
         tested, _ = _score(network, clips, split.test, shown, length)
     if progress is not None:
-        progress(step, step, f"validation accuracy {best[0]:.1%}, test accuracy {tested:.1%}")
+        progress(best.steps, best.steps, f"validation accuracy {best.score[0]:.1%}, test accuracy {tested:.1%}")
     counts = np.bincount(clips.label)
     return network, {
-        "validation_accuracy": best[0],
+        "validation_accuracy": best.score[0],
         "test_accuracy": tested,
         "chance": float(counts.max() / counts.sum()),
         "clips": {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
-        "steps": step,
-        "best_step": best_step,
+        "steps": best.steps,
+        "best_step": best.step,
         "seconds": round(time.monotonic() - started, 2),
         "torch": torch.__version__,
     }
+
+
+@dataclass(frozen=True)
+class _BestWeights:
+    """The weights with the best score on the validation clips.
+
+    Attributes:
+        state: state of the network.
+        score: accuracy and minus the loss.
+        step: mini-batches after which it was reached.
+        steps: mini-batches of the whole training.
+    """
+
+    state: dict[str, Tensor]
+    score: tuple[float, float]
+    step: int
+    steps: int
+
+
+def _fit(
+    network: MotionClassifier,
+    clips: Clips,
+    split: Split,
+    config: Config,
+    seed: int,
+    shown: Shown,
+    recipe: ClassifierRecipe,
+    progress: Progress | None,
+) -> _BestWeights:
+    """Trains `network` and selects the weights with the best validation accuracy; ties go to the lower loss."""
+    device, length = next(network.parameters()).device, config.model.frames
+    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
+    random = np.random.default_rng(seed)
+    size = min(recipe.batch, len(split.train))
+    batches = _batches(split.train, size, random)
+    every = max(recipe.evaluate_every, len(split.train) // (2 * size))
+    shift = round(recipe.shift * config.model.size)
+    best = _BestWeights({}, (-1.0, 0.0), 0, 0)
+    waited = faultless = step = 0
+    while step < recipe.steps and waited < recipe.patience and faultless < recipe.faultless:
+        network.train()
+        for _ in range(min(every, recipe.steps - step)):
+            batch = next(batches)
+            real = randomly_shifted(to_video(_shown(clips, batch, shown)), shift, random)
+            video = classifier_input(real, length, network.discarded_frames)
+            label = torch.from_numpy(clips.label[batch])
+            loss = F.cross_entropy(network(video.to(device)), label.to(device))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            step += 1
+        score = _score(network, clips, split.validation, shown, length)
+        if score > best.score:
+            state = {name: t.detach().clone() for name, t in network.state_dict().items()}
+            best, waited = _BestWeights(state, score, step, step), 0
+        else:
+            waited += 1
+        faultless += score[0] == 1.0
+        if progress is not None:
+            progress(step, recipe.steps, f"validation accuracy {best.score[0]:.1%}")
+    return dataclasses.replace(best, steps=step)
+
+
+def _batches(train: npt.NDArray[np.int64], size: int, random: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
+    """Yields batches of `train` for ever, in a new random order each epoch; the incomplete last batch is left out."""
+    order = np.zeros(0, np.int64)
+    while True:
+        if len(order) < size:
+            order = random.permutation(train)
+        yield order[:size]
+        order = order[size:]
 
 
 def _shown(clips: Clips, indices: npt.NDArray[np.int64], shown: Shown) -> Frames:

@@ -1,4 +1,4 @@
-"""The judges that every command uses, trained on first use with progress on the screen."""
+"""The two motion classifiers and the subject classifier that all commands use; trained on first use, then cached."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from amc.evaluation.judges.identity import IdentityClassifier, cached_identity_c
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
 from amc.progress import console
 
-JUDGE, SECOND = 0, 1  # seeds of the motion classifier that runs are selected by, and of the one that checks it
+# Seeds of the motion classifier by which runs are selected, and of the second one, by which nothing is selected.
+JUDGE, SECOND = 0, 1
 
 
 def classifier(config: Config, data: TrainingData, seed: int) -> TrainedClassifier:
-    """The first or second motion classifier of these data; trained now unless it is cached."""
+    """Returns the first or second motion classifier for these data: from the cache, or trained with a progress bar."""
     name = "motion classifier" if seed == JUDGE else "second motion classifier"
     with console(f"training the {name}", "batch") as progress:
         return cached_classifier(data.clips, data.split, config, seed=seed, progress=progress)
 
 
 def identity_classifier(config: Config, data: TrainingData) -> IdentityClassifier:
-    """The subject classifier of these data; trained now unless it is cached.
+    """Returns the subject classifier for these data: from the cache, or trained with a progress bar.
 
     Raises:
         UserError: there are too few training subjects; raised before anything is trained.

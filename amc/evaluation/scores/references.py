@@ -33,12 +33,12 @@ _FLOOR = 6  # stream of random numbers, beside those of the draws
 def references(config: Config, data: TrainingData, judges: Judges, *, part: Part = "test") -> dict[str, ScoreSheet]:
     """The score sheets `REAL` and `STILL`.
 
-    `REAL` holds the accuracies on real clips (the ceiling) and their motion energy. Its Frechet and kernel distances
-    are
-    the floor: between them and training clips, with as many of each class if there are that many. It has no PSNR, SSIM
-    or LPIPS.
+    `REAL` holds the accuracies on the real test clips, the highest that a generator can be expected to reach, and
+    their motion energy. Frechet and kernel distances compare the real test clips with training clips: the lowest that
+    a generator can be expected to reach. The training clips have the same class counts if there are enough of them.
+    PSNR, SSIM and LPIPS are left out.
 
-    `STILL` repeats the first frame: the scores of a generator without motion.
+    `STILL` holds the scores of clips that repeat their first frame, as from a generator without motion.
     """
     with limited_threads(config):
         return _references(config, data, judges, part)

@@ -44,10 +44,10 @@ def score(
 ) -> ScoreSheet:
     """Generates clips for one part of the split and computes all metrics.
 
-    Metrics are of frames 2 to T, since frame 1 is given; classifiers see the last T - d of them (R15). Accuracy,
-    Frechet
-    and kernel distance and motion energy use the first draw of `amc.evaluation.scores.draws`; PSNR, SSIM and LPIPS the
-    one with the clips' own velocities; diversity compares the first with another z or other velocities.
+    Metrics are computed on frames 2 to T, since frame 1 is given; classifiers see the last T - d frames (R15).
+    Accuracy, Frechet and kernel distance and motion energy use the first draw of `amc.evaluation.scores.draws`. PSNR,
+    SSIM and LPIPS use the draw with the clips' own velocities. Diversity compares the first draw with one that has
+    another z, and with one that has other velocities.
 
     Args:
         part: "test", or "validation" if something is selected by the scores.

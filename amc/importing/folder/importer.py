@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from amc.argument_types import integer
 from amc.data.clipfile import ClipInfo, ClipWriter, read_info
+from amc.data.procedural_marker import MARKER
 from amc.errors import UserError
 from amc.importing.class_counts import ClassCounts
 from amc.importing.folder.listing import SUBJECT_PATTERN, ListedVideo, Listing, list_videos, number_videos
@@ -42,7 +43,6 @@ from amc.importing.gap_filling import MAX_GAP, fill_gaps
 from amc.importing.keypoint_source import KeypointSource, keypoint_source
 from amc.importing.keypoint_table import left_right_pairs, parse_names
 from amc.importing.problems import Problems
-from amc.importing.procedural_marker import MARKER
 from amc.importing.video.decoding import DecodeError, UnreadableVideo, VideoFacts, examine
 from amc.importing.video.timing import LONGEST_STILL
 from amc.processes import ATTEMPTS, WorkerDied, cores, crash_safe_map, parallel_map

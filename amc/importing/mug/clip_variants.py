@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STRIDES = (1, 2, 3)
+from amc.data.datasets.mug import STRIDES, peak_index
+
 DRAWS = 4  # clips per take
-_BEFORE, _OF = 23, 31  # frames before the peak, and all frames but one
 
 
 @dataclass(frozen=True, order=True)
@@ -24,11 +24,6 @@ class ClipVariant:
 
     stride: int
     flip: bool
-
-
-def peak_index(frames: int) -> int:
-    """Index of the peak in a clip of T frames: 23 for the paper's 32, and in proportion otherwise."""
-    return round(_BEFORE * (frames - 1) / _OF)
 
 
 def span(frames: int, stride: int) -> int:

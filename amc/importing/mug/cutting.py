@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.data.datasets.mug import PAIRS
+from amc.importing.class_counts import ClassCounts
 from amc.importing.file_names import printable
 from amc.importing.mug.clip_variants import ClipVariant, clip_frames
 from amc.importing.mug.images import ImageError, read_image
@@ -40,6 +42,15 @@ class TakeClips:
     plan: TakePlan
     clips: list[TakeClip] = field(default_factory=list)
     empty: int = 0
+
+
+@dataclass
+class ImportCounts:
+    """Counts of the clips that an import has written so far."""
+
+    classes: ClassCounts = field(default_factory=ClassCounts)
+    empty: int = 0  # clips left out because they have no valid keypoint
+    peaks: Counter[str] = field(default_factory=Counter)  # takes by source of their peak
 
 
 def cut_take(job: tuple[TakePlan, Sequence[ClipVariant]], settings: MugSettings) -> TakeClips | RejectedTake:

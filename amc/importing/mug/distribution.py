@@ -16,10 +16,10 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+from amc.data.procedural_marker import MARKER
 from amc.errors import UserError
 from amc.importing.file_names import printable
 from amc.importing.problems import Problems
-from amc.importing.procedural_marker import MARKER
 
 TOP = "subjects3"
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})  # formats that OpenFace reads

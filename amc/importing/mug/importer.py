@@ -22,18 +22,18 @@ from typing import Any
 from amc.argument_types import integer, number
 from amc.data.clipfile import ClipInfo, ClipWriter
 from amc.data.datasets.landmarks import LANDMARKS
-from amc.data.datasets.mug import KEYPOINT_NAMES, PAIRS
+from amc.data.datasets.mug import KEYPOINT_NAMES, PAIRS, STRIDES
 from amc.errors import UserError
 from amc.importing.gap_filling import MAX_GAP
 from amc.importing.keypoint_table import parse_names, read_table
-from amc.importing.mug.clip_variants import DRAWS, STRIDES, distribute_clips, possible_variants, shuffled
-from amc.importing.mug.cutting import cut_take
+from amc.importing.mug.clip_variants import DRAWS, distribute_clips, possible_variants, shuffled
+from amc.importing.mug.cutting import ImportCounts, cut_take
 from amc.importing.mug.distribution import MugDistribution, read_distribution
 from amc.importing.mug.openface.program import OPTIONS, find_program
 from amc.importing.mug.openface.table import MIN_CONFIDENCE
 from amc.importing.mug.peak_frames import ACTION_UNITS, LANDMARK_DISPLACEMENT
-from amc.importing.mug.summary import ImportCounts, SelectedTake, summary
-from amc.importing.mug.take_plans import MugSettings, RejectedTake, TakeInput, TakePlan, plan_take
+from amc.importing.mug.summary import summary
+from amc.importing.mug.take_plans import MugSettings, RejectedTake, SelectedTake, TakeInput, TakePlan, plan_take
 from amc.importing.problems import Problems
 from amc.processes import cores, parallel_map
 from amc.progress import console
@@ -56,6 +56,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("source", type=Path, metavar="SRC", help="the folder subjects3 or its parent")
     add("--out", type=Path, required=True, metavar="FILE.h5", help="the clip file to write")
+    _add_landmark_arguments(parser)
+    _add_clip_arguments(parser)
+    add("--strict", action="store_true", help="fail if a take cannot be used")
+    add(
+        "--workers",
+        type=integer(1),
+        metavar="N",
+        help="worker processes (default: one per core); does not change the file",
+    )
+
+
+def _add_landmark_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments about where landmarks come from."""
+    add = parser.add_argument
     add(
         "--openface-csv",
         type=Path,
@@ -79,6 +93,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name; peaks are then found by landmarks instead of action units",
     )
     add("--keypoint-names", metavar="a,b,…", help="names of the table's points, instead of those in the table")
+    add(
+        "--min-confidence",
+        type=number(0, 1),
+        default=MIN_CONFIDENCE,
+        metavar="C",
+        help="minimum confidence of OpenFace's rows; rows below it count as not found (default: %(default)s)",
+    )
+
+
+def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments about how clips are cut from takes."""
+    add = parser.add_argument
     add("--frames", type=integer(2), default=FRAMES, metavar="T", help="frames per clip (default: %(default)s)")
     add(
         "--size",
@@ -116,20 +142,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("clip", "frame"),
         default="clip",
         help="align the face once per clip, which keeps the head's motion (the default), or in every frame",
-    )
-    add(
-        "--min-confidence",
-        type=number(0, 1),
-        default=MIN_CONFIDENCE,
-        metavar="C",
-        help="least confidence of OpenFace's rows; others count as not found (default: %(default)s)",
-    )
-    add("--strict", action="store_true", help="fail if a take cannot be used")
-    add(
-        "--workers",
-        type=integer(1),
-        metavar="N",
-        help="worker processes (default: one per core); does not change the file",
     )
 
 

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from amc.data.clipfile import ClipInfo, read_info
 from amc.data.datasets.action_units import unmeasured
 from amc.data.datasets.mug import EMOTIONS, KEYPOINT_NAMES
-from amc.importing.class_counts import ClassCounts
-from amc.importing.mug.clip_variants import ClipVariant, span
+from amc.data.procedural_marker import MARKER
+from amc.importing.mug.clip_variants import span
+from amc.importing.mug.cutting import ImportCounts
 from amc.importing.mug.peak_frames import ACTION_UNITS, LANDMARK_DISPLACEMENT
-from amc.importing.mug.take_plans import MugSettings, TakePlan
+from amc.importing.mug.take_plans import MugSettings, SelectedTake
 from amc.importing.problems import Problems
-from amc.importing.procedural_marker import MARKER
-
-
-@dataclass(frozen=True)
-class SelectedTake:
-    """A take that can be used, its number in the clip file, and the variants to cut."""
-
-    plan: TakePlan
-    source: int
-    variants: tuple[ClipVariant, ...]
-
-
-@dataclass
-class ImportCounts:
-    """Counts for the summary."""
-
-    classes: ClassCounts = field(default_factory=ClassCounts)
-    empty: int = 0  # clips left out because they have no valid keypoint
-    peaks: Counter[str] = field(default_factory=Counter)  # takes by source of their peak
 
 
 def summary(
@@ -44,7 +24,7 @@ def summary(
     counts: ImportCounts,
     problems: Problems,
 ) -> str:
-    """Describes a file that was written."""
+    """The lines that describe the written file, its classes, its peak frames, and what was left out."""
     arguments, classes = info.generator["arguments"], counts.classes
     people = {each.plan.take.subject for each in selected}
     lines = [

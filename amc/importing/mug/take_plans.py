@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.data.datasets.landmarks import LANDMARKS
-from amc.data.datasets.mug import KEYPOINT_LANDMARKS, KEYPOINT_NAMES
+from amc.data.datasets.mug import KEYPOINT_LANDMARKS, KEYPOINT_NAMES, STRIDES
+from amc.data.similarity import Similarity
 from amc.importing.file_names import printable
 from amc.importing.gap_filling import fill_gaps
 from amc.importing.keypoint_table import VideoKeypoints
-from amc.importing.mug.alignment import AlignmentError, Similarity, alignment, frame_alignments
-from amc.importing.mug.clip_variants import STRIDES, span
+from amc.importing.mug.alignment import AlignmentError, alignment, frame_alignments
+from amc.importing.mug.clip_variants import ClipVariant, span
 from amc.importing.mug.distribution import MugTake
 from amc.importing.mug.openface.program import find_table, run_openface
 from amc.importing.mug.openface.row_order import rows_of_frames
@@ -83,6 +84,15 @@ class TakePlan:
     def crop(self, frame: int) -> Similarity:
         """The crop of a frame."""
         return self.crops[frame if len(self.crops) > 1 else 0]
+
+
+@dataclass(frozen=True)
+class SelectedTake:
+    """A take that can be used, its number in the clip file, and the variants to cut from it."""
+
+    plan: TakePlan
+    source: int
+    variants: tuple[ClipVariant, ...]
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from amc.data.procedural_marker import MARKER
 from amc.errors import UserError
 from amc.importing.file_names import printable
 from amc.importing.folder.listing import VIDEO_SUFFIXES
 from amc.importing.natops.segmentation import GESTURES
 from amc.importing.problems import Problems
-from amc.importing.procedural_marker import MARKER
 
 SEGMENTATION = "segmentation.txt"
 LARGEST = 8 * 2**30  # bytes that a video in an archive may have unpacked; real ones have a few megabytes

@@ -1,7 +1,8 @@
 """Downloads the public archive of NATOPS: resumable, checked against the server's sizes, and safe to kill.
 
 An incomplete file is called `.NAME.partial`. Beside it, `.NAME.json` records the URL, size and version that the server
-gave, so that a later run knows whether it can resume. Beside a complete file it means that there is nothing to ask.
+gave, so that a later run can tell whether to resume. A complete file whose size matches its `.NAME.json` is not
+requested again.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ import requests
 
 from amc.atomic import atomic_write
 from amc.cache import locked
+from amc.data.procedural_marker import MARKER
 from amc.errors import UserError
-from amc.importing.procedural_marker import MARKER
 from amc.importing.remote import (
     FileNotOnServer,
     RangeNotSatisfiable,

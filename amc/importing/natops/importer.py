@@ -26,6 +26,7 @@ from amc.argument_types import integer
 from amc.cache import cache_dir
 from amc.data.clipfile import ClipInfo, ClipWriter, read_info
 from amc.data.datasets.natops import GESTURE_NAMES, KEYPOINT_NAMES, PAIRS
+from amc.data.procedural_marker import MARKER
 from amc.errors import UserError
 from amc.importing.class_counts import ClassCounts
 from amc.importing.gap_filling import MAX_GAP
@@ -37,7 +38,6 @@ from amc.importing.natops.joint_source import EstimatorJoints, JointSource, join
 from amc.importing.natops.segmentation import REPETITIONS, Segment, format_ranges, read_segmentation
 from amc.importing.natops.worker_jobs import DecodedVideo, cut_clips, decode_video
 from amc.importing.problems import Problems
-from amc.importing.procedural_marker import MARKER
 from amc.importing.video.decoding import UnreadableVideo
 from amc.processes import ATTEMPTS, WorkerDied, cores, crash_safe_map, parallel_map
 from amc.progress import console

@@ -31,10 +31,10 @@ from PIL import Image
 from amc.cache import creating
 from amc.data.datasets.landmarks import LANDMARKS
 from amc.data.datasets.mug import EMOTIONS
+from amc.data.procedural_marker import mark_procedural
+from amc.data.similarity import Similarity
 from amc.errors import UserError
-from amc.importing.mug.alignment import Similarity
 from amc.importing.mug.distribution import TOP
-from amc.importing.procedural_marker import mark_procedural
 from amc.processes import cores, parallel_map
 from amc.progress import Progress
 from amc.standins.face.clip import COPIES

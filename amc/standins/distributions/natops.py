@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 from amc.atomic import atomic_write
 from amc.cache import creating
 from amc.data.datasets.natops import KEYPOINT_NAMES
+from amc.data.procedural_marker import mark_procedural
 from amc.errors import UserError
 from amc.importing.keypoint_table import VideoKeypoints, write_rows
 from amc.importing.natops.segmentation import REPETITIONS, Segment, write_segmentation
-from amc.importing.procedural_marker import mark_procedural
 from amc.processes import cores, parallel_map
 from amc.progress import Progress
 from amc.standins.body.gestures import GESTURES

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.data.datasets.landmarks import LANDMARKS, mirrored
-from amc.data.datasets.mug import KEYPOINT_LANDMARKS
+from amc.data.datasets.mug import AFTER_PEAK, BEFORE_PEAK, KEYPOINT_LANDMARKS, STRIDES, peak_index
 from amc.data.resize import area_resize, resize_points
-from amc.importing.mug.alignment import Similarity, alignment
+from amc.data.similarity import Similarity
+from amc.importing.mug.alignment import alignment
 from amc.standins.face.expressions import expression
 from amc.standins.face.geometry import PIXELS
 from amc.standins.face.layers import layers
@@ -29,8 +30,6 @@ from amc.standins.stand_in import RenderedClip
 
 CANVAS = 256  # pixels; faces are drawn at this size, then reduced
 COPIES = 4  # clips per performance; the paper has 3,840 clips of 931 videos
-STRIDES = (1, 2, 3)
-BEFORE, AFTER = 23, 8  # frames of a clip of 32 before and after the peak
 _LENGTH = (100, 160)  # frames of a performance: enough for every stride
 
 
@@ -65,22 +64,17 @@ def cut(performance: int, copy: int, seed: int) -> Copy:
 def moments(take: Performance, stride: int, frames: int) -> NDArray[np.float64]:
     """Times (T,) of a clip's frames, in frames of the performance. Fewer frames sample the same span more coarsely.
 
-    The peak is at index round(23 / 31 (T - 1)).
+    The peak is at `peak_index`.
     """
-    step = stride * (BEFORE + AFTER) / (frames - 1)
+    step = stride * (BEFORE_PEAK + AFTER_PEAK) / (frames - 1)
     return take.peak + step * (np.arange(frames, dtype=np.float64) - peak_index(frames))
-
-
-def peak_index(frames: int) -> int:
-    """Index of the peak in a clip of T frames."""
-    return math.floor(BEFORE / (BEFORE + AFTER) * (frames - 1) + 0.5)
 
 
 def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, label: int | None = None) -> RenderedClip:
     """Renders clip `index`. With `label`, the same subject and performance show that emotion instead."""
     planned, number, performance, copy_number = design(index, classes)
     shown = planned if label is None else label
-    take = draw_performance(performance, seed, length=_LENGTH, before=BEFORE * 3, after=AFTER * 3 + 1)
+    take = draw_performance(performance, seed, length=_LENGTH, before=BEFORE_PEAK * 3, after=AFTER_PEAK * 3 + 1)
     copy = cut(performance, copy_number, seed)
     who, peak = _subject(number, seed), expression(shown, take)
     view = aligned(who, take)

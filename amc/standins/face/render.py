@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from amc.importing.mug.alignment import Similarity
+from amc.data.similarity import Similarity
 from amc.standins.face.curves import Array
 from amc.standins.face.geometry import FRAME
 from amc.standins.face.layers import Layer

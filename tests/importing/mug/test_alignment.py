@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amc.data.datasets.mug import KEYPOINT_LANDMARKS
+from amc.data.similarity import Similarity
 from amc.importing.mug.alignment import (
     EYE_LINE,
     EYES,
     MARGIN,
     AlignmentError,
-    Similarity,
     alignment,
     fit,
     frame_alignments,

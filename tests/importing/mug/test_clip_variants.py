@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amc.data.datasets.mug import peak_index
 from amc.importing.mug.clip_variants import (
     ClipVariant,
     clip_frames,
     distribute_clips,
-    peak_index,
     possible_variants,
     shuffled,
     span,

@@ -15,8 +15,8 @@ import pytest
 from amc.cli.data import main
 from amc.data.clipfile import Contents, check, open_clips
 from amc.data.datasets.natops import KEYPOINT_NAMES, PAIRS
+from amc.data.procedural_marker import MARKER
 from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
-from amc.importing.procedural_marker import MARKER
 from tests.importing.made_videos import FAKE_WORKER, fake_interpreter, lossless
 from tests.importing.natops.made_natops import CHEST, FRAMES, SIDE, film_name, joints, natops, pictures, points
 

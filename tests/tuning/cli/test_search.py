@@ -10,6 +10,7 @@ import pytest
 
 from amc.config import Config
 from amc.errors import UserError
+from amc.processes import cores
 from analysis.record.rows import StudyRow
 from tests.tuning.toy_rows import study_row
 from tuning.cli.search import main
@@ -17,7 +18,7 @@ from tuning.engine import study as engine_study
 from tuning.engine.sources import ListedTrials
 from tuning.engine.study import Study, run_study
 from tuning.search.pruners import create_pruner
-from tuning.workers.resources import cores, machine_resources
+from tuning.workers.resources import machine_resources
 
 ROOT = Path(__file__).resolve().parents[3]
 SEARCH = ["--dataset", "natops", "--preset", "smoke"]

@@ -16,13 +16,14 @@ import pytest
 
 from amc.errors import UserError
 from amc.evaluation.score_sheet import ScoreSheet
+from amc.processes import cores
 from analysis.record.connection.lock import study_lock
 from analysis.record.reading import RecordReader
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, ENDED, RUNNING
 from tests.tuning import toy_trials
 from tuning.tracking.store import default_store, open_store
-from tuning.workers.resources import cores, machine_resources
+from tuning.workers.resources import machine_resources
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from amc.config import Config
-from amc.evaluation import standalone
-from amc.evaluation.standalone import load_clip_maker, save_velocities
+from amc.evaluation import clip_maker
+from amc.evaluation.clip_maker import load_clip_maker, save_velocities
 from amc.training import checkpoint
 from amc.training.run import Run
 from analysis.record.states import COMPLETE
@@ -42,7 +42,7 @@ def end(record: RecordWriter, base: Config, folder: Path, number: int, value: fl
     run = Run(toy_config(average=0.9), toy_data())
     files = folder / "toy" / "checkpoints" / key / "attempt-1"
     run.save(files / checkpoint.FILE)
-    save_velocities(files / standalone.FILE, run.data)
+    save_velocities(files / clip_maker.FILE, run.data)
     samples = folder / "toy" / "samples" / key
     samples.mkdir(parents=True)
     (samples / "strip.png").write_bytes(key.encode())
@@ -118,7 +118,7 @@ def test_the_life_of_a_model(
     assert loaded.returncode == 0, loaded.stderr
     assert loaded.stdout.strip() == "['right', 'down']"
     kept = tmp_path / "toy" / "checkpoints" / "trial-0000" / "attempt-1"
-    maker = load_clip_maker(kept / checkpoint.FILE, kept / standalone.FILE)
+    maker = load_clip_maker(kept / checkpoint.FILE, kept / clip_maker.FILE)
     np.testing.assert_array_equal(np.load(tmp_path / "clips.npy"), maker(image, np.array([1, 0, 1]), seed=3))
 
     # The study's own run has what was found.

@@ -1,4 +1,4 @@
-"""A generator without its data set makes the clips that it makes with it."""
+"""Clips generated without the data set equal those generated with it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from amc.data.clipfile import ClipInfo
 from amc.data.conditions import TestConditions
 from amc.errors import UserError
-from amc.evaluation import standalone
+from amc.evaluation import clip_maker
+from amc.evaluation.clip_maker import SAVED_PER_CLASS, load_clip_maker, save_velocities
 from amc.evaluation.generation import generate_clips
-from amc.evaluation.standalone import LENT, load_clip_maker, save_velocities
 from amc.training import checkpoint
 from amc.training.run import Run
 from tests.toy import toy_clips, toy_config, toy_data
@@ -26,17 +26,17 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
         for parameter in made.ema.network.parameters():
             parameter.data += 0.01
     made.save(tmp_path / checkpoint.FILE)
-    save_velocities(tmp_path / standalone.FILE, made.data)
+    save_velocities(tmp_path / clip_maker.FILE, made.data)
     return made
 
 
 def test_the_same_conditions_give_the_same_clips(run: Run, tmp_path: Path) -> None:
-    maker = load_clip_maker(tmp_path / checkpoint.FILE, tmp_path / standalone.FILE)
+    maker = load_clip_maker(tmp_path / checkpoint.FILE, tmp_path / clip_maker.FILE)
     assert maker.class_names == ("right", "down")
     clips = np.array([0, 5, 40])
     noise = np.stack(
         [
-            np.random.default_rng([7, standalone._SALT, row]).standard_normal(run.config.model.noise, dtype=np.float32)
+            np.random.default_rng([7, clip_maker._SALT, row]).standard_normal(run.config.model.noise, dtype=np.float32)
             for row in range(3)
         ]
     )
@@ -49,14 +49,14 @@ def test_the_same_conditions_give_the_same_clips(run: Run, tmp_path: Path) -> No
     np.testing.assert_array_equal(made[:, 1:], expected)
 
 
-def test_lent_velocities_are_of_training_clips_of_the_class(run: Run, tmp_path: Path) -> None:
-    maker = load_clip_maker(tmp_path / checkpoint.FILE, tmp_path / standalone.FILE)
+def test_saved_velocities_are_of_training_clips_of_the_class(run: Run, tmp_path: Path) -> None:
+    maker = load_clip_maker(tmp_path / checkpoint.FILE, tmp_path / clip_maker.FILE)
     data = run.data
-    for c, lent in enumerate(maker.lent):
+    for c, saved in enumerate(maker.saved):
         train = data.split.train[data.clips.label[data.split.train] == c]
-        assert len(lent) == min(LENT, len(train))
+        assert len(saved) == min(SAVED_PER_CLASS, len(train))
         there = {data.velocity[clip].tobytes() for clip in train}
-        assert {one.tobytes() for one in lent} <= there
+        assert {one.tobytes() for one in saved} <= there
     image = np.repeat(data.clips.frames[:1, 0], 40, axis=0)
     label = np.arange(40) % 2
     first = maker(image, label, seed=1)
@@ -66,7 +66,7 @@ def test_lent_velocities_are_of_training_clips_of_the_class(run: Run, tmp_path: 
 
 
 def test_what_it_cannot_take_is_named(run: Run, tmp_path: Path) -> None:
-    maker = load_clip_maker(tmp_path / checkpoint.FILE, tmp_path / standalone.FILE)
+    maker = load_clip_maker(tmp_path / checkpoint.FILE, tmp_path / clip_maker.FILE)
     image = np.zeros((2, 16, 16, 3), np.uint8)
     one = np.array([0, 1])
     for wrong, labels, message in (

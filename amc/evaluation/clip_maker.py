@@ -1,4 +1,4 @@
-"""Generating clips without the data set: a checkpoint, and velocities of some training clips (R13)."""
+"""Generates clips without the data set, from a checkpoint and saved velocities of some training clips (R13)."""
 
 from __future__ import annotations
 
@@ -24,26 +24,28 @@ from amc.methods import method_of
 from amc.training import checkpoint
 
 FILE = "velocities.safetensors"
-LENT = 32  # maximum number of clips per class whose velocities are saved
+SAVED_PER_CLASS = 32  # maximum number of clips per class whose velocities are saved
 BATCH = 32  # clips per forward pass
 _SALT = 0x1E27  # separates these draws from others with the same seed
 
 
 def save_velocities(path: Path, data: TrainingData) -> None:
-    """Writes the velocities of up to `LENT` training clips per class, (n, T-1, 2k) in [-1, 1], as tensors "0", "1", ...
+    """Writes velocities of up to `SAVED_PER_CLASS` training clips per class, as tensors "0" to "c-1".
+
+    Each tensor has shape (n, T-1, 2k) and values in [-1, 1].
 
     Raises:
         OSError: the disk is full or not writable.
     """
     train, label = data.split.train, data.clips.label
     rng = np.random.default_rng(_SALT)
-    lent = {}
+    saved = {}
     for c in range(data.classes):
         mine = train[label[train] == c]
-        chosen = np.sort(rng.permutation(mine)[:LENT])
-        lent[str(c)] = np.ascontiguousarray(data.velocity[chosen])
+        chosen = np.sort(rng.permutation(mine)[:SAVED_PER_CLASS])
+        saved[str(c)] = np.ascontiguousarray(data.velocity[chosen])
     with atomic_write(path) as partial:
-        save_file(lent, partial, metadata={"fingerprint": data.clips.info.fingerprint})
+        save_file(saved, partial, metadata={"fingerprint": data.clips.info.fingerprint})
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,13 @@ class ClipMaker:
     """Generates clips with the generator of a checkpoint (the moving average if it has one).
 
     Attributes:
-        lent: velocities of training clips, (n, T-1, 2k) per class.
+        saved: velocities of training clips, (n, T-1, 2k) per class.
         header: the header of the checkpoint.
     """
 
     generator: nn.Module
     config: Config
-    lent: tuple[NDArray[np.float32], ...]
+    saved: tuple[NDArray[np.float32], ...]
     header: Mapping[str, Any]
 
     @property
@@ -85,13 +87,13 @@ class ClipMaker:
             UserError: a shape, type or class does not fit the generator.
         """
         label = self._checked(image, label)
-        noise, lent = [], []
+        noise, chosen = [], []
         for row, c in enumerate(label):
             rng = np.random.default_rng([seed, _SALT, row])
             noise.append(rng.standard_normal(self.config.model.noise, dtype=np.float32))
             if velocity is None:
-                lent.append(self.lent[c][int(rng.integers(len(self.lent[c])))])
-        shown = np.stack(lent) if velocity is None else np.asarray(velocity, np.float32)
+                chosen.append(self.saved[c][int(rng.integers(len(self.saved[c])))])
+        shown = np.stack(chosen) if velocity is None else np.asarray(velocity, np.float32)
         model, data = self.config.model, self.config.dataset
         if shown.shape != (len(label), model.frames - 1, 2 * data.keypoints):
             raise UserError(f"velocity is {shown.shape}: give ({len(label)}, {model.frames - 1}, {2 * data.keypoints})")
@@ -116,7 +118,7 @@ class ClipMaker:
             named = ", ".join(f"{c} {name}" for c, name in enumerate(self.class_names))
             raise UserError(f"labels range from {int(label.min())} to {int(label.max())}: the classes are {named}")
         for c in np.unique(label):
-            if not len(self.lent[c]):
+            if not len(self.saved[c]):
                 raise UserError(
                     f"class {c} ({self.class_names[c]}) has no training clip whose velocities could be used: "
                     "give velocity"
@@ -124,30 +126,32 @@ class ClipMaker:
         return label.astype(np.int64)
 
 
-def load_clip_maker(saved: Path, velocities: Path, device: torch.device | None = None) -> ClipMaker:
-    """Loads the checkpoint `saved` and the file that `save_velocities` wrote.
+def load_clip_maker(checkpoint_file: Path, velocities: Path, device: torch.device | None = None) -> ClipMaker:
+    """Loads a checkpoint and the file that `save_velocities` wrote.
 
     Raises:
         UserError: a file is missing or broken, or the two belong to different data.
     """
-    loaded = checkpoint.load(saved)
+    loaded = checkpoint.load(checkpoint_file)
     config = from_dict(loaded.header["config"])
-    lent, fingerprint = _load_velocities(velocities, config.dataset.classes)
+    saved, fingerprint = _load_velocities(velocities, config.dataset.classes)
     if fingerprint != loaded.header["fingerprint"]:
-        raise UserError(f"{velocities} belongs to other data than {saved}: use two files that were written together")
+        raise UserError(
+            f"{velocities} belongs to other data than {checkpoint_file}: use two files that were written together"
+        )
     method = method_of(config)
     generator = method.networks[method.predictor](config)
     name = checkpoint.EMA if config.training.average > 0 else method.predictor
     checkpoint.load_networks({name: generator}, loaded.tensors)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     header = {key: value for key, value in loaded.header.items() if key != "config"}
-    return ClipMaker(generator.to(device).requires_grad_(False), config, lent, header)
+    return ClipMaker(generator.to(device).requires_grad_(False), config, saved, header)
 
 
 def _load_velocities(path: Path, classes: int) -> tuple[tuple[NDArray[np.float32], ...], str]:
     try:
         with safe_open(path, framework="numpy") as file:
-            lent = tuple(file.get_tensor(str(c)) for c in range(classes))
-            return lent, str((file.metadata() or {}).get("fingerprint"))
+            saved = tuple(file.get_tensor(str(c)) for c in range(classes))
+            return saved, str((file.metadata() or {}).get("fingerprint"))
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} does not hold the velocities of {classes} classes ({error})") from error
