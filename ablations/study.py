@@ -23,10 +23,11 @@ from amc.evaluation.scores.test_judges import Judges, cached_judges, has_subject
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
 from analysis.record.states import TRIAL
-from tuning.cli import options, test_judges
-from tuning.cli.preparation import Preparation, build_study, prepare, study_row
 from tuning.engine.sources import SEEDS, ListedTrials, Proposal
 from tuning.engine.study import Study
+from tuning.preparation import test_judges
+from tuning.preparation.defaults import default_study
+from tuning.preparation.preparation import Preparation, build_study, prepare, study_row
 from tuning.search.pruners import create_pruner
 
 KIND = "table4"
@@ -43,7 +44,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
     if args.dataset is None and args.data is None:
         args.dataset = "natops"
     prepared = prepare(args)
-    name = args.study or options.default_study(prepared.config, KIND)
+    name = args.study or default_study(prepared.config, KIND)
     known = study_on_record(prepared.record_address(name), name)
     if known is not None:
         dropped = [option for option in ("lpips", "fvd") if getattr(args, option) == NONE]

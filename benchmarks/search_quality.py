@@ -34,7 +34,7 @@ from benchmarks.fidelity_functions import FUNCTIONS  # noqa: E402
 from benchmarks.paired_regrets import compare, median  # noqa: E402
 from benchmarks.searches_compared import COMPLETED, RETURNED, compared  # noqa: E402
 from benchmarks.simulated_clock import SimulatedRun, SimulationSetup, milestones, simulate  # noqa: E402
-from tuning.cli.options import DEFAULTS  # noqa: E402
+from tuning.preparation.defaults import DEFAULTS  # noqa: E402
 
 OURS = "ours"
 FULL = ("branin", "currin", "borehole", "counting-ones", "hartmann3-good", "hartmann3-bad", "hartmann6-moderate")

@@ -1,50 +1,14 @@
-"""Command-line options shared by every command that runs a study, and checks of their values."""
+"""Command-line options shared by every command that runs a study; `tuning.preparation.checks` checks their values."""
 
 from __future__ import annotations
 
 import argparse
-import re
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from amc.argument_types import integer, number
-from amc.config import SPLIT_RULES, Config
+from amc.config import SPLIT_RULES
 from amc.data.splits import SPLIT_HELP
-from amc.errors import UserError
-from analysis.record.connection.address import database_url
-from analysis.record.connection.database import reading_engine
 from tuning.engine.sources import MOST_SEED
-from tuning.engine.study import checked_name
-from tuning.on_ray.nodes import cluster_resources
-from tuning.on_ray.ray_session import join_cluster
-from tuning.planning.durations import parse_duration
-from tuning.workers.resources import Resources, machine_resources
-
-_TRACKING_SCHEMES = ("sqlite:///", "http://", "https://", "postgresql", "mysql", "mssql")
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """Defaults of a search that depend on the preset.
-
-    Attributes:
-        first_rung: training steps before which no trial is pruned: until motion is learnt, accuracy is at chance.
-    """
-
-    trials: int
-    confirm_seeds: int
-    first_rung: int
-
-
-DEFAULTS: Mapping[str, Defaults] = {
-    "paper": Defaults(trials=50, confirm_seeds=3, first_rung=6_000),
-    "compact": Defaults(trials=6, confirm_seeds=2, first_rung=400),
-    "smoke": Defaults(trials=8, confirm_seeds=1, first_rung=10),
-}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -95,65 +59,3 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="GPUs per trial, may be a fraction (default: by GPU memory)",
     )
-
-
-def check_study(args: argparse.Namespace) -> None:
-    """Checks --study and --out.
-
-    Raises:
-        UserError: The name cannot be used, or --out is not a folder.
-    """
-    if args.study is not None:
-        checked_name(args.study)
-    if args.out.exists() and not args.out.is_dir():
-        raise UserError(f"--out {args.out} is not a folder")
-
-
-def check_resources(args: argparse.Namespace) -> tuple[Resources, int]:
-    """Resources per trial, and the number of GPUs of this machine. With --address, connects to that Ray cluster.
-
-    Raises:
-        UserError: There is no such cluster, or the request exceeds what the cluster or this machine has.
-    """
-    devices = torch.cuda.device_count()
-    if args.address is not None:
-        cluster = join_cluster(args.address)
-        return cluster_resources(args.workers, args.cpus_per_trial, args.gpus_per_trial, cluster), devices
-    return machine_resources(args.workers, args.cpus_per_trial, args.gpus_per_trial, devices=devices), devices
-
-
-def deadline(args: argparse.Namespace) -> float | None:
-    """The value of `time.monotonic()` at which --time-budget ends; None without a budget.
-
-    Raises:
-        UserError: --time-budget is not a duration.
-    """
-    return None if args.time_budget is None else time.monotonic() + parse_duration(args.time_budget)
-
-
-def check_record(address: str | None) -> str | None:
-    """The URL of the record.
-
-    Raises:
-        UserError: It is not a database URL, or the database driver is not installed.
-    """
-    if address is not None:
-        reading_engine(database_url(address)).dispose()
-    return address
-
-
-def check_tracking(address: str | None) -> str | None:
-    """The MLflow tracking URI.
-
-    Raises:
-        UserError: MLflow does not support it.
-    """
-    if address is not None and not address.startswith(_TRACKING_SCHEMES):
-        raise UserError(f"--tracking-uri {address!r}: give http://host:port, sqlite:///FILE, or a database URL")
-    return address
-
-
-def default_study(config: Config, what: str) -> str:
-    """The default name of a study, such as natops-compact-search."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", config.dataset.name).strip("-._") or "data"
-    return f"{name}-{config.preset}-{what}"

@@ -19,14 +19,16 @@ from amc.evaluation.judges.standard import JUDGE, identity_classifier
 from amc.evaluation.judges.standard import classifier as motion_classifier
 from analysis.record.reading import RecordReader
 from analysis.record.rows import ImportedRow, StudyRow
-from tuning.cli import options, test_judges
-from tuning.cli.preparation import Preparation, build_study, prepare, study_row
+from tuning.cli import options
 from tuning.engine.interruption import sigterm_as_interrupt
 from tuning.engine.sources import ConfirmingRuns, SampledTrials
 from tuning.engine.study import Ending, Study, run_study
 from tuning.engine.summary import confirmed, table
 from tuning.planning.dry_run import show_forecast
 from tuning.planning.parallel_trials import largest_config
+from tuning.preparation import test_judges
+from tuning.preparation.defaults import DEFAULTS, default_study
+from tuning.preparation.preparation import Preparation, build_study, prepare, study_row
 from tuning.search.constraints import parse_constraint
 from tuning.search.default_space import search_space
 from tuning.search.goal import Goal
@@ -124,7 +126,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
             f"--split-rule {args.split_rule}: the space {args.space} fixes {space.base.split.rule}; drop one of them"
         )
     prepared = prepared.with_base(space.base)  # a space file may fix how clips are cut and split
-    name = args.study or options.default_study(prepared.config, "search")
+    name = args.study or default_study(prepared.config, "search")
     imported = find_imported(args.warm_start, name, args.out, prepared.record, goal)
     prepared.announce()
     identity = _identity(prepared, goal)
@@ -140,7 +142,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
         prepared,
         row,
         [sampled, ConfirmingRuns(sampled, seeds, args.seed)],
-        create_pruner(args.pruner, base.steps, max(options.DEFAULTS[prepared.preset].first_rung, base.evaluate_every)),
+        create_pruner(args.pruner, base.steps, max(DEFAULTS[prepared.preset].first_rung, base.evaluate_every)),
         settings=replace(prepared.settings, objectives=tuple(goal.measured_objectives)),
         cached=cache_files(judge, identity, *also),
         imported=imported,
@@ -161,7 +163,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _counts(args: argparse.Namespace, preset: str) -> tuple[int, int]:
     """Numbers of trials and of confirming runs: as given, else the preset's defaults."""
-    defaults = options.DEFAULTS[preset]
+    defaults = DEFAULTS[preset]
     trials = defaults.trials if args.trials is None else args.trials
     return trials, defaults.confirm_seeds if args.confirm_seeds is None else args.confirm_seeds
 

@@ -1,7 +1,8 @@
-"""The study engine: hands out trials, takes their reports and decides which continue. It knows neither Ray nor MLflow.
+"""The study engine: hands out trials, takes their reports and decides which continue.
 
-A runner such as `tuning.on_ray.runner` calls `next_job` whenever it has room, passes on what a job reports, and says
-how the job ended. All state is in the study record, so a new engine resumes after any interruption.
+This module and its class use neither Ray nor MLflow. A runner such as `tuning.on_ray.runner` calls `next_job` whenever
+it has room, passes on what a job reports, and says how the job ended. `tuning.engine.study` connects the two. All state
+is in the study record, so a new engine resumes after any interruption.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from tuning.search.samplers.base import is_repeat
 from tuning.search.space import Space
 from tuning.search.warm_start import ImportedHistory
 
-# The training seeds of a study begin at seed * SEEDS for trials and half-way to the next study's for confirming runs,
-# so that no confirming run repeats the seed of a trial that it was selected by.
+# A study with seed S trains its trials with seeds from S * SEEDS on, and its confirming runs with seeds from
+# S * SEEDS + SEEDS / 2 on. Confirming runs therefore never repeat the seed of a trial.
 SEEDS = 1_000_000
 MOST_SEED = 2**63 // SEEDS - 2  # largest seed of a study: seeds of its trials must fit a database's integer
 

@@ -1,6 +1,7 @@
 """Runs a study to its end or until it is interrupted: lock, record, trials, MLflow, results, summary.
 
-Searches and ablations differ only in their sources of trials; everything around these is here.
+Puts the engine, the Ray runner and the MLflow thread together. Searches and ablations both use it, and differ in their
+sources of trials.
 """
 
 from __future__ import annotations

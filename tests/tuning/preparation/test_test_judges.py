@@ -18,7 +18,7 @@ from amc.evaluation.judges.judge_cache import cache_file
 from amc.evaluation.judges.standard import SECOND
 from tests.toy import write_toy_file
 from tuning.cli import search as cli
-from tuning.cli import test_judges as judging
+from tuning.preparation import test_judges as judging
 
 
 @pytest.fixture(scope="module")

@@ -22,12 +22,12 @@ from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
 from amc.processes import cores
 from analysis.record.rows import StudyRow
-from tuning.cli import options
-from tuning.cli.versions import versions
 from tuning.engine.machine_facts import machine_facts
 from tuning.engine.sources import TrialSource
 from tuning.engine.study import Study
 from tuning.planning.parallel_trials import choose_resources
+from tuning.preparation import checks
+from tuning.preparation.versions import versions
 from tuning.search.pruners import Pruner
 from tuning.workers.job import TrialSettings
 from tuning.workers.resources import Resources
@@ -115,11 +115,11 @@ def prepare(args: argparse.Namespace) -> Preparation:
     Raises:
         UserError: An option has an unusable value, or the data cannot be read.
     """
-    options.check_study(args)
-    until = options.deadline(args)
+    checks.check_study(args)
+    until = checks.deadline(args)
     preset = chosen_preset(args.preset)
-    wanted, devices = options.check_resources(args)
-    tracking, record = options.check_tracking(args.tracking_uri), options.check_record(args.record)
+    wanted, devices = checks.check_resources(args)
+    tracking, record = checks.check_tracking(args.tracking_uri), checks.check_record(args.record)
     chosen = configure_data(args.dataset, args.data, preset, args.split_rule)
     return Preparation(args, preset, chosen, wanted, devices, until, record, tracking)
 

@@ -1,0 +1,35 @@
+"""Defaults of a study that depend on its preset and data: its name, and the size of a search."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from amc.config import Config
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Defaults of a search that depend on the preset.
+
+    Attributes:
+        first_rung: training steps before which no trial is pruned: until motion is learnt, accuracy is at chance.
+    """
+
+    trials: int
+    confirm_seeds: int
+    first_rung: int
+
+
+DEFAULTS: Mapping[str, Defaults] = {
+    "paper": Defaults(trials=50, confirm_seeds=3, first_rung=6_000),
+    "compact": Defaults(trials=6, confirm_seeds=2, first_rung=400),
+    "smoke": Defaults(trials=8, confirm_seeds=1, first_rung=10),
+}
+
+
+def default_study(config: Config, what: str) -> str:
+    """The default name of a study, such as natops-compact-search."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", config.dataset.name).strip("-._") or "data"
+    return f"{name}-{config.preset}-{what}"
