@@ -242,12 +242,13 @@ class TrialSlots:
         return False
 
     def _keeps_idle_actor(self) -> bool:
-        """Whether an actor whose job has ended is kept, though no other trial can use it yet.
+        """Whether an actor whose job has ended is kept instead of being released to Tune.
 
-        Tune gives a released actor to the next trial, or closes it if there is none, so it is kept until there is one.
-        Tune may also give it to a trial whose own actor is still starting, and close that one: trials shorter than the
-        start of an actor would then run one at a time. It is therefore kept until all actors have started; but not for
-        long, because after the loss of a node a trial may be waiting for the room of this very actor.
+        - Tune closes a released actor if no trial is waiting. So it is kept until a trial is waiting.
+        - Tune may give a released actor to a trial whose own actor is still starting, and close the starting one. If
+          trials are shorter than the start of an actor, they would then run one at a time. So it is kept until all
+          actors have started, but at most `_START_SECONDS`: after the loss of a node, a starting trial may be waiting
+          for the resources of this actor.
         """
         if self.starting:
             return max(self.starting.values()) > time.monotonic() - _START_SECONDS

@@ -15,7 +15,7 @@ import numpy as np
 
 from analysis.record.rows import Score
 from tuning.search.pruners import Pruner
-from tuning.search.pruners.nop import NopPruner
+from tuning.search.pruners.none import NoPruner
 
 SIMULATIONS = 100
 _EVALUATIONS = 20_000  # simulated in all; large studies vary less and need fewer simulations
@@ -117,7 +117,7 @@ def forecast(work: Workload, costs: TrialCosts, pruner: Pruner, *, simulations: 
     found = [simulate(work, costs, pruner, _random_ranks(work, rng)) for _ in range(count)]
     # A trial that is worse than all before it is pruned at the first opportunity.
     falling = _random_ranks(work, rng) | {run.key: -1.0 - run.number for run in work.trials}
-    least, most = (simulate(work, costs, rule, falling) for rule in (pruner, NopPruner()))
+    least, most = (simulate(work, costs, rule, falling) for rule in (pruner, NoPruner()))
     return Forecast(
         steps=fmean(each.steps for each in found),
         busy=fmean(each.busy for each in found),

@@ -51,10 +51,10 @@ class Parameter:
         """Whether `value` lies within the range or is one of the choices."""
         return bool(self.clip(value) == value)
 
-    # Samplers work on the unit interval, which makes a number of every kind and carries the prior of a bool.
+    # Samplers propose positions in [0, 1], for every kind of parameter; for a bool, `prior` of the interval is True.
 
     def to_unit(self, value: Any) -> float:
-        """The position of a value in [0, 1]; a value that is not a number is at the middle of its share."""
+        """The position of a value in [0, 1]; each choice has an interval, and its position is the middle of that."""
         if self.kind == "bool":
             return self.prior / 2 if value else (1 + self.prior) / 2
         if self.kind == "categorical":

@@ -73,10 +73,11 @@ def imported_history(rows: Sequence[ImportedRow], study: StudyRow, space: Space,
     for row in rows:
         trial, curves[_key(row)] = _as_trial(row, goal), _curve(row, goal)
         trials.append(trial)
-    first = next(iter(ranking.ranked(trials)), None)  # ranked by their own studies' values
+    # The best imported trial, by the values that the trials have in their own studies.
+    first = next(iter(ranking.ranked(trials)), None)
     comparable = {_key(row): _comparable(row, study, space) for row in rows}
     history = [
-        # Without a value, a trial is never compared with those of this study.
+        # If values cannot be compared with those of this study, the trial gets none, and is PRUNED instead of COMPLETE.
         trial
         if comparable[trial.key]
         else replace(trial, value=None, state=PRUNED if trial.state == COMPLETE else trial.state)

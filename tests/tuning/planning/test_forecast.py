@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tuning.planning.disk import checkpoint_count
 from tuning.planning.forecast import PlannedRun, Simulated, TrialCosts, Workload, forecast, simulate
 from tuning.search.pruners import create_pruner
-from tuning.search.pruners.nop import NopPruner
+from tuning.search.pruners.none import NoPruner
 
 COSTS = TrialCosts(step=0.1, evaluation=1.0, start=2.0, end=3.0, score=5.0, launch=10.0)
 
@@ -20,25 +20,25 @@ def runs(count: int, budget: int = 90, every: int = 10, **changes: object) -> li
 
 def test_one_trial() -> None:
     # 2 + 90 x 0.1 + 9 evaluations + 3 of pictures; then 10 of launch.
-    found = simulate(Workload(runs(1), 1), COSTS, NopPruner(), {"t0": 0.5})
+    found = simulate(Workload(runs(1), 1), COSTS, NoPruner(), {"t0": 0.5})
     assert found == Simulated(steps=90, busy=pytest.approx(23.0), wall=pytest.approx(33.0))
 
 
 def test_a_last_stretch_shorter_than_the_rest_and_a_test() -> None:
     # Evaluations at 10, 20, 25: 2 + 2.5 + 3 + 3 + 5.
-    found = simulate(Workload(runs(1, budget=25, scored=True), 1), COSTS, NopPruner(), {"t0": 0.5})
+    found = simulate(Workload(runs(1, budget=25, scored=True), 1), COSTS, NoPruner(), {"t0": 0.5})
     assert found.busy == pytest.approx(15.5)
 
 
 def test_three_trials_on_two_workers() -> None:
     work = Workload(runs(3), 2)
-    found = simulate(work, COSTS, NopPruner(), dict.fromkeys(("t0", "t1", "t2"), 0.5))
+    found = simulate(work, COSTS, NoPruner(), dict.fromkeys(("t0", "t1", "t2"), 0.5))
     assert found.busy == pytest.approx(3 * 23.0)
     assert found.wall == pytest.approx(10 + 2 * 23.0)
 
 
 def test_a_cheaper_configuration_steps_faster() -> None:
-    found = simulate(Workload(runs(1, step_cost=0.5), 1), COSTS, NopPruner(), {"t0": 0.5})
+    found = simulate(Workload(runs(1, step_cost=0.5), 1), COSTS, NoPruner(), {"t0": 0.5})
     assert found.busy == pytest.approx(23.0 - 4.5)
 
 
@@ -54,7 +54,7 @@ def test_confirming_runs_wait_for_all_trials() -> None:
     confirming = [PlannedRun("", 0, 90, 10, step_cost=0.5, scored=True)] * 2
     work = Workload([PlannedRun("t0", 0, 90, 10, step_cost=0.5), PlannedRun("t1", 1, 90, 10)], 2, confirming)
     # t0 ends at 18.5 and t1 at 23; both confirming runs follow, each with half the arithmetic and scored.
-    found = simulate(work, COSTS, NopPruner(), {"t0": 0.9, "t1": 0.1})
+    found = simulate(work, COSTS, NoPruner(), {"t0": 0.9, "t1": 0.1})
     assert found.steps == 4 * 90
     assert found.busy == pytest.approx(18.5 + 23 + 2 * (18.5 + 5))
     assert found.wall == pytest.approx(10 + 23 + 18.5 + 5)
@@ -62,13 +62,13 @@ def test_confirming_runs_wait_for_all_trials() -> None:
 
 def test_an_interrupted_trial_has_its_rest_to_run() -> None:
     # From 55: evaluations at 60, 70, 80, 90.
-    found = simulate(Workload(runs(1, done=55), 1), COSTS, NopPruner(), {"t0": 0.5})
+    found = simulate(Workload(runs(1, done=55), 1), COSTS, NoPruner(), {"t0": 0.5})
     assert found.steps == 35
     assert found.busy == pytest.approx(2 + 3.5 + 4 + 3)
 
 
 def test_nothing_left_takes_no_time() -> None:
-    found = forecast(Workload([], 2), COSTS, NopPruner())
+    found = forecast(Workload([], 2), COSTS, NoPruner())
     assert (found.steps, found.busy, found.wall) == (0, 0, 0)
 
 

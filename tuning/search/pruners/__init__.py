@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from amc.errors import UserError
 from tuning.search.pruners.base import Curves, Pruner, SuccessiveHalving
 from tuning.search.pruners.hyperband import HyperbandPruner
-from tuning.search.pruners.nop import NopPruner
+from tuning.search.pruners.none import NoPruner
 from tuning.search.pruners.successive_halving import SuccessiveHalvingPruner
 
 PRUNERS: Mapping[str, Callable[[int, int], Pruner]] = {
     "halving": SuccessiveHalvingPruner,
     "hyperband": HyperbandPruner,
-    "none": NopPruner,
+    "none": NoPruner,
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.record import ranking
 from analysis.record.rows import TrialRow
-from tuning.search.samplers.extrapolate import extrapolated
+from tuning.search.extrapolation import extrapolated
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class SearchHistory:
 
     @cached_property
     def extrapolated(self) -> Mapping[str, float]:
-        """First objective of pruned trials, extrapolated to their budget (`tuning.search.samplers.extrapolate`)."""
+        """First objective of pruned trials, extrapolated to their budget (`tuning.search.extrapolation`)."""
         return extrapolated(self.known, self.curves)
 
 

@@ -31,10 +31,10 @@ STARTUP = 10  # random trials before the estimator is used
 def good_count(count: int, dimensions: int) -> int:
     """How many of `count` trials are modelled as good: half of count^(4 / (4 + d)), at most 25 as in Optuna.
 
-    The width of Optuna's kernels is at least 1 / (good + 2) of a range. By Scott's rule (1992) the width that n points
-    in d dimensions support falls as n^(-1 / (4 + d)): many dimensions need wide kernels, hence few good trials.
-    Optuna's default, a tenth of all trials, narrows the kernels whatever the dimension. Of 100 trials, 11 are good in 2
-    dimensions, 4 in 6, and 2 in 16.
+    Optuna's kernels are at least 1 / (good + 2) of a range wide. By Scott's rule (1992), the best width for n points in
+    d dimensions is proportional to n^(-1 / (4 + d)). With more dimensions, kernels must be wider, so fewer trials may
+    count as good. Optuna's default counts a tenth of all trials as good in any dimension. Here, of 100 trials, 11 are
+    good in 2 dimensions, 4 in 6, and 2 in 16.
     """
     return min(math.ceil(math.pow(count, 4 / (4 + dimensions)) / 2), 25)
 
@@ -42,10 +42,11 @@ def good_count(count: int, dimensions: int) -> int:
 class TPESampler:
     """TPE. Trial 0 is the base configuration.
 
-    A pruned trial has its extrapolated value (`tuning.search.samplers.extrapolate`), because the value of few steps
-    cannot be compared with that of many; with too little evidence for that, it is PRUNED with its intermediate values.
-    Running trials are known to Optuna as running, so that simultaneous proposals differ. Trials that violate a
-    constraint have their violation, and Optuna ranks them behind all others.
+    Optuna sees a pruned trial as complete, with its value extrapolated to the full budget
+    (`tuning.search.extrapolation`): the value after few steps cannot be compared with that after many. If there are too
+    few trials to extrapolate from, Optuna sees it as PRUNED, with its intermediate values. Optuna also sees the running
+    trials, so that simultaneous proposals differ, and the violation of constraints: it ranks trials that violate one
+    behind all others.
     """
 
     def __init__(self, space: Space, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""No pruning."""
+"""The pruner `none`, which never prunes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tuning.search.pruners.base import Curves
 
 
-class NopPruner:
+class NoPruner:
     """Prunes no trial."""
 
     def __init__(self, budget: int = 0, first: int = 0) -> None:

@@ -12,8 +12,8 @@ from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, PRUNED, RUNNING
 from tests.tuning.toy_rows import trial_row
 from tuning.search.default_space import search_space
+from tuning.search.extrapolation import extrapolated
 from tuning.search.samplers import SearchHistory
-from tuning.search.samplers.extrapolate import extrapolated
 from tuning.search.samplers.tpe import TPESampler, good_count
 
 BASE = natops("smoke")

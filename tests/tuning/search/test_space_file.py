@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from amc.config import natops
+from amc.errors import UserError
+from tuning.search.default_space import search_space
+
+BASE = natops("smoke")
+
+FILE = """
+[fixed]
+"switches.lrank" = false
+training.steps = 7
+
+[parameters."weights.gan"]
+kind = "log"
+low = 0.5
+high = 2.0
+
+[parameters.readings.gram]
+kind = "categorical"
+choices = ["spatial", "channel"]
+when = ["switches.lgaux"]
+
+[parameters."optimizer.lr_generator"]
+remove = true
+"""
+
+
+def test_a_file_narrows_extends_and_fixes(tmp_path: Path) -> None:
+    file = tmp_path / "space.toml"
+    file.write_text(FILE)
+    space = search_space(BASE, file)
+    rows = {row.name: row for row in space.parameters}
+    assert (rows["weights.gan"].low, rows["weights.gan"].high) == (0.5, 2.0)
+    assert rows["readings.gram"].choices == ("spatial", "channel")
+    assert "optimizer.lr_generator" not in rows
+    assert "switches.lrank" not in rows
+    default = space.default()
+    assert "weights.rank" not in default  # ranking is off in every trial
+    config = space.config(default, seed=0)
+    assert (config.training.steps, config.switches.lrank) == (7, False)
+
+
+def test_json_says_the_same_and_only_drops_the_default_rows(tmp_path: Path) -> None:
+    file = tmp_path / "space.json"
+    file.write_text(json.dumps({"only": True, "parameters": {"training.batch": {"kind": "int", "low": 2, "high": 8}}}))
+    space = search_space(BASE, file)
+    assert [row.name for row in space.parameters] == ["training.batch"]
+    assert space.default() == {"training.batch": 8}
+
+
+def test_trial_0_moves_into_a_range_that_excludes_table_b(tmp_path: Path) -> None:
+    file = tmp_path / "space.json"
+    file.write_text(json.dumps({"parameters": {"weights.rank": {"kind": "float", "low": 1, "high": 5}}}))
+    assert search_space(BASE, file).default()["weights.rank"] == 5.0
+
+
+BAD = {
+    "unknown name": ('[parameters."weights.nothing"]\nkind = "float"\nlow = 0\nhigh = 1', "unknown parameter"),
+    "unknown fixed name": ('[fixed]\n"weights.nothing" = 1', "unknown setting"),
+    "wrong type": ('[fixed]\n"switches.da" = 1', "does not fit its type"),
+    "empty range": ('[parameters."weights.gan"]\nkind = "float"\nlow = 2\nhigh = 1', "low must be below high"),
+    "log from zero": ('[parameters."weights.gan"]\nkind = "log"\nlow = 0\nhigh = 1', "low must be above 0"),
+    "int of a float": ('[parameters."training.batch"]\nkind = "int"\nlow = 1.5\nhigh = 3', "give whole numbers"),
+    "one choice": (
+        '[parameters."readings.gram"]\nkind = "categorical"\nchoices = ["spatial"]',
+        "two or more different",
+    ),
+    "no number": ('[parameters."weights.gan"]\nkind = "log"\nlow = "a"\nhigh = 2', "is not a number"),
+    "no range": ('[parameters."weights.gan"]\nkind = "log"', "needs low and high"),
+    "no kind": ('[parameters."weights.gan"]\nlow = 1', "needs a kind"),
+    "unknown kind": ('[parameters."weights.gan"]\nkind = "cubic"', "unknown kind 'cubic'"),
+    "unknown key": ('[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nstep = 1', "unknown step"),
+    "bad prior": ('[parameters."switches.da"]\nkind = "bool"\nprior = 1.5', "between 0 and 1"),
+    "bad condition": (
+        '[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nwhen = ["weights.l1"]',
+        "is not a switch",
+    ),
+    "fixed and searched": (
+        '[fixed]\n"weights.gan" = 1.0\n[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2',
+        "both fixed and searched",
+    ),
+    "nothing left": ("only = true", "no parameter is left to search"),
+    "unknown table": ("[constants]\na = 1", "unknown constants"),
+    "broken": ("[fixed", "cannot parse the space file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_are_one_clear_line(tmp_path: Path, name: str) -> None:
+    text, message = BAD[name]
+    file = tmp_path / "space.toml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message) as caught:
+        search_space(BASE, file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file() -> None:
+    with pytest.raises(UserError, match="cannot read the space file"):
+        search_space(BASE, Path("/nowhere/space.toml"))

@@ -1,0 +1,159 @@
+"""Reads space files, which narrow, extend or fix the default search space.
+
+A space file is TOML or JSON with two tables, both optional:
+
+    [fixed]                                 # the same in all trials, not searched
+    "switches.lrank" = false
+    "training.steps" = 400
+
+    [parameters."weights.rank"]             # replaces the default parameter of this name, or adds one
+    kind = "log"                            # float, log, int, categorical or bool
+    low = 1.0
+    high = 1000.0
+
+    [parameters."readings.gram"]
+    kind = "categorical"
+    choices = ["spatial", "channel"]
+    when = ["switches.lrank | switches.lgaux"]   # all must hold; "!" negates, "|" separates alternatives
+
+    [parameters."optimizer.beta1"]
+    remove = true                           # not searched: keeps the value of the data set
+
+With `only = true` at the top, only the parameters of the file are searched. A bool may have `prior`, the prior
+probability of true.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from amc.config import Config
+from amc.errors import UserError
+from tuning.search.space import KINDS, Parameter, Space, checked_space
+
+
+def apply_space_file(base: Config, defaults: Sequence[Parameter], file: Path) -> Space:
+    """The space of the default parameters as a space file changes it.
+
+    Args:
+        base: the configuration, without the file's fixed settings.
+        defaults: the parameters that the file replaces, extends or removes.
+
+    Raises:
+        UserError: the file cannot be read, or its content is invalid.
+    """
+    rows = {row.name: row for row in defaults}
+    content = _read(file)
+    unknown = set(content) - {"fixed", "parameters", "only"}
+    if unknown:
+        raise UserError(
+            f"{file}: unknown {', '.join(sorted(unknown))}: a space file has [fixed], [parameters.NAME] and only"
+        )
+    fixed, parameters = _table(content, "fixed", file), _table(content, "parameters", file)
+    if content.get("only", False):
+        rows = {}
+    for name, entry in parameters.items():
+        if not isinstance(entry, Mapping):
+            raise UserError(f"{file}: parameter {name!r} must be a table with kind, low, high, ...")
+        if name in fixed:
+            raise UserError(f"{file}: {name!r} is both fixed and searched: remove one of them")
+        if entry.get("remove", False):
+            rows.pop(name, None)
+        else:
+            rows[name] = _parameter(name, entry, file)
+    _check_names(fixed, parameters, file)
+    for name in fixed:
+        rows.pop(name, None)
+    if not rows:
+        raise UserError(f"{file}: no parameter is left to search")
+    try:
+        return checked_space(base, list(rows.values()), fixed)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
+
+
+# Settings that options of the command give.
+_GIVEN = ("dataset.", "preset", "seed")
+# Settings of the clips and classifiers, which all trials share.
+_SHARED = (
+    "split.",
+    "readings.long_clips",
+    "model.size",
+    "model.frames",
+    "model.discarded_frames",
+    "model.classifier_width",
+)
+
+
+def _check_names(fixed: Iterable[str], parameters: Iterable[str], file: Path) -> None:
+    for name in (*fixed, *parameters):
+        if name.startswith(_GIVEN):
+            raise UserError(f"{file}: {name!r} cannot be set in a space file: it is given by options of the command")
+    for name in parameters:
+        if name.startswith(_SHARED):
+            raise UserError(
+                f"{file}: {name!r} cannot be searched, because trials could not be compared: set it under [fixed]"
+            )
+
+
+def _parameter(name: str, entry: Mapping[str, Any], file: Path) -> Parameter:
+    known = {"kind", "low", "high", "choices", "prior", "when"}
+    unknown = set(entry) - known
+    if unknown:
+        raise UserError(
+            f"{file}: parameter {name!r} has unknown {', '.join(sorted(unknown))}; "
+            f"it may have {', '.join(sorted(known))}"
+        )
+    kind = entry.get("kind")
+    if not isinstance(kind, str):
+        raise UserError(f"{file}: parameter {name!r} needs a kind: choose from {', '.join(KINDS)}")
+    numbers = {key: entry[key] for key in ("low", "high", "prior") if key in entry}
+    for key, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is not a number")
+    if kind in ("float", "log", "int") and not {"low", "high"} <= set(numbers):
+        raise UserError(f"{file}: parameter {name!r} needs low and high")
+    lists = {key: entry.get(key, []) for key in ("choices", "when")}
+    for key, value in lists.items():
+        if not isinstance(value, list):
+            raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is not a list")
+    when = tuple(str(term) for term in lists["when"])
+    row = Parameter(name, kind, choices=tuple(lists["choices"]), when=when, **numbers)  # type: ignore[arg-type]  # checked by `checked_space`
+    return replace(row, choices=(False, True)) if kind == "bool" else row
+
+
+def _table(content: Mapping[str, Any], name: str, file: Path) -> Mapping[str, Any]:
+    table = content.get(name, {})
+    if not isinstance(table, Mapping):
+        raise UserError(f"{file}: {name} must be a table")
+    # TOML reads an unquoted weights.rank as nested tables; it means the same as the quoted name.
+    return _dotted(table, tables=name == "parameters")
+
+
+def _dotted(table: Mapping[str, Any], prefix: str = "", *, tables: bool) -> dict[str, Any]:
+    """Flattens a table to values by dotted name; with `tables`, the values are the innermost tables."""
+    rows: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping) and not (tables and not any(isinstance(v, Mapping) for v in value.values())):
+            rows |= _dotted(value, f"{prefix}{key}.", tables=tables)
+        else:
+            rows[f"{prefix}{key}"] = value
+    return rows
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        content = json.loads(text) if file.suffix.lower() == ".json" else tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the space file {file}: {getattr(error, 'strerror', None) or error}") from error
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"cannot parse the space file {file}: {error}") from error
+    if not isinstance(content, Mapping):
+        raise UserError(f"the space file {file} must contain a table at the top level")
+    return content
