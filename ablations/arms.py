@@ -22,6 +22,7 @@ from typing import Any
 
 from amc.config import Config, with_overrides
 from amc.errors import UserError
+from analysis.record.states import OURS
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def _off(*switches: str) -> dict[str, Any]:
     return {f"switches.{name}": False for name in switches}
 
 
-OURS, ALL = "ours", "all"
+ALL = "all"  # on the command line: the arms of Table 4
 TABLE_4: tuple[Arm, ...] = (
     Arm(OURS, "Ours", {}, 91.12),
     Arm("no_ya", "No ya", _off("ya", "da"), 4.75),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from analysis.record.states import OURS
 from analysis.report.formatting import listed, number, p_value, quoted, span
 from analysis.report.page import Finding, Summary
 from analysis.statistics.rank_agreement import rank_agreement
 from analysis.tables.layout.cells import plural
 
-OURS = "ours"
 MOST = 100.0  # largest possible difference of two accuracies, in points
 EQUAL = 0.05  # points below which class shares are printed as one number
 LEVEL = 0.05  # family-wise significance level, after Holm

@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from amc.evaluation.score_sheet import ScoreSheet
 from analysis.record.rows import StudyRow
-from analysis.record.states import COMPLETE, FAILED
+from analysis.record.states import COMPLETE, FAILED, OURS
 
-OURS = "ours"
 ACCURACY = "test/accuracy"
 
 Bools = npt.NDArray[np.bool_]

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from amc.evaluation.score_sheet import ScoreSheet
-from analysis.scores.study_scores import OURS, StudyScores
+from analysis.record.states import OURS
+from analysis.scores.study_scores import StudyScores
 from analysis.tables.layout.caption import facts, sentence
 from analysis.tables.layout.cells import number
 from analysis.tables.layout.formats import Table

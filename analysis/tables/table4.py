@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.record.states import OURS
 from analysis.scores.estimates import (
     PERCENT,
     POINTS,
@@ -24,7 +25,7 @@ from analysis.scores.estimates import (
     second_accuracies,
 )
 from analysis.scores.learning_speed import learning_speed, target_accuracy
-from analysis.scores.study_scores import OURS, ArmScores, StudyScores
+from analysis.scores.study_scores import ArmScores, StudyScores
 from analysis.statistics.effect_sizes import cohens_h, hedges_g
 from analysis.statistics.holm import holm
 from analysis.statistics.rank_agreement import rank_agreement

@@ -12,7 +12,8 @@ from analysis.figures.ablation.heatmap import heat
 from analysis.figures.captions import excluded_runs, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import WIDTH
-from analysis.scores.study_scores import OURS, ArmScores, StudyScores
+from analysis.record.states import OURS
+from analysis.scores.study_scores import ArmScores, StudyScores
 from analysis.tables.confusion import confusion_counts
 
 PANELS = 4

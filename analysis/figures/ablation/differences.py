@@ -8,7 +8,8 @@ from typing import Any
 from analysis.figures.captions import excluded_from_accuracies, interval_method, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLACK, BLUE, GREY, INK, WIDTH, arm_rows, grid_lines
-from analysis.scores.study_scores import OURS, StudyScores
+from analysis.record.states import OURS
+from analysis.scores.study_scores import StudyScores
 from analysis.tables.layout.cells import p_text
 
 ALPHA = 0.05

@@ -16,7 +16,8 @@ from analysis.figures.captions import data_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.picture_files import UNREADABLE, is_readable
 from analysis.figures.style import WIDTH
-from analysis.scores.study_scores import OURS, StudyScores
+from analysis.record.states import OURS
+from analysis.scores.study_scores import StudyScores
 
 Cells = npt.NDArray[np.uint8]
 """(rows, columns, side, side, 3): frames of the first clip in a run's figure3.png."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from analysis.figures.ablation.arm_panels import Band, band, panels
 from analysis.figures.captions import excluded_runs, study_facts
 from analysis.figures.drawing import Drawing
-from analysis.scores.study_scores import OURS, ArmScores, StudyScores
+from analysis.record.states import OURS
+from analysis.scores.study_scores import ArmScores, StudyScores
 from analysis.tables.layout.cells import plural
 
 

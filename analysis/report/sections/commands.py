@@ -9,10 +9,10 @@ from pathlib import PurePath
 from analysis.record.connection.address import sqlite_path, without_password
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
+from analysis.record.states import OURS
 from analysis.report.page import Section
 from analysis.tables.layout.caption import versions_last
 
-OURS = "ours"
 WEIGHTS = {"lpips": "LPIPS", "fvd": "FVD"}  # options that name a file of weights
 
 
