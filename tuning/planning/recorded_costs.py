@@ -1,14 +1,20 @@
-"""What trials cost, computed from the record of earlier ones."""
+"""What trials cost, as medians over the trials on record in --out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from amc.errors import UserError
+from analysis.record.reading import open_if_present
 from analysis.record.rows import Point, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED
+from analysis.tables.layout.cells import plural
+from tuning.engine.study import Study
 from tuning.planning.forecast import TrialCosts
 
 STEP, EVALUATION = "time/step_seconds", "time/evaluation_seconds"
@@ -20,22 +26,39 @@ _CONFIG = ("model", "machine")
 _DATA = ("name", "reduction", "clips", "split")
 
 
-@dataclass(frozen=True)
-class RecordedStudy:
-    """A study on record with its trials and reports."""
+def recorded_costs(
+    study: Study, step_cost: Callable[[Mapping[str, Any]], float], *, launch: float, score_ratio: float
+) -> TrialCosts | None:
+    """Costs from comparable studies in --out; None if there are none.
 
-    study: StudyRow
-    trials: Sequence[TrialRow]
-    points: Sequence[Point]
-
-
-@dataclass(frozen=True)
-class RecordedCosts:
-    """Costs from a number of ended trials of some studies."""
-
-    costs: TrialCosts
-    trials: int
-    studies: tuple[str, ...]
+    Args:
+        step_cost: arithmetic of a configuration's step relative to that of the study to be forecast.
+        launch: seconds of the command besides the time from a study's creation to its first trial.
+        score_ratio: see `typical_costs`.
+    """
+    timed: list[dict[str, float]] = []
+    launches, folders = [], []
+    for path in sorted(study.runs.glob("*/record.db")):
+        for row, trials, points in _comparable_studies(path, study.row):
+            found = [trial_seconds(trial, points, step_cost) for trial in trials]
+            if any(found):
+                timed += [each for each in found if each]
+                folders.append(path.parent)
+                launches.append(min(trial.started for trial in trials if trial.started is not None) - row.created)
+    checkpoints = [_bytes(file) for folder in folders for file in folder.glob("checkpoints/*/*/*.safetensors")]
+    if not checkpoints:
+        return None
+    samples = [_bytes(each) for folder in folders for each in folder.glob("samples/*") if each.is_dir()]
+    costs = typical_costs(timed, score_ratio)
+    ended, names = plural(len(timed), "finished trial"), ", ".join(folder.name for folder in folders)
+    return replace(
+        costs,
+        kind="record",
+        text=f"{ended} on this machine ({names}): {costs.step:.3g} s per step",
+        launch=launch + median([each for each in launches if each < _LONGEST_LAUNCH] or [0.0]),
+        checkpoint=max(checkpoints),
+        samples=round(fmean(samples or [0])),
+    )
 
 
 def comparable(one: StudyRow, other: StudyRow) -> bool:
@@ -50,79 +73,62 @@ def comparable(one: StudyRow, other: StudyRow) -> bool:
     )
 
 
-def recorded_costs(
-    studies: Iterable[RecordedStudy],
-    step_cost: Callable[[Mapping[str, Any]], float],
-    *,
-    launch: float,
-    score_ratio: float,
-) -> RecordedCosts | None:
-    """Medians over the trials that ended without interruption; None if there are none.
-
-    Args:
-        step_cost: arithmetic of a configuration's step relative to that of the study to be forecast.
-        launch: seconds of the command besides the time from a study's creation to its first trial.
-        score_ratio: duration of scoring relative to an evaluation, used if no recorded trial was scored.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in ("step", "evaluation", "start", "end", "scored", "launch")}
-    count, names = 0, []
-    for recorded in studies:
-        points: dict[str, list[Point]] = {}
-        for point in recorded.points:
-            points.setdefault(point.key, []).append(point)
-        each_trial = (_trial_seconds(trial, points.get(trial.key, []), step_cost) for trial in recorded.trials)
-        found = [each for each in each_trial if each]
-        if not found:
-            continue
-        for each in found:
-            for name, value in each.items():
-                seconds[name].append(value)
-        first = min(trial.started for trial in recorded.trials if trial.started is not None)
-        if 0 <= first - recorded.study.created < _LONGEST_LAUNCH:
-            seconds["launch"].append(first - recorded.study.created)
-        count += len(found)
-        names.append(recorded.study.name)
-    if not count:
-        return None
-    typical = {name: median(values) for name, values in seconds.items() if values}
-    end = typical.get("end", typical.get("scored", 0.0))  # without an unscored trial, scoring is part of the end
-    costs = TrialCosts(
-        step=typical["step"],
-        evaluation=typical["evaluation"],
-        start=typical["start"],
-        end=end,
-        score=max(0.0, typical["scored"] - end) if "scored" in typical else score_ratio * typical["evaluation"],
-        launch=launch + typical.get("launch", 0.0),
-    )
-    return RecordedCosts(costs, count, tuple(names))
-
-
-def _trial_seconds(
+def trial_seconds(
     trial: TrialRow, points: Sequence[Point], step_cost: Callable[[Mapping[str, Any]], float]
 ) -> dict[str, float]:
     """Seconds of a trial's parts; empty if it was interrupted or not timed.
 
     `scored` takes the place of `end` for a trial that was scored on the test split. A pruned trial has neither: its
     pictures are written after its end on record.
+
+    Args:
+        points: reports of the trial and maybe of others.
     """
-    mine = sorted(points, key=lambda point: point.step)
+    mine = sorted((point for point in points if point.key == trial.key), key=lambda point: point.step)
     timed = bool(mine) and all(STEP in point.metrics and EVALUATION in point.metrics for point in mine)
     if trial.state not in ENDED or trial.attempts != 1 or trial.started is None or not timed:
         return {}
-    times = [point.timestamp / 1000 for point in mine]
-    lengths = [point.step - before for point, before in zip(mine, [0, *(p.step for p in mine)], strict=False)]
-    training = [length * point.metrics[STEP] for length, point in zip(lengths, mine, strict=True)]
-    # Between two reports are training steps, an evaluation, a checkpoint, and writing the report to the record.
-    evaluations = [
-        max(after - before - spent, point.metrics[EVALUATION])
-        for before, after, spent, point in zip(times, times[1:], training[1:], mine[1:], strict=False)
-    ]
-    evaluation = fmean(evaluations) if evaluations else mine[0].metrics[EVALUATION]
+    first, last = mine[0], mine[-1]
+    step = median(point.metrics[STEP] for point in mine)
+    evaluation = median(point.metrics[EVALUATION] for point in mine)
+    if len(mine) > 1:  # between two reports are also a checkpoint, and writing the report to the record
+        between = (last.timestamp - first.timestamp) / 1000 - (last.step - first.step) * step
+        evaluation = max(evaluation, between / (len(mine) - 1))
+    began = first.timestamp / 1000 - first.step * first.metrics[STEP] - evaluation
     found = {
-        "step": sum(training) / sum(lengths) / step_cost(trial.config),
+        "step": step / step_cost(trial.config),
         "evaluation": evaluation,
-        "start": max(0.0, times[0] - trial.started - training[0] - evaluation),
+        "start": max(0.0, began - trial.started),
     }
     if trial.state == COMPLETE and trial.ended is not None:
-        found["scored" if trial.scores else "end"] = max(0.0, trial.ended - times[-1])
+        found["scored" if trial.scores else "end"] = max(0.0, trial.ended - last.timestamp / 1000)
     return found
+
+
+def typical_costs(timed: Sequence[Mapping[str, float]], score_ratio: float) -> TrialCosts:
+    """Medians over trials.
+
+    Args:
+        timed: results of `trial_seconds`.
+        score_ratio: duration of scoring relative to an evaluation, used if no trial was scored.
+    """
+    typical = {name: median(each[name] for each in timed if name in each) for name in set().union(*timed)}
+    scored, evaluation = typical.get("scored"), typical["evaluation"]
+    end = typical.get("end", scored or 0.0)  # without an unscored trial, scoring is part of the end
+    score = score_ratio * evaluation if scored is None else max(0.0, scored - end)
+    return TrialCosts(step=typical["step"], evaluation=evaluation, start=typical["start"], end=end, score=score)
+
+
+def _comparable_studies(path: Path, mine: StudyRow) -> list[tuple[StudyRow, list[TrialRow], list[Point]]]:
+    with suppress(UserError), open_if_present(path) as records:
+        if records is None:
+            return []
+        rows = [row for row in records.studies() if comparable(row, mine)]
+        return [(row, records.trials(row.name), records.points(row.name)) for row in rows]
+    return []
+
+
+def _bytes(path: Path) -> int:
+    """Size of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())

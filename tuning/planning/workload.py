@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -11,10 +12,10 @@ from amc.config import Config, from_dict
 from amc.training.macs import training_step_macs
 from analysis.record.rows import TrialRow
 from analysis.record.states import CONFIRM, OPEN, TRIAL, WAITING
-from tuning.engine.sources import ConfirmingRuns, Proposal, TrialSource, best, of_role
+from tuning.engine.sources import ConfirmingRuns, TrialSource, best, of_role
 from tuning.planning.forecast import PlannedRun, Workload
 
-_PROPOSALS = 40  # that a source is asked for; the cost of further trials is taken from these
+_PROPOSALS = 40  # that a source is asked for; further trials cost as much as these
 Curves = Mapping[str, Mapping[int, float]]
 """{trial key: {step: objective}}"""
 
@@ -50,11 +51,10 @@ def workload(
     curves: Curves,
     *,
     base: Config,
-    workers: int,
     scored: bool,
     step_cost: Callable[[Mapping[str, Any]], float],
 ) -> Workload:
-    """The runs that are left.
+    """The runs of a study.
 
     Args:
         trials, curves: from the study's record; empty for a new study.
@@ -63,77 +63,46 @@ def workload(
     """
 
     def planned(row: TrialRow) -> PlannedRun:
-        config = from_dict(row.config)
-        every, done, score = config.training.evaluate_every, min(row.step, row.budget), scored or row.role == CONFIRM
-        return PlannedRun(row.key, row.number, row.budget, every, step_cost(row.config), done, score)
+        every, scores = from_dict(row.config).training.evaluate_every, scored or row.role == CONFIRM
+        return PlannedRun(row.number, row.budget, every, step_cost(row.config), min(row.step, row.budget), scores)
 
-    unfinished = sorted((row for row in trials if row.state in OPEN), key=lambda row: (row.attempts == 0, row.number))
-    left = [planned(row) for row in unfinished if row.role == TRIAL]
-    confirming = [planned(row) for row in unfinished if row.role == CONFIRM]
+    open_rows = sorted((row for row in trials if row.state in OPEN), key=lambda row: (row.attempts == 0, row.number))
+    left = [planned(row) for row in open_rows if row.role == TRIAL]
+    confirming = [planned(row) for row in open_rows if row.role == CONFIRM]
     for source in sources:
-        count = source.planned(trials) - len(of_role(trials, CONFIRM if isinstance(source, ConfirmingRuns) else TRIAL))
         if isinstance(source, ConfirmingRuns):
-            confirming += _confirming(base, count, trials, left, step_cost)
+            count = source.planned(trials) - len(of_role(trials, CONFIRM))
+            confirming += _confirming(base, count, best(of_role(trials, TRIAL)), left, step_cost)
         else:
-            left += _extended([planned(row) for row in _proposed(source, trials, curves)], count)
-    tried = of_role(trials, TRIAL)
-    return Workload(
-        trials=left,
-        workers=workers,
-        confirming=confirming,
-        curves={row.key: curves[row.key] for row in tried if curves.get(row.key)},
-        numbers={row.key: row.number for row in tried},
-    )
+            runs = [planned(row) for row in _proposed(source, trials, curves)]
+            count = source.planned(trials) - len(of_role(trials, TRIAL)) if len(runs) == _PROPOSALS else len(runs)
+            left += [replace(runs[n % len(runs)], number=runs[0].number + n) for n in range(count)]
+    ended = [planned(row) for row in of_role(trials, TRIAL) if row.state not in OPEN]
+    return Workload(left, confirming, [replace(run, budget=run.done) for run in ended])
 
 
 def _confirming(
     base: Config,
     count: int,
-    trials: Sequence[TrialRow],
+    chosen: TrialRow | None,
     left: Sequence[PlannedRun],
     step_cost: Callable[[Mapping[str, Any]], float],
 ) -> list[PlannedRun]:
     """Runs that will confirm the best trial: the best so far, else an average one; none if all trials failed."""
-    chosen = best(of_role(trials, TRIAL))
     if chosen is None and not left:
         return []
     cost = step_cost(chosen.config) if chosen is not None else fmean(run.step_cost for run in left)
-    steps, every = base.training.steps, base.training.evaluate_every
-    return [PlannedRun("", 0, steps, every, cost, scored=True)] * count
-
-
-def _extended(runs: list[PlannedRun], count: int) -> list[PlannedRun]:
-    """`count` runs of which the first are given; the others cost as much as these, except the first, the base."""
-    first = runs[0].number if runs else 0
-    more = [
-        PlannedRun(f"more-{n}", first + n, like.budget, like.every, like.step_cost, scored=like.scored)
-        for n in range(len(runs), count if len(runs) == _PROPOSALS else 0)
-        for like in [runs[1 + n % (len(runs) - 1)]]
-    ]
-    return runs + more
+    return [PlannedRun(0, base.training.steps, base.training.evaluate_every, cost, scored=True)] * count
 
 
 def _proposed(source: TrialSource, trials: Sequence[TrialRow], curves: Curves) -> list[TrialRow]:
     """The source's next trials, each proposed in view of those before it, none of which has a result yet."""
     rows: list[TrialRow] = []
     while len(rows) < _PROPOSALS:
-        proposal = source.propose([*trials, *rows], {**curves, **{row.key: {} for row in rows}})
-        if proposal is None:
+        found = source.propose([*trials, *rows], {**curves, **{row.key: {} for row in rows}})
+        if found is None:
             break
-        rows.append(_row(proposal))
+        config, seed, steps = found.config.to_dict(), found.config.seed, found.config.training.steps
+        row = TrialRow("", found.key, found.role, found.number, None, WAITING, found.params, config, seed, steps)
+        rows.append(row)
     return rows
-
-
-def _row(proposal: Proposal) -> TrialRow:
-    return TrialRow(
-        study="",
-        key=proposal.key,
-        role=proposal.role,
-        number=proposal.number,
-        parent=proposal.parent,
-        state=WAITING,
-        params=proposal.params,
-        config=proposal.config.to_dict(),
-        seed=proposal.config.seed,
-        budget=proposal.config.training.steps,
-    )

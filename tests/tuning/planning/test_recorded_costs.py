@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from amc.config import Config
 from analysis.record.rows import Point, StudyRow, TrialRow
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.planning.recorded_costs import RecordedStudy, comparable, recorded_costs
-
-CREATED = 1_000.0
+from tuning.planning.forecast import TrialCosts
+from tuning.planning.recorded_costs import comparable, trial_seconds, typical_costs
 
 
 def points(key: str, times: list[float], step_seconds: float = 0.5) -> list[Point]:
@@ -21,40 +19,34 @@ def points(key: str, times: list[float], step_seconds: float = 0.5) -> list[Poin
     return [Point(n, key, 10 * (n + 1), 1, round(1000 * at), metrics) for n, at in enumerate(times)]
 
 
-def history(base: Config, *trials: TrialRow, reports: list[Point]) -> RecordedStudy:
-    return RecordedStudy(replace(study_row(base), created=CREATED), trials, reports)
-
-
-def found(*studies: RecordedStudy, step_cost: float = 1.0) -> Any:
-    return recorded_costs(studies, lambda config: step_cost, launch=7.0, score_ratio=2.0)
+def found(*trials: TrialRow, reports: list[Point], step_cost: float = 1.0) -> TrialCosts:
+    return typical_costs([trial_seconds(trial, reports, lambda config: step_cost) for trial in trials], 2.0)
 
 
 def test_the_parts_of_a_trial(base: Config) -> None:
     # Starts at 1012; 3 s before the first step; to each report 5 s of steps and 1.5 s of evaluation and checkpoint.
     one = trial_row(base, state="COMPLETE", attempts=1, started=1012.0, ended=1030.0)
-    costs = found(history(base, one, reports=points(one.key, [1021.5, 1028.0]))).costs
+    costs = found(one, reports=points(one.key, [1021.5, 1028.0]))
     assert costs.step == pytest.approx(0.5)
     assert costs.evaluation == pytest.approx(1.5)
     assert costs.start == pytest.approx(3.0)
     assert costs.end == pytest.approx(2.0)
     assert costs.score == pytest.approx(2.0 * 1.5)  # no trial was scored: by the size of the split
-    assert costs.launch == pytest.approx(7.0 + 12.0)
 
 
 def test_a_scored_run_tells_what_scoring_takes(base: Config) -> None:
     one = trial_row(base, 0, state="COMPLETE", attempts=1, started=1012.0, ended=1030.0)
     two = trial_row(base, 1, state="COMPLETE", attempts=1, started=1012.0, ended=1034.0, scores={"test/accuracy": 0.5})
     reports = points(one.key, [1021.5, 1028.0]) + points(two.key, [1021.5, 1028.0])
-    both = found(history(base, one, two, reports=reports))
-    assert both.trials == 2
-    assert (both.costs.end, both.costs.score) == (pytest.approx(2.0), pytest.approx(4.0))
-    alone = found(history(base, two, reports=points(two.key, [1021.5, 1028.0]))).costs
+    both = found(one, two, reports=reports)
+    assert (both.end, both.score) == (pytest.approx(2.0), pytest.approx(4.0))
+    alone = found(two, reports=reports)
     assert (alone.end, alone.score) == (pytest.approx(6.0), 0.0)
 
 
 def test_cheaper_configurations_count_as_such(base: Config) -> None:
     one = trial_row(base, state="PRUNED", attempts=1, started=1012.0, ended=1028.0)
-    costs = found(history(base, one, reports=points(one.key, [1021.5, 1028.0])), step_cost=0.5).costs
+    costs = found(one, reports=points(one.key, [1021.5, 1028.0]), step_cost=0.5)
     assert costs.step == pytest.approx(1.0)
     assert costs.end == 0.0  # a pruned trial's pictures are written after its end on record
 
@@ -67,8 +59,8 @@ def test_what_is_left_out(base: Config) -> None:
     reports = (
         points(running.key, [1021.5]) + points(twice.key, [1021.5]) + [Point(9, untimed.key, 10, 1, 1_021_500, {})]
     )
-    assert found(history(base, running, twice, untimed, silent, reports=reports)) is None
-    assert found() is None
+    for trial in (running, twice, untimed, silent):
+        assert trial_seconds(trial, reports, lambda config: 1.0) == {}
 
 
 def test_only_studies_with_equal_costs_are_comparable(base: Config) -> None:

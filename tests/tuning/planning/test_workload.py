@@ -28,15 +28,15 @@ def searching(base: Config, count: int, seeds: int = 2) -> list[TrialSource]:
 
 def left(base: Config, sources: list[TrialSource], trials: list[Any] | None = None, **changes: Any) -> Any:
     curves: dict[str, dict[int, float]] = {trial.key: {trial.step: trial.value} for trial in trials or [] if trial.step}
-    values = {"base": base, "workers": 2, "scored": False, "step_cost": one} | changes
+    values = {"base": base, "scored": False, "step_cost": one} | changes
     return workload(sources, trials or [], curves, **values)
 
 
 def test_a_new_search(base: Config) -> None:
     found = left(base, searching(base, 3))
-    assert found.trials == [PlannedRun(f"trial-{n:04d}", n, 20, 10) for n in range(3)]
-    assert found.confirming == [PlannedRun("", 0, 20, 10, scored=True)] * 2
-    assert found.curves == found.numbers == {}
+    assert found.trials == [PlannedRun(n, 20, 10) for n in range(3)]
+    assert found.confirming == [PlannedRun(0, 20, 10, scored=True)] * 2
+    assert found.ended == []
 
 
 def test_a_search_half_done(base: Config) -> None:
@@ -47,14 +47,9 @@ def test_a_search_half_done(base: Config) -> None:
         trial_row(base, 3, state="RUNNING", step=10, value=0.3, attempts=1),
     ]
     found = left(base, searching(base, 6), trials, step_cost=lambda config: 0.5)
-    assert [(run.key, run.done) for run in found.trials] == [
-        ("trial-0003", 10),
-        ("trial-0002", 0),
-        ("trial-0004", 0),
-        ("trial-0005", 0),
-    ]
+    assert [(run.number, run.done) for run in found.trials] == [(3, 10), (2, 0), (4, 0), (5, 0)]
     assert [run.step_cost for run in found.confirming] == [0.5, 0.5]
-    assert found.curves == {"trial-0000": {20: 0.5}, "trial-0001": {10: 0.2}, "trial-0003": {10: 0.3}}
+    assert [(run.number, run.budget) for run in found.ended] == [(0, 20), (1, 10)]
 
 
 def test_confirming_runs_on_record(base: Config) -> None:
@@ -65,25 +60,24 @@ def test_confirming_runs_on_record(base: Config) -> None:
     found = left(base, searching(base, 1), trials)
     assert found.trials == []
     # One is resumed and one has not started yet.
-    assert found.confirming == [PlannedRun(key, 0, 20, 10, scored=True) for key in ("confirm-0000", "")]
+    assert found.confirming == [PlannedRun(0, 20, 10, scored=True)] * 2
 
 
 def test_nothing_confirms_a_search_whose_trials_all_failed(base: Config) -> None:
     trials = [trial_row(base, 0, state="FAILED", attempts=3)]
-    assert left(base, searching(base, 1), trials).runs == []
+    assert left(base, searching(base, 1), trials).left == []
 
 
 def test_a_list_is_scored_on_the_test_split(base: Config) -> None:
     rows = tuple(Proposal(f"arm-{n}", "trial", n, base) for n in range(2))
     found = left(base, [ListedTrials(rows)], scored=True)
-    assert found.trials == [PlannedRun(f"arm-{n}", n, 20, 10, scored=True) for n in range(2)]
+    assert found.trials == [PlannedRun(n, 20, 10, scored=True) for n in range(2)]
     assert found.confirming == []
 
 
 def test_a_large_search_is_not_asked_for_every_proposal(base: Config) -> None:
     found = left(base, searching(base, 500))
     assert len(found.trials) == 500
-    assert len({run.key for run in found.trials}) == 500
     assert [run.number for run in found.trials] == list(range(500))
 
 
