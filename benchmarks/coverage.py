@@ -22,12 +22,12 @@ from scipy.special import stdtrit
 
 from analysis.statistics.holm import holm
 from analysis.statistics.intervals import crossed_interval, p_value
+from analysis.statistics.levels import ALPHA
 from analysis.statistics.mean_squares import MeanSquares, mean_squares
 from benchmarks.simulated_studies import AnswerSpread, seed_deviation, studies
 
 SEEDS = (3, 6, 10)
 SHARES = (0.6, 1 / 24, 0.95)
-LEVEL = 0.05
 # Seeds that hardly differ to seeds that differ much; clips alike to clips of which some are always right.
 SETTINGS = (
     AnswerSpread("seeds alike, clips alike", 0.0, 0.0, 0.0, 180),
@@ -68,7 +68,7 @@ def found(setting: AnswerSpread, shares: Sequence[float], seeds: int, count: int
         p = np.stack(
             [p_value(mean_squares(answers[:, arm] - answers[:, 0]), 0.0) for arm in range(1, len(shares))], axis=1
         )
-        lots.append(np.array([holm(row) for row in p]) < LEVEL)
+        lots.append(np.array([holm(row) for row in p]) < ALPHA)
     return np.concatenate(lots)
 
 
@@ -78,8 +78,8 @@ def _difference(lot: NDArray[np.bool_]) -> MeanSquares:
 
 
 def _held(squares: MeanSquares, truth: float) -> NDArray[np.float64]:
-    low, high = crossed_interval(squares, LEVEL)
-    alone = stdtrit(squares.seeds - 1, 1 - LEVEL / 2) * np.sqrt(squares.seed / (squares.seeds * squares.clips))
+    low, high = crossed_interval(squares, ALPHA)
+    alone = stdtrit(squares.seeds - 1, 1 - ALPHA / 2) * np.sqrt(squares.seed / (squares.seeds * squares.clips))
     held = (low <= truth) & (truth <= high)
     return np.stack([held, (high - low) / 2, abs(squares.mean - truth) <= alone])
 

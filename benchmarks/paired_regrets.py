@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, wilcoxon
 
+from analysis.statistics.levels import CONFIDENCE
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -41,7 +43,7 @@ def compare(ours: Sequence[float], theirs: Sequence[float]) -> Comparison:
     return Comparison(_median(differences), median_interval(differences), wins, losses, p)
 
 
-def median_interval(values: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float] | None:
+def median_interval(values: NDArray[np.float64], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
     """The interval of the median between the k-th smallest and the k-th largest value, k as large as can be.
 
     Its coverage is exact whatever the distribution: each value is above the median with probability 1/2. A percentile

@@ -30,6 +30,7 @@ import numpy as np  # noqa: E402
 
 from amc.config import configure  # noqa: E402
 from analysis.statistics.holm import holm  # noqa: E402
+from analysis.statistics.levels import ALPHA  # noqa: E402
 from benchmarks.fidelity_functions import FUNCTIONS  # noqa: E402
 from benchmarks.paired_regrets import compare, median  # noqa: E402
 from benchmarks.searches_compared import COMPLETED, RETURNED, compared  # noqa: E402
@@ -40,7 +41,6 @@ OURS = "ours"
 FULL = ("branin", "currin", "borehole", "counting-ones", "hartmann3-good", "hartmann3-bad", "hartmann6-moderate")
 CURVES = ("branin-curve", "hartmann6-curve")
 PEERS = ("optuna+asha", "random+asha")
-LEVEL = 0.05
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -138,7 +138,7 @@ def comparisons(runs: Runs) -> list[dict[str, Any]]:
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
-    if row["p_holm"] >= LEVEL:
+    if row["p_holm"] >= ALPHA:
         return "="
     return "better" if row["wins"] > row["losses"] else "worse"
 

@@ -32,13 +32,13 @@ def study_facts(scores: StudyScores, arms: Sequence[ArmScores] | None = None, *,
     else:
         seeds = f"{counts[0]} to {counts[-1]} seeds per arm"
     clips = scores.row.dataset.get("split", {}).get(split)
-    said = f"{seeds[0].upper()}{seeds[1:]}" + ("" if clips is None else f", {plural(int(clips), f'{split} clip')}")
-    said += f"; {data_facts(scores.row)}."
+    text = f"{seeds[0].upper()}{seeds[1:]}" + ("" if clips is None else f", {plural(int(clips), f'{split} clip')}")
+    text += f"; {data_facts(scores.row)}."
     if scores.finished < scores.planned:
-        said += f" NOT FINISHED: {scores.finished} of {scores.planned} runs."
+        text += f" NOT FINISHED: {scores.finished} of {scores.planned} runs."
     if scores.failed:
-        said += f" Failed: {', '.join(run.key for run in scores.failed)}."
-    return said
+        text += f" Failed: {', '.join(run.key for run in scores.failed)}."
+    return text
 
 
 def interval_method(table: Mapping[str, Any]) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 from analysis.record.states import OURS
 from analysis.report.formatting import listed, number, p_value, quoted, span
 from analysis.report.page import Finding, Summary
+from analysis.statistics.levels import ALPHA, INTERVAL
 from analysis.statistics.rank_agreement import rank_agreement
 from analysis.tables.layout.cells import plural
 
 MOST = 100.0  # largest possible difference of two accuracies, in points
 EQUAL = 0.05  # points below which class shares are printed as one number
-LEVEL = 0.05  # family-wise significance level, after Holm
 Row = Mapping[str, Any]
 
 
@@ -63,17 +63,18 @@ def summarize_ablation(table: Mapping[str, Any], without_motion: Collection[str]
 
 def _is_significant(row: Row) -> bool:
     low, high = row["difference_ci95"]
-    return bool(row["p_holm"] <= LEVEL and (low > 0 or high < 0))
+    return bool(row["p_holm"] <= ALPHA and (low > 0 or high < 0))
 
 
 _SIGNIFICANT = (
-    "Differences to Ours in percentage points, over paired seeds. Each 95% interval excludes 0, and each p is at most "
-    "0.05 after Holm's correction over all arms compared."
+    f"Differences to Ours in percentage points, over paired seeds. Each {INTERVAL} excludes 0, and each p is at most "
+    f"{ALPHA} after Holm's correction over all arms compared."
 )
 
 _NOT_SIGNIFICANT = (
     "This does not show that the arms are equal to Ours: any difference within its interval remains possible. "
-    "Detectable is the true difference, in points, that four of five such studies would find after correction."
+    "\u201cDetectable\u201d is the smallest true difference, in points, that four in five such studies would find "
+    "after the correction."
 )
 
 
@@ -85,7 +86,7 @@ def _at_chance(ours: Row, caption: Mapping[str, Any], significant: Sequence[Row]
     how = "is not distinguishable from chance" if high >= caption["chance"] else "is below chance"
     so = "no arm can be shown to be worse" if significant else "nothing can be concluded about its parts"
     return (
-        f"Ours {how} at this size ({number(ours['mean'])}%, 95% interval {span([low, high])}; chance is "
+        f"Ours {how} at this size ({number(ours['mean'])}%, {INTERVAL} {span([low, high])}; chance is "
         f"{number(caption['chance'])}%), so {so}. "
     )
 
@@ -144,7 +145,8 @@ def _significant_item(row: Row) -> str:
 
 def _not_significant_item(row: Row) -> str:
     low, high = row["difference_ci95"]
-    alone = "; its interval excludes 0, but not after the correction" if low > 0 or high < 0 else ""
+    excluded = low > 0 or high < 0
+    alone = "; the interval excludes 0, but the difference is not significant after correction" if excluded else ""
     return (
         f"{row['title']}: {number(row['difference'], '+.1f')} points ({_interval_and_p(row)}{alone}{_detectable(row)})."
     )
@@ -154,11 +156,11 @@ def _detectable(row: Row) -> str:
     least = row.get("detectable")
     if least is None:
         return ""
-    return f"; detectable: {number(least)}" if least < MOST else "; detectable: no difference of any size"
+    return f"; detectable: {number(least)}" if least < MOST else "; this study could detect no difference"
 
 
 def _interval_and_p(row: Row) -> str:
-    return f"95% interval {span(row['difference_ci95'], '+.1f')}, Holm p {p_value(row['p_holm'])}"
+    return f"{INTERVAL} {span(row['difference_ci95'], '+.1f')}, Holm p {p_value(row['p_holm'])}"
 
 
 def _untested_text(rows: Sequence[Row]) -> str:
@@ -176,7 +178,7 @@ def _untested_item(row: Row) -> str:
 
 
 def _accuracy_of_ours(ours: Row, caption: Mapping[str, Any]) -> str:
-    interval = f" (95% interval {span(ours['ci95'])})" if ours["ci95"] is not None else " (one seed, no interval)"
+    interval = f" ({INTERVAL} {span(ours['ci95'])})" if ours["ci95"] is not None else " (one seed, no interval)"
     text = (
         f"The motion classifier predicts the requested class for {number(ours['mean'])}% of the clips that Ours "
         f"generates{interval}. Chance is {number(caption['chance'])}%"

@@ -19,6 +19,7 @@ from analysis.report.sections.cost import cost_section
 from analysis.report.sections.definitions import definitions_section
 from analysis.report.sections.limitations import PROCEDURAL, limits_section
 from analysis.report.sections.provenance import provenance_section
+from analysis.statistics.levels import INTERVAL
 from analysis.tables.layout.cells import plural
 from analysis.tables.search import search_table
 
@@ -44,7 +45,7 @@ def search_page(records: RecordReader, study: str, folder: Path, out: Path) -> P
         Section("figures", "Figures", pictures=pictures, notes=() if pictures else ("There are no figures yet.",)),
         _clips(content, folder),
         definitions_section(row, (), clipwise=None),
-        limits_section(row, seeds=None, said=LIMITS),
+        limits_section(row, seeds=None, further=LIMITS),
         cost_section(row, trials),
         provenance_section(row),
         commands_section(records, row),
@@ -72,7 +73,7 @@ def summarize_search(content: Mapping[str, Any]) -> Summary:
         answer += " No confirming run is complete, so its accuracy with other seeds and on test clips is unknown."
     else:
         how = "seeds and clips crossed" if again["crossed"] else "over seeds only"
-        interval = f"95% interval {span(again['ci95'])}, {how}" if again["ci95"] else "one seed, no interval"
+        interval = f"{INTERVAL} {span(again['ci95'])}, {how}" if again["ci95"] else "one seed, no interval"
         answer += (
             f" Confirmed with {plural(again['n_seeds'], 'new seed')}, it reaches {number(again['mean'])}% on the test "
             f"clips ({interval})."

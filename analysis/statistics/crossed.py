@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.statistics.intervals import crossed_interval, p_value
+from analysis.statistics.levels import CONFIDENCE
 from analysis.statistics.mean_squares import MeanSquares, mean_squares
 
 Values = NDArray[Any] | Sequence[Sequence[float]]
@@ -52,8 +53,8 @@ class CrossedMean:
     Attributes:
         mean: mean of all values.
         interval: confidence interval of the mean, for other seeds and other clips; None for one seed.
-        p: two-sided p of the hypothesis that the true mean is 0; it is below 0.05 exactly if the 95% interval excludes
-            0. None for one seed.
+        p: two-sided p of the hypothesis that the true mean is 0; it is below 1 - confidence exactly if the interval
+            excludes 0. None for one seed.
         seeds, clips: S and C.
         variance: variance components; None for one seed. With one clip, only the seeds' component is not 0.
     """
@@ -66,7 +67,7 @@ class CrossedMean:
     variance: VarianceComponents | None
 
 
-def crossed(values: Values, confidence: float = 0.95, scale: float = 1.0, extent: float = 0.0) -> CrossedMean:
+def crossed(values: Values, confidence: float = CONFIDENCE, scale: float = 1.0, extent: float = 0.0) -> CrossedMean:
     """Returns the mean of `values` (S seeds, C clips) times `scale`, with its confidence interval.
 
     Booleans are right (True) or wrong answers: their interval stays within 0 to 1 and is wide enough near either end,

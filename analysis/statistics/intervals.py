@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtrit
 
+from analysis.statistics.levels import CONFIDENCE
 from analysis.statistics.mean_squares import Floats, MeanSquares
 
 SMALLEST = 1e-100  # p values below are returned as 0
@@ -47,7 +48,7 @@ def p_value(found: MeanSquares, value: float) -> Floats:
     return np.where(found.mean == value, 1.0, p)
 
 
-def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, tuple[float, float] | None]:
+def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, tuple[float, float] | None]:
     """Returns the mean of one value per seed and its Student's t interval; the interval is None for a single value.
 
     Raises:

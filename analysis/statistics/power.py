@@ -9,11 +9,12 @@ from scipy.optimize import brentq
 from scipy.special import chdtri, ndtr, stdtrit
 
 from analysis.statistics.crossed import VarianceComponents
+from analysis.statistics.levels import ALPHA
 
 POINTS = 2000  # equally likely points of the chi-square distribution of the estimated variance
 
 
-def power_of(difference: float, variance: VarianceComponents, seeds: int, clips: int, alpha: float = 0.05) -> float:
+def power_of(difference: float, variance: VarianceComponents, seeds: int, clips: int, alpha: float = ALPHA) -> float:
     """Returns the probability that `crossed` rejects 0 at level alpha if the true mean is `difference`.
 
     The clips' variance counts as known, since there are many clips; the seeds' variance counts as estimated from few.
@@ -40,7 +41,7 @@ def detectable(
     variance: VarianceComponents | None,
     seeds: int,
     clips: int,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     power: float = 0.8,
     tests: int = 1,
 ) -> float | None:

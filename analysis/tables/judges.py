@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.scores.estimates import PERCENT, POINTS, accuracies, as_list, difference, estimate_mean, second_accuracies
 from analysis.scores.study_scores import StudyScores
+from analysis.statistics.levels import INTERVAL
 from analysis.statistics.rank_agreement import rank_agreement, swapped_pairs
 from analysis.tables.layout.caption import facts, sentence
 from analysis.tables.layout.cells import number, p_text, span
@@ -54,7 +55,7 @@ def judges_table(scores: StudyScores) -> Table:
         references = [("real clips", "-", number(real), "-", number(second), "-", number(second - real, "+.1f"), "-")]
     view = TextTable(
         caption=sentence(caption, "accuracy (%) by two motion classifiers trained with different seeds"),
-        head=("arm", "seeds", "first", "95% interval", "second", "95% interval", "second - first", "95% interval"),
+        head=("arm", "seeds", "first", INTERVAL, "second", INTERVAL, "second - first", INTERVAL),
         rows=tuple(
             (
                 row["title"],

@@ -12,6 +12,7 @@ from analysis.record.states import COMPLETE, CONFIRM, FAILED, PRUNED, TRIAL
 from analysis.scores.confirming_runs import confirming_accuracy
 from analysis.scores.estimates import as_list
 from analysis.scores.study_scores import ACCURACY
+from analysis.statistics.levels import INTERVAL
 from analysis.tables.layout.caption import SHORT, origin
 from analysis.tables.layout.cells import number, plural, span
 from analysis.tables.layout.formats import Table
@@ -141,9 +142,7 @@ def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
         text = f"{', '.join(confirm['of'])} confirmed with {plural(confirm['n_seeds'], 'new seed')}: "
         text += f"test accuracy {confirm['mean']:.1f}%"
         how = "seeds and clips crossed" if confirm["crossed"] else "Student's t over seeds alone"
-        sure = (
-            f" (95% interval {span(confirm['ci95'])}, {how})." if confirm["ci95"] else " (no interval with one seed)."
-        )
+        sure = f" ({INTERVAL} {span(confirm['ci95'])}, {how})." if confirm["ci95"] else " (no interval with one seed)."
         notes.append(text + sure)
     if confirm is not None and confirm["n_seeds"] < confirm["runs"]:
         notes.append(f"Confirming runs NOT FINISHED: {confirm['n_seeds']} of {confirm['runs']}.")

@@ -28,13 +28,12 @@ from analysis.scores.learning_speed import learning_speed, target_accuracy
 from analysis.scores.study_scores import ArmScores, StudyScores
 from analysis.statistics.effect_sizes import cohens_h, hedges_g
 from analysis.statistics.holm import holm
+from analysis.statistics.levels import ALPHA, INTERVAL
 from analysis.statistics.rank_agreement import rank_agreement
 from analysis.tables.layout.caption import facts, sentence
 from analysis.tables.layout.cells import number, p_cell, p_text, plural, span
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
-
-ALPHA = 0.05
 
 
 def ablation_content(scores: StudyScores) -> dict[str, Any]:
@@ -107,10 +106,10 @@ _HEAD = (
     "arm",
     "paper",
     "mean, %",
-    "95% interval",
+    INTERVAL,
     "seeds",
     "minus Ours",
-    "95% interval",
+    INTERVAL,
     "p (Holm)",
     "exact p",
     "second classifier",
@@ -217,7 +216,7 @@ def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapp
     notes += [
         f"{row['title']}: differs from the sum of the effects of "
         f"{' and '.join(titles[arm] for arm in row['interaction']['of'])} by {row['interaction']['mean']:+.1f} points "
-        f"(95% interval {span(row['interaction']['ci95'])}, {p_text(row['interaction']['p'])}, not corrected)."
+        f"({INTERVAL} {span(row['interaction']['ci95'])}, {p_text(row['interaction']['p'])}, not corrected)."
         for row in rows
         if row["interaction"] is not None
     ]

@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--confirm-seeds",
         type=integer(0),
         metavar="N",
-        help="runs of the best configuration with fresh seeds after the search (default: by preset)",
+        help="runs of the best configuration with new seeds after the search (default: by preset)",
     )
     search.add_argument("--space", type=Path, metavar="FILE", help="TOML or JSON file that changes the search space")
     search.add_argument(

@@ -17,6 +17,7 @@ from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL
 from analysis.scores.confirming_runs import confirming_accuracy
 from analysis.scores.estimates import MeanEstimate, as_list
+from analysis.statistics.levels import INTERVAL
 from tuning.engine.sources import confirming_runs, of_role
 from tuning.search.goal import Goal
 from tuning.search.objectives import ACCURACY, NAMES
@@ -108,7 +109,7 @@ def confirmed(records: RecordReader, study: str) -> str:
         return ""
     values = [run.value for run in done if run.value is not None]
     validation = f", validation {100 * math.fsum(values) / len(values):.1f}%" if values else ""
-    seeds = "1 fresh seed" if test.seeds == 1 else f"{test.seeds} fresh seeds"
+    seeds = "1 new seed" if test.seeds == 1 else f"{test.seeds} new seeds"
     return f"{chosen.key} repeated with {seeds}: test accuracy {100 * test.mean:.1f}% {_interval(test)}{validation}"
 
 
@@ -116,7 +117,7 @@ def _interval(estimate: MeanEstimate) -> str:
     if estimate.interval is None:
         return "(no interval with a single seed)"
     low, high = estimate.interval
-    return f"(95% interval {100 * low:.1f} to {100 * high:.1f})"
+    return f"({INTERVAL} {100 * low:.1f} to {100 * high:.1f})"
 
 
 def _caption(row: StudyRow) -> str:

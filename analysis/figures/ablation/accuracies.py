@@ -11,6 +11,7 @@ from analysis.figures.captions import excluded_from_accuracies, interval_method,
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, WIDTH, arm_rows, grid_lines
 from analysis.scores.study_scores import StudyScores
+from analysis.statistics.levels import INTERVAL
 from analysis.tables.layout.cells import plural
 
 SPREAD = 0.22  # rows between the middle of an arm and its outermost seeds
@@ -40,7 +41,7 @@ def accuracies(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
     if max(row["n_seeds"] for row in rows) == 1:
         labels["mean"] = "single run"
     elif any(row["ci95"] for row in rows):
-        labels["mean"] = "mean, 95% interval"
+        labels["mean"] = f"mean, {INTERVAL}"
     for place, row in enumerate(rows):
         values = [row["values"][seed] for seed in sorted(row["values"], key=int)]
         spread = np.linspace(-SPREAD, SPREAD, len(values))
@@ -79,7 +80,7 @@ def _title(row: Mapping[str, Any], planned: int) -> str:
 def _shown(rows: list[Mapping[str, Any]]) -> str:
     if max(row["n_seeds"] for row in rows) == 1:
         return "single runs, since one seed gives no interval"
-    interval = " with its 95% interval" if any(row["ci95"] for row in rows) else ""
+    interval = f" with its {INTERVAL}" if any(row["ci95"] for row in rows) else ""
     return f"mean over seeds{interval}, each seed as a grey point"
 
 

@@ -12,6 +12,7 @@ from analysis.figures.captions import arm_label, excluded_runs, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLUE, GREEN, GREY, WIDTH, arm_rows, grid_lines
 from analysis.scores.study_scores import ArmScores, StudyScores
+from analysis.statistics.levels import INTERVAL
 
 MEASURES = ("identity", "diversity_noise", "diversity_velocity", "motion_energy")
 
@@ -58,7 +59,7 @@ def behaviour(scores: StudyScores, metrics: Mapping[str, Any]) -> Drawing | None
         "Identity kept: share of frames in which a subject classifier predicts the subject of the first frame. "
         "Diversity: mean absolute pixel difference (range 0 to 1) between two clips that differ in the noise z, or in "
         "the velocities drawn for the class. Motion energy: mean absolute difference of consecutive frames. Means over "
-        "seeds with 95% intervals if there are several seeds; grey points are single seeds. The vertical line is the "
+        f"seeds with {INTERVAL}s if there are several seeds; grey points are single seeds. The vertical line is the "
         "value of the real test clips (for identity: real clips of the training subjects). "
         + study_facts(scores, arms)
         + excluded_runs(scores),
@@ -81,7 +82,7 @@ def _arm(axes: Axes, row: int, arm: ArmScores, metric: Mapping[str, Any], entry:
     low, high = entry["ci95"] or (entry["mean"], entry["mean"])
     axes.plot([low, high], [row, row], color=BLUE, linewidth=1.6)
     axes.plot([entry["mean"]], [row], linestyle="none", marker="o", markersize=6, color=BLUE, zorder=3,
-              label="mean, 95% interval" if entry["ci95"] else "single run")  # fmt: skip
+              label=f"mean, {INTERVAL}" if entry["ci95"] else "single run")  # fmt: skip
 
 
 def _describe(arms: list[ArmScores], entries: Mapping[str, Mapping[str, Any]], key: str) -> str:

@@ -10,9 +10,9 @@ from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLACK, BLUE, GREY, INK, WIDTH, arm_rows, grid_lines
 from analysis.record.states import OURS
 from analysis.scores.study_scores import StudyScores
+from analysis.statistics.levels import ALPHA, INTERVAL
 from analysis.tables.layout.cells import p_text
 
-ALPHA = 0.05
 DIFFERENT = f"significantly different from Ours (Holm-corrected p at most {ALPHA})"
 UNCLEAR, UNTESTED = "not significantly different", "not tested (one seed)"
 _MARKS = {DIFFERENT: (BLUE, "o"), UNCLEAR: (GREY, "s"), UNTESTED: (GREY, "^")}
@@ -73,19 +73,19 @@ def significance(row: Mapping[str, Any]) -> str:
 
 
 def _verdicts(rows: Sequence[Mapping[str, Any]]) -> str:
-    said = ""
+    text = ""
     if any(significance(row) != UNTESTED for row in rows):
-        said += "Bars are 95% intervals; p values of the paired test are Holm-corrected over the arms. "
+        text += f"Bars are {INTERVAL}s; p values of the paired test are Holm-corrected over the arms. "
     unclear = [str(row["title"]) for row in rows if significance(row) == UNCLEAR]
     if unclear:
-        said += (
+        text += (
             f"Hollow squares ({', '.join(unclear)}) are not significantly different, which does not show that they are "
             "equal. "
         )
     untested = [str(row["title"]) for row in rows if significance(row) == UNTESTED]
     if untested:
-        said += f"Hollow triangles ({', '.join(untested)}) share a single seed with Ours: no interval and no test. "
-    return said
+        text += f"Hollow triangles ({', '.join(untested)}) share a single seed with Ours: no interval and no test. "
+    return text
 
 
 def _describe(row: Mapping[str, Any]) -> str:

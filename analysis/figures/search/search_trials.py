@@ -52,12 +52,12 @@ class SearchTrials:
     def facts(self) -> str:
         """Last sentences of a caption."""
         pruned = len(self.trials) - len(self.complete)
-        said = f"{plural(len(self.complete), 'complete trial')}, {pruned} pruned"
+        text = f"{plural(len(self.complete), 'complete trial')}, {pruned} pruned"
         if self.excluded:
-            said += f", {self.excluded} excluded (not finished, failed, or violating a constraint)"
+            text += f", {self.excluded} excluded (not finished, failed, or violating a constraint)"
         clips = self.row.dataset.get("split", {}).get("validation")
-        said += "" if clips is None else f"; {plural(int(clips), 'validation clip')}"
-        return f"{said}; one seed per trial; {data_facts(self.row)}."
+        text += "" if clips is None else f"; {plural(int(clips), 'validation clip')}"
+        return f"{text}; one seed per trial; {data_facts(self.row)}."
 
 
 def search_trials(records: RecordReader, study: str) -> SearchTrials:

@@ -94,8 +94,8 @@ CROSSED = Definition(
     "Intervals and tests",
     "All runs are scored on the same clips, so seeds and test clips are treated as crossed: an interval combines the "
     "variance between seeds, with Student's t for few seeds, and the variance between clips. A difference to Ours is "
-    "taken clip by clip and seed by seed. Its p is the level at which the interval touches 0, Holm-corrected over all "
-    "arms compared.",
+    "taken clip by clip and seed by seed. Its p is the alpha at which an interval with confidence 1 - alpha would just "
+    "reach 0, Holm-corrected over all arms compared.",
 )
 OVER_SEEDS = Definition(
     "Intervals and tests",

@@ -18,16 +18,16 @@ FEW_SEEDS = 8  # with this many, most simulated studies detect an effect of 10 p
 
 
 def limits_section(
-    row: StudyRow, *, seeds: int | None, subjects: Sequence[int] = (), said: Sequence[str] = ()
+    row: StudyRow, *, seeds: int | None, subjects: Sequence[int] = (), further: Sequence[str] = ()
 ) -> Section:
     """Returns the limitations of a study.
 
     Args:
         seeds: seeds per arm; None if the study has no arms.
         subjects: subjects of the test clips, -1 if unknown.
-        said: further paragraphs.
+        further: paragraphs of the caller, which follow.
     """
-    return Section("limits", "Limitations", lead=(*_limits(row, seeds, subjects), *said))
+    return Section("limits", "Limitations", lead=(*_limits(row, seeds, subjects), *further))
 
 
 def _limits(row: StudyRow, seeds: int | None, subjects: Sequence[int]) -> Iterator[str]:

@@ -207,7 +207,7 @@ def test_summary_and_table(record: RecordWriter, base: Config, tmp_path: Path) -
     assert "chance 33.3" in shown[0]
     assert shown[2].split()[:3] == ["1", "trial-0000", "100.0"]
     assert confirmed(record, "toy").startswith(
-        "trial-0000 repeated with 2 fresh seeds: test accuracy 100.0% (95% interval"
+        "trial-0000 repeated with 2 new seeds: test accuracy 100.0% (95% interval"
     )
 
 
