@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-distribution",
         type=Path,
         metavar="DIR",
-        help="write the files of the distribution instead, as input for `prepare`",
+        help="write videos or images in the layout of the original data set instead, as input for `prepare`",
     )
     made.add_argument(
         "--preset",
@@ -101,7 +101,7 @@ def _synthesize(parsed: argparse.Namespace) -> int:
     sizes = stand_in_sizes(parsed.dataset, preset)
     sizes |= {} if parsed.clips is None else {"clips": parsed.clips}
     if parsed.as_distribution is not None:
-        return _distribution(parsed, sizes)
+        return _original_layout(parsed, sizes)
     with console(f"making {parsed.out} ({parsed.dataset}, {preset})", "clip") as progress:
         stand_in.synthesize(parsed.out, **sizes, seed=parsed.seed, progress=progress, workers=parsed.workers)
     print(
@@ -111,13 +111,13 @@ def _synthesize(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _distribution(parsed: argparse.Namespace, sizes: dict[str, Any]) -> int:
-    """Writes the files of the distribution; `--clips` is the number of recordings."""
-    writer = importlib.import_module(f"amc.standins.distributions.{parsed.dataset}")
+def _original_layout(parsed: argparse.Namespace, sizes: dict[str, Any]) -> int:
+    """Writes the stand-in in the layout of the original data set; `--clips` is the number of recordings."""
+    writer = importlib.import_module(f"amc.standins.original_layouts.{parsed.dataset}")
     recorded = sizes["clips"] if parsed.clips is not None else math.ceil(sizes["clips"] / writer.CLIPS_PER_RECORDING)
     with console(f"making {parsed.as_distribution}", "clip") as progress:
         print(
-            writer.write_distribution(
+            writer.write_original_layout(
                 parsed.as_distribution,
                 clips=recorded,
                 classes=sizes["classes"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Class names. The distribution numbers the gestures from 1 in this order.
+# Class names. NATOPS numbers the gestures from 1 in this order.
 GESTURE_NAMES: tuple[str, ...] = (
     "I Have Command",
     "All Clear",

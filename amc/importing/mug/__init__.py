@@ -1,1 +1,1 @@
-"""MUG facial expressions (Aifanti et al. 2010) as distributed, with OpenFace beside it: what becomes of them."""
+"""Importer of MUG facial expressions (Aifanti et al. 2010), with landmarks and action units from OpenFace."""

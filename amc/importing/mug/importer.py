@@ -1,4 +1,4 @@
-"""`python -m amc.data prepare mug`: imports MUG as it is distributed as a clip file (appendix B.1).
+"""`python -m amc.data prepare mug`: imports a copy of MUG as a clip file (appendix B.1).
 
 OpenFace's table of each take gives 68 landmarks, 11 of which are the keypoints, and action unit intensities. One
 similarity per take aligns the face. A clip is T frames around the take's peak frame, at a random stride of 1, 2 or 3,
@@ -28,10 +28,10 @@ from amc.importing.gap_filling import MAX_GAP
 from amc.importing.keypoint_table import parse_names, read_table
 from amc.importing.mug.clip_variants import DRAWS, distribute_clips, possible_variants, shuffled
 from amc.importing.mug.cutting import ImportCounts, cut_take
-from amc.importing.mug.distribution import MugDistribution, read_distribution
 from amc.importing.mug.openface.program import OPTIONS, find_program
 from amc.importing.mug.openface.table import MIN_CONFIDENCE
 from amc.importing.mug.peak_frames import ACTION_UNITS, LANDMARK_DISPLACEMENT
+from amc.importing.mug.source_files import MugFiles, list_files
 from amc.importing.mug.summary import summary
 from amc.importing.mug.take_plans import MugSettings, RejectedTake, SelectedTake, TakeInput, TakePlan, plan_take
 from amc.importing.problems import Problems
@@ -154,13 +154,13 @@ def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     workers = cores() if args.workers is None else args.workers
     problems = Problems()
-    distribution = read_distribution(args.source, problems)
-    inputs, description = _inputs(args, distribution, problems)
+    files = list_files(args.source, problems)
+    inputs, description = _inputs(args, files, problems)
     plans = _plan(inputs, settings, workers, problems)
     classes = problems.require_classes(args.source, [each.take.label for each in plans], strict=args.strict)
     selected = _select(plans, settings, args)
     while True:
-        info = _info(args, distribution, settings, classes, description, selected)
+        info = _info(args, files, settings, classes, description, selected)
         try:
             counts, found = _write(args, info, selected, settings, workers, problems)
         except _TakesLost as lost:
@@ -196,10 +196,10 @@ def _settings(args: argparse.Namespace) -> MugSettings:
     )
 
 
-def _inputs(args: argparse.Namespace, distribution: MugDistribution, problems: Problems) -> tuple[list[TakeInput], str]:
+def _inputs(args: argparse.Namespace, files: MugFiles, problems: Problems) -> tuple[list[TakeInput], str]:
     """Takes with their rows of the keypoint table, if there is one, and the source of the keypoints."""
     if args.keypoints is None:
-        return [TakeInput(take) for take in distribution.takes], "OpenFace"
+        return [TakeInput(take) for take in files.takes], "OpenFace"
     table = read_table(args.keypoints, None if args.keypoint_names is None else parse_names(args.keypoint_names))
     missing = [name for name in KEYPOINT_NAMES if name not in table.names]
     if len(table.names) != LANDMARKS and missing:
@@ -212,9 +212,9 @@ def _inputs(args: argparse.Namespace, distribution: MugDistribution, problems: P
         if len(table.names) == LANDMARKS
         else [table.names.index(name) for name in KEYPOINT_NAMES]
     )
-    above = distribution.top.relative_to(args.source).as_posix()
+    above = files.top.relative_to(args.source).as_posix()
     inputs, known = [], set()
-    for take in distribution.takes:
+    for take in files.takes:
         names = (take.place, str(PurePosixPath(above, take.place)), take.name)
         name = next((name for name in names if name in table.videos), None)
         rows = None if name is None else replace(table.videos[name], points=table.videos[name].points[:, columns])
@@ -266,7 +266,7 @@ def _select(plans: Sequence[TakePlan], settings: MugSettings, args: argparse.Nam
 
 def _info(
     args: argparse.Namespace,
-    distribution: MugDistribution,
+    files: MugFiles,
     settings: MugSettings,
     classes: tuple[str, ...],
     description: str,
@@ -292,11 +292,11 @@ def _info(
     }
     return ClipInfo(
         name="mug",
-        origin="procedural" if distribution.procedural else "mug",
+        origin="procedural" if files.procedural else "mug",
         class_names=classes,
         keypoint_names=KEYPOINT_NAMES,
         pairs=PAIRS,
-        generator=generator | ({"subjects": list(distribution.subjects)} if distribution.subjects else {}),
+        generator=generator | ({"subjects": list(files.subjects)} if files.subjects else {}),
     )
 
 

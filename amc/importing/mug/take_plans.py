@@ -17,11 +17,11 @@ from amc.importing.gap_filling import fill_gaps
 from amc.importing.keypoint_table import VideoKeypoints
 from amc.importing.mug.alignment import AlignmentError, alignment, frame_alignments
 from amc.importing.mug.clip_variants import ClipVariant, span
-from amc.importing.mug.distribution import MugTake
 from amc.importing.mug.openface.program import find_table, run_openface
 from amc.importing.mug.openface.row_order import rows_of_frames
 from amc.importing.mug.openface.table import FaceTrack, LandmarksError, read_face
 from amc.importing.mug.peak_frames import PeakFrame, find_peak
+from amc.importing.mug.source_files import MugTake
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""NATOPS as it is distributed: its segmentation file, its videos and archives, and the clips in them."""
+"""Importer of NATOPS: its segmentation file, its videos and archives, and the clips cut from them."""

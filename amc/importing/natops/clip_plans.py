@@ -19,9 +19,9 @@ from amc.data.datasets.natops import GESTURE_NAMES
 from amc.data.resize import resize_points
 from amc.importing.gap_filling import fill_gaps
 from amc.importing.keypoint_table import VideoKeypoints
-from amc.importing.natops.distribution import NatopsVideo
 from amc.importing.natops.joint_source import CHEST
 from amc.importing.natops.segmentation import MOST_REPETITIONS, MOST_SUBJECTS, Segment
+from amc.importing.natops.source_files import NatopsVideo
 from amc.importing.problems import Problems
 from amc.importing.video.decoding import VideoFacts
 

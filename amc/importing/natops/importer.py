@@ -32,10 +32,10 @@ from amc.importing.class_counts import ClassCounts
 from amc.importing.gap_filling import MAX_GAP
 from amc.importing.keypoint_table import VideoKeypoints
 from amc.importing.natops.clip_plans import CROP, HEIGHT, WIDTH, ClipSettings, VideoPlan, plan_video
-from amc.importing.natops.distribution import NatopsDistribution, NatopsVideo, read_distribution
 from amc.importing.natops.download import ARCHIVE, fetch
 from amc.importing.natops.joint_source import EstimatorJoints, JointSource, joint_source
 from amc.importing.natops.segmentation import REPETITIONS, Segment, format_ranges, read_segmentation
+from amc.importing.natops.source_files import NatopsFiles, NatopsVideo, list_files
 from amc.importing.natops.worker_jobs import DecodedVideo, cut_clips, decode_video
 from amc.importing.problems import Problems
 from amc.importing.video.decoding import UnreadableVideo
@@ -116,20 +116,20 @@ def run(args: argparse.Namespace) -> int:
     """
     settings, workers = _settings(args), cores() if args.workers is None else args.workers
     report = ImportReport()
-    distribution = read_distribution(_source(args), report.problems)
-    segments = _segments(distribution, report)
-    videos = _with_segments(distribution, segments, report)
+    files = list_files(_source(args), report.problems)
+    segments = _segments(files, report)
+    videos = _with_segments(files, segments, report)
     # Checked before decoding, which may take an hour, and before estimating joints, which may take a night.
     possible = {GESTURE_NAMES[video.gesture - 1] for video in videos}
-    report.problems.require_classes(distribution.segmentation.parent, possible, strict=args.strict)
-    joints = joint_source(args.keypoints, distribution.videos, report.problems)
+    report.problems.require_classes(files.segmentation.parent, possible, strict=args.strict)
+    joints = joint_source(args.keypoints, files.videos, report.problems)
     with tempfile.TemporaryDirectory(prefix="amc-natops-") as scratch:
         plans = _plan(videos, segments, joints, settings, Path(scratch), workers, report)
         labels = {each.label for each in plans}
-        report.problems.require_classes(distribution.segmentation.parent, labels, strict=args.strict)
+        report.problems.require_classes(files.segmentation.parent, labels, strict=args.strict)
         info = ClipInfo(
             name=args.name,
-            origin="procedural" if distribution.procedural else "natops",
+            origin="procedural" if files.procedural else "natops",
             class_names=tuple(name for name in GESTURE_NAMES if name in labels),
             keypoint_names=KEYPOINT_NAMES,
             pairs=PAIRS,
@@ -141,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
             },
         )
         counts = _write(args.out, info, plans, settings, Path(scratch), workers)
-    print(_summary(args.out, info, settings, plans, counts, distribution, report))
+    print(_summary(args.out, info, settings, plans, counts, files, report))
     return 0
 
 
@@ -165,18 +165,18 @@ def _source(args: argparse.Namespace) -> Path:
     return source
 
 
-def _segments(distribution: NatopsDistribution, report: ImportReport) -> Segments:
-    # Procedural distributions have any number of repetitions.
-    expected = None if distribution.procedural else REPETITIONS
+def _segments(files: NatopsFiles, report: ImportReport) -> Segments:
+    # Stand-ins have any number of repetitions.
+    expected = None if files.procedural else REPETITIONS
     by_video: dict[tuple[int, int], list[Segment]] = {}
-    for segment in read_segmentation(distribution.segmentation, report.problems, repetitions=expected):
+    for segment in read_segmentation(files.segmentation, report.problems, repetitions=expected):
         by_video.setdefault((segment.gesture, segment.subject), []).append(segment)
     return by_video
 
 
-def _with_segments(distribution: NatopsDistribution, segments: Segments, report: ImportReport) -> list[NatopsVideo]:
+def _with_segments(files: NatopsFiles, segments: Segments, report: ImportReport) -> list[NatopsVideo]:
     """Returns the videos that have segments; reports videos without segments and segments without videos."""
-    known = {(video.gesture, video.subject) for video in distribution.videos}
+    known = {(video.gesture, video.subject) for video in files.videos}
     there = {gesture for gesture, _ in known}
     for gesture in sorted(there):
         missing = sorted(s for g, s in set(segments) - known if g == gesture)
@@ -184,18 +184,18 @@ def _with_segments(distribution: NatopsDistribution, segments: Segments, report:
             report.problems.note(
                 "no video",
                 f"gesture {gesture}",
-                f"no video of subject {format_ranges(missing)}, but segments in {distribution.segmentation.name}",
+                f"no video of subject {format_ranges(missing)}, but segments in {files.segmentation.name}",
             )
     absent = sorted({gesture for gesture, _ in segments} - there)
     report.absent = ", ".join(f"{gesture} ({GESTURE_NAMES[gesture - 1]})" for gesture in absent)
-    for video in distribution.videos:
+    for video in files.videos:
         if (video.gesture, video.subject) not in segments:
             report.problems.skip(
                 "not in the segmentation",
                 video.name,
-                f"{distribution.segmentation.name} has no usable segment of this video",
+                f"{files.segmentation.name} has no usable segment of this video",
             )
-    return [video for video in distribution.videos if (video.gesture, video.subject) in segments]
+    return [video for video in files.videos if (video.gesture, video.subject) in segments]
 
 
 def _plan(
@@ -292,7 +292,7 @@ def _summary(
     settings: ClipSettings,
     plans: Sequence[VideoPlan],
     counts: ClassCounts,
-    distribution: NatopsDistribution,
+    files: NatopsFiles,
     report: ImportReport,
 ) -> str:
     subjects = {each.video.subject for each in plans}
@@ -303,7 +303,7 @@ def _summary(
         f"  {len(KEYPOINT_NAMES)} joints from: {info.generator['arguments']['keypoints']}",
         *counts.table(info.class_names),
     ]
-    if distribution.procedural:
+    if files.procedural:
         lines.insert(1, f"  generated by this project's procedural stand-in, not NATOPS ({MARKER} says so)")
     if report.dropped:
         lines.append(f"  dropped {report.dropped.total()} segments with fewer than {settings.span} frames")
@@ -312,8 +312,8 @@ def _summary(
         lines.append(f"  videos: {sizes}; the crop is {CROP[0]}/{CROP[1]} of the height")
     if report.absent:
         lines.append(f"  no video of these gestures: {report.absent}")
-    if distribution.masks:
-        lines.append(f"  ignored {distribution.masks} mask and depth videos")
-    if distribution.others:
-        lines.append(f"  ignored {distribution.others} other files")
+    if files.masks:
+        lines.append(f"  ignored {files.masks} mask and depth videos")
+    if files.others:
+        lines.append(f"  ignored {files.others} other files")
     return "\n".join([*lines, *report.problems.lines()])

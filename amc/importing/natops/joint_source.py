@@ -15,7 +15,7 @@ from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.errors import UserError
 from amc.importing.keypoint_source import keypoint_source
 from amc.importing.keypoint_table import VideoKeypoints, read_table
-from amc.importing.natops.distribution import NatopsVideo, identity
+from amc.importing.natops.source_files import NatopsVideo, identity
 from amc.importing.problems import Problems
 
 CHEST = KEYPOINT_NAMES.index("chest")

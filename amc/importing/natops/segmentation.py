@@ -22,7 +22,7 @@ from amc.errors import UserError
 from amc.importing.problems import Problems
 
 GESTURES = 24
-REPETITIONS = 20  # per gesture and subject in the real distribution
+REPETITIONS = 20  # per gesture and subject in NATOPS
 MOST_SUBJECTS = 99  # file names of videos have two digits
 MOST_REPETITIONS = 999
 _LARGEST = 64 * 2**20  # bytes; the real file has about 150 kB
@@ -126,7 +126,7 @@ class _Parser:
 
     def __init__(self, problems: Problems, name: str) -> None:
         self._problems, self._name = problems, name
-        self._announced: int | None = None
+        self._announced: int | None = None  # the subject in the last comment "Subject N"
         self._entry: tuple[int, int] | None = None
         self._orphans: list[int] = []  # line numbers of repetitions without an entry
         self._found: dict[tuple[int, int, int], list[tuple[int, Segment]]] = {}

@@ -39,12 +39,12 @@ def segments(gesture: int, subject: int, repetitions: int = REPETITIONS) -> list
 
 
 def film_name(gesture: int, subject: int) -> str:
-    """Its path in a distribution."""
+    """Its path in a copy of NATOPS."""
     return f"data/gesture{gesture:02d}/g{gesture:02d}s{subject:02d}.avi"
 
 
 def natops(root: Path, gestures: Sequence[int] = (1, 2), subjects: Sequence[int] = (1, 2)) -> Path:
-    """A whole distribution with all repetitions, and `joints.csv` beside it."""
+    """A whole copy with all repetitions, and `joints.csv` beside it."""
     every = [(g, s) for g in gestures for s in subjects]
     first = root / film_name(*every[0])
     lossless(first, pictures())

@@ -14,7 +14,7 @@ import pytest
 
 from amc.cli.data import main
 from amc.data.clipfile import check
-from amc.importing.natops.distribution import NatopsVideo
+from amc.importing.natops.source_files import NatopsVideo
 from amc.importing.natops.worker_jobs import DecodedVideo, decode_video
 from amc.importing.video.decoding import UnreadableVideo
 from amc.processes import WorkerDied, crash_safe_map

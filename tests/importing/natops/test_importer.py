@@ -315,5 +315,5 @@ def test_other_joints_of_an_estimator_are_refused(
     assert "its points are middle, left_hand, right_hand; the points must be" in capsys.readouterr().err
 
 
-def test_the_chest_is_where_the_made_distribution_says() -> None:
+def test_the_chest_is_where_the_made_files_say() -> None:
     assert tuple(points()[0, KEYPOINT_NAMES.index("chest")]) == CHEST

@@ -1,4 +1,4 @@
-"""Finds the OpenFace table of a take: a file supplied by the user, or the output of the user's OpenFace for the frames.
+"""Finds the OpenFace table of a take: a file that the user supplies, or the output of OpenFace for the take's frames.
 
 The table is `openface.csv`, `<take>.csv` or the only CSV file in the take's folder, or `<take>.csv` beside that folder.
 If a folder of tables is given, the same places in that folder come first. OpenFace runs only on takes without a table.
@@ -18,8 +18,8 @@ from pathlib import Path
 from amc.cache import cache_dir, make_once
 from amc.errors import UserError
 from amc.importing.file_names import printable
-from amc.importing.mug.distribution import TABLE, MugTake, top_folder
 from amc.importing.mug.openface.table import LandmarksError
+from amc.importing.mug.source_files import TABLE, MugTake, top_folder
 from amc.importing.programs import CANNOT_RUN, running
 
 OPTIONS = ("-2Dfp", "-aus")
@@ -40,11 +40,11 @@ def find_program(given: Path) -> Path:
 
 
 def find_table(take: MugTake, tables: Path | None) -> Path | None:
-    """Returns the table of a take; None if there is none.
+    """Returns the table of a take, or None if it has no table.
 
     Args:
         take: the take.
-        tables: folder with the layout of the distribution, or None.
+        tables: folder of tables in the layout of MUG, or None.
 
     Raises:
         LandmarksError: several files could be the table.

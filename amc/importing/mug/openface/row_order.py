@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from amc.importing.mug.distribution import MugTake
 from amc.importing.mug.images import ImageError, read_image
+from amc.importing.mug.source_files import MugTake
 
 _SIDE = 48  # pixels of the images that are compared
 

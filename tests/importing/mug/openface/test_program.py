@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from amc.errors import UserError
-from amc.importing.mug.distribution import MugTake, read_distribution
 from amc.importing.mug.openface.program import find_program, find_table, run_openface
 from amc.importing.mug.openface.table import LandmarksError
+from amc.importing.mug.source_files import MugTake, list_files
 from amc.importing.problems import Problems
 from tests.importing.mug.made_takes import write_take
 
@@ -36,7 +36,7 @@ def take(tmp_path: Path) -> MugTake:
     folder = tmp_path / "mug" / "subjects3" / "001" / "anger" / "take000"
     write_take(folder, frames=3, first=9998)
     (folder / "openface.csv").unlink()
-    (found,) = read_distribution(tmp_path / "mug", Problems()).takes
+    (found,) = list_files(tmp_path / "mug", Problems()).takes
     return found
 
 

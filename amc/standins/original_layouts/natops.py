@@ -1,8 +1,8 @@
-"""Writes the stand-in for NATOPS in the layout in which NATOPS is distributed, as input for its importer.
+"""Writes the stand-in for NATOPS in the file layout of NATOPS, as input for its importer.
 
     PROCEDURAL.txt                     marks the folder as generated, with the settings
     data/gesture01/g01s01.avi          320 x 240 pixels, 20 frames per second: all repetitions by subject 1, with pauses
-    data/gesture01/g01s01m.avi, …d.avi masks of the body and a depth of two steps (for the first gesture only)
+    data/gesture01/g01s01m.avi, …d.avi masks of the body, and depth with two values (for the first gesture only)
     segmentation.txt                   first and last frame of each repetition
     keypoints.csv                      joints of all frames, in the format of `amc.importing.keypoint_table`
 
@@ -44,7 +44,7 @@ from amc.standins.registry import NATOPS
 
 KEYPOINTS = "keypoints.csv"
 SEGMENTATION = "segmentation.txt"
-CLIPS_PER_RECORDING = 1  # cut by `prepare natops`
+CLIPS_PER_RECORDING = 1  # clips that `prepare natops` cuts from a repetition
 MIN_FRAMES = 32  # of a clip; the importer drops shorter repetitions
 
 # Quantiser of MPEG-4. At 2, the finest, a frame has about 4 kB and a mean error of 2 grey levels.
@@ -58,7 +58,7 @@ _ADVICE = "rerun the command; complete videos are kept"
 _WITH_MASK_AND_DEPTH = 1  # gesture
 
 
-def write_distribution(
+def write_original_layout(
     folder: Path,
     *,
     clips: int,
@@ -67,7 +67,7 @@ def write_distribution(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> str:
-    """Writes the distribution, or completes one that was interrupted.
+    """Writes the files, or completes a run that was interrupted.
 
     Args:
         folder: a new or empty folder, or one that was started with the same settings.
@@ -181,7 +181,7 @@ def _encode(path: Path, frames: Iterable[NDArray[np.uint8]], quantiser: int) -> 
 
 def _recipe(*, clips: int, classes: int, seed: int) -> dict[str, Any]:
     return {
-        "tool": "amc.standins.distributions.natops",
+        "tool": "amc.standins.distributions.natops",  # a fixed name: changing it would change the written data
         "version": NATOPS.version,
         "arguments": {"clips": clips, "classes": classes, "seed": seed},
     }

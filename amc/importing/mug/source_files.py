@@ -1,4 +1,4 @@
-"""Lists the takes of MUG as distributed: `subjects3/<ID>/[sessionN/]<emotion>/takeNNN/img_0000.jpg`.
+"""Finds the takes in a copy of MUG: `subjects3/<ID>/[sessionN/]<emotion>/takeNNN/img_0000.jpg`.
 
 A take is a folder of images somewhere below a folder with the name of an emotion. The subject is the top folder's name;
 an ID inside the same ID (`017/017/…`) counts once. Frames are sorted by the number at the end of their names. All other
@@ -49,8 +49,8 @@ class MugTake:
     Attributes:
         folder: the folder with its frames.
         names: file names of the frames in the order in which they were recorded.
-        name: subject, sessions, class and take, with slashes; does not depend on where the distribution is.
-        place: path relative to the distribution's top folder, with slashes.
+        name: subject, sessions, class and take, with slashes; does not depend on where the copy of MUG is.
+        place: path relative to the top folder, with slashes.
         label: name of its class.
         person: ID of the subject.
         subject: number of the subject.
@@ -73,8 +73,8 @@ class MugTake:
 
 
 @dataclass(frozen=True)
-class MugDistribution:
-    """The takes of all six expressions, sorted by name.
+class MugFiles:
+    """The takes of all six expressions in a copy of MUG, sorted by name.
 
     Attributes:
         top: the folder that contains the subjects' folders.
@@ -89,7 +89,7 @@ class MugDistribution:
     procedural: bool
 
 
-def read_distribution(source: Path, problems: Problems) -> MugDistribution:
+def list_files(source: Path, problems: Problems) -> MugFiles:
     """Lists a copy of MUG; `source` is the folder `subjects3` or its parent.
 
     Raises:
@@ -136,7 +136,7 @@ def read_distribution(source: Path, problems: Problems) -> MugDistribution:
     places = [source.resolve(), top.resolve()]
     places += [place.parent for place in places if place.name.lower() == TOP]
     procedural = any((place / MARKER).is_file() for place in places)
-    return MugDistribution(top, numbered, subjects, procedural)
+    return MugFiles(top, numbered, subjects, procedural)
 
 
 def top_folder(source: Path) -> Path:

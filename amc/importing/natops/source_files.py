@@ -63,8 +63,8 @@ class NatopsVideo:
 
 
 @dataclass(frozen=True)
-class NatopsDistribution:
-    """Content of a folder with NATOPS.
+class NatopsFiles:
+    """The files in a copy of NATOPS.
 
     Attributes:
         videos: one per gesture and subject, sorted.
@@ -89,7 +89,7 @@ def identity(name: str) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def read_distribution(source: Path, problems: Problems) -> NatopsDistribution:
+def list_files(source: Path, problems: Problems) -> NatopsFiles:
     """Lists a folder and its archives without unpacking anything.
 
     Problems are videos with other names, two videos of the same gesture and subject, a video in another gesture's
@@ -112,7 +112,7 @@ def read_distribution(source: Path, problems: Problems) -> NatopsDistribution:
         problems.note(
             "second segmentation", printable(other.relative_to(source).as_posix()), f"ignored in favour of {first}"
         )
-    return NatopsDistribution(
+    return NatopsFiles(
         videos=listing.selected(),
         segmentation=first,
         procedural=listing.procedural,

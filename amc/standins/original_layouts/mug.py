@@ -1,4 +1,4 @@
-"""Writes the stand-in for MUG in the layout in which MUG is distributed, as input for its importer.
+"""Writes the stand-in for MUG in the file layout of MUG, as input for its importer.
 
     PROCEDURAL.txt                                        marks the folder as generated, with the settings
     subjects3/001/anger/take000/img_0000.jpg, …           896 x 896 pixels; for even subjects in a folder `session0`
@@ -34,7 +34,7 @@ from amc.data.datasets.mug import EMOTIONS
 from amc.data.procedural_marker import mark_procedural
 from amc.data.similarity import Similarity
 from amc.errors import UserError
-from amc.importing.mug.distribution import TOP
+from amc.importing.mug.source_files import TOP
 from amc.processes import cores, parallel_map
 from amc.progress import Progress
 from amc.standins.face.clip import COPIES
@@ -54,7 +54,7 @@ LENGTH = (50, 160)  # frames of a take
 _BEFORE, _AFTER = 30, 12  # minimum number of frames before and after the peak
 _NEUTRAL_EVERY = 8  # takes of an expression per neutral take
 _QUALITY = 90  # of the JPEG files
-CLIPS_PER_RECORDING = COPIES  # drawn by `prepare mug` by default
+CLIPS_PER_RECORDING = COPIES  # clips that `prepare mug` cuts from a take by default
 _FRAME_BYTES = 70_000  # approximate size of a JPEG file
 _AT_ONCE = 8  # frames drawn at a time
 _DESCRIPTION = "These pictures are a procedural stand-in for MUG: drawn faces, no photographs of people."
@@ -89,7 +89,7 @@ class PlannedTake:
         return "neutral" if self.label is None else EMOTIONS[self.label]
 
 
-def write_distribution(
+def write_original_layout(
     folder: Path,
     *,
     clips: int,
@@ -98,7 +98,7 @@ def write_distribution(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> str:
-    """Writes the distribution, or completes one that was interrupted.
+    """Writes the files, or completes a run that was interrupted.
 
     Args:
         folder: a new or empty folder, or one that was started with the same settings.
@@ -197,7 +197,7 @@ def write_take(folder: Path, seed: int, planned: PlannedTake) -> None:
 
 
 def table(points: NDArray[np.float64], strength: NDArray[np.float64]) -> str:
-    """The table as OpenFace writes it: CSV with its number of digits and a space after each comma.
+    """Formats a table as OpenFace does: CSV with the same numbers of digits and a space after each comma.
 
     Args:
         points: (n, 68, 2) pixels.
@@ -249,7 +249,7 @@ def _truth(planned: tuple[PlannedTake, ...], seed: int) -> dict[str, object]:
 
 def _recipe(*, clips: int, classes: int, seed: int) -> dict[str, Any]:
     return {
-        "tool": "amc.standins.distributions.mug",
+        "tool": "amc.standins.distributions.mug",  # a fixed name: changing it would change the written data
         "version": MUG.version,
         "arguments": {"clips": clips, "classes": classes, "seed": seed},
     }

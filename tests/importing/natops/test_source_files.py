@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amc.errors import UserError
-from amc.importing.natops import distribution as module
-from amc.importing.natops.distribution import (
-    NatopsDistribution,
+from amc.importing.natops import source_files as module
+from amc.importing.natops.source_files import (
+    NatopsFiles,
     UnreadableArchive,
     as_file,
     identity,
-    read_distribution,
+    list_files,
 )
 from amc.importing.problems import Problems
 
@@ -36,10 +36,10 @@ def _zip(path: Path, *members: str, content: bytes = b"packed video " * 50, meth
     return path
 
 
-def _read(root: Path) -> tuple[NatopsDistribution, list[str]]:
+def _read(root: Path) -> tuple[NatopsFiles, list[str]]:
     _put(root, "segmentation.txt")
     problems = Problems()
-    found = read_distribution(root, problems)
+    found = list_files(root, problems)
     return found, [f"{p.kind}{'' if p.skipped else ' (kept)'}: {p}" for p in problems.found]
 
 
@@ -175,9 +175,9 @@ def test_what_is_made_says_so_also_deeper_and_packed(tmp_path: Path) -> None:
 
 def test_no_folder_and_no_segmentation(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
-        read_distribution(tmp_path / "nowhere", Problems())
+        list_files(tmp_path / "nowhere", Problems())
     with pytest.raises(UserError, match=r"no segmentation\.txt found"):
-        read_distribution(tmp_path, Problems())
+        list_files(tmp_path, Problems())
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -191,7 +191,7 @@ def test_a_damaged_archive_is_named_or_gives_what_was_packed(tmp_path: Path, dat
     path.write_bytes(content[: data.draw(st.one_of(st.just(len(content)), st.integers(0, len(content))))])
     (tmp_path / "segmentation.txt").touch()
     problems = Problems()
-    for video in read_distribution(tmp_path, problems).videos:
+    for video in list_files(tmp_path, problems).videos:
         # Any other exception than `UnreadableArchive` fails this test.
         with suppress(UnreadableArchive), as_file(video, tmp_path) as unpacked:
             assert unpacked.read_bytes() == b"packed video " * 50

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from amc.errors import UserError
-from amc.importing.mug.distribution import MugDistribution, read_distribution
+from amc.importing.mug.source_files import MugFiles, list_files
 from amc.importing.problems import Problems
 
 
@@ -18,9 +18,9 @@ def _frames(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(f"{folder} {i}".encode())
 
 
-def _listed(top: Path) -> tuple[MugDistribution, list[str]]:
+def _listed(top: Path) -> tuple[MugFiles, list[str]]:
     problems = Problems()
-    found = read_distribution(top, problems)
+    found = list_files(top, problems)
     return found, [f"{'skip' if p.skipped else 'note'} {p}" for p in problems.found]
 
 
@@ -172,7 +172,7 @@ def test_what_the_project_made_says_so(tmp_path: Path) -> None:
 
 def test_no_folder_and_no_emotions(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
-        read_distribution(tmp_path / "none", Problems())
+        list_files(tmp_path / "none", Problems())
     (tmp_path / "001").mkdir()
     with pytest.raises(UserError, match="contains no emotion's folder"):
-        read_distribution(tmp_path, Problems())
+        list_files(tmp_path, Problems())

@@ -23,17 +23,17 @@ from amc.data.datasets.mug import EMOTIONS, KEYPOINT_LANDMARKS
 from amc.data.resize import area_resize
 from amc.errors import UserError
 from amc.importing.mug.alignment import alignment
-from amc.importing.mug.distribution import read_distribution
 from amc.importing.mug.openface.table import read_face
 from amc.importing.mug.peak_frames import peak_by_displacement, peak_by_units
+from amc.importing.mug.source_files import list_files
 from amc.importing.problems import Problems
-from amc.standins.distributions.mug import COLUMNS, performance_of, plan, table, write_distribution, write_take
 from amc.standins.face.expressions import expression
 from amc.standins.face.geometry import PIXELS
 from amc.standins.face.layers import layers
 from amc.standins.face.performance import intensities, landmarks
 from amc.standins.face.render import lighting, lit, paint, wall
 from amc.standins.face.subjects import subject
+from amc.standins.original_layouts.mug import COLUMNS, performance_of, plan, table, write_original_layout, write_take
 
 CLIPS = 8
 
@@ -42,7 +42,7 @@ CLIPS = 8
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """8 takes of two expressions and a neutral one. Read-only."""
     folder = tmp_path_factory.mktemp("mug") / "made"
-    write_distribution(folder, clips=CLIPS, classes=2, seed=0, workers=2)
+    write_original_layout(folder, clips=CLIPS, classes=2, seed=0, workers=2)
     return folder
 
 
@@ -204,9 +204,9 @@ def test_it_is_completed_after_a_kill(tmp_path: Path, monkeypatch: pytest.Monkey
     command = [
         *(sys.executable, "-c"),
         "from pathlib import Path\n"
-        "from amc.standins.distributions import mug\n"
+        "from amc.standins.original_layouts import mug\n"
         "mug.LENGTH = (50, 52)\n"
-        f"mug.write_distribution(Path({str(folder)!r}), clips=3, classes=2, seed=0, workers=1)\n",
+        f"mug.write_original_layout(Path({str(folder)!r}), clips=3, classes=2, seed=0, workers=1)\n",
     ]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     process = subprocess.Popen(command, env=environment)
@@ -224,21 +224,21 @@ def test_it_is_completed_after_a_kill(tmp_path: Path, monkeypatch: pytest.Monkey
     written = complete.stat().st_mtime_ns
     subprocess.run(command, env=environment, check=True, timeout=300)
     assert complete.stat().st_mtime_ns == written
-    monkeypatch.setattr("amc.standins.distributions.mug.LENGTH", (50, 52))
-    write_distribution(tmp_path / "whole", clips=3, classes=2, seed=0, workers=1)
+    monkeypatch.setattr("amc.standins.original_layouts.mug.LENGTH", (50, 52))
+    write_original_layout(tmp_path / "whole", clips=3, classes=2, seed=0, workers=1)
     assert files(folder) == files(tmp_path / "whole")
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amc.standins.distributions.mug.LENGTH", (50, 52))
-    monkeypatch.setattr("amc.standins.distributions.mug.cores", lambda: 1)
+    monkeypatch.setattr("amc.standins.original_layouts.mug.LENGTH", (50, 52))
+    monkeypatch.setattr("amc.standins.original_layouts.mug.cores", lambda: 1)
     folder = tmp_path / "made"
     command = ["synthesize", "mug", "--as-distribution", str(folder), "--preset", "smoke", "--clips", "2"]
     assert main(command) == 0
     shown = capsys.readouterr().out
     assert f"{folder}: 2 takes of 3 expressions and 0 neutral ones by 2 subjects" in shown
     assert "origin=procedural" in shown
-    assert read_distribution(folder, Problems()).procedural
+    assert list_files(folder, Problems()).procedural
     # The same again is complete; other settings are another folder's.
     assert main(command) == 0
     assert main([*command, "--seed", "1"]) == 2
@@ -248,16 +248,16 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 def test_a_folder_that_holds_something_else(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(UserError, match="holds other files"):
-        write_distribution(tmp_path, clips=2, classes=2)
+        write_original_layout(tmp_path, clips=2, classes=2)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_a_disk_that_is_too_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: _Usage())
     with pytest.raises(UserError, match=r"GB, but 0\.0 GB are free; choose fewer --clips"):
-        write_distribution(tmp_path / "a", clips=2, classes=2)
+        write_original_layout(tmp_path / "a", clips=2, classes=2)
     with pytest.raises(UserError, match="1000000000 clips do not fit on the disk"):
-        write_distribution(tmp_path / "a", clips=10**9, classes=2)
+        write_original_layout(tmp_path / "a", clips=10**9, classes=2)
 
 
 class _Usage:
@@ -275,5 +275,5 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 def test_sizes_that_make_no_data_set(tmp_path: Path, wrong: dict[str, int]) -> None:
     right = {"clips": 4, "classes": 3, "seed": 0}
     with pytest.raises(UserError):
-        write_distribution(tmp_path / "a", **(right | wrong))
+        write_original_layout(tmp_path / "a", **(right | wrong))
     assert list(tmp_path.iterdir()) == []

@@ -28,7 +28,7 @@ from amc.standins.body.kinematics import CROP, Build, perform
 from amc.standins.body.recording import HEIGHT, RETURN, WIDTH, Footage, footage, length, recordings
 from amc.standins.body.render import Scene, draw_clip
 from amc.standins.body.subjects import BodyLook, BodySubject, subject
-from amc.standins.distributions.natops import write_distribution
+from amc.standins.original_layouts.natops import write_original_layout
 from tests.importing.running import alive, children, needs_proc, wait_for
 
 ROOT = Path(__file__).parents[3]
@@ -36,10 +36,10 @@ CLIPS, CLASSES, SEED = 46, 2, 3
 
 
 @pytest.fixture(scope="session")
-def distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """46 repetitions of two gestures by 20 subjects: 40 films, six of them of two repetitions. Read-only."""
     folder = Path(tmp_path_factory.mktemp("natops")) / "made"
-    write_distribution(folder, clips=CLIPS, classes=CLASSES, seed=SEED, workers=1)
+    write_original_layout(folder, clips=CLIPS, classes=CLASSES, seed=SEED, workers=1)
     return folder
 
 
@@ -51,29 +51,29 @@ def hashes(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_layout_is_the_real_one(distribution: Path) -> None:
+def test_the_layout_is_the_real_one(written: Path) -> None:
     films = {f"data/gesture{g:02d}/g{g:02d}s{s:02d}.avi" for g in (1, 2) for s in range(1, 21)}
     companions = {f"data/gesture01/g01s{s:02d}{kind}.avi" for s in range(1, 21) for kind in "md"}
-    assert set(hashes(distribution)) == {
+    assert set(hashes(written)) == {
         "PROCEDURAL.txt",
         "segmentation.txt",
         "keypoints.csv",
         *films,
         *companions,
     }
-    with av.open(str(distribution / "data/gesture02/g02s07.avi")) as container:
+    with av.open(str(written / "data/gesture02/g02s07.avi")) as container:
         stream = container.streams.video[0]
         assert container.format.name == "avi"
         assert (stream.width, stream.height, stream.average_rate) == (320, 240, 20)
 
 
-def test_segments_table_and_films_agree(distribution: Path) -> None:
+def test_segments_table_and_films_agree(written: Path) -> None:
     problems = Problems()
-    segments = read_segmentation(distribution / "segmentation.txt", problems, repetitions=None)
+    segments = read_segmentation(written / "segmentation.txt", problems, repetitions=None)
     assert problems.found == []
     assert len(segments) == CLIPS
     assert Counter(Counter((s.gesture, s.subject) for s in segments).values()) == {1: 34, 2: 6}
-    table = read_table(distribution / "keypoints.csv")
+    table = read_table(written / "keypoints.csv")
     assert table.names == KEYPOINT_NAMES
     planned = recordings(CLIPS, CLASSES, SEED)
     assert len(table.videos) == len(planned) == 40
@@ -92,10 +92,10 @@ def test_segments_table_and_films_agree(distribution: Path) -> None:
         assert all(b.start - a.end > RETURN for a, b in pairwise(own))
 
 
-def test_films_show_what_was_drawn(distribution: Path) -> None:
+def test_films_show_what_was_drawn(written: Path) -> None:
     # A film of two repetitions, so that more than one group of pictures is in it.
     recording = next(r for r in recordings(CLIPS, CLASSES, SEED) if len(r.repetitions) == 2)
-    path = distribution / f"data/gesture{recording.gesture:02d}/g{recording.gesture:02d}s{recording.subject:02d}.avi"
+    path = written / f"data/gesture{recording.gesture:02d}/g{recording.gesture:02d}s{recording.subject:02d}.avi"
     drawn = list(footage(recording).frames())
     shown = list(read_frames(path))
     assert len(shown) == len(drawn)
@@ -104,9 +104,9 @@ def test_films_show_what_was_drawn(distribution: Path) -> None:
         assert np.abs(one.astype(int) - other).mean() < 4
 
 
-def test_masks_show_the_body(distribution: Path) -> None:
-    first = next(read_frames(distribution / "data/gesture01/g01s01m.avi"))
-    joints = read_table(distribution / "keypoints.csv").videos["data/gesture01/g01s01.avi"].points[0]
+def test_masks_show_the_body(written: Path) -> None:
+    first = next(read_frames(written / "data/gesture01/g01s01m.avi"))
+    joints = read_table(written / "keypoints.csv").videos["data/gesture01/g01s01.avi"].points[0]
     for x, y in np.rint(joints).astype(int):
         assert first[y, x].min() > 200
     assert first[:, :20].max() < 60
@@ -185,13 +185,13 @@ def test_every_repetition_is_in_one_film() -> None:
 
 
 @needs_proc
-def test_workers_and_an_interruption_change_nothing(distribution: Path, tmp_path: Path) -> None:
+def test_workers_and_an_interruption_change_nothing(written: Path, tmp_path: Path) -> None:
     folder = tmp_path / "made"
     script = (
         "from pathlib import Path\n"
-        "from amc.standins.distributions.natops import write_distribution\n"
+        "from amc.standins.original_layouts.natops import write_original_layout\n"
         "if __name__ == '__main__':\n"
-        f"    write_distribution(Path({str(folder)!r}), clips={CLIPS}, classes={CLASSES}, seed={SEED}, workers=2)\n"
+        f"    write_original_layout(Path({str(folder)!r}), clips={CLIPS}, classes={CLASSES}, seed={SEED}, workers=2)\n"
     )
     (tmp_path / "script.py").write_text(script)
     command = [sys.executable, str(tmp_path / "script.py")]
@@ -210,7 +210,7 @@ def test_workers_and_an_interruption_change_nothing(distribution: Path, tmp_path
         assert (folder / "PROCEDURAL.txt").is_file()
     stamps = {path: path.stat().st_mtime_ns for path in films_in(folder)}
     subprocess.run(command, env=environment, check=True, timeout=300)
-    assert hashes(folder) == hashes(distribution)
+    assert hashes(folder) == hashes(written)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
 
 
@@ -224,7 +224,7 @@ def test_progress_counts_repetitions_and_the_summary_says_what_there_is(tmp_path
     def progress(done: int, total: int, note: str = "", /) -> None:
         seen.append((done, total))
 
-    summary = write_distribution(tmp_path / "a", clips=5, classes=3, progress=progress, workers=1)
+    summary = write_original_layout(tmp_path / "a", clips=5, classes=3, progress=progress, workers=1)
     assert seen == [(i, 5) for i in range(1, 6)]
     short = sum(length(i, 0) < 32 for i in range(5))
     assert "5 repetitions of 3 gestures by 5 subjects in 5 videos, origin=procedural" in summary
@@ -233,25 +233,25 @@ def test_progress_counts_repetitions_and_the_summary_says_what_there_is(tmp_path
 
 def test_what_is_there_is_not_mixed_with_something_else(tmp_path: Path) -> None:
     folder = tmp_path / "a"
-    write_distribution(folder, clips=3, classes=2, workers=1)
+    write_original_layout(folder, clips=3, classes=2, workers=1)
     before = hashes(folder)
     with pytest.raises(UserError, match="other settings; choose a new folder"):
-        write_distribution(folder, clips=4, classes=2, workers=1)
+        write_original_layout(folder, clips=4, classes=2, workers=1)
     assert hashes(folder) == before
-    write_distribution(folder, clips=3, classes=2, workers=1)
+    write_original_layout(folder, clips=3, classes=2, workers=1)
     assert hashes(folder) == before
     foreign = tmp_path / "b"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")
     with pytest.raises(UserError, match="holds other files"):
-        write_distribution(foreign, clips=3, classes=2, workers=1)
+        write_original_layout(foreign, clips=3, classes=2, workers=1)
     assert [p.name for p in foreign.iterdir()] == ["thesis.txt"]
 
 
 @pytest.mark.parametrize("wrong", [{"clips": 0}, {"clips": 801}, {"classes": 1}, {"classes": 25}, {"seed": -1}])
 def test_sizes_that_make_no_data_set(tmp_path: Path, wrong: dict[str, int]) -> None:
     with pytest.raises(UserError):
-        write_distribution(tmp_path / "a", **({"clips": 4, "classes": 2, "seed": 0} | wrong))  # type: ignore[arg-type]
+        write_original_layout(tmp_path / "a", **({"clips": 4, "classes": 2, "seed": 0} | wrong))  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -262,11 +262,11 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
         "import resource, signal\n"
         "from pathlib import Path\n"
         "from amc.errors import UserError\n"
-        "from amc.standins.distributions.natops import write_distribution\n"
+        "from amc.standins.original_layouts.natops import write_original_layout\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))\n"
         "try:\n"
-        f"    write_distribution(Path({str(tmp_path / 'a')!r}), clips=3, classes=2, workers=1)\n"
+        f"    write_original_layout(Path({str(tmp_path / 'a')!r}), clips=3, classes=2, workers=1)\n"
         "except UserError as error:\n"
         "    print('as expected:', error)\n"
     )
@@ -283,10 +283,10 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def imported(distribution: Path, tmp_path_factory: pytest.TempPathFactory) -> Clips:
-    """The distribution as the importer of the real data set makes clips of it."""
+def imported(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """The clips that the importer of the real data set cuts from the files."""
     path = Path(tmp_path_factory.mktemp("imported")) / "natops.h5"
-    command = ["prepare", "natops", str(distribution), "--keypoints", str(distribution / "keypoints.csv")]
+    command = ["prepare", "natops", str(written), "--keypoints", str(written / "keypoints.csv")]
     assert main([*command, "--out", str(path), "--workers", "1"]) == 0
     info = read_info(path)
     assert (info.name, info.origin) == ("natops", "procedural")

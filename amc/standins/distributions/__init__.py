@@ -1,1 +1,0 @@
-"""Stand-ins in the file layout of the original distributions, for testing the importers."""

@@ -1,0 +1,1 @@
+"""Stand-ins written in the file layouts of NATOPS and MUG, as input for the importers."""
