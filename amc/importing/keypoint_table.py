@@ -117,7 +117,7 @@ def write_table(path: Path, table: KeypointTable) -> None:
 
 
 def write_rows(path: Path, names: Sequence[str], videos: Iterable[tuple[str, VideoKeypoints]]) -> None:
-    """Like `write_table`, from an iterable of distinct videos, in the memory of one video.
+    """Like `write_table`, from an iterable of distinct videos, of which one is in memory at a time.
 
     Raises:
         ValueError: invalid names, or arrays whose shapes do not match.

@@ -18,7 +18,7 @@ class Problem:
     Attributes:
         kind: a few words that all problems of this kind share, such as "clip too short".
         where: the file, and the place in it.
-        reason: details with numbers; empty if the kind says it all.
+        reason: details with numbers; empty if the kind is enough.
         skipped: whether something was left out.
     """
 

@@ -1,7 +1,7 @@
-"""Files on an HTTP server: what the server says about a file, and its bytes from any offset.
+"""Files on an HTTP server: their size and version, and their bytes from any offset, with `requests`.
 
-`requests` does the work. This module asks for files unpacked and in ranges, and sorts failures into those that another
-attempt may fix and those that it cannot.
+Files are requested without compression, so that sizes and offsets refer to the file itself. Failures that another
+attempt may fix raise `TransferInterrupted`; all others raise a `UserError`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def open_session() -> requests.Session:
     """A session that uses the environment's proxy settings and follows at most 5 redirects."""
     session = requests.Session()
     session.max_redirects = 5
-    # Ranges and sizes refer to the unpacked file.
+    # Without compression, so that ranges and sizes refer to the file itself.
     session.headers.update({"User-Agent": "amc-gan", "Accept-Encoding": "identity"})
     return session
 
@@ -79,7 +79,7 @@ def folder_url(url: str) -> str:
 
 
 def describe_file(session: requests.Session, url: str) -> RemoteFile:
-    """What the server says about a file without sending it; nothing is known if it refuses HEAD requests.
+    """Asks for the size and version of a file without its content; both are None if the server refuses HEAD requests.
 
     Raises:
         TransferInterrupted: another attempt may work.

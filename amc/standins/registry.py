@@ -31,7 +31,7 @@ MUG = StandIn(
     keypoint_names=mug.KEYPOINT_NAMES,
     pairs=mug.PAIRS,
     max_size=CANVAS,
-    min_frames=4,  # with fewer, a clip would begin after the onset of the expression
+    min_frames=4,  # with fewer, the first frame would already show the expression
     make_clip=make_face_clip,
 )
 

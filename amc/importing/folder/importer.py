@@ -6,9 +6,9 @@ contributes every frame. One with uneven frame times is sampled at its average r
 the same rate (`amc.importing.video.timing`). Frames are decoded by `amc.importing.video.decoding`, cropped to the
 central square, and resized by area averaging.
 
-Keypoints move along, and stay valid outside the square. They refer to the frames of the video file, whatever is
-sampled. `amc.importing.gap_filling` fills in missing ones over these frames: gaps of at most `MAX_GAP` frames become
-valid, longer ones do not. A window without a single valid keypoint is left out.
+Keypoints are cropped and resized with the frames, and stay valid outside the square. Their frame numbers are those of
+the video file at any sampling rate. `amc.importing.gap_filling` fills in missing keypoints over these frames: gaps of
+at most `MAX_GAP` frames become valid, longer ones do not. A window without a single valid keypoint is left out.
 
 Videos that cannot be used (unreadable, damaged, too short, too small, without keypoints) are left out and named in the
 summary. So are videos that crash the decoder, which therefore runs in worker processes. The same videos and keypoints
@@ -51,7 +51,7 @@ from amc.progress import console
 IMPORTER_VERSION = 2
 FRAMES, SIZE, STRIDE = 32, 64, 1
 CLIPS_PER_JOB = 128  # cut and sent by a worker process at once: 50 MB at 32 frames of 64 pixels
-FASTEST = 1000  # frames a second that can be asked for
+FASTEST = 1000  # maximum of --fps, in frames per second
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def windows(
     settings: WindowSettings,
     sampled: NDArray[np.int64] | None = None,
 ) -> Iterator[Window]:
-    """Yields all windows of a video, in the memory of one.
+    """Yields all windows of a video; only one is in memory at a time.
 
     Keypoints outside the square keep their positions.
 

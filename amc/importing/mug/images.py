@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 _FORMATS = ("JPEG", "PNG", "BMP")
 _ORIENTATION = 0x0112  # the EXIF tag
-MOST_PIXELS = 50_000_000  # an image that claims more is an error or an attack
+MOST_PIXELS = 50_000_000  # an image header with more is damaged or malicious
 
 # What Pillow raises for damaged files and files of other kinds.
 _PROBLEMS = (

@@ -125,8 +125,8 @@ def plan_take(source: TakeInput, settings: MugSettings) -> TakePlan | RejectedTa
     except AlignmentError as error:
         return RejectedTake(take, "faces that cannot be aligned", str(error))
     oddities = dict(face.oddities)
-    if face.rows < length and not source.from_table:
-        oddities["tables too short"] = f"the table ends at frame {face.rows} of {length}"
+    if face.last_frame < length and not source.from_table:
+        oddities["tables too short"] = f"the table ends at frame {face.last_frame} of {length}"
     if 1 / (crops[0].scale * settings.size) < 1:
         side = round(1 / crops[0].scale)
         oddities["enlarged faces"] = f"the crop has {side} px and is enlarged to {settings.size}"
@@ -144,15 +144,17 @@ def _from_rows(rows: VideoKeypoints | None, length: int) -> FaceTrack:
         )
     points = rows.over(length)
     if points.shape[1] == LANDMARKS:
-        return FaceTrack(points, rows=last)
+        return FaceTrack(points, last_frame=last)
     landmarks = np.full((length, LANDMARKS, 2), np.nan)
     landmarks[:, list(KEYPOINT_LANDMARKS)] = points
-    return FaceTrack(landmarks, rows=last)
+    return FaceTrack(landmarks, last_frame=last)
 
 
 def _from_openface(take: MugTake, settings: MugSettings) -> FaceTrack:
+    """The face in OpenFace's table, with its rows in the order of the frames' numbers."""
     table = find_table(take, settings.tables)
-    staged = table is None and settings.openface is not None
+    # `run_openface` renames the frames, so the rows of its table are in the order of the frames' numbers.
+    rows_in_order = table is None
     if table is None:
         if settings.openface is None:
             raise LandmarksError("no OpenFace table (run OpenFace, or give --openface, --openface-csv or --keypoints)")
@@ -161,16 +163,16 @@ def _from_openface(take: MugTake, settings: MugSettings) -> FaceTrack:
         face = read_face(table, len(take.names), settings.min_confidence)
     except LandmarksError as error:
         raise LandmarksError(f"{printable(table.name)}: {error}") from error
-    if face.rows > len(take.names):
+    if face.last_frame > len(take.names):
         raise LandmarksError(
-            f"{printable(table.name)} continues to frame {face.rows}, but the take has {len(take.names)}"
+            f"{printable(table.name)} continues to frame {face.last_frame}, but the take has {len(take.names)}"
         )
-    rows = None if staged else rows_of_frames(take, face.landmarks)
+    rows = None if rows_in_order else rows_of_frames(take, face.landmarks)
     if rows is None:
         return face
     units = {unit: values[rows] for unit, values in face.units.items()}
     oddities = {**face.oddities, "tables in the order of names": "rows reordered by the frames' numbers"}
-    return FaceTrack(face.landmarks[rows], units, face.rows, oddities)
+    return FaceTrack(face.landmarks[rows], units, face.last_frame, oddities)
 
 
 def _keypoints(face: FaceTrack) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

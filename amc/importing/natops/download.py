@@ -109,7 +109,7 @@ class _Download:
         return self.partial.stat().st_size if self.partial.is_file() else 0
 
     def recorded(self) -> RemoteFile | None:
-        """What the server said about the file at this URL in an earlier run."""
+        """Size and version of the file at this URL, as recorded in an earlier run; None without a valid record."""
         try:
             content = json.loads(self.record.read_text(encoding="utf-8"))
             size, version = content["size"], content["version"]
@@ -119,7 +119,7 @@ class _Download:
         return RemoteFile(size, version) if valid and content.get("url") == self.url else None
 
     def save_record(self, remote: RemoteFile) -> None:
-        """Records what the server says."""
+        """Records the size and version that the server gave."""
         with atomic_write(self.record, exclusive=True) as temporary:
             temporary.write_text(json.dumps({"url": self.url, "size": remote.size, "version": remote.version}))
 
@@ -182,13 +182,13 @@ def _check_space(folder: Path, needed: int) -> None:
 
 @dataclass(frozen=True)
 class _Client:
-    """Downloads single files, with as many attempts as it takes."""
+    """Downloads single files; retries as long as new bytes arrive."""
 
     session: requests.Session
     pause: Callable[[float], None]
 
     def describe(self, file: _Download) -> RemoteFile | None:
-        """What the server says about the file; None if it lacks an optional one."""
+        """Size and version of the file on the server; None if the file is optional and missing there."""
         try:
             return self._retry(lambda: describe_file(self.session, file.url), file)
         except FileNotOnServer:
@@ -197,7 +197,7 @@ class _Client:
             raise
 
     def download(self, file: _Download, remote: RemoteFile, report: Callable[[int], None]) -> bool:
-        """Downloads a file, or the rest of it; False if the server lacks an optional one."""
+        """Downloads a file, or the rest of it; returns False if the file is optional and missing on the server."""
         recorded = file.recorded()
         with file.writing():
             too_long = remote.size is not None and file.received() > remote.size

@@ -1,4 +1,4 @@
-"""`python -m amc.data prepare natops`: imports NATOPS as it is distributed as a clip file.
+"""`python -m amc.data prepare natops`: imports a copy of NATOPS as a clip file.
 
 SRC contains `segmentation.txt` and the videos `gXXsYY.avi`, unpacked at any depth or in the downloaded archives, from
 which each worker unpacks one video at a time. Every segment of at least T frames becomes a clip

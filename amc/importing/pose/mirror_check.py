@@ -1,8 +1,8 @@
 """Which points of a pose to trust: those that the estimator also finds in the mirror image.
 
 If a body is seen from the side or bends over, an estimator still places every joint, confidently and often wrongly.
-Such guesses do not survive mirroring: a joint that is visible is found at the same place in the picture and in its
-mirror image, a guessed one is not.
+Mirroring exposes such guesses: a visible joint is found at the same place in the picture and in its mirror image, a
+guessed joint is not.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def centre_square(height: int, width: int) -> Square:
 
 
 def examine(path: Path) -> VideoFacts | UnreadableVideo:
-    """Decodes a whole video in the memory of a few frames; returns its properties, or why it cannot be used."""
+    """Decodes a whole video, frame by frame; returns its properties, or why it cannot be used."""
     statistics = _StreamStatistics()
     shape = (0, 0)
     try:

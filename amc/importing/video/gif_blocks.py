@@ -1,7 +1,7 @@
 """Checks whether a GIF file is complete by following its blocks to the end mark.
 
-A GIF file does not announce its number of frames, and decoders show what they find, so this is the only way to notice
-missing frames. Source: GIF89a specification, W3C.
+A GIF file does not state its number of frames, and decoders return the frames before the damage without an error, so
+this is the only way to detect missing frames. Source: GIF89a specification, W3C.
 """
 
 from __future__ import annotations

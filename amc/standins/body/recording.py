@@ -20,7 +20,7 @@ from amc.standins.body.render import Light, draw_before, under
 from amc.standins.body.subjects import BodySubject, subject, wall
 
 HEIGHT, WIDTH = 240, 320  # pixels
-RATE = 20  # frames a second
+RATE = 20  # frames per second
 SECONDS, SECONDS_SD = 2.34, 0.62  # length of a repetition, mean and standard deviation as in NATOPS
 SHORTEST, LONGEST = 18, 120  # frames per repetition
 RETURN = 6  # frames from the end of a repetition back to the neutral pose

@@ -94,9 +94,9 @@ def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, la
 
 
 def aligned(who: FaceSubject, take: Performance) -> Similarity:
-    """The crop of a performance: the importer's, computed for a neutral face.
+    """The crop of a performance, computed as the importer of MUG does, but for a neutral face.
 
-    The importer computes it from the expression, which makes faces with a dropped jaw slightly smaller. Here, that
+    The importer uses the landmarks of the expression, so faces with a dropped jaw become slightly smaller. Here, that
     would reveal the class in the first frame.
     """
     times = np.arange(take.length, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Action units of an emotion: a performance shows one of the emotion's prototypes of the paper's Table A."""
+"""Action units of an emotion: each performance shows one of the prototypes that the paper's Table A lists for it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def expression(label: int | None, performance: Performance) -> Expression:
 
 
 def _left_out(option: float) -> int | None:
-    """The unit that a prototype of anger occurs without, in two of five performances; else None."""
+    """The unit of `ANGER_WITHOUT_ONE_OF` that a performance of anger leaves out (40% of them); None for the others."""
     units = sorted(ANGER_WITHOUT_ONE_OF)
     return units[int(option * 10) % len(units)] if option < 0.4 else None
 

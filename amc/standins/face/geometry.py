@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from amc.data.datasets.landmarks import LANDMARKS, MIRROR
 
 FRAME = 896  # pixels: width and height of MUG's frames
-PIXELS = 2.8  # of a frame per millimetre
+PIXELS = 2.8  # pixels of a frame per millimetre
 CENTRE = (448.0, 402.0)  # position of the origin in a frame
 
 # Landmarks (x, y, z) on the subject's right side and the midline. The left side mirrors them.

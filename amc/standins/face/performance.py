@@ -30,7 +30,7 @@ class Performance:
     remains: float  # intensity left at the end, as a fraction of the peak's
     choice: tuple[float, float, float]  # in [0, 1]: select the prototype, its alternatives, its optional units
     strength: NDArray[np.float64]  # (units,) in [0, 1]: position in the range that the prototype allows
-    lag: NDArray[np.float64]  # (units,) exponents: a unit follows late above 1, early below 1
+    lag: NDArray[np.float64]  # (units,) exponents: a unit with more than 1 rises later, with less than 1 earlier
     sides: tuple[float, float]  # factors on intensity of the right and the left half of the face
     stance: NDArray[np.float64]  # (5,): yaw, pitch, roll in degrees; shift right and down in millimetres
     sway: NDArray[np.float64]  # (5, 3): amplitude, period in frames and phase of the same five
@@ -92,7 +92,7 @@ def envelope(performance: Performance, times: NDArray[np.float64]) -> NDArray[np
 def intensities(
     performance: Performance, at_peak: NDArray[np.float64], times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Intensities (T, units) from 0 to 5. All are greatest at the peak; some follow late or early."""
+    """Intensities (T, units) from 0 to 5. All are greatest at the peak; some units rise earlier than others."""
     return np.asarray(at_peak * envelope(performance, times)[:, None] ** performance.lag, dtype=np.float64)
 
 

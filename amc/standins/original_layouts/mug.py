@@ -123,7 +123,7 @@ def write_original_layout(
     if seed < 0:
         raise UserError(f"seed {seed}: choose 0 or more")
     folder = Path(folder).expanduser().absolute()
-    # Checked before the takes are listed, because the list of an absurd number would not fit in memory.
+    # Checked before the takes are listed, because a list of too many takes would not fit in memory.
     if LENGTH[0] * clips * _FRAME_BYTES > shutil.disk_usage(_existing(folder)).total:
         raise UserError(f"{clips} clips do not fit on the disk of {folder}: choose fewer --clips")
     planned = plan(clips, count)
@@ -170,7 +170,7 @@ def plan(clips: int, classes: int) -> tuple[PlannedTake, ...]:
 
 
 def performance_of(planned: PlannedTake, seed: int) -> Performance:
-    """The random properties of a take."""
+    """The performance that a take shows."""
     return draw_performance(planned.number, seed, length=LENGTH, before=_BEFORE, after=_AFTER)
 
 

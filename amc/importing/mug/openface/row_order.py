@@ -20,11 +20,11 @@ _SIDE = 48  # pixels of the images that are compared
 
 
 def rows_of_frames(take: MugTake, landmarks: NDArray[np.float64]) -> NDArray[np.int64] | None:
-    """Returns the row of each frame if the rows are in the order of names; None if they are in that of numbers.
+    """Returns the row of each frame if rows are in the order of names; None if they are in the order of numbers.
 
     Args:
         take: a take of n frames.
-        landmarks: (n, 68, 2) by row, NaN where not found.
+        landmarks: (n, 68, 2) in the order of the rows, NaN where not found.
     """
     by_name = _ranks(take.names)
     in_order = np.arange(len(by_name))

@@ -42,13 +42,13 @@ class FaceTrack:
     Attributes:
         landmarks: float64 (n, 68, 2) as (x, y) in pixels, NaN where missing.
         units: intensity in [0, 5] by action unit, float64 (n,), NaN where missing.
-        rows: the last frame of the table, counted from 1.
-        oddities: messages for the summary about what was left out or selected, by kind.
+        last_frame: the largest frame number in the table, counted from 1.
+        oddities: messages for the summary about rows that were left out and faces that were selected, by kind.
     """
 
     landmarks: NDArray[np.float64]
     units: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
-    rows: int = 0
+    last_frame: int = 0
     oddities: Mapping[str, str] = field(default_factory=dict)
 
     @property

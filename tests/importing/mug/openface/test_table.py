@@ -32,7 +32,7 @@ def test_all_of_it(tmp_path: Path, separator: str) -> None:
     assert tuple(found.units) == MEASURED
     np.testing.assert_allclose(found.units[12][good], np.array(own_units(6, 3)[12])[good], atol=6e-3)
     assert np.isnan(found.units[12][2])
-    assert found.rows == 6
+    assert found.last_frame == 6
     assert not found.oddities
     # frame … success, 136 coordinates, 17 intensities and 18 presences: what `-2Dfp -aus` writes.
     assert len(TEXT.splitlines()[0].split(",")) == 176
@@ -107,7 +107,7 @@ def test_damaged_rows_are_left_out_and_counted(tmp_path: Path, column: int, valu
 def test_a_table_that_was_cut_short(tmp_path: Path) -> None:
     found = _read(tmp_path / "t.csv", TEXT[: int(len(TEXT) * 0.8)])
     assert found.found.tolist() == [True] * 4 + [False] * 2
-    assert found.rows == 4
+    assert found.last_frame == 4
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_no_tables(tmp_path: Path, text: str | bytes, said: str) -> None:
 def test_rows_past_the_takes_end_are_reported(tmp_path: Path) -> None:
     found = _read(tmp_path / "t.csv", TEXT, frames=4)
     assert found.landmarks.shape == (4, 68, 2)
-    assert found.rows == 6
+    assert found.last_frame == 6
 
 
 def test_no_file(tmp_path: Path) -> None:
