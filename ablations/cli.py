@@ -64,18 +64,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: all, the arms of Table 4)",
     )
     ablation.add_argument("--seeds", type=integer(1), default=3, metavar="N", help="seeds per arm (default: 3)")
-    ablation.add_argument("--from-study", metavar="NAME", help="start from the best configuration of a search in --out")
+    ablation.add_argument(
+        "--from-study",
+        metavar="NAME",
+        help="use the best configuration of this search, whose folder is in --out, for all arms",
+    )
     ablation.add_argument(
         "--lpips",
         type=Path,
         metavar="FILE",
-        help="LPIPS weights (.safetensors): also measure LPIPS; none stops measuring it",
+        help="also measure LPIPS with these weights (.safetensors); 'none' stops measuring it",
     )
     ablation.add_argument(
         "--fvd",
         type=Path,
         metavar="FILE",
-        help="I3D weights (.safetensors): also measure FVD; none stops measuring it",
+        help="also measure FVD with these I3D weights (.safetensors); 'none' stops measuring it",
     )
     parser.set_defaults(run=run)
 

@@ -11,12 +11,13 @@ from amc.cli import generate as generate_command
 from amc.cli import selftest as selftest_command
 from amc.cli import train as train_command
 
+# The module of each subcommand, and one sentence about it for --help.
 COMMANDS = {
-    "describe": (describe, "parameters of each network and the cost of a training step"),
-    "train": (train_command, "train one model, score it, write result.json and pictures"),
-    "evaluate": (evaluate_command, "score a trained model again"),
-    "generate": (generate_command, "make videos from one image with a trained model"),
-    "selftest": (selftest_command, "check the training step on this machine"),
+    "describe": (describe, "print the parameters of each network and the cost of a training step"),
+    "train": (train_command, "train one model, score it, and write result.json and sample pictures"),
+    "evaluate": (evaluate_command, "score a trained model on the validation or test split"),
+    "generate": (generate_command, "generate videos from one image with a trained model"),
+    "selftest": (selftest_command, "check the training step on this machine; exits with 3 if a check fails"),
 }
 
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command.Parser(prog="python -m amc", description="AMC-GAN: video from one image and a motion condition.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, about) in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=about, description=module.__doc__)
+        subparser = subparsers.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
         module.add_arguments(subparser)
     return command.run_parsed(parser, arguments)
 

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-distribution",
         type=Path,
         metavar="DIR",
-        help="write videos or images in the layout of the original data set instead, as input for `prepare`",
+        help="write videos or images in the layout of the original data set instead, as input for the prepare command",
     )
     made.add_argument(
         "--preset",

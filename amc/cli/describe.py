@@ -17,8 +17,10 @@ from amc.training.macs import training_step_macs
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `describe`."""
-    parser.add_argument("--dataset", choices=tuple(DATASETS), default="natops")
-    parser.add_argument("--preset", default="auto", help="auto, paper, compact or smoke")
+    parser.add_argument("--dataset", choices=tuple(DATASETS), default="natops", help="data set (default: natops)")
+    parser.add_argument(
+        "--preset", default="auto", metavar="NAME", help="auto, paper, compact or smoke (default: auto)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 

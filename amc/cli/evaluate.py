@@ -32,15 +32,15 @@ _LINES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `evaluate`."""
-    parser.add_argument("run_directory", type=Path, metavar="RUN", help="the folder that `train` wrote")
-    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="the clip file it was trained on")
+    parser.add_argument("run_directory", type=Path, metavar="RUN", help="output folder of the train command")
+    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="clip file that the model was trained on")
     parser.add_argument(
         "--split",
         choices=("validation", "test"),
         default="validation",
-        help="split to score (default: validation); select nothing by test scores",
+        help="split to score (default: validation); do not select models by test scores",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
 

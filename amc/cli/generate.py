@@ -35,17 +35,17 @@ FORMATS = {"gif": gif, "mp4": mp4}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `generate`."""
-    parser.add_argument("run_directory", type=Path, metavar="RUN", help="the folder that `train` wrote")
-    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="the clip file it was trained on")
+    parser.add_argument("run_directory", type=Path, metavar="RUN", help="output folder of the train command")
+    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="clip file that the model was trained on")
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
-        "--image", type=Path, metavar="FILE", help="first frame: the largest centred square of this picture"
+        "--image", type=Path, metavar="FILE", help="picture whose largest centred square is the first frame"
     )
     start.add_argument(
         "--clip",
         type=int,
         metavar="N",
-        help="first frame: that of clip N, counted from 0 (default: the first validation clip)",
+        help="clip whose first frame is used, counted from 0 (default: the first validation clip)",
     )
     parser.add_argument(
         "--class", dest="name", default="all", metavar="NAME", help="class of the motion (default: all)"
@@ -58,7 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=(*FORMATS, "both"), default="gif", help="video format (default: gif)")
     parser.add_argument(
-        "--seed", type=integer(0), default=0, help="random seed of the noise and the velocities (default: 0)"
+        "--seed",
+        type=integer(0),
+        default=0,
+        metavar="S",
+        help="random seed of the noise and the velocities (default: 0)",
     )
     parser.add_argument(
         "--out",

@@ -40,11 +40,16 @@ CHECKS: Mapping[str, Callable[[Setting], list[CheckResult]]] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `selftest`."""
     parser.add_argument(
-        "--device", choices=("auto", "cuda", "cpu"), default="auto", help="auto: cuda where there is one"
+        "--device", choices=("auto", "cuda", "cpu"), default="auto", help="auto: cuda if available (default: auto)"
     )
-    parser.add_argument("--preset", default="auto", help="auto (paper on CUDA, else compact), paper, compact or smoke")
-    parser.add_argument("--only", choices=tuple(CHECKS), action="append", help="this check; may be given again")
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    parser.add_argument(
+        "--preset",
+        default="auto",
+        metavar="NAME",
+        help="auto (paper on CUDA, else compact), paper, compact or smoke (default: auto)",
+    )
+    parser.add_argument("--only", choices=tuple(CHECKS), action="append", help="run only this check; may be repeated")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
 

@@ -35,12 +35,16 @@ RUNS = Path("runs")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `train`."""
-    parser.add_argument("--dataset", help="natops or mug: $AMC_DATA/NAME.h5 if it exists, else the procedural stand-in")
-    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="a clip file")
-    parser.add_argument("--preset", default="auto", help="paper, compact, smoke or auto (default: auto)")
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="natops or mug: $AMC_DATA/NAME.h5 if it exists, else the procedural stand-in"
+    )
+    parser.add_argument("--data", type=Path, metavar="FILE.h5", help="clip file")
+    parser.add_argument(
+        "--preset", default="auto", metavar="NAME", help="auto, paper, compact or smoke (default: auto)"
+    )
     parser.add_argument("--split-rule", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
     parser.add_argument(
-        "--seed", type=integer(0), default=0, help="random seed of weights, batches and noise (default: 0)"
+        "--seed", type=integer(0), default=0, metavar="S", help="random seed of weights, batches and noise (default: 0)"
     )
     parser.add_argument(
         "--steps", type=integer(1), metavar="N", help="number of training steps (default: the preset's)"

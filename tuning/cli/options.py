@@ -14,25 +14,33 @@ from tuning.engine.sources import MOST_SEED
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options for data, preset, study, output and resources."""
     data = parser.add_argument_group("data")
-    data.add_argument("--dataset", metavar="NAME", help="natops or mug; without --data the procedural stand-in is used")
-    data.add_argument("--data", type=Path, metavar="FILE.h5", help="clip file")
-    data.add_argument("--preset", default="auto", help="auto, paper, compact or smoke (default: auto)")
+    data.add_argument(
+        "--dataset",
+        metavar="NAME",
+        help="natops or mug; without --data, $AMC_DATA/NAME.h5 if it exists, else the procedural stand-in",
+    )
+    data.add_argument("--data", type=Path, metavar="FILE.h5", help="clip file, made by python -m amc.data")
+    data.add_argument("--preset", default="auto", metavar="NAME", help="auto, paper, compact or smoke (default: auto)")
     data.add_argument("--split-rule", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
     study = parser.add_argument_group("study")
     study.add_argument(
         "--study",
         metavar="NAME",
-        help="name of the study; an existing one is resumed (default: from data and preset)",
+        help="name of the study; an existing one is resumed (default: made from data set and preset)",
     )
     study.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="output folder (default: runs)")
-    study.add_argument("--seed", type=integer(0, MOST_SEED), default=0, help="random seed of the study (default: 0)")
+    study.add_argument(
+        "--seed", type=integer(0, MOST_SEED), default=0, metavar="S", help="random seed of the study (default: 0)"
+    )
     study.add_argument(
         "--record", metavar="URL", help="SQLAlchemy URL of the study record (default: DIR/STUDY/record.db)"
     )
     study.add_argument(
         "--tracking-uri", metavar="URI", help="MLflow tracking URI (default: the SQLite file DIR/mlflow.db)"
     )
-    study.add_argument("--json", action="store_true", help="print the result as JSON, all else to standard error")
+    study.add_argument(
+        "--json", action="store_true", help="print the result as JSON, and everything else on standard error"
+    )
     study.add_argument(
         "--time-budget", metavar="TIME", help="pause after this time, such as 30m or 2h; rerun the command to resume"
     )
@@ -57,5 +65,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--gpus-per-trial",
         type=number(0),
         metavar="F",
-        help="GPUs per trial, may be a fraction (default: by GPU memory)",
+        help="GPUs per trial, may be a fraction (default: as GPU memory allows)",
     )

@@ -77,37 +77,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trials",
         type=integer(1),
         metavar="N",
-        help="total number of trials; raise it to add more (default: by preset)",
+        help=f"total number of trials; raise it to add more (default: {_by_preset('trials')})",
     )
     search.add_argument(
         "--confirm-seeds",
         type=integer(0),
         metavar="N",
-        help="runs of the best configuration with new seeds after the search (default: by preset)",
+        help=f"runs of the best configuration with new seeds after the search (default: {_by_preset('confirm_seeds')})",
     )
     search.add_argument("--space", type=Path, metavar="FILE", help="TOML or JSON file that changes the search space")
     search.add_argument(
         "--allow-space-change",
         action="store_true",
-        help="resume the study with another space, base configuration, objectives or constraints than it began with",
+        help="resume the study although its space, base configuration, objectives or constraints have changed",
     )
     search.add_argument(
         "--objectives",
         default="accuracy",
         metavar="NAMES",
-        help=f"what to maximize, from {','.join(OBJECTIVES)}; the first decides which is best (default: accuracy)",
+        help=f"comma-separated objectives to maximize, from {', '.join(OBJECTIVES)}; "
+        "the best trial is chosen by the first (default: accuracy)",
     )
     search.add_argument(
         "--constraint",
         action="append",
         default=[],
         metavar="EXPR",
-        help="METRIC OPERATOR NUMBER, such as 'seconds_per_step <= 0.5'; may be repeated",
+        help="bound on a reported metric, such as 'seconds_per_step <= 0.5'; trials that violate it rank last; "
+        "may be repeated",
     )
     search.add_argument("--warm-start", metavar="STUDY", help="learn from the finished trials of another study")
-    search.add_argument("--sampler", default="tpe", help=f"{', '.join(SAMPLERS)} (default: tpe)")
-    search.add_argument("--pruner", default="halving", help=f"{', '.join(PRUNERS)} (default: halving)")
+    search.add_argument("--sampler", default="tpe", metavar="NAME", help=f"{', '.join(SAMPLERS)} (default: tpe)")
+    search.add_argument("--pruner", default="halving", metavar="NAME", help=f"{', '.join(PRUNERS)} (default: halving)")
     parser.set_defaults(run=run)
+
+
+def _by_preset(name: str) -> str:
+    """A default of each preset, for --help."""
+    return ", ".join(f"{getattr(row, name)} for {preset}" for preset, row in DEFAULTS.items())
 
 
 def prepare_study(args: argparse.Namespace) -> Study:

@@ -28,7 +28,7 @@ from tuning.tracking.store import SQLITE, answering, artifact_folder, delete_run
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `python -m tuning` and returns its exit code: 0, or 2 after wrong arguments."""
-    parser = Parser(prog="python -m tuning", description="Manage studies.")
+    parser = Parser(prog="python -m tuning", description="List, show and delete studies.")
     add_arguments(parser)
     return run_parsed(parser, argv)
 
@@ -37,18 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the sub-commands `list`, `status` and `delete`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     for name, act, text in (
-        ("list", _list, "list all studies"),
-        ("status", _status, "show one study"),
-        ("delete", _delete, "delete one study for good"),
+        ("list", _list, "list all studies with their states"),
+        ("status", _status, "show the trials and the status of a study"),
+        ("delete", _delete, "delete the record, files and MLflow runs of a study"),
     ):
-        action = actions.add_parser(name, help=text)
+        action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         if name != "list":
-            action.add_argument("study")
+            action.add_argument("study", metavar="STUDY", help="name of the study")
         action.add_argument(
             "--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of the studies (default: runs)"
         )
-        action.add_argument("--record", metavar="URL", help="the study record (default: DIR/STUDY/record.db)")
-        action.add_argument("--json", action="store_true", help="print JSON")
+        action.add_argument(
+            "--record", metavar="URL", help="SQLAlchemy URL of the study record (default: DIR/STUDY/record.db)"
+        )
+        action.add_argument("--json", action="store_true", help="print JSON instead of text")
         action.set_defaults(run=act)
 
 
@@ -112,8 +114,8 @@ def _forget_runs(record: RecordWriter, study: str, runs: Path) -> int:
         client = open_store(target, runs.absolute())
         with answering(target):
             delete_versions(client, record.study(study))
-            for projected in record.mlflow_cursors(study, target).values():
-                count += delete_run(client, projected.run_id)
+            for cursor in record.mlflow_cursors(study, target).values():
+                count += delete_run(client, cursor.run_id)
     return count
 
 
