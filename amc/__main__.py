@@ -13,11 +13,11 @@ from amc.cli import train as train_command
 
 # The module of each subcommand, and one sentence about it for --help.
 COMMANDS = {
-    "describe": (describe, "print the parameters of each network and the cost of a training step"),
-    "train": (train_command, "train one model, score it, and write result.json and sample pictures"),
+    "describe": (describe, "print each network's parameters and the cost of a training step"),
+    "train": (train_command, "train one model, score it, and write result.json and pictures"),
     "evaluate": (evaluate_command, "score a trained model on the validation or test split"),
     "generate": (generate_command, "generate videos from one image with a trained model"),
-    "selftest": (selftest_command, "check the training step on this machine; exits with 3 if a check fails"),
+    "selftest": (selftest_command, "check the training step on this machine; exits with 3 on failure"),
 }
 
 

@@ -1,17 +1,17 @@
-"""Published multi-fidelity test functions as training curves: what a trial reports after each of its steps.
+"""Published multi-fidelity test functions as training curves: the values that a trial reports after each step.
 
-All are maximised over the unit cube, those of the literature that are minimised with their sign turned. Fidelity z in
-[0, 1] is how far the trial has come; at z = 1 a curve ends at the true value, so that regret can be told exactly.
+All are maximised over the unit cube; functions that the literature minimises have the opposite sign. Fidelity z in
+[0, 1] is the trial's progress. At z = 1 a curve ends at the true value, so regret is known exactly.
 
 - branin: Kandasamy et al., "Multi-fidelity Bayesian optimisation with continuous approximations", ICML 2017, as in
   their Dragonfly library; z grows linearly with the steps.
 - currin, borehole: both fidelities of Xiong et al., Technometrics 55(1), 2013, mixed as z high + (1 - z) low.
 - hartmann3-*, hartmann6-*: MF-Prior-Bench (Mallik et al., "PriorBand", NeurIPS 2023): bias and noise shrink with the
-  logarithm of the step, in the benchmark's own grades good, moderate, bad and terrible.
-- counting-ones: Falkner et al., "BOHB", ICML 2018, section 5.1: 8 categorical and 8 continuous dimensions, the latter
-  seen through Bernoulli draws of which a complete trial has 729.
-- branin-curve, hartmann6-curve: the true value reached by a power law, y(t) = y0 + (y - y0) (1 - c t^-a) (pow3 of
-  Domhan et al., IJCAI 2015), with an exponent that the last parameter sets, as a rate of learning would: curves cross.
+  logarithm of the step. The grades good, moderate, bad and terrible are those of MF-Prior-Bench.
+- counting-ones: Falkner et al., "BOHB", ICML 2018, section 5.1: 8 categorical and 8 continuous dimensions; the
+  latter are estimated from Bernoulli draws, of which a complete trial makes 729.
+- branin-curve, hartmann6-curve: a power law that ends at the true value, y(t) = y0 + (y - y0) (1 - c t^-a) (pow3 of
+  Domhan et al., IJCAI 2015). The last parameter sets the exponent, as a learning rate would, so curves cross.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Function:
     """One test function.
 
     Attributes:
-        dims: numbers in [0, 1]; the first `switches` of them are 0 or 1 and nothing between.
+        dims: number of dimensions, each in [0, 1]; the first `switches` of them are either 0 or 1.
         best: the highest true value.
         true: value at full fidelity, without noise, of a point (dims,).
         curve: `curve(point, steps, draw)` gives the reports (steps,) of a trial; `draw` is the trial's own noise.
@@ -73,7 +73,7 @@ def _at_fidelities(value: Callable[[Vector, Vector], Vector]) -> tuple[Callable[
 
 
 def branin(point: Vector, z: Vector) -> Vector:
-    """Branin on [-5, 10] x [0, 15] with b, c and t off by (1 - z) of 0.01, 0.1 and -0.005; negative."""
+    """Branin on [-5, 10] x [0, 15], negated; b, c and t are wrong by (1 - z) times 0.01, 0.1 and -0.005."""
     x1, x2 = 15 * point[0] - 5, 15 * point[1]
     b = 5.1 / (4 * math.pi**2) - 0.01 * (1 - z)
     c = 5 / math.pi - 0.1 * (1 - z)
@@ -83,7 +83,7 @@ def branin(point: Vector, z: Vector) -> Vector:
 
 
 def currin(point: Vector, z: Vector) -> Vector:
-    """Currin's exponential function; z mixes it with its mean over four points around."""
+    """Currin's exponential function; z mixes it with its mean over four neighbouring points."""
     x1, x2 = float(point[0]), float(point[1])
     around = [_currin(x1 + dx, max(0.0, x2 + dy)) for dx in (-0.05, 0.05) for dy in (-0.05, 0.05)]
     found: Vector = z * _currin(x1, x2) + (1 - z) * math.fsum(around) / 4
@@ -118,12 +118,12 @@ class Hartmann:
     p: Vector
 
     def bumps(self, point: Vector) -> Vector:
-        """How much of each bump's height (4,) there is at a point."""
+        """The fraction of each bump's height (4,) at a point, in [0, 1]."""
         found: Vector = np.exp(-np.sum(self.a * (point - self.p) ** 2, axis=1))
         return found
 
     def true(self, point: Vector) -> float:
-        """The value; positive, the highest is best."""
+        """The value, which is positive; higher is better."""
         return float(ALPHA @ self.bumps(point))
 
 
@@ -146,7 +146,7 @@ _HARTMANN6 = Hartmann(
         ]
     ),
 )
-# MF-Prior-Bench: how much lower each bump is at the first step, and the noise's standard deviation there.
+# MF-Prior-Bench: at the first step, by how much each bump is too low, and the standard deviation of the noise.
 _GRADES = {"good": (2.5, 2.0), "moderate": (3.0, 3.0), "bad": (3.5, 4.0), "terrible": (4.0, 5.0)}
 
 
@@ -163,7 +163,7 @@ def _hartmann(name: str, function: Hartmann, best: float, grade: str) -> Functio
 
 
 COUNTING = 8  # dimensions of each kind
-DRAWS = 729  # of a complete trial and each continuous dimension
+DRAWS = 729  # Bernoulli draws of a complete trial per continuous dimension
 
 
 def _counting_ones(point: Vector, steps: int, draw: np.random.Generator) -> Vector:
@@ -175,7 +175,7 @@ def _counting_ones(point: Vector, steps: int, draw: np.random.Generator) -> Vect
 
 
 def with_curve(function: Function, chance: float) -> Function:
-    """The function's true values as ends of power-law curves that begin near `chance`, and cross."""
+    """The function with power-law curves that begin near `chance`, end at its true values, and cross."""
 
     def curve(point: Vector, steps: int, draw: np.random.Generator) -> Vector:
         exponent = 0.3 + 1.2 * float(point[-1])

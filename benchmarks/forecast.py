@@ -2,8 +2,8 @@
 
 Runs a dry run, the search, and a dry run of a second search that uses the record of the first, all in a temporary
 folder. Prints forecast and actual seconds, steps and bytes; `ratio` is forecast / actual seconds of the whole command.
-Data and classifier are made by the dry run, before anything is timed. Takes as long as the search (compact: about 20
-minutes for 8 trials on two cores), on a machine that does nothing else.
+The dry run prepares data and classifier before anything is timed. Takes as long as the search (compact: about 20
+minutes for 8 trials on two cores). Nothing else should run on the machine meanwhile.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ def main() -> int:
     parser.add_argument("--preset", default="compact", choices=("paper", "compact", "smoke"))
     data = parser.add_mutually_exclusive_group()
     data.add_argument("--dataset", default="natops", choices=("natops", "mug"))
-    data.add_argument("--data", type=Path, metavar="FILE.h5", help="a clip file in place of the stand-in")
-    parser.add_argument("--trials", type=int, default=8)
-    parser.add_argument("--space", type=Path, metavar="FILE", help="of the search; may fix training.steps to less")
-    parser.add_argument("--workers", type=int)
-    parser.add_argument("--json", action="store_true")
+    data.add_argument("--data", type=Path, metavar="FILE.h5", help="clip file to use instead of the stand-in")
+    parser.add_argument("--trials", type=int, default=8, metavar="N", help="trials of the search (default: 8)")
+    parser.add_argument(
+        "--space", type=Path, metavar="FILE", help="space file of the search, which may set fewer training.steps"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="trials in parallel (default: the search's)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="amc-forecast-") as folder:
         facts = compared(args, Path(folder))
@@ -64,7 +66,7 @@ def compared(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     return {
         "preset": args.preset,
         "trials": args.trials,
-        "dry_run_seconds": took,  # with data and classifier where these had to be made
+        "dry_run_seconds": took,  # includes preparing data and classifier if they are not cached
         "forecast": {name: forecast[name] for name in ("wall_seconds", "wall_seconds_range", "steps", "disk_bytes")},
         "forecast_source": forecast["source"],
         "forecast_from_record": {name: again[name] for name in ("wall_seconds", "steps", "disk_bytes", "source")},
@@ -76,10 +78,10 @@ def compared(args: argparse.Namespace, out: Path) -> dict[str, Any]:
 
 
 def document(command: list[str]) -> dict[str, Any]:
-    """What a command prints with --json.
+    """The JSON document that a command prints.
 
     Raises:
-        SystemExit: it failed; its complaint is the message.
+        SystemExit: the command failed; its standard error is the message.
     """
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:

@@ -2,16 +2,19 @@
 
 Prints medians over the rounds, with the lowest and the highest value:
 
-- report: trials on one worker that only report 39 metrics at a time. `wall_ms` is the time from one report to the next,
-  with all that the driver does in between. `cpu_ms` is the CPU time of the driver's process per report, MLflow
-  included, taken from two studies that differ only in their number of reports.
+- report: trials on one worker that do nothing but report 39 metrics at a time. `wall_ms` is the time from one report to
+  the next, including the driver's work in between. `cpu_ms` is the CPU time of the driver's process per report,
+  including MLflow, from the difference of two studies that have different numbers of reports.
 - start: seconds from the end of a trial until the next one on that worker has started and imported torch.
 - efficiency: for trials of equal length that keep every core busy, seconds per trial in bare processes / on the
   harness's workers. The first trial of each process is left out. `quiet` is the share of a core that bare trials got;
-  below 0.98, another program was running.
+  below 0.98, another program was running and the measurement should be repeated.
 
-The peer is `OptunaSearch` with `MLflowLoggerCallback` (`benchmarks/peer_tune.py`). Both sides alternate. Our studies
-start with finished trials on record and use successive halving; the peer's start empty, without a scheduler.
+The peer is `OptunaSearch` with `MLflowLoggerCallback` (`benchmarks/peer_tune.py`). Both sides run in alternation. This
+project's studies start with finished trials on record and use successive halving; the peer's start empty and have no
+scheduler.
+
+Takes roughly 10 minutes on two cores, on which nothing else should run. `--quick` takes about a minute.
 """
 
 from __future__ import annotations
@@ -45,7 +48,16 @@ SIDES = {"ours": OURS, "peer": PEER}
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: reports are those that a trial makes in the longer of two studies; fewer of the peer's."""
+    """How much is measured.
+
+    Attributes:
+        rounds: how often each side is measured.
+        history: finished trials on record before a study of this project.
+        trials: per study of reports.
+        reports: per trial in the longer of the two studies, by side; the peer is slower and gets fewer.
+        long_trials: trials per worker in the study of efficiency, besides the first.
+        long_seconds: seconds of each of these.
+    """
 
     rounds: int
     history: int
@@ -57,19 +69,23 @@ class Scale:
 
 FULL = Scale(rounds=2, history=49, trials=4, reports={"ours": 80, "peer": 12}, long_trials=3, long_seconds=20.0)
 QUICK = Scale(rounds=1, history=3, trials=2, reports={"ours": 12, "peer": 5}, long_trials=2, long_seconds=0.5)
-FEW = 2  # reports of a trial in the shorter study
-LONG_REPORTS = 5  # of a trial that computes
+FEW = 2  # reports per trial in the shorter study
+LONG_REPORTS = 5  # reports per trial in the study of efficiency
 
 
 def main() -> int:
     """Runs the benchmark and returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("all", "reports", "efficiency"), default="all", help="what to measure")
-    parser.add_argument("--rounds", type=int, help=f"of alternating sides ({FULL.rounds})")
-    parser.add_argument("--quick", action="store_true", help="one short round: does it run? Its figures say nothing")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--part", choices=("all", "reports", "efficiency"), default="all", help="what to measure (default: all)"
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"measurements of each side (default: {FULL.rounds})")
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round, to test the benchmark; its figures mean nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     args = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the studies under way end, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that running studies end as well
     scale = QUICK if args.quick else FULL
     scale = replace(scale, rounds=args.rounds or scale.rounds)
     facts: dict[str, Any] = {"cores": cores(), "rounds": scale.rounds, "history": scale.history, "metrics": METRICS}
@@ -84,7 +100,7 @@ def main() -> int:
 
 
 class Bench:
-    """A folder in which studies are run, each from the same beginning, in processes of their own."""
+    """Runs studies in a folder, each in its own process and from the same initial state."""
 
     def __init__(self, folder: Path, scale: Scale) -> None:
         self.folder, self.scale = folder, scale
@@ -97,8 +113,8 @@ class Bench:
             shutil.copytree(self._place(side), self._begun(side))
 
     def study(self, side: str, plan: BenchmarkPlan) -> dict[str, Any]:
-        """Runs a study; its driver's seconds and CPU seconds, and its diary."""
-        place = self._place(side)  # the same each time: the record knows MLflow's store by its address
+        """Runs a study; returns the wall and CPU seconds of its driver, and the diary of its trials."""
+        place = self._place(side)  # always the same path, because the record identifies the MLflow store by its address
         shutil.rmtree(place)
         shutil.copytree(self._begun(side), place)
         Path(plan.diary).unlink(missing_ok=True)
@@ -107,7 +123,7 @@ class Bench:
         return measured | {"diary": diary(plan)}
 
     def bare(self, plan: BenchmarkPlan) -> list[dict[str, Any]]:
-        """Runs the plan's trials in each of so many processes as it has workers, and nothing else; the diary."""
+        """Runs the plan's trials in as many bare processes as it has workers; returns their diary."""
         Path(plan.diary).unlink(missing_ok=True)
         each = replace(plan, trials=plan.trials // plan.workers)
         _together([["benchmarks.harness_trials", each.dumps()]] * plan.workers)
@@ -121,8 +137,8 @@ class Bench:
 
 
 def _together(commands: Sequence[Sequence[str]]) -> list[str]:
-    """Runs modules of this project at the same time, each in a process of its own; what they print."""
-    # Ray as it comes: what this project sets for itself, it sets itself.
+    """Runs modules of this project in parallel, each in its own process; returns what they print."""
+    # Without settings of Ray, so that the peer gets its defaults; this project's own settings are made in `tuning`.
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "TUNE_"))}
     environment = plain | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with tempfile.TemporaryFile("w+") as errors, contextlib.ExitStack() as stack:
@@ -136,7 +152,9 @@ def _together(commands: Sequence[Sequence[str]]) -> list[str]:
                 stderr=errors,
                 text=True,
             )
-            stack.callback(process.terminate)  # where this benchmark is interrupted; an ended process takes no notice
+            stack.callback(
+                process.terminate
+            )  # if this benchmark is interrupted; does nothing to a process that has ended
             processes.append(process)
         printed = [process.communicate()[0] for process in processes]
         if any(process.returncode for process in processes):
@@ -146,7 +164,7 @@ def _together(commands: Sequence[Sequence[str]]) -> list[str]:
 
 
 def reports(bench: Bench) -> dict[str, Any]:
-    """What a report and the start of a trial cost on either side."""
+    """The cost of a report and of the start of a trial, on both sides."""
     wall: dict[str, list[float]] = {side: [] for side in SIDES}
     cpu: dict[str, list[float]] = {side: [] for side in SIDES}
     start: dict[str, list[float]] = {side: [] for side in SIDES}
@@ -166,7 +184,7 @@ def reports(bench: Bench) -> dict[str, Any]:
 
 
 def efficiency(bench: Bench) -> dict[str, Any]:
-    """How much of the machine's work goes into trials that compute, on all its cores."""
+    """The throughput of trials that keep all cores busy, relative to bare processes."""
     workers, each = cores(), bench.scale.long_trials + 1
     plan = replace(bench.plan, trials=workers * each, reports=LONG_REPORTS, workers=workers)
     plan = replace(plan, units=units(bench, plan))
@@ -187,7 +205,7 @@ def efficiency(bench: Bench) -> dict[str, Any]:
 
 
 def units(bench: Bench, plan: BenchmarkPlan) -> int:
-    """Units of work before each report, for trials of the length that is wanted."""
+    """Units of work before each report, so that a trial takes `Scale.long_seconds`."""
     few = 200
     once = statistics.median(cycles(bench.bare(replace(plan, units=few))))
     return max(1, round(few * bench.scale.long_seconds / once))
@@ -203,7 +221,7 @@ def between_reports(lines: Sequence[dict[str, Any]]) -> list[float]:
 
 
 def on_workers(lines: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Trials with their successors on the same worker."""
+    """Pairs of a trial and the next one on the same worker."""
     before: dict[int, dict[str, Any]] = {}
     for line in lines:
         if line["worker"] in before:
@@ -212,17 +230,17 @@ def on_workers(lines: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any]
 
 
 def starts(lines: Sequence[dict[str, Any]]) -> list[float]:
-    """Seconds from a trial's end to the next one's being up on the same worker."""
+    """Seconds from the end of a trial until the next one on the same worker has started and imported torch."""
     return [later["up"] - earlier["end"] for earlier, later in on_workers(lines)]
 
 
 def cycles(lines: Sequence[dict[str, Any]]) -> list[float]:
-    """Seconds from a trial's end to the next one's end on the same worker."""
+    """Seconds from the end of a trial to the end of the next one on the same worker."""
     return [later["end"] - earlier["end"] for earlier, later in on_workers(lines)]
 
 
 def _against(values: dict[str, list[float]]) -> dict[str, Any]:
-    """Both sides' spread, and how many times ours the peer's is, round by round."""
+    """Median and range of each side, and of the ratio peer / ours of each round."""
     ratios = [peer / ours for ours, peer in zip(values["ours"], values["peer"], strict=True)]
     return {**{side: _spread(found) for side, found in values.items()}, "ratio": _spread(ratios)}
 

@@ -1,7 +1,8 @@
-"""A study of benchmark trials on this project's harness: `python -m benchmarks.harness_study DIR PLAN` is its driver.
+"""A study of benchmark trials on this project's harness; a part of `harness_overhead.py`.
 
-It has all parts of a search: TPE over the default space, successive halving, the record and MLflow. The pruner's
-decisions are computed but ignored, so that every trial has the same length.
+`python -m benchmarks.harness_study DIR PLAN` is its driver. It has all parts of a search: TPE over the default space,
+successive halving, the record and MLflow. The pruner's decisions are computed but ignored, so that all trials have the
+same length.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch  # noqa: F401  # as in `tuning.workers.trial`: what a trial needs is imported before there is a trial
+import torch  # noqa: F401  # a worker imports this module before its first trial, and torch with it
 
 from amc.config import natops, with_overrides
 from analysis.record.rows import StudyRow, TrialRow
@@ -31,14 +32,14 @@ from tuning.workers.job import Job, Outcome, Reporter
 from tuning.workers.resources import machine_resources
 
 NAME = "overhead"
-BUDGET = 1000  # steps; reports come before it, so that each is judged
-REPORTS = 20  # of each trial that is on record beforehand
+BUDGET = 1000  # steps; more than there are reports, so that the pruner decides on each report
+REPORTS = 20  # of each trial of the history
 BASE = with_overrides(natops("smoke"), {"training.steps": BUDGET})
 SPACE = search_space(BASE)
 
 
 class Lenient:
-    """Asks a pruner, and lets every trial live."""
+    """Calls a pruner and ignores its decisions."""
 
     def __init__(self, inner: Pruner) -> None:
         self.inner = inner
@@ -50,7 +51,7 @@ class Lenient:
 
 
 def run(job: Job, report: Reporter, directory: Path) -> Outcome:
-    """The trainable."""
+    """Runs one benchmark trial; see `tuning.workers.trial.run`."""
     plan = BenchmarkPlan(**job.extra)
     trial(plan, os.getppid(), report)
     return Outcome(value=metrics(plan.reports)["val/accuracy"])
@@ -84,7 +85,7 @@ def study(folder: Path, plan: BenchmarkPlan) -> Study:
 
 
 def prepare(folder: Path, plan: BenchmarkPlan) -> None:
-    """Puts the plan's history on record, and into MLflow."""
+    """Adds the plan's finished trials to the record and to MLflow."""
     made = study(folder, plan)
     source = made.sources[0]
     with contextlib.closing(RecordWriter(made.folder / "record.db")) as record:
@@ -104,7 +105,7 @@ def prepare(folder: Path, plan: BenchmarkPlan) -> None:
 
 
 def main(folder: Path, plan: BenchmarkPlan) -> int:
-    """Runs the study; prints the seconds that it took and those that this process computed, all threads."""
+    """Runs the study; prints its wall seconds, and the CPU seconds of this process over all threads."""
     made = study(folder, plan)
     began, worked = time.time(), time.process_time()
     code = run_study(made).code

@@ -1,7 +1,8 @@
-"""Trials that measure what runs them: this project's harness, plain Ray Tune, or a bare process.
+"""Trials that measure the harness that runs them; a part of `harness_overhead.py`.
 
-Each trial computes a known number of units, reports, and writes to a file when it started, reported and ended. All
-processes use the system's clock.
+They run on this project's harness, on plain Ray Tune, or in a bare process. Each trial computes a given number of units
+of work, reports, and writes to a file, the diary, when it started, reported and ended. All processes use the system
+clock.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 METRICS = 39  # values of a report, as many as a trial of AMC-GAN sends
-SIZE = 192  # of the matrices of a unit of work: they stay in a core's own cache
+SIZE = 192  # rows of the matrices of a unit of work, which fit into a core's cache
 
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """One study of such trials.
+    """One study of benchmark trials.
 
     Attributes:
-        reports: of each trial.
-        units: of work before each report; none, where only the reports are to be measured.
-        history: ended trials that are on record beforehand; plain Ray Tune has nowhere to keep them.
-        diary: the file that trials write to, a line each.
+        reports: per trial.
+        units: of work before each report; 0 measures the reports alone.
+        history: finished trials on record before the study; plain Ray Tune has no such record.
+        diary: the file to which each trial writes a line.
     """
 
     trials: int
@@ -38,7 +39,7 @@ class BenchmarkPlan:
     diary: str
 
     def dumps(self) -> str:
-        """As JSON."""
+        """The plan as JSON."""
         return json.dumps(asdict(self))
 
     @staticmethod
@@ -54,8 +55,8 @@ def metrics(step: int) -> dict[str, float]:
 
 
 def trial(plan: BenchmarkPlan, worker: int, report: Callable[[int, dict[str, float]], object]) -> None:
-    """Does what `plan` says of one trial, and writes a line about it to the diary."""
-    import torch  # here, since a process that runs trials of plain Ray Tune has not imported it yet
+    """Runs one trial of `plan`, and writes a line about it to the diary."""
+    import torch  # here, so that the start of a trial on plain Ray Tune includes the import
 
     torch.set_num_threads(1)
     left, right = torch.full((SIZE, SIZE), 1.0), torch.full((SIZE, SIZE), 1.0 / SIZE)
@@ -68,21 +69,21 @@ def trial(plan: BenchmarkPlan, worker: int, report: Callable[[int, dict[str, flo
         reported.append(time.time())
     times = {"up": up, "reported": reported, "end": time.time(), "cpu": time.process_time() - worked}
     line = json.dumps({"worker": worker, **times}) + "\n"
-    with Path(plan.diary).open("a") as file:  # one write, which nothing can get between
+    with Path(plan.diary).open("a") as file:  # one write, so that lines of different processes do not mix
         file.write(line)
 
 
 def diary(plan: BenchmarkPlan) -> list[dict[str, Any]]:
-    """What the trials wrote, in the order of their ends."""
+    """The lines that the trials wrote, in the order in which the trials ended."""
     lines = [json.loads(line) for line in Path(plan.diary).read_text().splitlines()]
     return sorted(lines, key=lambda line: float(line["end"]))
 
 
 def bare(plan: BenchmarkPlan) -> int:
-    """The plan's trials one after the other in this process, on their own."""
+    """Runs the plan's trials one after the other in this process, without a harness."""
 
     def nobody(step: int, values: Mapping[str, float]) -> None:
-        """A report that nobody takes."""
+        """Discards a report."""
 
     for _ in range(plan.trials):
         trial(plan, os.getpid(), nobody)

@@ -1,9 +1,12 @@
 """Measures how long a batch with all its conditions takes to load: `python benchmarks/loading.py --json`.
 
-Prints milliseconds of `Batches` at a preset's batch and clip size, with frames mapped from a file and with frames in
-memory, in alternation with a naive loader that only reads as many clips from the HDF5 file. All clips have been read
-before. The clip file is generated (`--clips`), or given with `--data FILE.h5`; `compression` says how much smaller it
-is than its frames. `ratio` is naive / mapped, and `load_seconds` is the delay before a process's first step.
+Prints milliseconds per batch of `Batches` at a preset's batch and clip size, with frames mapped from a file and with
+frames in memory, in alternation with a naive loader that only reads the same number of clips from the HDF5 file. All
+clips were read once before. The clip file is generated (`--clips`) or given with `--data FILE.h5`; `compression` is the
+size of its frames / its own size. `ratio` is naive / mapped, and `load_seconds` is the delay before a process's first
+step.
+
+Takes about half a minute.
 """
 
 from __future__ import annotations
@@ -41,14 +44,18 @@ SUBJECTS = 20
 def main() -> int:
     """Runs the benchmark and returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="paper", choices=("paper", "compact", "smoke"))
-    parser.add_argument("--data", type=Path, help="a clip file of the data set natops")
-    parser.add_argument("--clips", type=int, default=512, help="of the made file")
-    parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--preset", default="paper", choices=("paper", "compact", "smoke"), help="(default: paper)")
+    parser.add_argument(
+        "--data", type=Path, metavar="FILE.h5", help="clip file of the data set natops (default: a generated one)"
+    )
+    parser.add_argument(
+        "--clips", type=int, default=512, metavar="N", help="clips of the generated file (default: 512)"
+    )
+    parser.add_argument("--steps", type=int, default=60, metavar="N", help="batches to time (default: 60)")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N", help="(default: 1 2)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     args = parser.parse_args()
-    keep_memory()  # as training has it
+    keep_memory()  # as in training
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AMC_CACHE"] = folder
         config = configure("natops", args.preset)
@@ -59,7 +66,7 @@ def main() -> int:
 
 
 def made_file(path: Path, config: Config, clips: int) -> Path:
-    """A clip file at the configuration's size: smooth noise that drifts, with a little noise of each pixel's own."""
+    """Writes a clip file at the configuration's size: drifting smooth noise, plus a little noise in each pixel."""
     model, classes, k = config.model, config.dataset.classes, config.dataset.keypoints
     info = ClipInfo(
         "natops",
@@ -82,7 +89,7 @@ def made_file(path: Path, config: Config, clips: int) -> Path:
 
 
 def measure(config: Config, path: Path, steps: int, threads: Sequence[int]) -> dict[str, Any]:
-    """Seconds of loading and milliseconds of a batch, each way, at each number of threads."""
+    """Seconds to load, and milliseconds per batch of each loader at each number of threads."""
     load: dict[str, float] = {}
     _, load["lay_out"] = _loaded(config, path, "mapped")
     mapped, load["mapped"] = _loaded(config, path, "mapped")
@@ -114,7 +121,7 @@ def measure(config: Config, path: Path, steps: int, threads: Sequence[int]) -> d
 
 
 def taken(ways: Mapping[str, Callable[[int], object]], steps: int) -> dict[str, list[float]]:
-    """Seconds of each way at each step, in alternation, after a round that warms up."""
+    """Seconds of each loader at each step, in alternation, after a warm-up round."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for step in range(steps + 1):
         for name, way in ways.items():
@@ -125,7 +132,7 @@ def taken(ways: Mapping[str, Callable[[int], object]], steps: int) -> dict[str, 
 
 
 def summary(seconds: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Median and 90th percentile of each way in milliseconds, and how much the naive one takes longer."""
+    """Median and 90th percentile of each loader in milliseconds, and the ratio naive / mapped."""
     times = {
         name: {
             "median_ms": 1e3 * statistics.median(values),
@@ -162,12 +169,12 @@ def _lines(facts: dict[str, Any]) -> str:
     load = facts["load_seconds"]
     lines = [
         f"{facts['clips']} clips of {frames} frames, {width}x{height} pixels, batches of {facts['batch']}",
-        f"to load: {load['memory']:.2f} s into memory, {load['lay_out']:.2f} s to lay out, "
-        f"{load['mapped']:.2f} s once that is done",
+        f"to load: {load['memory']:.2f} s into memory, {load['lay_out']:.2f} s to write the mapped file, "
+        f"{load['mapped']:.2f} s to map it",
     ]
     for count, found in facts["threads"].items():
         ways = "   ".join(f"{name} {found[name]['median_ms']:.1f}" for name in ("mapped", "memory", "naive"))
-        lines.append(f"{count} threads, ms a batch: {ways}   naive / mapped {found['ratio']:.1f}")
+        lines.append(f"{count} threads, ms per batch: {ways}   naive / mapped {found['ratio']:.1f}")
     return "\n".join(lines)
 
 

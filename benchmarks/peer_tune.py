@@ -1,7 +1,8 @@
-"""The same study on plain Ray Tune: `python -m benchmarks.peer_tune DIR PLAN` is its driver.
+"""The study of `harness_study.py` on plain Ray Tune; a part of `harness_overhead.py`.
 
-It uses `OptunaSearch` and `MLflowLoggerCallback` as their manuals show, on an existing SQLite store, with a new process
-for each trial, which is Tune's default. Nothing of `tuning` is imported, since that changes settings of Ray.
+`python -m benchmarks.peer_tune DIR PLAN` is its driver. It uses `OptunaSearch` and `MLflowLoggerCallback` as their
+documentation shows, on an existing SQLite store, with a new process for each trial, which is Tune's default. It does
+not import `tuning`, which changes settings of Ray.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ PARAMETERS = 12  # dimensions of the search
 
 
 def run(config: dict[str, Any]) -> None:
-    """The trainable. Its worker is the room for one trial, since a process runs no more than one."""
+    """Runs one benchmark trial. Each runs in its own process; all count as worker 0, because they run one at a time."""
     trial(BenchmarkPlan.loads(config["plan"]), 0, lambda step, values: tune.report(values))
 
 
 def main(folder: Path, plan: BenchmarkPlan) -> int:
-    """Runs the study; prints the seconds that it took and those that this process computed, all threads."""
+    """Runs the study; prints its wall seconds, and the CPU seconds of this process over all threads."""
     os.environ["PYTHONPATH"] = str(ROOT)  # for Ray's processes
     space = {f"parameter_{index:02d}": tune.uniform(0.0, 1.0) for index in range(PARAMETERS)}
     with tempfile.TemporaryDirectory(prefix="peer-ray-", dir="/tmp", ignore_cleanup_errors=True) as session:

@@ -1,11 +1,10 @@
-"""The searches that `search_quality.py` compares, each as `benchmarks.simulated_clock.SimulatedSearch`.
+"""The searches that `search_quality.py` compares, each as a `benchmarks.simulated_clock.SimulatedSearch`.
 
-This project's search is its samplers and pruners with the record's rows kept in memory, in the steps that
-`tuning.engine.engine.Engine` takes. Ray Tune's are its own searcher and scheduler classes, called in the order in
-which its
-controller calls them (`ray.tune.execution.tune_controller`, `_process_trial_result` and `stop_trial`), without a
-cluster. In one thing Ray is better off here than there: its controller asks a searcher for the next trial while all
-workers are still busy, here it is asked when the trial begins.
+This project's search calls its samplers and pruners as `tuning.engine.engine.Engine` does, with the rows of the record
+in memory. Ray Tune's searches call its searcher and scheduler classes in the order of its controller
+(`ray.tune.execution.tune_controller`, `_process_trial_result` and `stop_trial`), without a cluster. One difference is
+in favour of Ray: its controller asks the searcher for the next trial while all workers are still busy; here the
+searcher is asked when the trial begins, and so knows more results.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from tuning.search.samplers import Sampler, SearchHistory, create_sampler
 from tuning.search.space import Parameter, Space
 
 METRIC = "val/accuracy"
-RETURNED, COMPLETED = "returned", "completed"  # what a user gets, and the best of the trials that ran to their end
+RETURNED, COMPLETED = "returned", "completed"  # the search's own result, and its best complete trial
 
 
 def names(function: Function) -> list[str]:
@@ -47,7 +46,7 @@ def point_of(params: Mapping[str, Any], function: Function) -> Vector:
 
 @dataclass(frozen=True)
 class _Start:
-    """Stands for the configuration that a search starts from; a space asks no more of it than its values."""
+    """Takes the place of the base configuration of a space, which only needs its values."""
 
     values: Mapping[str, Any]
 
@@ -57,7 +56,7 @@ class _Start:
 
 
 def space_of(function: Function, seed: int) -> Space:
-    """The function's space around a start drawn at random: a first trial that knows no more than any other."""
+    """The function's space, with a random base configuration, so that the first trial has no advantage."""
     draw = np.random.default_rng([seed, 1])
     rows = [
         Parameter(name, "categorical", choices=(0, 1)) if index < function.switches else Parameter(name, "float", 0, 1)
@@ -80,7 +79,7 @@ class Ours:
     def begin(self, number: int) -> Vector:
         """See `SimulatedSearch`."""
         params = self.sampler.propose(number, SearchHistory(self.trials, self.curves))
-        assert params is not None  # no sampler here ever ends
+        assert params is not None  # TPE and random search always propose something
         key = f"trial-{number:04d}"
         row = TrialRow("", key, TRIAL, number, None, RUNNING, params, config={}, seed=number, budget=self.steps)
         self.trials.append(row)
@@ -108,8 +107,8 @@ class Ours:
 class RayTune:
     """A searcher of Ray Tune, or random draws from its space, with its asynchronous successive halving.
 
-    What it returns is what `ResultGrid.get_best_result` does: of all trials, however they ended, the one with the
-    highest last value.
+    It returns what `ResultGrid.get_best_result` returns: of all trials, complete or not, the one with the highest last
+    value.
     """
 
     def __init__(
@@ -136,7 +135,7 @@ class RayTune:
     def begin(self, number: int) -> Vector:
         """See `SimulatedSearch`."""
         params = next(self.draws) if self.searcher is None else self.searcher.suggest(str(number))
-        assert params is not None  # only a limited searcher has none
+        assert params is not None  # only a ConcurrencyLimiter returns None
         self.params.append(params)
         self.scheduler.on_trial_add(_NO_CONTROLLER, _trial(number))
         return point_of(params, self.function)
@@ -160,20 +159,20 @@ class RayTune:
         return {RETURNED: self._best(1), COMPLETED: self._best(self.steps)}
 
     def _best(self, least: int) -> Vector | None:
-        """The point of the highest last value among trials that came to step `least`; the first of equals."""
+        """The point with the highest last value among trials that reached step `least`; of ties, the first."""
         known = [(value, -number) for number, (step, value) in self.last.items() if step >= least]
         return point_of(self.params[-max(known)[1]], self.function) if known else None
 
 
-_NO_CONTROLLER: Any = None  # the scheduler takes one and does not use it
+_NO_CONTROLLER: Any = None  # a parameter that the scheduler does not use
 
 
 def _trial(number: int) -> Any:
-    return SimpleNamespace(trial_id=str(number))  # all that the scheduler asks of a trial
+    return SimpleNamespace(trial_id=str(number))  # the only attribute that the scheduler uses
 
 
 def _draws(space: Mapping[str, Any], seed: int) -> Iterator[Mapping[str, Any]]:
-    """What `BasicVariantGenerator` draws."""
+    """Random configurations, as `BasicVariantGenerator` draws them."""
     state = np.random.RandomState(seed)
     while True:
         for _, spec in generate_variants({"config": dict(space)}, random_state=state):
@@ -181,11 +180,11 @@ def _draws(space: Mapping[str, Any], seed: int) -> Iterator[Mapping[str, Any]]:
 
 
 def compared(steps: int, first: int) -> Mapping[str, Callable[[Function, int], SimulatedSearch]]:
-    """The searches by name, each made for a function and a seed.
+    """The searches by name: each value creates a search from a function and a seed.
 
     Args:
-        steps: of a complete trial.
-        first: the first step at which a trial may be stopped.
+        steps: number of steps of a complete trial.
+        first: first step at which a trial may be pruned.
     """
 
     def ours(function: Function, seed: int) -> SimulatedSearch:

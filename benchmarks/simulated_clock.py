@@ -1,7 +1,7 @@
-"""Workers that train trials in parallel in simulated time, so that searches see the events in a realistic order.
+"""Simulates workers that train trials in parallel, so that searches see reports in a realistic order.
 
-A worker takes a trial and reports each of its steps until the search ends it, then takes the next. Trials differ in
-seconds per step. When the steps of all workers together reach the budget, everything stops.
+A worker runs one trial at a time and reports each of its steps until the trial is complete or pruned. Trials differ in
+seconds per step. The simulation ends when all workers together have made as many steps as the budget.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ import numpy as np
 
 from benchmarks.fidelity_functions import Function, Vector
 
-SPREAD = 0.3  # standard deviation of the logarithm of a trial's seconds a step
+SPREAD = 0.3  # standard deviation of the logarithm of a trial's seconds per step
 
 
 class SimulatedSearch(Protocol):
-    """What the clock drives. Trials are numbered from 0 in the order in which they begin."""
+    """A search that `simulate` runs. Trials are numbered from 0 in the order in which they begin."""
 
     def begin(self, number: int) -> Vector:
         """The point of trial `number`, which begins now."""
         ...
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """Takes a report; whether the trial goes on. It never does after its last step."""
+        """Handles a report; returns whether the trial continues, which it never does after its last step."""
         ...
 
     def incumbents(self) -> Mapping[str, Vector | None]:
-        """The point that the search would return if it ended now, by each rule of choosing; None: it has none yet."""
+        """The point that the search would return if it ended now, by selection rule; None if it has none yet."""
         ...
 
 
 @dataclass(frozen=True)
 class SimulationSetup:
-    """What all searches of a comparison share.
+    """Settings that all searches of a comparison share.
 
     Attributes:
-        steps: of a complete trial.
-        budget: steps of all trials together.
-        workers: trials at once.
-        milestones: numbers of steps at which the incumbent is looked at; the last one is the budget.
+        steps: number of steps of a complete trial.
+        budget: number of steps of all trials together.
+        workers: trials in parallel.
+        milestones: numbers of steps after which the regret is noted; the last one is the budget.
     """
 
     steps: int
@@ -54,12 +54,12 @@ class SimulationSetup:
 
 @dataclass(frozen=True)
 class SimulatedRun:
-    """What came of a search.
+    """The result of a simulated search.
 
     Attributes:
-        regrets: by rule, of the incumbent at each milestone; infinite where there was none.
+        regrets: of the incumbent at each milestone, by selection rule; infinite if there was none.
         begun: number of trials that began.
-        complete: number of trials that ran all their steps.
+        complete: number of trials that completed all steps.
     """
 
     regrets: Mapping[str, tuple[float, ...]]
@@ -68,13 +68,13 @@ class SimulatedRun:
 
 
 def simulate(search: SimulatedSearch, function: Function, setting: SimulationSetup, seed: int) -> SimulatedRun:
-    """Drives a search until the budget is used up.
+    """Runs a search until the budget is used up.
 
-    Noise and speed follow from the seed and a trial's number, so that searches are compared in pairs.
+    Noise and speed of a trial depend only on `seed` and the trial's number, so that searches can be paired.
     """
     curves: dict[int, Vector] = {}
     seconds: dict[int, float] = {}
-    events: list[tuple[float, int, int]] = []  # time, trial, step: when a step will have been made
+    events: list[tuple[float, int, int]] = []  # (time, trial, step): when the trial completes the step
 
     def begin(now: float) -> None:
         number = len(curves)

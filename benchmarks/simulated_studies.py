@@ -1,8 +1,8 @@
-"""Simulated studies with a known truth: right or wrong answers of arms x seeds x clips, seeds and clips crossed.
+"""Simulates ablation studies with known true accuracies: correct or wrong answers of arms x seeds x clips.
 
-An answer of arm a, seed s, clip c is right with the probability of the logit level_a + seed_as + clip_c + own_ac: the
-terms are normal; a clip is as hard for all arms (clip) and harder or easier for one (own). The level is set so that an
-arm's share over all seeds and clips is the one asked for, exactly.
+The answer of arm a with seed s on clip c is correct with the probability of the logit
+level_a + seed_as + clip_c + own_ac. All terms but the level are normal: clip_c makes a clip harder or easier for all
+arms, own_ac for one arm. The level is computed so that the expected accuracy of the arm is exactly the given share.
 """
 
 from __future__ import annotations
@@ -18,12 +18,17 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 Answers = NDArray[np.bool_]
-AT_ONCE = 4_000_000  # answers drawn in one go
+AT_ONCE = 4_000_000  # answers drawn at a time, to bound memory
 
 
 @dataclass(frozen=True)
 class AnswerSpread:
-    """Spread of the answers, in logits (standard deviations), and the number of clips."""
+    """How much answers vary.
+
+    Attributes:
+        seed, clip, own: standard deviations of these terms, in logits.
+        clips: number of clips.
+    """
 
     name: str
     seed: float
@@ -33,19 +38,19 @@ class AnswerSpread:
 
     @property
     def spread(self) -> float:
-        """Of all terms."""
+        """Standard deviation of the sum of all terms."""
         return math.sqrt(self.seed**2 + self.clip**2 + self.own**2)
 
 
 def level_of(share: float, spread: float) -> float:
-    """The level at which normal logits around it of this standard deviation are right in `share` of all answers."""
+    """The mean of normal logits with standard deviation `spread` for which `share` of all answers are correct."""
     points, weights = np.polynomial.hermite_e.hermegauss(80)
     weights = weights / weights.sum()
     return float(brentq(lambda level: expit(level + spread * points) @ weights - share, -60.0, 60.0))
 
 
 def seed_deviation(share: float, setting: AnswerSpread) -> float:
-    """Standard deviation (0 to 1) of a seed's share over all clips: what the seeds' spread in logits comes to."""
+    """Standard deviation of the seeds' accuracies over all clips, as a fraction: `setting.seed` is in logits."""
     points, weights = np.polynomial.hermite_e.hermegauss(80)
     weights = weights / weights.sum()
     rest = math.sqrt(setting.clip**2 + setting.own**2)
@@ -57,7 +62,7 @@ def seed_deviation(share: float, setting: AnswerSpread) -> float:
 def studies(
     setting: AnswerSpread, shares: Sequence[float], seeds: int, count: int, draw: np.random.Generator
 ) -> Iterator[Answers]:
-    """`count` studies in lots of (n, arms, seeds, clips), an arm for each true share."""
+    """Yields `count` studies in batches (n, arms, seeds, clips), with one arm for each true share."""
     levels = np.array([level_of(share, setting.spread) for share in shares], dtype=np.float32)[:, None, None]
     arms, clips = len(shares), setting.clips
     lot = max(1, AT_ONCE // (arms * seeds * clips))

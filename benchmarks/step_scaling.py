@@ -1,8 +1,10 @@
 """Measures how a training step scales with frames and batch size: `python benchmarks/step_scaling.py --json`.
 
-Prints seconds per step at several T and batch sizes, measured in turn; a straight line through each; and the share of a
-step that loading its batch takes. `growth` is the exponent of the power law through the points: 1 is linear, and less
-than 1 means a fixed cost.
+Prints seconds per step at several numbers of frames T and several batch sizes, measured in alternation; a straight
+line through each series; and the time to load a batch as a share of loading and step. `growth` is the exponent of the
+power law through the points: 1 means linear, less than 1 means that there is a fixed cost.
+
+Takes about a minute with preset compact.
 """
 
 from __future__ import annotations
@@ -36,12 +38,21 @@ from amc.standins.registry import NATOPS  # noqa: E402
 def main() -> int:
     """Runs the benchmark and returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="compact", choices=("paper", "compact", "smoke"))
-    parser.add_argument("--frames", type=int, nargs="+", default=[8, 16, 24, 32], help="values of T")
-    parser.add_argument("--batches", type=int, nargs="+", default=[4, 8, 12, 16], help="clips a step")
-    parser.add_argument("--rounds", type=int, default=5, help="times that every size is taken")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--preset", default="compact", choices=("paper", "compact", "smoke"), help="(default: compact)")
+    parser.add_argument(
+        "--frames",
+        type=int,
+        nargs="+",
+        default=[8, 16, 24, 32],
+        metavar="T",
+        help="numbers of frames (default: 8 16 24 32)",
+    )
+    parser.add_argument(
+        "--batches", type=int, nargs="+", default=[4, 8, 12, 16], metavar="B", help="batch sizes (default: 4 8 12 16)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="measurements of each size (default: 5)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), metavar="N", help="threads of PyTorch")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     keep_memory()
@@ -57,7 +68,7 @@ def main() -> int:
 
 
 def grown(sizes: Sequence[int], configs: Sequence[Config], rounds: int) -> dict[str, Any]:
-    """Median seconds of a step at each size; a line and a power law through them."""
+    """Median seconds of a step at each size, and fits of a line and a power law."""
     steps = [AMCStep(config) for config in configs]
     taken: list[list[float]] = [[] for _ in sizes]
     for round_ in range(rounds + 1):
@@ -66,7 +77,7 @@ def grown(sizes: Sequence[int], configs: Sequence[Config], rounds: int) -> dict[
             started = time.perf_counter()
             step(batch, round_)
             seconds.append(time.perf_counter() - started)
-    medians = [statistics.median(seconds[1:]) for seconds in taken]  # the first of each warms up
+    medians = [statistics.median(seconds[1:]) for seconds in taken]  # the first is a warm-up
     slope, fixed = np.polyfit(sizes, medians, 1)
     left = np.asarray(medians) - (slope * np.asarray(sizes) + fixed)
     return {
@@ -80,7 +91,7 @@ def grown(sizes: Sequence[int], configs: Sequence[Config], rounds: int) -> dict[
 
 
 def loading(config: Config, rounds: int) -> dict[str, float]:
-    """Seconds of making a batch from a file of clips, of a step on it, and the first as a share of both."""
+    """Seconds to load a batch from a clip file, seconds of a step on it, and the share of the first in both."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clips.h5"
         model = config.model
@@ -112,7 +123,8 @@ def _lines(facts: dict[str, Any]) -> str:
         )
     data = facts["data"]
     lines.append(
-        f"data: {data['batch_seconds'] * 1e3:.1f} ms of a step of {data['step_seconds']:.3f} s, {data['share']:.1%}"
+        f"data: {data['batch_seconds'] * 1e3:.1f} ms to load a batch, {data['step_seconds']:.3f} s per step on it, "
+        f"share {data['share']:.1%}"
     )
     return "\n".join(lines)
 
