@@ -24,7 +24,7 @@ def mp4(rows: Sequence[Row], path: Path, *, fps: float = 10) -> None:
     Args:
         rows: captions and clips, as for `strip`.
         path: the file to write; it appears when it is complete.
-        fps: frames a second.
+        fps: frames per second.
 
     Raises:
         ValueError: there are no rows, or a clip is not uint8 (T, H, W, 3).

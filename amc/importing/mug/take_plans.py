@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.data.datasets.landmarks import LANDMARKS
-from amc.data.datasets.mug import KEYPOINT_LANDMARKS, KEYPOINT_NAMES, STRIDES
+from amc.data.datasets.mug import KEYPOINT_LANDMARKS, KEYPOINT_NAMES
 from amc.data.similarity import Similarity
 from amc.importing.file_names import printable
 from amc.importing.gap_filling import fill_gaps
@@ -33,18 +33,18 @@ class MugSettings:
         size: height and width of the clips in pixels.
         strides: strides to choose from.
         align: "clip" for one similarity per take, "frame" for one per frame.
-        min_confidence: least confidence of OpenFace's rows.
+        min_confidence: minimum confidence of OpenFace's rows.
         tables: folder with OpenFace's tables, or None.
         openface: OpenFace's program, or None.
     """
 
     frames: int
     size: int
-    strides: tuple[int, ...] = STRIDES
-    align: str = "clip"
-    min_confidence: float = 0.7
-    tables: Path | None = None
-    openface: Path | None = None
+    strides: tuple[int, ...]
+    align: str
+    min_confidence: float
+    tables: Path | None
+    openface: Path | None
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ class ClipSettings:
 
     frames: int  # T
     size: int  # H = W of the clips in pixels
-    stride: int = 1  # distance between two frames of a clip in video frames, with `long_clips` "first"
-    long_clips: Literal["first", "even"] = "first"  # T frames of a longer segment: the first, or evenly spaced
+    stride: int  # distance between two frames of a clip in video frames, with `long_clips` "first"
+    long_clips: Literal["first", "even"]  # T frames of a longer segment: the first, or evenly spaced
 
     @property
     def span(self) -> int:

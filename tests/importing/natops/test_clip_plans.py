@@ -21,7 +21,7 @@ from amc.importing.video.decoding import VideoFacts
 
 FILM = NatopsVideo(gesture=3, subject=7, path=Path("g03s07.avi"), member=None, name="g03s07.avi")
 FACTS = VideoFacts(frames=100, height=240, width=320)
-CUTTING = ClipSettings(frames=8, size=60)
+CUTTING = ClipSettings(frames=8, size=60, stride=1, long_clips="first")
 CHEST = KEYPOINT_NAMES.index("chest")
 
 
@@ -46,13 +46,13 @@ def _segment(start: int, end: int, repetition: int = 1) -> Segment:
 
 
 def test_the_first_frames_of_a_segment() -> None:
-    assert ClipSettings(4, 8).frames_of(_segment(1, 9)).tolist() == [0, 1, 2, 3]
-    assert ClipSettings(4, 8, stride=3).frames_of(_segment(5, 14)).tolist() == [4, 7, 10, 13]
-    assert ClipSettings(4, 8, stride=3).span == 10
+    assert ClipSettings(4, 8, 1, "first").frames_of(_segment(1, 9)).tolist() == [0, 1, 2, 3]
+    assert ClipSettings(4, 8, 3, "first").frames_of(_segment(5, 14)).tolist() == [4, 7, 10, 13]
+    assert ClipSettings(4, 8, 3, "first").span == 10
 
 
 def test_even_frames_of_a_segment() -> None:
-    even = ClipSettings(4, 8, long_clips="even")
+    even = ClipSettings(4, 8, 1, "even")
     assert even.span == 4
     assert even.frames_of(_segment(1, 4)).tolist() == [0, 1, 2, 3]
     assert even.frames_of(_segment(11, 17)).tolist() == [10, 12, 14, 16]
