@@ -1,4 +1,4 @@
-"""Columns that hold JSON."""
+"""Columns that hold JSON, and rows read from tables that have such columns."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import sqlalchemy as sa
+
+from analysis.record.rows import ImportedRow, Point, SheetRow, StudyRow, TrialRow
 
 
 def dumps(value: Any) -> str:
@@ -26,6 +30,40 @@ def metrics_from(text: str) -> dict[str, float]:
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:
     """Converts the strings that `dumps` wrote for numbers that are not finite."""
     return {name: float(value) for name, value in values.items()}
+
+
+def study_row(row: sa.RowMapping) -> StudyRow:
+    """A study as read from its table."""
+    values = dict(row)
+    for name in ("dataset", "config", "space", "settings", "versions", "goal"):
+        values[name] = json.loads(values[name])
+    return StudyRow(**values)
+
+
+def trial_row(row: sa.RowMapping) -> TrialRow:
+    """A trial as read from its table."""
+    values = dict(row)
+    values["params"], values["config"] = json.loads(values["params"]), json.loads(values["config"])
+    values["scores"], values["values"] = metrics_from(values["scores"]), json.loads(values["values"])
+    return TrialRow(**values)
+
+
+def sheet_row(row: sa.RowMapping) -> SheetRow:
+    """A score sheet as read from its table."""
+    return SheetRow(**{**row, "content": json.loads(row["content"])})
+
+
+def imported_row(row: sa.RowMapping) -> ImportedRow:
+    """A trial of another study, as read from its table."""
+    values = dict(row)
+    values["config"], values["dataset"] = json.loads(values["config"]), json.loads(values["dataset"])
+    values["curve"] = {step: numbers(metrics) for step, metrics in json.loads(values["curve"])}
+    return ImportedRow(**values)
+
+
+def point(row: sa.RowMapping) -> Point:
+    """A report as read from its table."""
+    return Point(row["id"], row["key"], row["step"], row["attempt"], row["timestamp"], metrics_from(row["metrics"]))
 
 
 def _encode(value: Any) -> Any:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from amc.errors import UserError
 from analysis.record.connection.address import database_url, sqlite_path, without_password
 from analysis.record.connection.database import has_tables, reading_engine, retry_while_unreachable
-from analysis.record.json_columns import metrics_from, numbers
+from analysis.record.json_columns import imported_row, metrics_from, point, sheet_row, study_row, trial_row
 from analysis.record.rows import (
     ImportedRow,
     MlflowCursor,
@@ -88,14 +88,14 @@ class RecordReader:
         """All studies, oldest first."""
         with self.engine.connect() as connection:
             rows = connection.execute(sa.select(study_table).order_by(study_table.c.created)).mappings()
-            return [_study(row) for row in rows]
+            return [study_row(row) for row in rows]
 
     @retry_while_unreachable
     def find_study(self, name: str) -> StudyRow | None:
         """The study called `name`; None if the record has no such study."""
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(study_table).where(study_table.c.name == name)).mappings().first()
-        return None if row is None else _study(row)
+        return None if row is None else study_row(row)
 
     def study(self, name: str) -> StudyRow:
         """The study called `name`.
@@ -121,7 +121,7 @@ class RecordReader:
         if role is not None:
             query = query.where(table.c.role == role)
         with self.engine.connect() as connection:
-            return [_trial(row) for row in connection.execute(query).mappings()]
+            return [trial_row(row) for row in connection.execute(query).mappings()]
 
     @retry_while_unreachable
     def trial(self, study: str, key: str) -> TrialRow:
@@ -136,7 +136,7 @@ class RecordReader:
             if row is None:
                 known = ", ".join(_keys(connection, study)) or "none"
                 raise UserError(f"study {study!r} has no trial {key!r}: it has {known}")
-        return _trial(row)
+        return trial_row(row)
 
     @retry_while_unreachable
     def points(self, study: str, *, after: int = 0) -> list[Point]:
@@ -149,7 +149,7 @@ class RecordReader:
         table = point_table
         query = sa.select(table).where(table.c.study == study, table.c.id > after).order_by(table.c.id)
         with self.engine.connect() as connection:
-            return [_point(row) for row in connection.execute(query).mappings()]
+            return [point(row) for row in connection.execute(query).mappings()]
 
     @retry_while_unreachable
     def curves(self, study: str, metric: str | None = None) -> dict[str, dict[int, float]]:
@@ -201,14 +201,14 @@ class RecordReader:
         table = imported_table
         query = sa.select(table).where(table.c.study == study).order_by(table.c.source, table.c.number, table.c.key)
         with self.engine.connect() as connection:
-            return [_imported(row) for row in connection.execute(query).mappings()]
+            return [imported_row(row) for row in connection.execute(query).mappings()]
 
     @retry_while_unreachable
     def score_sheets(self, study: str) -> dict[str, SheetRow]:
         """The score sheets of the study's trials and references, by key."""
         query = sa.select(sheet_table).where(sheet_table.c.study == study).order_by(sheet_table.c.key)
         with self.engine.connect() as connection:
-            return {row["key"]: _sheet(row) for row in connection.execute(query).mappings()}
+            return {row["key"]: sheet_row(row) for row in connection.execute(query).mappings()}
 
     @retry_while_unreachable
     def score_sheet(self, study: str, key: str) -> SheetRow | None:
@@ -216,7 +216,7 @@ class RecordReader:
         query = sa.select(sheet_table).where(sheet_table.c.study == study, sheet_table.c.key == key)
         with self.engine.connect() as connection:
             row = connection.execute(query).mappings().first()
-        return None if row is None else _sheet(row)
+        return None if row is None else sheet_row(row)
 
     @retry_while_unreachable
     def score_sheet_versions(self, study: str) -> dict[str, tuple[str, float]]:
@@ -272,32 +272,3 @@ def _keys(connection: sa.Connection, study: str) -> list[str]:
     table = trial_table
     query = sa.select(table.c.key).where(table.c.study == study).order_by(table.c.role.desc(), table.c.number)
     return [row[0] for row in connection.execute(query)]
-
-
-def _study(row: sa.RowMapping) -> StudyRow:
-    values = dict(row)
-    for name in ("dataset", "config", "space", "settings", "versions", "goal"):
-        values[name] = json.loads(values[name])
-    return StudyRow(**values)
-
-
-def _trial(row: sa.RowMapping) -> TrialRow:
-    values = dict(row)
-    values["params"], values["config"] = json.loads(values["params"]), json.loads(values["config"])
-    values["scores"], values["values"] = metrics_from(values["scores"]), json.loads(values["values"])
-    return TrialRow(**values)
-
-
-def _sheet(row: sa.RowMapping) -> SheetRow:
-    return SheetRow(**{**row, "content": json.loads(row["content"])})
-
-
-def _imported(row: sa.RowMapping) -> ImportedRow:
-    values = dict(row)
-    values["config"], values["dataset"] = json.loads(values["config"]), json.loads(values["dataset"])
-    values["curve"] = {step: numbers(metrics) for step, metrics in json.loads(values["curve"])}
-    return ImportedRow(**values)
-
-
-def _point(row: sa.RowMapping) -> Point:
-    return Point(row["id"], row["key"], row["step"], row["attempt"], row["timestamp"], metrics_from(row["metrics"]))

@@ -1,9 +1,13 @@
-"""A record that can be written: created on first use, one driver per study, one transaction at a time."""
+"""A record that can be written: created on first use, one driver per study, one transaction at a time.
+
+Also the statements that writers share.
+"""
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from analysis.record.connection.address import database_url, sqlite_path, withou
 from analysis.record.connection.database import retry_while_unreachable, write_transaction, writing_engine
 from analysis.record.connection.lock import record_lock_path, study_lock
 from analysis.record.connection.server_lock import lock_table_creation, locking_engine, release
+from analysis.record.json_columns import dumps_in_order
 from analysis.record.reading import RecordReader
 from analysis.record.schema import SCHEMA_VERSION, metadata, schema_table, trial_table
 
@@ -23,7 +28,7 @@ PATIENCE = 60.0  # seconds for which a driver retries while the database server 
 
 
 class WritableRecord(RecordReader):
-    """The base of `RecordWriter`: creates the record, locks studies and runs transactions.
+    """The base of all writers: creates the record, locks studies and runs transactions.
 
     Args:
         address: a SQLite file, created if missing, or a SQLAlchemy address.
@@ -123,6 +128,21 @@ def insert_or_replace(
     """An INSERT of a whole row that replaces the row with the same primary key if there is one."""
     inserted = _insert(connection, table).values(dict(values))
     return inserted.on_conflict_do_update(index_elements=list(table.primary_key), set_=dict(values))
+
+
+def goal_columns(
+    metrics: Mapping[str, float],
+    objectives: Sequence[str],
+    violation: Callable[[Mapping[str, float]], float | None],
+) -> dict[str, Any]:
+    """The columns of a report that depend on the study's goal: its value, all objectives, and the violation."""
+    values = {name: finite(metrics.get(name)) for name in objectives}
+    return {"value": values[objectives[0]], "values": dumps_in_order(values), "violation": violation(metrics)}
+
+
+def finite(value: float | None) -> float | None:
+    """A value as stored: databases disagree on NaN, JSON has no infinity, and neither can be ranked."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

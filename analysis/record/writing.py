@@ -8,29 +8,26 @@ attempt ignore attempts that no longer count: a worker that was given up on may 
 from __future__ import annotations
 
 import itertools
-import math
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from analysis.record.connection.database import retry_while_unreachable
-from analysis.record.json_columns import dumps, dumps_in_order, metrics_from
-from analysis.record.rows import ImportedRow, MlflowCursor, SheetRow, StudyRow, TrialRow
+from analysis.record.json_columns import dumps, dumps_in_order
+from analysis.record.rows import SheetRow, TrialRow
 from analysis.record.schema import (
-    imported_table,
     point_table,
-    projection_table,
     sheet_table,
-    study_table,
     trial_table,
 )
 from analysis.record.states import ENDED, FAILED, RUNNING, WAITING
+from analysis.record.study_writing import StudyWriter
 from analysis.record.writable import (
-    WritableRecord,
+    finite,
+    goal_columns,
     insert_if_new,
     insert_or_replace,
     select_trial_for_update,
@@ -40,75 +37,8 @@ from analysis.record.writable import (
 MAX_STALLS = 5  # consecutive attempts that died without a new report, after which a trial has failed
 
 
-class RecordWriter(WritableRecord):
-    """Writes the trials, reports and scores of studies; see the module's docstring."""
-
-    @retry_while_unreachable
-    def create_study(self, study: StudyRow) -> StudyRow:
-        """Adds a study if its name is new; returns the study of that name on record."""
-        values = asdict(study)
-        for name in ("dataset", "config", "space", "settings", "versions", "goal"):
-            values[name] = dumps(values[name])
-        values["uid"] = study.uid or uuid.uuid4().hex
-        values["created"] = study.created or time.time()
-        with self._write() as connection:
-            connection.execute(insert_if_new(connection, study_table).values(values))
-        return self.study(study.name)
-
-    @retry_while_unreachable
-    def update_study(self, name: str, **changes: Mapping[str, Any]) -> None:
-        """Replaces JSON columns of a study, for example `settings`."""
-        with self._write() as connection:
-            values = {column: dumps(value) for column, value in changes.items()}
-            connection.execute(sa.update(study_table).where(study_table.c.name == name).values(values))
-
-    @retry_while_unreachable
-    def change_goal(
-        self,
-        name: str,
-        objectives: Sequence[str],
-        violation: Callable[[Mapping[str, float]], float | None],
-        **changes: Mapping[str, Any],
-    ) -> None:
-        """Replaces JSON columns of a study, and recomputes the values of all its reports for the new goal.
-
-        Args:
-            name: of the study.
-            objectives: names of metrics.
-            violation: computes the violation of the constraints from a report's metrics; None without constraints.
-            changes: the new columns.
-        """
-        with self._write() as connection:
-            columns = {column: dumps(value) for column, value in changes.items()}
-            connection.execute(sa.update(study_table).where(study_table.c.name == name).values(columns))
-            table = point_table
-            found = sa.select(table.c.id, table.c.key, table.c.metrics).where(table.c.study == name)
-            last: dict[str, dict[str, Any]] = {}
-            for ident, key, text in connection.execute(found.order_by(table.c.step)).all():
-                last[key] = _goal_columns(metrics_from(text), objectives, violation)
-                connection.execute(sa.update(table).where(table.c.id == ident).values(last[key]))
-            for key, goal_columns in last.items():
-                update_trial(connection, name, key, **goal_columns)
-
-    @retry_while_unreachable
-    def add_imported(self, rows: Sequence[ImportedRow]) -> None:
-        """Adds trials of other studies. A study that has been imported before is left unchanged."""
-        table = imported_table
-        with self._write() as connection:
-            known = {tuple(row) for row in connection.execute(sa.select(table.c.study, table.c.source).distinct())}
-            for row in rows:
-                if (row.study, row.source) not in known:
-                    values = asdict(row) | {"config": dumps(row.config), "dataset": dumps(row.dataset)}
-                    values["curve"] = dumps([[step, metrics] for step, metrics in row.curve.items()])
-                    connection.execute(sa.insert(table).values(values))
-
-    @retry_while_unreachable
-    def delete_study(self, name: str) -> None:
-        """Deletes a study and everything that belongs to it."""
-        with self._write() as connection:
-            for table in (projection_table, sheet_table, point_table, trial_table, imported_table):
-                connection.execute(sa.delete(table).where(table.c.study == name))
-            connection.execute(sa.delete(study_table).where(study_table.c.name == name))
+class RecordWriter(StudyWriter):
+    """Writes all of a record: studies, and their trials, reports and score sheets; see the module's docstring."""
 
     @retry_while_unreachable
     def add_trial(self, trial: TrialRow) -> TrialRow:
@@ -184,7 +114,7 @@ class RecordWriter(WritableRecord):
             timestamp: milliseconds since 1970; None for now.
         """
         now = time.time()
-        goal_columns = _goal_columns(metrics, objectives, lambda _: violation)
+        columns = goal_columns(metrics, objectives, lambda _: violation)
         with self._write() as connection:
             row = select_trial_for_update(connection, study, key)
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
@@ -201,12 +131,12 @@ class RecordWriter(WritableRecord):
                     attempt=attempt,
                     timestamp=round(now * 1000) if timestamp is None else timestamp,
                     metrics=dumps({name: float(value) for name, value in metrics.items()}),
-                    **goal_columns,
+                    **columns,
                 )
             )
             changes: dict[str, Any] = {"stalls": 0}
             if step > row["step"]:
-                changes |= {"step": step, **goal_columns}
+                changes |= {"step": step, **columns}
             update_trial(connection, study, key, **changes)
         return True
 
@@ -250,7 +180,7 @@ class RecordWriter(WritableRecord):
                 "seconds": _seconds(row, now),
             }
             if value is not None and not row["step"]:
-                changes["value"] = _finite(value)
+                changes["value"] = finite(value)
             if scores:
                 changes["scores"] = dumps(dict(scores))
             update_trial(connection, study, key, **changes)
@@ -319,39 +249,14 @@ class RecordWriter(WritableRecord):
                 keys.append(row["key"])
         return keys
 
-    @retry_while_unreachable
-    def set_mlflow_cursors(self, study: str, target: str, cursors: Mapping[str, MlflowCursor]) -> None:
-        """Records how much of each trial has been copied to the MLflow store at `target`, by key."""
-        table = projection_table
-        with self._write() as connection:
-            for key, cursor in cursors.items():
-                values = {"study": study, "target": target, "key": key, **asdict(cursor)}
-                connection.execute(insert_or_replace(connection, table, values))
-                if key:
-                    update_trial(connection, study, key, mlflow_run_id=cursor.run_id)
-
 
 def _write_sheet(connection: sa.Connection, sheet: SheetRow) -> None:
     connection.execute(insert_or_replace(connection, sheet_table, {**asdict(sheet), "content": dumps(sheet.content)}))
 
 
-def _goal_columns(
-    metrics: Mapping[str, float],
-    objectives: Sequence[str],
-    violation: Callable[[Mapping[str, float]], float | None],
-) -> dict[str, Any]:
-    values = {name: _finite(metrics.get(name)) for name in objectives}
-    return {"value": values[objectives[0]], "values": dumps_in_order(values), "violation": violation(metrics)}
-
-
 def _seconds(row: sa.RowMapping, until: float) -> float:
     began = row["started"]
     return float(row["seconds"]) + (max(0.0, until - began) if began is not None else 0.0)
-
-
-def _finite(value: float | None) -> float | None:
-    # Databases disagree on NaN, and JSON has no infinity; such a value cannot be ranked anyway.
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _storable(text: str) -> str:

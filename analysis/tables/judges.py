@@ -85,6 +85,6 @@ def _notes(content: dict[str, Any]) -> list[str]:
     if not pairs:
         return [f"{text}; no two arms change places."]
     arms = order["arms"]
-    said = "; ".join(f"{titles[a]} and {titles[b]}" for a, b in pairs[:PAIRS_SHOWN])
+    shown = "; ".join(f"{titles[a]} and {titles[b]}" for a, b in pairs[:PAIRS_SHOWN])
     more = f"; and {len(pairs) - PAIRS_SHOWN} more in the JSON file" if len(pairs) > PAIRS_SHOWN else ""
-    return [f"{text}. They order {len(pairs)} of {arms * (arms - 1) // 2} pairs differently: {said}{more}."]
+    return [f"{text}. They order {len(pairs)} of {arms * (arms - 1) // 2} pairs differently: {shown}{more}."]

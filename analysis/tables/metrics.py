@@ -159,9 +159,9 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], known: list[Metric])
     keys, notes = {metric.key for metric in known}, []
     true = [name for key, name in (("psnr", "PSNR"), ("ssim", "SSIM"), ("lpips", "LPIPS")) if key in keys]
     if true:
-        said = " and ".join([", ".join(true[:-1]), true[-1]] if len(true) > 1 else true)
+        names = " and ".join([", ".join(true[:-1]), true[-1]] if len(true) > 1 else true)
         verb = "are" if len(true) > 1 else "is"
-        notes.append(f"{said} {verb} measured on clips generated with the test clip's true velocities.")
+        notes.append(f"{names} {verb} measured on clips generated with the test clip's true velocities.")
     if "identity" in keys:
         notes.append(
             f"Identity kept is measured on{_identity_clips(scores)} clips generated for training subjects, from frames "

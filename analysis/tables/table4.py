@@ -204,8 +204,8 @@ def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapp
         notes.append(f"{text}: {'; '.join(map(_detectable_item, unclear))}.")
     fewer = [row for row in rows if row["n_pairs"] != row["n_seeds"] and row["arm"] != OURS]
     if fewer:
-        said = "; ".join(f"{row['title']} {row['n_pairs']} of {row['n_seeds']}" for row in fewer)
-        notes.append(f"Differences use only the seeds that Ours has completed as well: {said}.")
+        counts = "; ".join(f"{row['title']} {row['n_pairs']} of {row['n_seeds']}" for row in fewer)
+        notes.append(f"Differences use only the seeds that Ours has completed as well: {counts}.")
     order = caption["order"]
     if order is not None:
         notes.append(

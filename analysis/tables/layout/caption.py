@@ -91,5 +91,5 @@ def failures(caption: Mapping[str, Any]) -> str:
         return ""
     reasons = Counter(run["reason"] or "reason unknown" for run in caption["failed"])
     keys = ", ".join(run["key"] for run in caption["failed"])
-    said = "; ".join(f"{reason} ({times})" if times > 1 else reason for reason, times in reasons.items())
-    return f" FAILED and excluded: {keys}: {said}."
+    listed = "; ".join(f"{reason} ({times})" if times > 1 else reason for reason, times in reasons.items())
+    return f" FAILED and excluded: {keys}: {listed}."

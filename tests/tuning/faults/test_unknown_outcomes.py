@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from amc.config import Config
 from amc.errors import UserError
 from analysis.record.rows import ImportedRow, MlflowCursor, SheetRow
+from analysis.record.study_writing import StudyWriter
 from analysis.record.writable import WritableRecord
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
@@ -92,7 +93,7 @@ def prepared(record: RecordWriter, base: Config) -> None:
 
 def writers() -> set[str]:
     """The methods of a record that write."""
-    methods = {**vars(WritableRecord), **vars(RecordWriter)}
+    methods = {**vars(WritableRecord), **vars(StudyWriter), **vars(RecordWriter)}
     return {name for name, value in methods.items() if callable(value) and not name.startswith("_")} - {"lock_study"}
 
 
