@@ -12,5 +12,5 @@ How a trial whose process was killed is resumed:
 3. `copy_previous_attempt` (tuning/workers/attempts.py) copies the newest earlier attempt's checkpoint into that folder;
    the new process calls it in `run_job` (tuning/workers/trial_server.py).
 4. `train` (amc/training/loop.py) loads the checkpoint and reports all earlier evaluations again.
-5. `RecordWriter.report` stores each step once, and `Engine.report` does not let the pruner decide on them again.
+5. `RecordWriter.report` stores each step once, and `Engine.report` asks the pruner again only about the last of them.
 """

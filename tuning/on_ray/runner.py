@@ -29,7 +29,7 @@ from tuning.on_ray.node_files import NodeFile, driver_node
 from tuning.workers.job import Job, Outcome
 from tuning.workers.resources import Resources
 
-_START_SECONDS = 30.0  # that an actor is given to start
+_START_SECONDS = 30.0  # an actor that has not started after this time is no longer waited for
 _NODE_CHECK_SECONDS = 10.0  # between two checks for nodes that are alive
 _PAUSE_SECONDS = 5.0  # that trials get to save a checkpoint when the study is stopped
 
