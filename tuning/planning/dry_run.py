@@ -23,7 +23,7 @@ from tuning.planning.durations import format_duration
 from tuning.planning.forecast import TrialCosts, Workload, forecast
 from tuning.planning.probe import run_probe
 from tuning.planning.recorded_costs import recorded_costs
-from tuning.planning.workload import Curves, StepCost, workload
+from tuning.planning.workload import relative_step_cost, workload
 from tuning.tracking.store import artifact_folder
 
 # Seconds of the command besides trials, on an idle machine with two cores: imports and reading the data; start of Ray;
@@ -45,14 +45,13 @@ def dry_run(study: Study) -> dict[str, Any]:
     Raises:
         UserError: The study on record has other settings, or the probe failed.
     """
-    trials, curves = _on_record(study)
+    trials = _on_record(study)
     base = from_dict(study.row.config)
-    step_cost = StepCost(base)
-    work = workload(study.sources, trials, curves, base=base, scored=study.settings.score_test, step_cost=step_cost)
+    work = workload(study.sources, trials, base=base, scored=study.settings.score_test)
     costs = TrialCosts()
     if work.left:
         ratio = score_ratio(study.row.dataset["split"])
-        recorded = recorded_costs(study, step_cost, launch=PROGRAM + CLOSING, score_ratio=ratio)
+        recorded = recorded_costs(study, launch=PROGRAM + CLOSING, score_ratio=ratio)
         costs = recorded or _probed_costs(study, base, work)
     wanted = study.resources
     expected, low, high = forecast(work, costs, study.pruner, wanted.workers)
@@ -128,14 +127,14 @@ def score_ratio(split: Mapping[str, Any]) -> float:
     return float(1 + PASSES * split["test"] / max(1, split["validation"]))
 
 
-def _on_record(study: Study) -> tuple[list[TrialRow], Curves]:
-    """Trials and curves on record, none for a new study."""
+def _on_record(study: Study) -> list[TrialRow]:
+    """Trials on record, none for a new study."""
     name = study.row.name
     with open_if_present(study.record or study.folder / "record.db") as records:
         if records is None or all(row.name != name for row in records.studies()):
-            return [], {}
+            return []
         check_same_study(records.study(name), study.row, allow=study.allow_changes)
-        return records.trials(name), records.curves(name)
+        return records.trials(name)
 
 
 def _probed_costs(study: Study, base: Config, work: Workload) -> TrialCosts:
@@ -151,7 +150,7 @@ def _probed_costs(study: Study, base: Config, work: Workload) -> TrialCosts:
     return TrialCosts(
         kind="probe",
         text=text,
-        step=found.step,
+        step=found.step * relative_step_cost(study.sources, base),
         evaluation=found.evaluation,
         start=found.start,
         end=found.end,

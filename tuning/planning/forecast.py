@@ -27,7 +27,7 @@ class TrialCosts:
     Attributes:
         kind: where the costs come from, `record` or `probe`; empty if nothing is left to run.
         text: the same for the user.
-        step: seconds of a training step of the study's base configuration.
+        step: seconds of an average training step.
         evaluation: seconds of an evaluation on the validation split, with its checkpoint and report.
         start: seconds from the start of a trial's process to its first step.
         end: seconds to write a trial's sample pictures.
@@ -56,7 +56,6 @@ class PlannedRun:
         number: of the trial; Hyperband assigns brackets by it.
         budget: steps of the complete run.
         every: steps between two evaluations.
-        step_cost: arithmetic of a step, relative to the study's base configuration.
         done: steps that it has done already.
         scored: it is scored on the test split at its end.
     """
@@ -64,7 +63,6 @@ class PlannedRun:
     number: int
     budget: int
     every: int
-    step_cost: float = 1.0
     done: int = 0
     scored: bool = False
 
@@ -137,7 +135,7 @@ def _totals(work: Workload, ends: Iterable[float], costs: TrialCosts, workers: i
 
 def _seconds(run: PlannedRun, end: float, costs: TrialCosts) -> float:
     """Duration of a run that ends at this step."""
-    training = (end - run.done) * costs.step * run.step_cost
+    training = (end - run.done) * costs.step
     evaluations = math.ceil((end - run.done) / run.every) * costs.evaluation
     return costs.start + training + evaluations + costs.end + (costs.score if run.scored else 0.0)
 

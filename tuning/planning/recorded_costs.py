@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
 
 from amc.errors import UserError
 from analysis.record.reading import open_if_present
@@ -20,19 +19,16 @@ from tuning.planning.forecast import TrialCosts
 STEP, EVALUATION = "time/step_seconds", "time/evaluation_seconds"
 _LONGEST_LAUNCH = 120.0  # seconds; a study whose first trial started later was interrupted before it
 
-# Studies that agree in these have equal costs, except for the arithmetic of a step.
+# Studies that agree in these have about equal costs.
 _SETTINGS = ("machine", "workers", "cpus_per_trial", "gpus_per_trial")
 _CONFIG = ("model", "machine")
 _DATA = ("name", "reduction", "clips", "split")
 
 
-def recorded_costs(
-    study: Study, step_cost: Callable[[Mapping[str, Any]], float], *, launch: float, score_ratio: float
-) -> TrialCosts | None:
+def recorded_costs(study: Study, *, launch: float, score_ratio: float) -> TrialCosts | None:
     """Costs from comparable studies in --out; None if there are none.
 
     Args:
-        step_cost: arithmetic of a configuration's step relative to that of the study to be forecast.
         launch: seconds of the command besides the time from a study's creation to its first trial.
         score_ratio: see `typical_costs`.
     """
@@ -40,7 +36,7 @@ def recorded_costs(
     launches, folders = [], []
     for path in sorted(study.runs.glob("*/record.db")):
         for row, trials, points in _comparable_studies(path, study.row):
-            found = [trial_seconds(trial, points, step_cost) for trial in trials]
+            found = [trial_seconds(trial, points) for trial in trials]
             if any(found):
                 timed += [each for each in found if each]
                 folders.append(path.parent)
@@ -73,9 +69,7 @@ def comparable(one: StudyRow, other: StudyRow) -> bool:
     )
 
 
-def trial_seconds(
-    trial: TrialRow, points: Sequence[Point], step_cost: Callable[[Mapping[str, Any]], float]
-) -> dict[str, float]:
+def trial_seconds(trial: TrialRow, points: Sequence[Point]) -> dict[str, float]:
     """Seconds of a trial's parts; empty if it was interrupted or not timed.
 
     `scored` takes the place of `end` for a trial that was scored on the test split. A pruned trial has neither: its
@@ -95,11 +89,7 @@ def trial_seconds(
         between = (last.timestamp - first.timestamp) / 1000 - (last.step - first.step) * step
         evaluation = max(evaluation, between / (len(mine) - 1))
     began = first.timestamp / 1000 - first.step * first.metrics[STEP] - evaluation
-    found = {
-        "step": step / step_cost(trial.config),
-        "evaluation": evaluation,
-        "start": max(0.0, began - trial.started),
-    }
+    found = {"step": step, "evaluation": evaluation, "start": max(0.0, began - trial.started)}
     if trial.state == COMPLETE and trial.ended is not None:
         found["scored" if trial.scores else "end"] = max(0.0, trial.ended - last.timestamp / 1000)
     return found

@@ -36,18 +36,14 @@ def test_three_trials_on_two_workers() -> None:
     assert found.wall == pytest.approx(10 + 2 * 23.0)
 
 
-def test_a_cheaper_configuration_steps_faster() -> None:
-    assert expected(Workload(runs(1, step_cost=0.5))).busy == pytest.approx(23.0 - 4.5)
-
-
 def test_confirming_runs_wait_for_all_trials() -> None:
-    confirming = [PlannedRun(0, 90, 10, step_cost=0.5, scored=True)] * 2
-    work = Workload([PlannedRun(0, 90, 10, step_cost=0.5), PlannedRun(1, 90, 10)], confirming)
-    # The trials end at 18.5 and at 23; both confirming runs follow, each with half the arithmetic and scored.
+    confirming = [PlannedRun(0, 90, 10, scored=True)] * 2
+    work = Workload([PlannedRun(0, 90, 10, done=45), PlannedRun(1, 90, 10)], confirming)
+    # The trials end at 14.5 and at 23; both confirming runs follow and are scored.
     found = expected(work, workers=2)
-    assert found.steps == 4 * 90
-    assert found.busy == pytest.approx(18.5 + 23 + 2 * (18.5 + 5))
-    assert found.wall == pytest.approx(10 + 23 + 18.5 + 5)
+    assert found.steps == 45 + 3 * 90
+    assert found.busy == pytest.approx(14.5 + 23 + 2 * (23 + 5))
+    assert found.wall == pytest.approx(10 + 23 + 23 + 5)
 
 
 def test_an_interrupted_trial_has_its_rest_to_run() -> None:
@@ -62,10 +58,10 @@ def test_nothing_left_takes_no_time() -> None:
 
 
 def test_a_finished_search_lacks_only_its_confirming_runs() -> None:
-    confirming = [PlannedRun(0, 90, 10, step_cost=0.5)] * 2
+    confirming = [PlannedRun(0, 90, 10)] * 2
     found = expected(Workload(confirming=confirming, ended=runs(2, done=90)), workers=2, pruner="halving")
     assert found.steps == 2 * 90
-    assert found.busy == pytest.approx(2 * 18.5)
+    assert found.busy == pytest.approx(2 * 23.0)
 
 
 def test_the_pruner_compares_with_trials_on_record() -> None:

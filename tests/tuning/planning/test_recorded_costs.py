@@ -19,8 +19,8 @@ def points(key: str, times: list[float], step_seconds: float = 0.5) -> list[Poin
     return [Point(n, key, 10 * (n + 1), 1, round(1000 * at), metrics) for n, at in enumerate(times)]
 
 
-def found(*trials: TrialRow, reports: list[Point], step_cost: float = 1.0) -> TrialCosts:
-    return typical_costs([trial_seconds(trial, reports, lambda config: step_cost) for trial in trials], 2.0)
+def found(*trials: TrialRow, reports: list[Point]) -> TrialCosts:
+    return typical_costs([trial_seconds(trial, reports) for trial in trials], 2.0)
 
 
 def test_the_parts_of_a_trial(base: Config) -> None:
@@ -44,11 +44,10 @@ def test_a_scored_run_tells_what_scoring_takes(base: Config) -> None:
     assert (alone.end, alone.score) == (pytest.approx(6.0), 0.0)
 
 
-def test_cheaper_configurations_count_as_such(base: Config) -> None:
+def test_a_pruned_trial_has_no_end(base: Config) -> None:
     one = trial_row(base, state="PRUNED", attempts=1, started=1012.0, ended=1028.0)
-    costs = found(one, reports=points(one.key, [1021.5, 1028.0]), step_cost=0.5)
-    assert costs.step == pytest.approx(1.0)
-    assert costs.end == 0.0  # a pruned trial's pictures are written after its end on record
+    # Its pictures are written after its end on record.
+    assert found(one, reports=points(one.key, [1021.5, 1028.0])).end == 0.0
 
 
 def test_what_is_left_out(base: Config) -> None:
@@ -60,7 +59,7 @@ def test_what_is_left_out(base: Config) -> None:
         points(running.key, [1021.5]) + points(twice.key, [1021.5]) + [Point(9, untimed.key, 10, 1, 1_021_500, {})]
     )
     for trial in (running, twice, untimed, silent):
-        assert trial_seconds(trial, reports, lambda config: 1.0) == {}
+        assert trial_seconds(trial, reports) == {}
 
 
 def test_only_studies_with_equal_costs_are_comparable(base: Config) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,13 +10,9 @@ from amc.config import Config, with_overrides
 from tests.tuning.toy_rows import trial_row
 from tuning.engine.sources import ConfirmingRuns, ListedTrials, Proposal, SampledTrials, TrialSource
 from tuning.planning.forecast import PlannedRun
-from tuning.planning.workload import StepCost, workload
+from tuning.planning.workload import relative_step_cost, workload
 from tuning.search.default_space import search_space
 from tuning.search.samplers import create_sampler
-
-
-def one(config: Mapping[str, Any]) -> float:
-    return 1.0
 
 
 def searching(base: Config, count: int, seeds: int = 2) -> list[TrialSource]:
@@ -27,15 +22,14 @@ def searching(base: Config, count: int, seeds: int = 2) -> list[TrialSource]:
 
 
 def left(base: Config, sources: list[TrialSource], trials: list[Any] | None = None, **changes: Any) -> Any:
-    curves: dict[str, dict[int, float]] = {trial.key: {trial.step: trial.value} for trial in trials or [] if trial.step}
-    values = {"base": base, "scored": False, "step_cost": one} | changes
-    return workload(sources, trials or [], curves, **values)
+    values = {"base": base, "scored": False} | changes
+    return workload(sources, trials or [], **values)
 
 
 def test_a_new_search(base: Config) -> None:
     found = left(base, searching(base, 3))
     assert found.trials == [PlannedRun(n, 20, 10) for n in range(3)]
-    assert found.confirming == [PlannedRun(0, 20, 10, scored=True)] * 2
+    assert found.confirming == [PlannedRun(n, 20, 10, scored=True) for n in range(2)]
     assert found.ended == []
 
 
@@ -46,9 +40,9 @@ def test_a_search_half_done(base: Config) -> None:
         trial_row(base, 2, state="WAITING"),
         trial_row(base, 3, state="RUNNING", step=10, value=0.3, attempts=1),
     ]
-    found = left(base, searching(base, 6), trials, step_cost=lambda config: 0.5)
+    found = left(base, searching(base, 6), trials)
     assert [(run.number, run.done) for run in found.trials] == [(3, 10), (2, 0), (4, 0), (5, 0)]
-    assert [run.step_cost for run in found.confirming] == [0.5, 0.5]
+    assert len(found.confirming) == 2
     assert [(run.number, run.budget) for run in found.ended] == [(0, 20), (1, 10)]
 
 
@@ -60,7 +54,7 @@ def test_confirming_runs_on_record(base: Config) -> None:
     found = left(base, searching(base, 1), trials)
     assert found.trials == []
     # One is resumed and one has not started yet.
-    assert found.confirming == [PlannedRun(0, 20, 10, scored=True)] * 2
+    assert found.confirming == [PlannedRun(n, 20, 10, scored=True) for n in range(2)]
 
 
 def test_nothing_confirms_a_search_whose_trials_all_failed(base: Config) -> None:
@@ -75,16 +69,13 @@ def test_a_list_is_scored_on_the_test_split(base: Config) -> None:
     assert found.confirming == []
 
 
-def test_a_large_search_is_not_asked_for_every_proposal(base: Config) -> None:
-    found = left(base, searching(base, 500))
-    assert len(found.trials) == 500
-    assert [run.number for run in found.trials] == list(range(500))
+def test_listed_trials_cost_as_much_as_their_arithmetic(base: Config) -> None:
+    def listed(*configs: Config) -> list[TrialSource]:
+        return [ListedTrials(tuple(Proposal(f"arm-{n}", "trial", n, each) for n, each in enumerate(configs)))]
 
-
-def test_a_step_cost_is_arithmetic_relative_to_the_base(base: Config) -> None:
-    cost = StepCost(base)
-    assert cost(base.to_dict()) == 1.0
-    assert cost(with_overrides(base, {"seed": 9, "weights.gan": 5.0}).to_dict()) == 1.0
-    assert len(cost.known) == 1
-    assert cost(with_overrides(base, {"switches.dm": False}).to_dict()) < 0.8
-    assert cost(with_overrides(base, {"training.batch": 16}).to_dict()) == pytest.approx(2.0, rel=0.1)
+    cheaper = with_overrides(base, {"switches.dm": False})
+    assert relative_step_cost(searching(base, 3), base) == 1.0
+    assert relative_step_cost(listed(base, with_overrides(base, {"seed": 9, "weights.gan": 5.0})), base) == 1.0
+    assert relative_step_cost(listed(cheaper), base) < 0.8
+    both = relative_step_cost(listed(base, cheaper), base)
+    assert both == pytest.approx((1 + relative_step_cost(listed(cheaper), base)) / 2)
