@@ -19,7 +19,7 @@ FEWEST = 20  # finished trials; with fewer, importances are mostly noise
 GOOD = 5  # fewest good trials, as the authors of the method advise
 SHARE = 0.1  # share of the trials that are good, if that is `GOOD` or more
 SHUFFLES = 100
-LEVEL = 95  # percentile over the shuffles
+PERCENTILE = 95  # over the shuffles
 SHOWN = 20  # most parameters shown
 
 
@@ -38,7 +38,7 @@ def importance(search: SearchTrials) -> Drawing | None:
     axes.barh(range(len(names)), values, height=0.55, color=[BLUE if one else "white" for one in above],
               edgecolor=[BLUE if one else GREY for one in above])  # fmt: skip
     axes.plot(floor, range(len(names)), linestyle="none", marker="|", markersize=13, markeredgewidth=2,
-              color=VERMILLION, label=f"{LEVEL}th percentile for shuffled values")  # fmt: skip
+              color=VERMILLION, label=f"{PERCENTILE}th percentile for shuffled values")  # fmt: skip
     axes.set_xlim(left=0)
     axes.set_xlabel("importance (PED-ANOVA), % of the total")
     figure.legend(loc="outside lower center")
@@ -47,10 +47,9 @@ def importance(search: SearchTrials) -> Drawing | None:
         "importance",
         "Hyperparameter importance",
         f"Importance of each parameter for being among the best {good_count(search)} of {len(search.trials)} finished "
-        f"trials (PED-ANOVA; pruned trials rank below complete ones). Red ticks: {LEVEL}th percentile over {SHUFFLES} "
-        "shuffles of the trials' values; a hollow bar does not exceed it, so it is no evidence of importance. "
-        "Importance "
-        "measures how much a parameter matters, not which value is best. " + search.facts,
+        f"trials (PED-ANOVA; pruned trials rank below complete ones). Red ticks: {PERCENTILE}th percentile over "
+        f"{SHUFFLES} shuffles of the trials' values; a hollow bar does not exceed it, so it is no evidence of "
+        "importance. Importance measures how much a parameter matters, not which value is best. " + search.facts,
         "Bar chart of importances. Above the level of shuffled values: " + (", ".join(clear) or "none") + ".",
         figure,
     )
@@ -79,10 +78,10 @@ def importances(search: SearchTrials) -> dict[str, float]:
 
 
 def shuffled(search: SearchTrials) -> dict[str, float]:
-    """Returns {parameter: `LEVEL`th percentile of its importance for shuffled values}; deterministic."""
+    """Returns {parameter: `PERCENTILE`th percentile of its importance for shuffled values}; deterministic."""
     random, ranks = np.random.default_rng(0), _ranks(search)
     rounds = [_evaluated(search, random.permutation(ranks)) for _ in range(SHUFFLES)]
-    return {name: float(np.percentile([one.get(name, 0.0) for one in rounds], LEVEL)) for name in rounds[0]}
+    return {name: float(np.percentile([one.get(name, 0.0) for one in rounds], PERCENTILE)) for name in rounds[0]}
 
 
 def _ranks(search: SearchTrials) -> npt.NDArray[np.float64]:
