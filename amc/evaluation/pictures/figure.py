@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from amc.atomic import atomic_write
 from amc.evaluation.pictures.strip import GAP, INK, LINE, PAPER, checked, enlarged, text_font, text_width
 
-BETWEEN = 16  # pixels of larger gaps; analysis/figures/strips.py crops the picture by these sizes
+BETWEEN = 16  # pixels of larger gaps; analysis/figures/ablation/figure3.py crops the picture by these sizes
 
 
 @dataclass(frozen=True)
