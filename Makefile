@@ -6,7 +6,7 @@
 # make pose         install the pose estimator that `amc.data prepare folder` uses
 # make clean        remove the environments and caches
 #
-# Every target installs into .venv first, if needed. Requires Python 3.11 to 3.13.
+# All targets except pose and clean install into .venv first, if needed. Requires Python 3.11 to 3.13 (pose: 3.11, 3.12).
 #   make search ARGS='--trials 4 --preset smoke'    pass arguments to the command
 #   make test PYTHON=python3.12                     use another interpreter
 PYTHON ?= python3

@@ -127,7 +127,9 @@ def resolve_pairs(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     rows: dict[str, Arm] = {}
     for arm in arms:
         if not _SLUG.fullmatch(arm.slug) or arm.slug == ALL:
-            raise UserError(f"arm {arm.slug!r}: name it with small letters, digits and _, at most 40, and not {ALL!r}")
+            raise UserError(
+                f"arm {arm.slug!r}: use lower-case letters, digits and '_', at most 40 characters, and not {ALL!r}"
+            )
         if arm.slug in rows:
             raise UserError(f"arm {arm.slug!r} is in the table twice: rename one")
         rows[arm.slug] = arm

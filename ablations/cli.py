@@ -96,6 +96,6 @@ def show(study: Study, ending: Ending, *, as_json: bool) -> None:
     for name in (TABLES, FIGURES, REPORT):
         if (study.folder / name).exists():
             print(f"{name.partition('.')[0]}: {study.folder / name}{older}", file=out)
-    print(f"to compare all studies in MLflow: {ui_command(study.target)}", file=out, flush=True)
+    print(f"to open MLflow: {ui_command(study.target)}", file=out, flush=True)
     if as_json:
         print(json.dumps(content, indent=2))

@@ -36,7 +36,7 @@ from analysis.record.writing import RecordWriter
 
 @dataclass(frozen=True)
 class Scoring:
-    """A study's `before` hook: brings score sheets up to date, and redraws sample GIFs that are broken.
+    """The hook `Study.before_trials`: brings score sheets up to date, and redraws sample GIFs that are broken.
 
     Attributes:
         study: name of the study.

@@ -126,7 +126,10 @@ def _judges(prepared: Preparation, checkpoints: MetricCheckpoints) -> Judges:
     data = prepared.chosen.data
     test_judges.train(prepared.config, data)
     if not has_subjects(data):
-        print("identity is not measured: there are too few training subjects to distinguish", file=sys.stderr)
+        print(
+            "identity kept is not measured: it needs at least two training subjects with two videos each",
+            file=sys.stderr,
+        )
     return cached_judges(prepared.config, data, lpips=checkpoints.paths.get("lpips"), fvd=checkpoints.paths.get("fvd"))
 
 

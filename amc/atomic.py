@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -34,7 +34,8 @@ def atomic_write(path: Path, *, exclusive: bool = False, fsync: bool = False) ->
         os.replace(partial, path)
     except OSError as error:
         if error.errno and error.filename is None:  # an error of `write` names no file, so a full disk had no name
-            error.filename = str(path)
+            with suppress(AttributeError):  # read-only in the errors of some libraries, such as PyAV
+                error.filename = str(path)
         raise
     finally:
         partial.unlink(missing_ok=True)

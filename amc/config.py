@@ -430,7 +430,7 @@ def from_dict(values: Mapping[str, Any]) -> Config:
         method = METHOD_SETTINGS[values.get("method", {}).get("name", AMCGANSettings.name)]()  # type: ignore[call-arg]
         spec = DatasetSpec(**values["dataset"])
         defaults = configure(spec.name, str(values["preset"]), spec=spec)
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise UserError(f"not a configuration of a training run: {error}") from error
     config = Config(dataset=spec, preset=defaults.preset, method=method, model=defaults.model, weights=defaults.weights)
     rest = {k: v for k, v in flattened(dict(values)) if not k.startswith("dataset.") and k != "preset"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import av
 import pytest
 
 from amc.atomic import atomic_write
@@ -21,6 +22,18 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path, exclusive: bool, fsy
         assert partial.suffix == ".partial"
     assert path.read_text() == "content"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_whose_file_name_cannot_be_set_is_raised_as_it_is(tmp_path: Path) -> None:
+    """PyAV's errors are OSErrors with a read-only file name."""
+
+    def fail() -> None:
+        with atomic_write(tmp_path / "film.mp4"):
+            raise av.error.classes[28](28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        fail()
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

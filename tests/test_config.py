@@ -35,6 +35,12 @@ def test_a_stored_configuration_without_a_setting_has_its_default(name: str) -> 
     assert from_dict(stored) == with_overrides(config, {name: default})
 
 
+@pytest.mark.parametrize("method", ["amc_gan", {"name": "mcgan"}, {"name": ["amc_gan"]}, 3])
+def test_a_method_that_is_none_is_one_clear_line(method: object) -> None:
+    with pytest.raises(UserError, match="not a configuration of a training run"):
+        from_dict(natops().to_dict() | {"method": method})
+
+
 def test_a_missing_loss_weight_is_that_of_the_data_set_in_table_b() -> None:
     stored = mug().to_dict()
     del stored["weights"]["mse"], stored["weights"]["l1"]

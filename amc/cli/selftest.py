@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(
             f"selftest on {facts['kind']} ({facts['device']}, {facts['threads']} threads), torch {facts['torch']}, "
-            f"preset {preset}, {facts['clips']} clips a step\n"
+            f"preset {preset}, {facts['clips']} clips per step\n"
         )
         print(table(rows))
         print(f"\n{verdicts['ok']} ok, {verdicts['FAILED']} failed, {verdicts['skipped']} skipped")
@@ -90,7 +90,7 @@ def chosen_device(name: str) -> torch.device:
     """
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
-        raise UserError("--device cuda: PyTorch finds no CUDA device here: give --device cpu")
+        raise UserError("--device cuda: PyTorch found no CUDA device; give --device cpu")
     if name == "cpu" or not there:
         return torch.device("cpu")
     # Before the first product: CUDA's are deterministic with it alone.

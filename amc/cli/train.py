@@ -122,7 +122,7 @@ def _found(args: argparse.Namespace) -> TrialConfig | None:
     if args.from_study is None:
         for option in ("trial", "runs"):
             if getattr(args, option) is not None:
-                raise UserError(f"--{option} says where a configuration comes from: give --from-study too")
+                raise UserError(f"--{option} requires --from-study")
         return None
     return find_config(args.runs or RUNS, args.from_study, args.trial)
 

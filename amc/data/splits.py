@@ -166,7 +166,7 @@ def _by_source(
     identity: dict[int, tuple[int, int]] = {}
     for s, c, who in zip(source.tolist(), label.tolist(), subject.tolist(), strict=True):
         if identity.setdefault(s, (c, who)) != (c, who):
-            raise UserError(f"source {s} has clips of two classes or two subjects")
+            raise UserError(f"source video {s} has clips of more than one class or subject: import the videos again")
     classes: dict[int, list[int]] = {}
     for s, (c, _) in identity.items():
         classes.setdefault(c, []).append(s)
@@ -180,8 +180,8 @@ def _by_source(
     validation = _apportion(sum(rest) * validation_share, rest, least=enough, most=[n - 1 for n in rest])
     if sum(test) == 0 or sum(validation) == 0:
         raise UserError(
-            f"{sum(sizes)} source videos in {len(sizes)} classes cannot be divided: training needs one of each class, "
-            "validation and test one more each"
+            f"too few source videos to split: {sum(sizes)} in {len(sizes)} classes; training needs one per class, "
+            "validation and test at least one more each"
         )
     return {
         m: 2 if i < t else 1 if i < t + v else 0
@@ -211,14 +211,16 @@ def _published(
     numbers = f"{lists.subjects[0]} to {lists.subjects[-1]}"
     if dataset != lists.dataset:
         raise UserError(
-            f"split rule {rule} is of {lists.dataset}'s subjects, and these clips are {dataset!r}: choose another"
+            f"split rule {rule} requires the data set {lists.dataset}, but these clips are {dataset!r}: "
+            "choose another --split-rule"
         )
     strangers = sorted(set(subject.tolist()) - set(lists.subjects))
     if strangers:
         named = ", ".join(map(str, strangers[:_NAMED])) + (" ..." if len(strangers) > _NAMED else "")
         raise UserError(
-            f"split rule {rule} is of subjects {numbers} as {lists.dataset.upper()} numbers them, and these clips have "
-            f"{named} (-1: unknown; the procedural stand-in's have other numbers): choose another --split-rule"
+            f"split rule {rule} expects subjects {numbers} as numbered in {lists.dataset.upper()}, but these clips "
+            f"have subjects {named} (-1: unknown; the procedural stand-in numbers them differently): "
+            "choose another --split-rule"
         )
     there = set(subject.tolist())
     train = _ranked([s for s in lists.train if s in there], seed)
@@ -227,9 +229,13 @@ def _published(
     split = _split([part.get(s, _LEFT_OUT) for s in subject.tolist()], rule=rule, seed=seed)
     for name in PARTS:
         if not len(getattr(split, name)):
-            raise UserError(f"split rule {rule}: no clip of its {name} subjects is there; choose another --split-rule")
+            raise UserError(
+                f"split rule {rule}: there are no clips of its {name} subjects; choose another --split-rule"
+            )
     if set(label[split.train].tolist()) != set(label.tolist()):
-        raise UserError(f"split rule {rule}: a class has no clip of its training subjects; choose another --split-rule")
+        raise UserError(
+            f"split rule {rule}: a class has no clips of the training subjects; choose another --split-rule"
+        )
     return split
 
 

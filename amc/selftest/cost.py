@@ -31,15 +31,15 @@ def check(setting: Setting) -> list[CheckResult]:
     return [
         CheckResult(
             "cost: time",
-            f"{config.preset}, {config.training.batch} clips a step, {how}",
-            f"{seconds:.3f} s a step",
+            f"{config.preset}, {config.training.batch} clips per step, {how}",
+            f"{seconds:.3f} s per step",
             "ok",
             {"seconds": seconds, "clips": float(config.training.batch)},
         ),
         CheckResult(
             "cost: arithmetic",
-            f"{macs / 1e9:,.2f} billion multiply-accumulates a step",
-            f"{macs / seconds / 1e9:,.1f} billion a second",
+            f"{macs / 1e9:,.2f} billion multiply-accumulates per step",
+            f"{macs / seconds / 1e9:,.1f} billion per second",
             "ok",
             {"macs": float(macs), "macs_per_second": macs / seconds},
         ),
@@ -59,5 +59,5 @@ def _memory(setting: Setting) -> CheckResult:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             return CheckResult(check, (done.stderr.strip().splitlines() or ["no output"])[-1], "", "FAILED")
-        peak, what = int(done.stdout), "what two steps add to a process"
+        peak, what = int(done.stdout), "memory added by two steps"
     return CheckResult(check, what, f"{peak / 2**20:,.0f} MiB", "ok", {"bytes": float(peak)})

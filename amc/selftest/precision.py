@@ -32,7 +32,7 @@ def check(setting: Setting) -> list[CheckResult]:
         at_most("bf16 against fp32: gradients", f"{config.preset}; 1 - cosine, {most}", angles[most], ANGLE),
         CheckResult(
             "bf16 against fp32: seconds",
-            f"{config.preset}: fp32 {seconds[0]:.3f} s a step, bf16 {seconds[1]:.3f} s"
+            f"{config.preset}: fp32 {seconds[0]:.3f} s per step, bf16 {seconds[1]:.3f} s"
             + ("" if own else "; this device only emulates bf16"),
             f"{seconds[0] / seconds[1]:.2f} times as fast",
             "ok",

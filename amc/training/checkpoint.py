@@ -25,7 +25,7 @@ from amc.errors import UserError
 
 FILE = "checkpoint.safetensors"
 EMA = "ema"  # name of the moving average among the networks
-VERSION = 1
+VERSION = 2
 
 
 class BrokenCheckpoint(UserError):
@@ -71,9 +71,7 @@ def load(path: Path) -> Checkpoint:
             header = json.loads((file.metadata() or {}).get("amc", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, ValueError) as error:
-        raise BrokenCheckpoint(
-            f"{path} is not a readable checkpoint ({error}): it may be truncated; use an older one"
-        ) from error
+        raise BrokenCheckpoint(f"{path} is not a readable checkpoint ({error}): it may be truncated") from error
     if not isinstance(header, dict) or header.get("version") != VERSION:
         found = header.get("version") if isinstance(header, dict) else None
         raise UserError(f"{path} is not a checkpoint of version {VERSION} (found {found})")

@@ -145,8 +145,8 @@ def _select(study: str, trials: Sequence[TrialRow], best_key: str | None, wanted
     keys = _listing([trial.key for trial in trials])
     if wanted is None:
         raise UserError(
-            f"study {study!r} has no complete trial yet, so there is no best one: rerun the search to continue it, "
-            f"or choose a trial ({keys})"
+            f"study {study!r} has no complete trial yet, so there is no best one: rerun the search to continue it "
+            f"(its trials: {keys})"
         )
     for trial in trials:
         if wanted == trial.key or (wanted.lstrip("0") or "0") == str(trial.number):

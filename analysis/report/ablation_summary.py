@@ -84,7 +84,7 @@ def _at_chance(ours: Row, caption: Mapping[str, Any], significant: Sequence[Row]
         return ""
     low, high = ours["ci95"]
     how = "is not distinguishable from chance" if high >= caption["chance"] else "is below chance"
-    so = "no arm can be shown to be worse" if significant else "nothing can be concluded about its parts"
+    so = "differences to it say little about its parts" if significant else "nothing can be concluded about its parts"
     return (
         f"Ours {how} at this size ({number(ours['mean'])}%, {INTERVAL} {span([low, high])}; chance is "
         f"{number(caption['chance'])}%), so {so}. "

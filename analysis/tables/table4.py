@@ -200,7 +200,7 @@ def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapp
     if unclear:
         text = f"Not significantly different from Ours with {_paired_seeds(unclear)}, which does not show equality"
         if any(row["detectable"] is not None for row in unclear):
-            text += " (in brackets: true differences that more than one in five such studies would miss)"
+            text += " (in brackets: true differences that more than one in five such studies would miss, corrected)"
         notes.append(f"{text}: {'; '.join(map(_detectable_item, unclear))}.")
     fewer = [row for row in rows if row["n_pairs"] != row["n_seeds"] and row["arm"] != OURS]
     if fewer:

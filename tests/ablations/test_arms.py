@@ -130,10 +130,10 @@ def test_what_the_record_has_of_a_row() -> None:
     ("row", "said"),
     [
         (Arm("no_da", "Again"), "in the table twice"),
-        (Arm("../up", "Up"), "small letters, digits and _"),
-        (Arm("No_Da", "Capitals"), "small letters, digits and _"),
+        (Arm("../up", "Up"), "use lower-case letters, digits and '_'"),
+        (Arm("No_Da", "Capitals"), "use lower-case letters, digits and '_'"),
         (Arm("a" * 41, "Long"), "at most 40"),
-        (Arm("", "Nothing"), "small letters, digits and _"),
+        (Arm("", "Nothing"), "use lower-case letters, digits and '_'"),
         (Arm("all", "All"), "not 'all'"),
         (Arm("pair", "Pair", of=("no_da", "no_such")), "both must be rows"),
         (Arm("pair", "Pair", of=("no_da", "no_da")), "two different arms"),

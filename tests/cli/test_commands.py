@@ -92,7 +92,9 @@ def test_train_divides_clips_by_the_rule_that_was_asked_for(tmp_path: Path, caps
     assert json.loads((tmp_path / "run" / "result.json").read_text())["split_rule"] == "random"
     # A published split is of NATOPS' own subjects.
     assert amc_main.main(["train", *data, "--split-rule", "natops-lfdm", "--out", str(tmp_path / "no")]) == 2
-    assert "split rule natops-lfdm is of natops's subjects, and these clips are 'squares'" in capsys.readouterr().err
+    assert (
+        "split rule natops-lfdm requires the data set natops, but these clips are 'squares'" in capsys.readouterr().err
+    )
     assert not (tmp_path / "no").exists()
 
 

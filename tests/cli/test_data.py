@@ -70,7 +70,7 @@ def test_a_file_that_cannot_be_split_is_reported(tmp_path: Path, capsys: pytest.
     file = tmp_path / "few.h5"
     assert main(["synthesize", "natops", "--out", str(file), "--preset", "smoke", "--clips", "2"]) == 0
     assert main(["inspect", str(file)]) == 0
-    assert "split        none: 2 source videos in 2 classes cannot be divided" in capsys.readouterr().out
+    assert "split        none: too few source videos to split: 2 in 2 classes" in capsys.readouterr().out
 
 
 def test_the_pictures(small_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

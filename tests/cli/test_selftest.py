@@ -95,7 +95,7 @@ def test_a_check_that_breaks_off_has_failed_and_the_others_go_on(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--device", "cuda"], "error: --device cuda: PyTorch finds no CUDA device here: give --device cpu\n"),
+        (["--device", "cuda"], "error: --device cuda: PyTorch found no CUDA device; give --device cpu\n"),
         (["--preset", "huge"], "error: unknown preset 'huge': choose auto, paper, compact, smoke\n"),
     ],
 )

@@ -130,7 +130,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
     sampling = create_sampler(args.sampler, space, args.seed)
     if args.split_rule not in (None, space.base.split.rule):
         raise UserError(
-            f"--split-rule {args.split_rule}: the space {args.space} fixes {space.base.split.rule}; drop one of them"
+            f"--split-rule {args.split_rule}: the space {args.space} fixes {space.base.split.rule}; remove one of them"
         )
     prepared = prepared.with_base(space.base)  # a space file may fix how clips are cut and split
     name = args.study or default_study(prepared.config, "search")
@@ -223,6 +223,6 @@ def show(study: Study, ending: Ending, *, as_json: bool) -> None:
             f"error: no trial succeeded; see the table above and the logs in {study.folder / 'logs'}", file=sys.stderr
         )
     print(f"summary: {study.folder / 'summary.json'}", file=out)
-    print(f"to compare all studies in MLflow: {ui_command(study.target)}", file=out, flush=True)
+    print(f"to open MLflow: {ui_command(study.target)}", file=out, flush=True)
     if as_json:
         print(json.dumps(ending.summary, indent=2))

@@ -267,7 +267,7 @@ class StudyRun:
     def _ending(self, content: Mapping[str, Any]) -> Ending:
         if self.engine.fatal_error:
             raise UserError(
-                f"{self.engine.fatal_error}: the study has stopped and nothing is lost; solve the problem, "
+                f"{self.engine.fatal_error}: the study has stopped; no results are lost. Fix the problem, "
                 "then rerun the same command to resume"
             )
         if self.stop.signals.came:
@@ -305,7 +305,7 @@ def checked_name(name: str) -> str:
         UserError: the name cannot be used.
     """
     if name.lower() in TAKEN:
-        raise UserError(f"--study {name!r}: DIR has a file or folder of this name for other purposes; give another one")
+        raise UserError(f"--study {name!r}: this name is reserved in DIR; give another one")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise UserError(
             f"--study {name!r}: use letters, digits, '.', '_' and '-' only, and begin with a letter or digit"

@@ -78,7 +78,7 @@ def apply_space_file(base: Config, defaults: Sequence[Parameter], file: Path) ->
 
 
 # Settings that options of the command give.
-_GIVEN = ("dataset.", "preset", "seed")
+_GIVEN = ("dataset.", "preset", "method.", "seed")
 # Settings of the clips and classifiers, which all trials share.
 _SHARED = (
     "split.",

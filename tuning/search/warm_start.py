@@ -100,6 +100,8 @@ def _read_study(records: RecordReader, other: StudyRow, study: str, goal: Goal) 
             f"--warm-start {source!r} has the objectives {', '.join(named)}, this study has {', '.join(wanted)}: "
             f"give --objectives {','.join(named)}, or choose another study"
         )
+    # Trials before points: of a trial that ends in between, all points are then read.
+    ended = [trial for trial in records.trials(source, TRIAL) if trial.state in ENDED]
     points: dict[str, dict[int, Mapping[str, float]]] = {}
     for point in sorted(records.points(source), key=lambda point: point.step):
         points.setdefault(point.key, {})[point.step] = point.metrics
@@ -117,8 +119,7 @@ def _read_study(records: RecordReader, other: StudyRow, study: str, goal: Goal) 
             budget=trial.budget,
             curve=points.get(trial.key, {}),
         )
-        for trial in records.trials(source, TRIAL)
-        if trial.state in ENDED
+        for trial in ended
     ]
     if not ranking.ranked([_as_trial(row, goal) for row in rows]):
         raise UserError(

@@ -63,7 +63,7 @@ def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     try:
         result = training()
     except BrokenCheckpoint as error:
-        print(f"{error}; the trial starts over", file=sys.stderr)
+        print(f"{error}; restarting the trial from step 0", file=sys.stderr)
         (directory / FILE).unlink()
         result = training()
     if result.paused:

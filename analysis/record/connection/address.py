@@ -28,7 +28,8 @@ def database_url(address: str | Path) -> sa.URL:
         url = sa.make_url(with_driver(text))
     except (sa.exc.ArgumentError, ValueError):  # ValueError: the port is not a number
         url = None
-    if url is None or url.get_backend_name() not in ("sqlite", "postgresql"):
+    in_memory = url is not None and url.get_backend_name() == "sqlite" and not url.database
+    if url is None or in_memory or url.get_backend_name() not in ("sqlite", "postgresql"):
         raise UserError(
             f"{without_password(text)!r} is not the address of a study record: "
             "give a SQLite file or an address like postgresql://user@host:5432/name"

@@ -30,6 +30,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         UserError: a file cannot be read.
         sqlite3.Error: the file is not a database, or another process keeps it locked for `BUSY_SECONDS`.
     """
+    path = path.resolve()  # SQLite keeps the journal beside the file itself, not beside a link to it
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         connection = _connect(f"{path.absolute().as_uri()}?mode=ro")

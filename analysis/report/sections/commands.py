@@ -52,7 +52,9 @@ def _data(row: StudyRow) -> Iterator[str]:
     yield from ("--dataset", str(data["name"])) if made else ("--data", "FILE.h5")
     yield from ("--preset", row.preset)
     if "split" in data:
-        yield from ("--split-rule", str(data["split"]["rule"]))
+        rule = str(data["split"]["rule"])
+        # "source" is not a choice: "subject" falls back to it if subjects are unknown.
+        yield from ("--split-rule", "subject" if rule == "source" else rule)
 
 
 def _options(row: StudyRow) -> Iterator[str]:

@@ -55,8 +55,8 @@ def _limits(row: StudyRow, seeds: int | None, subjects: Sequence[int]) -> Iterat
             "cover differences between these and other subjects."
         )
     split = data.get("split", {})
-    if split.get("rule") == "random":
-        yield "The split is by clip, so the subjects of the test clips also appear in training."
+    if split.get("rule") in ("random", "source"):
+        yield "The split is by source video, so subjects of the test clips may also appear in training."
     yield (
         "Accuracy is measured by a classifier. A clip that it recognises may still look poor, and its mistakes count "
         "against the generator."

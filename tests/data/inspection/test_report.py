@@ -129,7 +129,7 @@ def test_published_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "passed: no source or subject and no frame is in two parts" in shown
     other = write(tmp_path / "o.h5", ROWS, name="natops")
     assert main(["inspect", str(other), "--split-rule", "natops-hcrf"]) == 0
-    assert "none: split rule natops-hcrf is of subjects 1 to 20" in capsys.readouterr().out
+    assert "none: split rule natops-hcrf expects subjects 1 to 20" in capsys.readouterr().out
 
 
 def test_names_of_subjects_and_missing_ones(tmp_path: Path) -> None:

@@ -50,7 +50,10 @@ BAD = {
     "no cluster": ([*SEARCH, "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: no answer"),
     "a space of splits": ([*SEARCH, "--space", "splits.toml"], "'split.seed' cannot be searched"),
     "an unknown split": ([*SEARCH, "--split-rule", "luck"], "invalid choice: 'luck'"),
-    "a published split of the stand-in": ([*SEARCH, "--split-rule", "natops-hcrf"], "is of subjects 1 to 20 as NATOPS"),
+    "a published split of the stand-in": (
+        [*SEARCH, "--split-rule", "natops-hcrf"],
+        "expects subjects 1 to 20 as numbered in NATOPS",
+    ),
     "two splits": (
         [*SEARCH, "--split-rule", "subject", "--space", "random.toml"],
         "--split-rule subject: the space random.toml fixes random",

@@ -68,7 +68,7 @@ def test_a_checkpoint_that_was_cut_short_begins_the_trial_anew(
     reports = Reports()
     assert trial.run(job, reports, tmp_path / "run").value == reports.metrics[-1]["val/accuracy"]
     assert len(reports.metrics) == 2
-    assert "the trial starts over" in capsys.readouterr().err
+    assert "restarting the trial from step 0" in capsys.readouterr().err
 
 
 def test_pictures_of_a_later_attempt_are_left_alone(tmp_path: Path) -> None:

@@ -47,7 +47,15 @@ def test_one_driver_serves_all_addresses_of_postgresql() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["postgresql://amc:geheim@dbhost:port/name", "mysql://amc:geheim@dbhost/name", "geheim://", "://geheim"]
+    "address",
+    [
+        "postgresql://amc:geheim@dbhost:port/name",
+        "mysql://amc:geheim@dbhost/name",
+        "geheim://",
+        "://geheim",
+        "sqlite://",
+        "sqlite:///",
+    ],
 )
 def test_other_addresses_are_refused_without_showing_a_password(address: str) -> None:
     with pytest.raises(UserError, match="is not the address of a study record: give a SQLite file"):

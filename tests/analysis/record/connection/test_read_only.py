@@ -84,6 +84,14 @@ def test_reading_changes_nothing(make: Make, base: Config, tmp_path: Path) -> No
     assert file_states(path.parent) == before
 
 
+def test_a_linked_record_is_rolled_back_as_well(base: Config, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    killed_in_a_transaction(tmp_path / "elsewhere" / "record.db", base)
+    link = tmp_path / "record.db"
+    link.symlink_to(tmp_path / "elsewhere" / "record.db")
+    check(link)
+
+
 def test_the_next_writer_rolls_a_killed_transaction_back(base: Config, tmp_path: Path) -> None:
     path = tmp_path / "record.db"
     killed_in_a_transaction(path, base)
