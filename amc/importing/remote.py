@@ -140,7 +140,7 @@ def _response(
 
 def _check_status(url: str, method: str, response: requests.Response) -> None:
     code = response.status_code
-    if 200 <= code < 300 or (method == "HEAD" and code in _HEAD_REFUSED):
+    if code < 400 or (method == "HEAD" and code in _HEAD_REFUSED):
         return
     answer = f"the server answers {code} {response.reason}".strip()
     if code in (404, 410):

@@ -42,7 +42,7 @@ BAD = {
     "pruner": ([*SEARCH, "--pruner", "magic"], "unknown pruner 'magic'"),
     "a name of DIR's own": (
         [*SEARCH, "--study", "artifacts"],
-        "--study 'artifacts': DIR has a file or folder of this name",
+        "--study 'artifacts': this name is reserved in DIR",
     ),
     "no number of GPUs": ([*SEARCH, "--gpus-per-trial", "nan"], "--gpus-per-trial"),
     "too large a seed": ([*SEARCH, "--seed", "10000000000000000000"], "not '10000000000000000000'"),
