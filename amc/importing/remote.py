@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema, InvalidURL, TooManyRedirects
 
 from amc.errors import UserError
@@ -59,6 +60,10 @@ def open_session() -> requests.Session:
     session.max_redirects = 5
     # Without compression, so that ranges and sizes refer to the file itself.
     session.headers.update({"User-Agent": "amc-gan", "Accept-Encoding": "identity"})
+    # A server may close a kept connection at any time. A second try then opens a new one.
+    again = urllib3.Retry(total=1, connect=0, read=1, redirect=0, status=0, other=0)
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=again))
     return session
 
 
@@ -140,7 +145,7 @@ def _response(
 
 def _check_status(url: str, method: str, response: requests.Response) -> None:
     code = response.status_code
-    if code < 400 or (method == "HEAD" and code in _HEAD_REFUSED):
+    if 200 <= code < 300 or (method == "HEAD" and code in _HEAD_REFUSED):
         return
     answer = f"the server answers {code} {response.reason}".strip()
     if code in (404, 410):
