@@ -165,5 +165,5 @@ def test_a_study_that_is_no_search_or_has_no_complete_trial_is_one_line(base: Co
         record.add_trial(trial_row(base, study="new"))
     with pytest.raises(UserError, match=r"study 'arms' is not a search \(table4\)"):
         find_config(tmp_path, "arms", None)
-    with pytest.raises(UserError, match=r"study 'new' has no complete trial yet, .*choose a trial.*trial-0000"):
+    with pytest.raises(UserError, match=r"study 'new' has no complete trial yet, .*its trials: trial-0000"):
         find_config(tmp_path, "new", None)
