@@ -384,8 +384,14 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["generate", "RUN", "--out", "README.md"], "is not a folder"),
         (["generate", "RUN", "--out", "README.md/below"], "is not a folder"),
         (["train", "--dataset", "natops", "--preset", "smoke", "--out", "README.md/below"], "is not a folder"),
-        (["train", "--dataset", "natops", "--preset", "smoke", "--trial", "1", "--out", "OUT"], "requires --from-study"),
-        (["train", "--dataset", "natops", "--preset", "smoke", "--runs", "RUNS", "--out", "OUT"], "requires --from-study"),
+        (
+            ["train", "--dataset", "natops", "--preset", "smoke", "--trial", "1", "--out", "OUT"],
+            "requires --from-study",
+        ),
+        (
+            ["train", "--dataset", "natops", "--preset", "smoke", "--runs", "RUNS", "--out", "OUT"],
+            "requires --from-study",
+        ),
         (["train", "--from-study", "lost", "--runs", "RUNS", "--out", "OUT"], "(found: broken, folder, found)"),
         (["train", "--from-study", "found", "--runs", "RUN", "--out", "OUT"], "(found: none)"),
         (["train", "--from-study", "broken", "--runs", "RUNS", "--out", "OUT"], "is not the summary of a study"),
