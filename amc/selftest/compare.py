@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from amc.data.conditions import Batch
 from amc.machine.capabilities import quick_products
+from amc.reference.examples import gradients
 
 AT_STEP = 7  # step number, for label smoothing
 _LONG = 10.0  # seconds after which no further step is timed
@@ -74,14 +75,7 @@ def _slopes(step: Step, total: Tensor) -> dict[str, dict[str, Tensor]]:
     for network in step.networks.values():
         network.zero_grad(set_to_none=True)
     total.backward()
-    return {name: _gradients(network) for name, network in step.networks.items()}
-
-
-def _gradients(network: nn.Module) -> dict[str, Tensor]:
-    return {
-        name: torch.zeros_like(p) if p.grad is None else p.grad.detach().clone()
-        for name, p in network.named_parameters()
-    }
+    return {name: gradients(network) for name, network in step.networks.items()}
 
 
 def apart(expected: Mapping[str, Tensor], actual: Mapping[str, Tensor]) -> float:

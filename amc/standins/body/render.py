@@ -29,17 +29,8 @@ class Scene:
     light: Light  # factor on red, green and blue
 
 
-def draw_clip(subject: BodySubject, motion: Motion, scene: Scene) -> NDArray[np.uint8]:
-    """Draws all frames of a repetition.
-
-    Returns:
-        uint8 (T, 180, 180, 3), RGB.
-    """
-    return np.stack(list(draw_frames(subject, motion, scene)))
-
-
 def draw_frames(subject: BodySubject, motion: Motion, scene: Scene) -> Iterator[NDArray[np.uint8]]:
-    """Like `draw_clip`, but yields frame by frame."""
+    """Draws a repetition frame by frame: uint8 (180, 180, 3), RGB, each."""
     x, y = MARGIN + scene.view[0], MARGIN + scene.view[1]
     return draw_before(subject.look.background[y : y + CROP, x : x + CROP], subject, motion, scene.light)
 
