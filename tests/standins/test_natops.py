@@ -19,7 +19,7 @@ from amc.errors import UserError
 from amc.standins.body.clip import design, draw_repetition, make_clip
 from amc.standins.body.gestures import GESTURES, NEUTRAL, REST, ArmPose, Gesture, Pose
 from amc.standins.body.kinematics import CAMERA, CROP, Build, Motion, Variation, angles_at, perform
-from amc.standins.body.render import Scene, draw_clip
+from amc.standins.body.render import Scene, draw_frames
 from amc.standins.body.subjects import BodyLook, BodySubject, subject
 from amc.standins.registry import NATOPS
 from tests.importing.running import alive, children, needs_proc, wait_for
@@ -151,7 +151,7 @@ def test_repetitions_differ_from_the_first_frame_on() -> None:
 def test_all_subjects_look_different() -> None:
     assert len({subject(s, 0).build for s in range(20)}) == 20
     looks = [
-        draw_clip(subject(s, 0), perform(GESTURES[0], BUILD, PLAIN, 2), DAYLIGHT)[0].astype(int) for s in range(20)
+        next(draw_frames(subject(s, 0), perform(GESTURES[0], BUILD, PLAIN, 2), DAYLIGHT)).astype(int) for s in range(20)
     ]
     apart = [np.abs(a - b).mean() for i, a in enumerate(looks) for b in looks[:i]]
     assert min(apart) > 5
@@ -216,7 +216,7 @@ def colour_at(frame: np.ndarray, point: np.ndarray) -> tuple[int, ...]:
 @pytest.mark.parametrize("label", range(24), ids=lambda i: GESTURES[i].name)
 def test_keypoints_sit_on_the_body_parts(label: int) -> None:
     motion = perform(GESTURES[label], BUILD, replace(PLAIN, shift=(3.3, -2.4)), 16)
-    frames = draw_clip(BodySubject(BUILD, PAINTED), motion, DAYLIGHT)
+    frames = np.stack(list(draw_frames(BodySubject(BUILD, PAINTED), motion, DAYLIGHT)))
     for t, frame in enumerate(frames):
         found = {name: colour_at(frame, motion.joints[t, j]) for j, name in enumerate(KEYPOINT_NAMES)}
         # Channel that is lit: red skin, green sleeves, blue vest. An arm may pass before anything.
@@ -234,7 +234,7 @@ def test_keypoints_sit_on_the_middle_of_the_arm() -> None:
     offsets = []
     for shift in ((0.0, 0.0), (0.25, 0.5), (0.5, -0.25), (0.75, 0.75), (-0.3, 0.1)):
         motion = perform(Gesture("test", "", lead=(pose,)), BUILD, replace(PLAIN, shift=shift), 2)
-        frame = draw_clip(BodySubject(BUILD, PAINTED), motion, DAYLIGHT)[-1]
+        frame = list(draw_frames(BodySubject(BUILD, PAINTED), motion, DAYLIGHT))[-1]
         green = np.argwhere((frame[..., 1] > 100) & (frame[..., 0] == 0) & (frame[..., 2] == 0))[:, ::-1]
         elbow, wrist = joint(motion, "right_elbow")[-1, :2], joint(motion, "right_wrist")[-1, :2]
         along = (wrist - elbow) / np.linalg.norm(wrist - elbow)
@@ -252,7 +252,7 @@ def test_the_head_is_drawn_where_its_keypoint_is() -> None:
     centres = []
     for shift in ((0.0, 0.0), (0.5, 0.5), (0.25, -0.75), (-0.4, 0.3)):
         motion = perform(GESTURES[0], BUILD, replace(PLAIN, shift=shift), 2)
-        frame = draw_clip(BodySubject(BUILD, replace(PAINTED, hair=RED)), motion, DAYLIGHT)[0]
+        frame = next(draw_frames(BodySubject(BUILD, replace(PAINTED, hair=RED)), motion, DAYLIGHT))
         red = np.argwhere((frame == RED).all(axis=-1))[:, ::-1]
         head = red[red[:, 1] < 79.5 - 10]
         centres.append((head[:, 0].min() + head[:, 0].max()) / 2 - joint(motion, "head")[0, 0])

@@ -26,7 +26,7 @@ from amc.standins.body.clip import draw_repetition
 from amc.standins.body.gestures import GESTURES
 from amc.standins.body.kinematics import CROP, Build, perform
 from amc.standins.body.recording import HEIGHT, RETURN, WIDTH, Footage, footage, length, recordings
-from amc.standins.body.render import Scene, draw_clip
+from amc.standins.body.render import Scene, draw_frames
 from amc.standins.body.subjects import BodyLook, BodySubject, subject
 from amc.standins.original_layouts.natops import write_original_layout
 from tests.importing.running import alive, children, needs_proc, wait_for
@@ -138,7 +138,7 @@ def test_in_the_frame_the_body_is_drawn_as_in_the_crop_and_goes_on_below(at: tup
     light = (0.9, 1.0, 1.1)
     motion = perform(GESTURES[8], build, draw_repetition(5, 0).variation, 8)
     content = Footage(BodySubject(build, look), white, light, at, motion, ((1, 8),))
-    expected = draw_clip(content.performer, motion, Scene(view=(0, 0), light=light))
+    expected = np.stack(list(draw_frames(content.performer, motion, Scene(view=(0, 0), light=light))))
     x, y = at
     for picture, alone, mask in zip(content.frames(), expected, content.masks(), strict=True):
         np.testing.assert_array_equal(picture[y : y + CROP, x : x + CROP], alone)
