@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
+import pickle
 import signal
 import stat
 import subprocess
 import sys
-import termios
 import threading
 import time
 from contextlib import closing
@@ -60,19 +58,17 @@ def _crash(item: int) -> int:
     return item * item
 
 
-def _stuck_answer(folder: str, item: int) -> Any:
-    """Item 1 kills its process when the first part of its answer has been written."""
+def _stuck_answer(item: int) -> Any:
+    """Item 1 kills its process when half of its answer has been sent."""
+    result = bytes(50_000_000)
     if item == 1:
-        threading.Thread(target=_kill_when_writing, daemon=True).start()
-    return bytes(50_000_000)
-
-
-def _kill_when_writing() -> None:
-    answers, unread = 3, array.array("i", [0])  # the worker's first descriptor after the standard streams
-    assert stat.S_ISFIFO(os.fstat(answers).st_mode)
-    while not unread[0]:
-        fcntl.ioctl(answers, termios.FIONREAD, unread)
-    os.kill(os.getpid(), signal.SIGKILL)
+        answers = 3  # the worker's first descriptor after the standard streams
+        assert stat.S_ISFIFO(os.fstat(answers).st_mode)
+        answer = pickle.dumps((True, result))
+        with os.fdopen(answers, "wb", closefd=False) as stream:
+            stream.write(answer[: len(answer) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
 
 
 def _die_once(marks: Path) -> str:
@@ -179,8 +175,8 @@ def test_only_the_items_that_crash_are_lost(workers: int) -> None:
     assert found == [WorkerDied() if i in lost else i * i for i in range(9)]
 
 
-def test_a_worker_killed_while_it_sends_a_result_costs_its_item_only(tmp_path: Path) -> None:
-    results = crash_safe_map(partial(_stuck_answer, str(tmp_path)), range(8), 2)
+def test_a_worker_killed_while_it_sends_a_result_costs_its_item_only() -> None:
+    results = crash_safe_map(_stuck_answer, range(8), 2)
     assert [r if isinstance(r, WorkerDied) else len(r) for r in results] == [
         *(50_000_000, WorkerDied()),
         *[50_000_000] * 6,
