@@ -165,6 +165,10 @@ class OptimizerConfig:
     lr_discriminator: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
+    decay_share: float = 0.0  # over this share of the steps, at the end, both rates fall linearly to 0
+
+    def __post_init__(self) -> None:
+        _check_range(self, "decay_share", 0.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,7 @@ def _step(run: Run, batches: Batches) -> None:
     began = time.perf_counter()
     batch = batches(run.step)
     run.meter.data_seconds += time.perf_counter() - began
+    run.set_learning_rates()
     losses = run.training_step(batch, run.step)
     run.update_ema()
     run.step += 1

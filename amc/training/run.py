@@ -17,6 +17,7 @@ from amc.errors import UserError
 from amc.methods import method_of
 from amc.training import checkpoint
 from amc.training.ema import WeightEMA
+from amc.training.learning_rate import LearningRateDecay
 
 Curve = list[tuple[int, dict[str, float]]]
 """(step, metrics) of every evaluation, in order."""
@@ -97,6 +98,7 @@ class Run:
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.method = method_of(config)
         self.training_step = self.method.build(config, self.device)
+        self._decay = LearningRateDecay(config, self.training_step.optimizers)
         decay = config.training.average
         self.ema = WeightEMA(self._trained_predictor, decay) if decay > 0 else None
         self.step = 0
@@ -112,6 +114,10 @@ class Run:
     def generator(self) -> nn.Module:
         """The network that generates clips in evaluation: the moving average if there is one."""
         return self.ema.network if self.ema else self._trained_predictor
+
+    def set_learning_rates(self) -> None:
+        """Sets the learning rates of the next training step."""
+        self._decay.set(self.step)
 
     def update_ema(self) -> None:
         """Updates the moving average, if there is one, after a training step."""
@@ -161,9 +167,11 @@ class Run:
     def _check_same(self, header: Mapping[str, Any], path: Path) -> None:
         if header["fingerprint"] != self.data.clips.info.fingerprint:
             raise UserError(f"{path} was trained on other clips: give the same data, or another --out")
-        # A run may be extended to a larger budget; nothing else may differ.
+        # A run may be extended to a larger budget, unless its learning rates followed from the budget; nothing else may
+        # differ.
         mine, theirs = self.config.flat(), configuration.from_dict(header["config"]).flat()
-        changed = [name for name in mine if mine[name] != theirs.get(name) and name != "training.steps"]
+        extendable = {"training.steps"} if self.config.optimizer.decay_share == 0 else set()
+        changed = [name for name in mine if mine[name] != theirs.get(name) and name not in extendable]
         if changed:
             shown = ", ".join(f"{name} {theirs.get(name)!r} -> {mine[name]!r}" for name in changed)
             raise UserError(f"{path} was trained with another configuration ({shown}): give another --out")

@@ -121,6 +121,42 @@ def test_a_run_paused_anywhere_goes_on_as_if_it_had_not_been(
         assert {name: metrics[name] for name in same} == {name: others[name] for name in same}
 
 
+def test_a_run_with_decay_resumes_to_the_bit_and_cannot_be_extended(
+    tmp_path: Path, data: TrainingData, classifier: TrainedClassifier
+) -> None:
+    config = with_overrides(toy_config(steps=8, evaluate_every=4), {"optimizer.decay_share": 0.5})
+    whole = train(config, data, classifier, directory=tmp_path / "whole", report=always)
+    train(
+        config,
+        data,
+        classifier,
+        directory=tmp_path / "parts",
+        report=always,
+        pausing=iter([False] * 6 + [True]).__next__,
+    )
+    train(config, data, classifier, directory=tmp_path / "parts", report=always)
+    one, two = tensors(tmp_path / "whole"), tensors(tmp_path / "parts")
+    for name in one:
+        assert torch.equal(one[name], two[name]), name
+    constant = train(
+        with_overrides(config, {"optimizer.decay_share": 0.0}),
+        data,
+        classifier,
+        directory=tmp_path / "c",
+        report=always,
+    )
+    last = [p for p in whole.run.generator.parameters()]
+    assert any(not torch.equal(a, b) for a, b in zip(last, constant.run.generator.parameters(), strict=True))
+    with pytest.raises(UserError, match=r"training.steps 8 -> 12"):
+        train(
+            with_overrides(config, {"training.steps": 12}),
+            data,
+            classifier,
+            directory=tmp_path / "whole",
+            report=always,
+        )
+
+
 def test_a_report_that_says_stop_stops(tmp_path: Path, data: TrainingData, classifier: TrainedClassifier) -> None:
     result = train(toy_config(), data, classifier, directory=tmp_path, report=lambda step, metrics: False)
     assert (result.run.step, result.stopped) == (2, True)

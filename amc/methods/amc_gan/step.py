@@ -82,7 +82,9 @@ class AMCStep:
     def _adam(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
         settings = self.config.optimizer
         betas = (settings.beta1, settings.beta2)
-        return torch.optim.Adam(parameters, rate, betas, fused=True, capturable=self.machine.graphed)
+        # A recorded step reads the rate from memory, so that it can change.
+        lr = torch.tensor(rate, device=self.device) if self.machine.graphed else rate
+        return torch.optim.Adam(parameters, lr, betas, fused=True, capturable=self.machine.graphed)
 
     def _seeded(self, network: Callable[[Config], M], offset: int) -> M:
         """A network, channels last. Its initial weights depend on the seed and its own number only."""
