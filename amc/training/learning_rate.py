@@ -25,7 +25,7 @@ def decay_factor(step: int, steps: int, share: float) -> float:
 
 
 class LearningRateDecay:
-    """Sets the rates of all optimisers of a run from the step number alone, so a resumed run needs no state for them."""
+    """Sets the rates of all optimisers of a run from the step number alone, so resuming needs no state for them."""
 
     def __init__(self, config: Config, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
         self.steps, self.share = config.training.steps, config.optimizer.decay_share

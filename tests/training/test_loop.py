@@ -145,7 +145,7 @@ def test_a_run_with_decay_resumes_to_the_bit_and_cannot_be_extended(
         directory=tmp_path / "c",
         report=always,
     )
-    last = [p for p in whole.run.generator.parameters()]
+    last = list(whole.run.generator.parameters())
     assert any(not torch.equal(a, b) for a, b in zip(last, constant.run.generator.parameters(), strict=True))
     with pytest.raises(UserError, match=r"training.steps 8 -> 12"):
         train(
