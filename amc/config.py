@@ -147,6 +147,9 @@ class Readings:
     # R23: the generator minimizes -log D (Alg. 1 line 14), or log(1 - D) (Eq. 5)
     adversarial: Literal["non_saturating", "saturating"] = "non_saturating"
     generator_scores: Literal["updated", "printed"] = "updated"  # R23: of D after its update, or before (Alg. 1 line 5)
+    # R23: rows of Table 2 in D's mini-batch in the generator's update: all, or the generated ones alone. Scores of real
+    # rows never count; with "mixed" these rows take part in batch norm's statistics.
+    generator_rows: Literal["mixed", "generated"] = "mixed"
 
     def __post_init__(self) -> None:
         _check_choices(self)

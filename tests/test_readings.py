@@ -228,7 +228,7 @@ READINGS: Mapping[str, Reading] = {
         {"readings.long_clips": ("first", "even")},
     ),
     "R23": Reading(
-        "the generator lowers -log D, with scores of the discriminators as their update left them",
+        "the generator lowers -log D, with scores of the discriminators as their update left them, all rows mixed",
         (
             "methods/amc_gan/test_objective.py::test_the_generators_adversarial_term_by_hand",
             "methods/amc_gan/test_step.py::test_the_generators_adversarial_loss_by_hand",
@@ -239,6 +239,7 @@ READINGS: Mapping[str, Reading] = {
         {
             "readings.adversarial": ("non_saturating", "saturating"),
             "readings.generator_scores": ("updated", "printed"),
+            "readings.generator_rows": ("mixed", "generated"),
         },
     ),
     "R24": Reading(

@@ -2,12 +2,17 @@
 
 Conventions where the paper leaves them open, the same as in production:
 
-- The mini-batch of a discriminator is its rows of Table 2 one after the other, each in full; that of the generator is
-  the rows of Table 1. All rows of Table 1 share z.
+- The mini-batch of a discriminator is its rows of Table 2 one after the other, each in full, in its own update and in
+  the generator's; that of the generator is the rows of Table 1. All rows of Table 1 share z.
 - The tower of a discriminator is called once for the conditioning images of all rows and once for the frames of all
   rows; each call has its own batch-norm statistics.
-- In the generator's update the first two blocks of the tower take {x, x^|y, x^|y'} as one mini-batch, because Gram
-  distances compare all three; the later layers take the generated rows x^|y and x^|y' only.
+- In the generator's update only the scores of the generated rows x^|y and x^|y' count. The other rows take part in the
+  statistics of every batch norm, through which gradients reach the generator too. Gram distances compare maps of the
+  same forward pass (`generator_rows="mixed"`, R23). With "generated", the first two blocks of the tower take
+  {x, x^|y, x^|y'} as one mini-batch, because Gram distances compare all three; the later layers take the generated
+  rows only.
+- The running statistics of a discriminator are updated in every forward pass in training mode, also in the
+  generator's update. Training never reads them.
 - In the arms of Table 4 the mini-batches consist of the rows that the arm keeps.
 
 All losses are minimised: they are the negatives of the log-likelihoods that the paper maximises.
@@ -147,7 +152,7 @@ class LiteralStep:
             terms[f"loss/d_{name}"] = -l_d
             total = total - weights.gan * l_d
             if name == "motion" and self.config.switches.ldaux:
-                ce, mse = self.auxiliary(batch, cases, answers)
+                ce, mse = self.auxiliary(batch, cases, answers, "discriminator")
                 terms |= {"loss/d_ce": ce, "loss/d_mse": mse}
                 total = total + weights.ce * ce + weights.mse * mse
         return total, terms
@@ -158,16 +163,18 @@ class LiteralStep:
         rho = {"appearance": self.config.margins.appearance, "motion": self.config.margins.motion}
         total, terms = torch.zeros(()), {}
         for name, cases in self.cases.items():
-            for_generator = [case for case in cases if case.generator]
+            # Line 14 takes the scores of the mini-batch of line 5 (R23).
+            shown = cases if readings.generator_rows == "mixed" else [case for case in cases if case.generator]
             ranked = switches.lrank and any(case.video == "x^|y'" for case in cases)
             compared = ["x", "x^|y"] if switches.lgaux or ranked else []
             compared += ["x^|y'"] if ranked else []
-            answers = self.ask(name, batch, videos, for_generator, compared)
-            l_g = torch.stack([losses.generator_gain(s, readings.adversarial) for s in answers.s]).sum()  # line 14
+            answers = self.ask(name, batch, videos, shown, compared)
+            scores = [s for case, s in zip(shown, answers.s, strict=True) if case.generator]
+            l_g = torch.stack([losses.generator_gain(s, readings.adversarial) for s in scores]).sum()  # line 14
             terms[f"loss/g_{name}"] = -l_g
             total = total - weights.gan * l_g
             if name == "motion" and switches.ldaux and readings.aux_updates_generator:  # R11
-                ce, mse = self.auxiliary(batch, for_generator, answers)
+                ce, mse = self.auxiliary(batch, shown, answers, "generator")
                 terms |= {"loss/g_ce": ce, "loss/g_mse": mse}
                 total = total + weights.ce * ce + weights.mse * mse
             for j in range(readings.gram_layers) if compared else ():  # R2
@@ -196,11 +203,11 @@ class LiteralStep:
         every, left = (sum(of[c.video + c.condition] for c in some if c.label == "fake") for some in (TABLE_2, cases))
         return weight * every / left
 
-    def auxiliary(self, batch: Batch, cases: Sequence[Case], answers: Answers) -> tuple[Tensor, Tensor]:
-        """Line 9 with R19: class and velocity losses, summed over the cases that have targets."""
+    def auxiliary(self, batch: Batch, cases: Sequence[Case], answers: Answers, player: str) -> tuple[Tensor, Tensor]:
+        """Line 9 with R19: class and velocity losses for a player, summed over the cases that have targets."""
         ce, mse = torch.zeros(()), torch.zeros(())
         for case, v, l in zip(cases, answers.v, answers.l, strict=True):  # noqa: E741
-            if case.auxiliary:
+            if case.auxiliary and (case.generator or player == "discriminator"):
                 ym = batch.motion if case.condition == "y" else batch.other_motion
                 label = batch.motion if self.config.readings.aux_targets == "printed" else ym
                 velocity = ym[:, :, batch.classes :].unbind(1)
@@ -214,7 +221,7 @@ class LiteralStep:
         shown = {"x": batch.clip[:, 1:], "x^|y": videos["matched"]}
         if y_prime in videos:
             shown["x^|y'"] = videos[y_prime]
-        # Videos that are compared but in no case (x, in the generator's update) come last.
+        # Videos that are compared but in no case (x, where the generated rows are alone) come last.
         order = [case.video for case in cases]
         order += [video for video in compared if video not in order]
         if name == "appearance":

@@ -269,8 +269,8 @@ def test_what_the_discriminators_see(arm: Arm) -> None:
             judged = network.score_rows(batch, videos, rows).logits
             return (
                 judged
-                + network.score_generated(
-                    batch, videos, tuple(row for row in rows if row.counts_for_generator), ("matched",)
+                + network.score_rows(
+                    batch, videos, tuple(row for row in rows if row.counts_for_generator), ("matched",), aux=False
                 ).logits
             )
 

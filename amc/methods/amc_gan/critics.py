@@ -1,8 +1,8 @@
 """How each discriminator scores the rows of Table 2, computing nothing twice.
 
-Both critics have the same interface: `score_rows` for the discriminators' update (Alg. 1 lines 5 to 9) and
-`score_generated` for the generator's (lines 12 to 16). Videos are a dictionary from the rows of Table 1, and "real", to
-(B, T-1, 3, H, W); frame 1 of each is the appearance condition that it was generated from.
+Both critics have the same interface: `score_rows` serves the discriminators' update (Alg. 1 lines 5 to 9) and the
+generator's (lines 12 to 16). Videos are a dictionary from the rows of Table 1, and "real", to (B, T-1, 3, H, W); frame 1
+of each is the appearance condition that it was generated from.
 """
 
 from __future__ import annotations
@@ -80,19 +80,16 @@ class AppearanceCritic:
         self.network = network
         self.conditional = config.switches.ya
 
-    def score_rows(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow]) -> CriticOutput:
-        """Logits for all rows."""
-        return self._run(batch, videos, rows, compare=())
-
-    def score_generated(
-        self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str]
+    def score_rows(
+        self,
+        batch: Batch,
+        videos: Videos,
+        rows: Sequence[DiscriminatorRow],
+        compare: Sequence[str] = (),
+        *,
+        aux: bool = True,
     ) -> CriticOutput:
-        """Scores for the generated rows, and maps of the videos in `compare`, all in one mini-batch."""
-        return self._run(batch, videos, rows, compare)
-
-    def _run(
-        self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str]
-    ) -> CriticOutput:
+        """Logits of all rows, and maps of the videos in `compare`, all in one mini-batch. Da has nothing for `aux`."""
         b, k = batch.centres.shape
         counts = _distinct(rows)
         shown = list(counts)
@@ -140,25 +137,19 @@ class MotionCritic:
         self.appearance, self.motion = config.switches.ya, config.switches.ym
         self.aux = config.switches.ldaux
 
-    def score_rows(self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow]) -> CriticOutput:
-        """Logits for all rows; classes and velocities for the rows that have them."""
-        return self._run(batch, videos, rows, compare=(), aux=self.aux)
-
-    def score_generated(
+    def score_rows(
         self,
         batch: Batch,
         videos: Videos,
         rows: Sequence[DiscriminatorRow],
-        compare: Sequence[str],
+        compare: Sequence[str] = (),
         *,
-        aux: bool = False,
+        aux: bool = True,
     ) -> CriticOutput:
-        """Scores for the generated rows, and maps of the videos in `compare`, all in one mini-batch."""
-        return self._run(batch, videos, rows, compare, aux=aux)
+        """Logits of all rows, and maps of the videos in `compare`, all in one mini-batch.
 
-    def _run(
-        self, batch: Batch, videos: Videos, rows: Sequence[DiscriminatorRow], compare: Sequence[str], *, aux: bool
-    ) -> CriticOutput:
+        With `aux` also classes and velocities of the rows that have them, where Dm has the heads.
+        """
         network = self.network
         b, steps = batch.motion.shape[:2]
         counts = _distinct(rows)
@@ -185,7 +176,7 @@ class MotionCritic:
             label = torch.cat([motions[row.mismatched][:, 0, : batch.classes] for row in rows])
         logits = network.scores(torch.cat([parts[i] for i in of_row]), label, tuple((b, 1) for _ in rows))
         auxiliary: list[tuple[Tensor, Tensor] | None] = [None] * len(rows)
-        if aux:
+        if aux and self.aux:
             velocities = _full(network.velocities(states, videos_of_rows)).split(b)
             classes = _full(network.classes(summary, videos_of_rows)).split(b)
             auxiliary = [

@@ -179,20 +179,21 @@ class AMCStep:
         losses: Losses = {}
         total = batch.clip.new_zeros(())
         for name, critic in self.critics.items():
-            rows = tuple(row for row in self.terms.critics[name] if row.counts_for_generator)
+            rows = self.terms.critics[name]
+            if self.config.readings.generator_rows == "generated":
+                rows = tuple(row for row in rows if row.counts_for_generator)
             ranked = name in self.terms.rank
             compare = ("real", "matched", name) if ranked else ("real", "matched") if self.terms.gram else ()
             with self.machine.mixed():
-                if isinstance(critic, MotionCritic):
-                    aux = self.terms.aux and self.config.readings.aux_updates_generator
-                    judged = critic.score_generated(batch, shown, rows, compare, aux=aux)
-                else:
-                    judged = critic.score_generated(batch, shown, rows, compare)
+                judged = critic.score_rows(batch, shown, rows, compare, aux=self.config.readings.aux_updates_generator)
+            # Real rows take part in batch norm's statistics alone.
+            counted = [i for i, row in enumerate(rows) if row.counts_for_generator]
             kind = self.config.readings.adversarial
-            gan = torch.stack([adversarial(logits, kind) for logits in judged.logits]).sum()
+            gan = torch.stack([adversarial(judged.logits[i], kind) for i in counted]).sum()
             losses[f"loss/g_{name}"] = gan.detach()
             total = total + self.weights["gan"] * gan
-            total = total + self._auxiliary(batch, rows, judged.auxiliary, losses, "g")
+            predictions = [judged.auxiliary[i] for i in counted]
+            total = total + self._auxiliary(batch, [rows[i] for i in counted], predictions, losses, "g")
             if compare:
                 total = total + self._perceptual(name, judged.maps, losses)
         if self.terms.l1:

@@ -116,7 +116,11 @@ READINGS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("R18", ("split.validation_share",), "share of the non-test subjects or clips used for validation"),
     ("R20", ("readings.mismatched_appearance", "readings.mismatched_motion"), "source of mismatched conditions"),
     ("R22", ("readings.long_clips",), "which frames of longer clips are used"),
-    ("R23", ("readings.adversarial", "readings.generator_scores"), "the generator's adversarial term"),
+    (
+        "R23",
+        ("readings.adversarial", "readings.generator_scores", "readings.generator_rows"),
+        "the generator's adversarial term, and the mini-batch that it is computed in",
+    ),
 )
 
 

@@ -84,10 +84,11 @@ def test_training_mode_at_other_sizes(size: int) -> None:
     assert_equal(*pair(config), random_batch(config, clips=3))
 
 
+@pytest.mark.parametrize("generator_rows", ["mixed", "generated"])
 @pytest.mark.parametrize("bn_rows", ["mixed", "per_row"])
-@pytest.mark.parametrize("arm", [arm for arm in ARMS if arm != "ours"])
-def test_arms_of_table_4(arm: str, bn_rows: str) -> None:
-    config = small("natops", arm, bn_rows=bn_rows)
+@pytest.mark.parametrize("arm", ARMS)
+def test_arms_of_table_4(arm: str, bn_rows: str, generator_rows: str) -> None:
+    config = small("natops", arm, bn_rows=bn_rows, generator_rows=generator_rows)
     assert_equal(*pair(config), random_batch(config, clips=3))
 
 

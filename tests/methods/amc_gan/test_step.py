@@ -120,13 +120,13 @@ class Told:
     def __init__(self, scores: Sequence[float]) -> None:
         self.scores = scores
 
-    def score_rows(self, batch: Batch, videos: object, rows: Sequence[DiscriminatorRow], *_: object) -> CriticOutput:
+    def score_rows(
+        self, batch: Batch, videos: object, rows: Sequence[DiscriminatorRow], *_: object, **__: object
+    ) -> CriticOutput:
         order = [(row.clip, row.mismatched) for row in TABLE_2["appearance"] + TABLE_2["motion"]]
         scores = [self.scores[order.index((row.clip, row.mismatched)) % 4] for row in rows]
         logits = [torch.full((3,), math.log(s / (1 - s)), dtype=torch.float64) for s in scores]
         return CriticOutput(logits, [None] * len(rows), {})
-
-    score_generated = score_rows
 
 
 def told(scores: Sequence[float], **overrides: Any) -> AMCStep:
