@@ -1,8 +1,8 @@
 """How each discriminator scores the rows of Table 2, computing nothing twice.
 
 Both critics have the same interface: `score_rows` serves the discriminators' update (Alg. 1 lines 5 to 9) and the
-generator's (lines 12 to 16). Videos are a dictionary from the rows of Table 1, and "real", to (B, T-1, 3, H, W); frame 1
-of each is the appearance condition that it was generated from.
+generator's (lines 12 to 16). Videos are a dictionary from the rows of Table 1, and "real", to (B, T-1, 3, H, W);
+frame 1 of each is the appearance condition that it was generated from.
 """
 
 from __future__ import annotations
