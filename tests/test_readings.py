@@ -233,6 +233,8 @@ READINGS: Mapping[str, Reading] = {
             "methods/amc_gan/test_objective.py::test_the_generators_adversarial_term_by_hand",
             "methods/amc_gan/test_step.py::test_the_generators_adversarial_loss_by_hand",
             "methods/amc_gan/test_step.py::test_when_the_generator_is_scored",
+            "methods/amc_gan/test_step.py::test_the_generator_takes_the_scores_of_the_discriminators_mini_batch",
+            "methods/amc_gan/test_equality.py::test_a_wrong_mini_batch_of_the_generator_is_noticed",
             "methods/amc_gan/test_equality.py::test_three_whole_steps",
             EQUAL,
         ),

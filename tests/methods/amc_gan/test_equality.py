@@ -17,6 +17,7 @@ from torch import Tensor
 
 from amc.config import Config, configure, with_overrides
 from amc.data.conditions import Batch
+from amc.methods.amc_gan.objective import DiscriminatorRow
 from amc.methods.amc_gan.step import AMCStep
 from amc.reference.examples import ARMS, gradients, pair, random_batch, relative_difference, small
 from amc.reference.step import LiteralStep
@@ -107,6 +108,7 @@ def test_arms_of_table_4(arm: str, bn_rows: str, generator_rows: str) -> None:
         ("rows.generated_mismatched", 0.9),
         ("readings.aux_targets", "printed"),  # R19
         ("readings.adversarial", "saturating"),  # R23
+        ("readings.generator_rows", "generated"),
         ("margins.appearance", 10.0),  # a hinge that is surely open
         ("margins.motion", 10.0),
     ],
@@ -121,6 +123,8 @@ def test_other_settings(name: str, value: object) -> None:
     [
         {"aux_updates_generator": True, "aux_targets": "printed", "velocity_reduction": "sum"},  # R11 with R5 and R19
         {"velocity_head": "shared", "bn_rows": "per_row", "aux_updates_generator": True},  # R9 with R21 and R11
+        {"generator_rows": "generated", "aux_updates_generator": True, "gram": "channel"},  # R23 with R11 and R1
+        {"generator_rows": "mixed", "centres": 2, "velocity_head": "shared", "aux_updates_generator": True},
     ],
 )
 def test_settings_that_meet(readings: dict[str, Any]) -> None:
@@ -185,10 +189,106 @@ def test_the_generators_running_statistics() -> None:
         torch.testing.assert_close(actual[name], value, rtol=1e-9, atol=1e-12, msg=name)
 
 
+@pytest.mark.parametrize("generator_rows", ["mixed", "generated"])
+def test_the_discriminators_running_statistics(generator_rows: str) -> None:
+    """Both players' passes update them, each with the rows that it shows. Heads that no loss reads are not computed."""
+    config = small("natops", generator_rows=generator_rows, aux_updates_generator=True)
+    batch = random_batch(config, clips=3)
+    production, literal = pair(config)
+    for step in (production, literal):
+        videos = step.generate(batch)
+        step.discriminator_loss(batch, videos, 0)
+        step.generator_loss(batch, videos)
+    for name in ("appearance_discriminator", "motion_discriminator"):
+        expected, actual = literal.networks[name].state_dict(), production.networks[name].state_dict()
+        for key, value in expected.items():
+            if key.endswith("running_mean"):  # a variance has the factor n / (n - 1) of rows that are computed once
+                torch.testing.assert_close(actual[key], value, rtol=1e-9, atol=1e-12, msg=f"{name}.{key}")
+
+
+def rows_but(step: AMCStep, monkeypatch: pytest.MonkeyPatch, change: Callable[[DiscriminatorRow], Any]) -> None:
+    """The critics' rows of Table 2, each as `change` returns it; without those for which it returns None."""
+    changed = {name: tuple(filter(None, map(change, rows))) for name, rows in step.terms.critics.items()}
+    monkeypatch.setattr(step, "terms", replace(step.terms, critics=changed))
+
+
+def real_rows_count(step: AMCStep, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows_but(step, monkeypatch, lambda row: replace(row, counts_for_generator=True))
+
+
+def generated_rows_alone(step: AMCStep, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows_but(step, monkeypatch, lambda row: None if row.clip == "real" else row)
+
+
+def no_gradient_through_real_rows(step: AMCStep, monkeypatch: pytest.MonkeyPatch) -> None:
+    for critic in step.critics.values():
+        top = critic.network.top
+
+        def cut(second: Tensor, rows: Any = None, top: Any = top) -> Tensor:
+            real = rows[0][0] if rows is not None and len(rows) > 2 else 0
+            return top(torch.cat([second[:real].detach(), second[real:]]), rows)
+
+        monkeypatch.setattr(critic.network, "top", cut)
+
+
+def maps_of_another_pass(step: AMCStep, monkeypatch: pytest.MonkeyPatch) -> None:
+    twin, _ = pair(step.config)
+    for name, critic in step.critics.items():
+        mixed: Any = critic.score_rows
+        alone: Any = twin.critics[name].score_rows
+
+        def two_passes(
+            batch: Batch, videos: Any, rows: Any, compare: Any = (), mixed: Any = mixed, alone: Any = alone, **more: Any
+        ) -> Any:
+            generated = tuple(row for row in rows if row.clip != "real")
+            maps = alone(batch, videos, generated, compare, **more).maps
+            return replace(mixed(batch, videos, rows, compare, **more), maps=maps)
+
+        monkeypatch.setattr(critic, "score_rows", two_passes)
+
+
+def weights_of_statistics_forgotten(step: AMCStep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real video is counted once in batch norm, although two rows show it."""
+    for critic in step.critics.values():
+        tower = critic.network.tower
+
+        def once(frames: Tensor, rows: Any = None, tower: Any = tower) -> Any:
+            return tower(frames, rows and tuple((size, 1) for size, _ in rows))
+
+        monkeypatch.setattr(critic.network, "tower", once)
+
+
+WRONG = [
+    real_rows_count,
+    generated_rows_alone,
+    no_gradient_through_real_rows,
+    maps_of_another_pass,
+    weights_of_statistics_forgotten,
+]
+
+
+@pytest.mark.parametrize("aux", [False, True])
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.__name__)
+def test_a_wrong_mini_batch_of_the_generator_is_noticed(
+    wrong: Callable[[AMCStep, pytest.MonkeyPatch], None], aux: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R23: each other way to compute the generator's loss differs visibly in its gradients."""
+    config = small("natops", aux_updates_generator=aux)
+    batch = random_batch(config, clips=3)
+    production, literal = pair(config)
+    _, expected = total_and_gradients(literal, batch, generator_loss)
+    _, same = total_and_gradients(production, batch, generator_loss)
+    assert relative_difference(expected["generator"], same["generator"]) < TOLERANCE
+    wrong(production, monkeypatch)
+    _, actual = total_and_gradients(production, batch, generator_loss)
+    assert relative_difference(expected["generator"], actual["generator"]) > 1e-4
+
+
+@pytest.mark.parametrize("generator_rows", ["mixed", "generated"])
 @pytest.mark.parametrize(("dataset", "scores"), [("natops", "updated"), ("mug", "updated"), ("mug", "printed")])
-def test_three_whole_steps(dataset: str, scores: str) -> None:
+def test_three_whole_steps(dataset: str, scores: str, generator_rows: str) -> None:
     """Both updates of Algorithm 1, with Adam: discriminators have moved when they score the generator, or not (R23)."""
-    config = small(dataset, generator_scores=scores)
+    config = small(dataset, generator_scores=scores, generator_rows=generator_rows)
     production, literal = pair(config)
     for step in range(3):
         batch = random_batch(config, clips=3, seed=step)

@@ -181,6 +181,21 @@ def test_when_the_generator_is_scored(scores: str) -> None:
         assert any(not torch.equal(p, start[key]) for key, p in network.named_parameters()), name
 
 
+@pytest.mark.parametrize("arm", ARMS)
+def test_the_generator_takes_the_scores_of_the_discriminators_mini_batch(arm: str) -> None:
+    """Alg. 1 line 14: s_f and s_f' are those of line 5, of the mini-batch that mixes all rows of Table 2 (R23)."""
+    step = shaken(arm)
+    batch = random_batch(step.config, clips=3)
+    videos = step.generate(batch)
+    _, terms = step.generator_loss(batch, videos)
+    for name, critic in step.critics.items():
+        rows = step.terms.critics[name]
+        logits = critic.score_rows(batch, {**videos, "real": batch.clip[:, 1:]}, rows).logits
+        line_14 = [-s.sigmoid().log().mean().item() for row, s in zip(rows, logits, strict=True) if row.clip != "real"]
+        assert len(line_14) == (2 if any(row.mismatched for row in rows) else 1)
+        assert terms[f"loss/g_{name}"].item() == pytest.approx(sum(line_14), rel=1e-9)
+
+
 def test_adam() -> None:
     """R7: 2e-4 and betas 0.5 and 0.999, each a setting, for both players."""
     assert natops().optimizer == OptimizerConfig(2e-4, 2e-4, 0.5, 0.999)
