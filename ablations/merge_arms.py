@@ -10,6 +10,7 @@ from ablations.arms import MORE, TABLE_4
 from amc.errors import UserError
 from analysis.record.reading import open_if_present
 from analysis.record.rows import StudyRow
+from analysis.scores.growth import LOOKS
 
 ORDER = {arm.slug: place for place, arm in enumerate([*TABLE_4, *MORE])}
 _FIXED = {"changes": {}, "seed_shift": 0, "of": []}  # what determines an arm's runs, with defaults
@@ -47,4 +48,5 @@ def merge_arms(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str,
                 )
     both = {**before, **asked}
     arms = sorted(both.values(), key=lambda arm: ORDER.get(str(arm["arm"]), len(ORDER)))
-    return {**wanted, "arms": arms, "seeds": max(int(known["seeds"]), int(wanted["seeds"]))}
+    kept = {LOOKS: known[LOOKS]} if LOOKS in known else {}
+    return {**wanted, **kept, "arms": arms, "seeds": max(int(known["seeds"]), int(wanted["seeds"]))}

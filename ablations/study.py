@@ -20,9 +20,9 @@ from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
 from amc.evaluation.judges.standard import classifier as motion_classifier
 from amc.evaluation.scores.test_judges import Judges, cached_judges, has_subjects
-from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
 from analysis.record.states import TRIAL
+from analysis.record.writing import RecordWriter
 from tuning.engine.sources import SEEDS, ListedTrials, Proposal
 from tuning.engine.study import Study
 from tuning.preparation import test_judges
@@ -114,7 +114,7 @@ def _with_scoring(study: Study, prepared: Preparation, checkpoints: MetricCheckp
     judges = _judges(prepared, checkpoints)
     scoring = Scoring(study.row.name, prepared.config, prepared.chosen.data, judges, study.until)
 
-    def results(records: RecordReader, folder: Path) -> None:
+    def results(records: RecordWriter, folder: Path) -> None:
         write_results(records, study.row.name, folder)
 
     found = cache_files(judges.motion, judges.second, judges.identity)

@@ -89,7 +89,7 @@ def _difference(lot: NDArray[np.bool_]) -> MeanSquares:
 
 def _held(squares: MeanSquares, truth: float) -> NDArray[np.float64]:
     low, high = crossed_interval(squares, ALPHA)
-    alone = stdtrit(squares.seeds - 1, 1 - ALPHA / 2) * np.sqrt(squares.seed / (squares.seeds * squares.clips))
+    alone = stdtrit(squares.seeds - 1, 1 - ALPHA / 2) * np.sqrt(squares.run)
     held = (low <= truth) & (truth <= high)
     return np.stack([held, (high - low) / 2, abs(squares.mean - truth) <= alone])
 

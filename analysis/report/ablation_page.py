@@ -45,7 +45,7 @@ def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) ->
         clips_section(scores, folder),
         *_metrics(scores),
         definitions_section(row, _measured(scores), clipwise=scores.clipwise),
-        limits_section(row, seeds=int(row.settings["seeds"]), subjects=_subjects(scores)),
+        limits_section(row, arms=content["rows"], subjects=scores.subjects, folds=scores.folds is not None),
         cost_section(row, trials),
         provenance_section(row),
         commands_section(records, row),
@@ -83,7 +83,7 @@ def _facts(scores: StudyScores) -> Iterable[tuple[str, str]]:
     yield "arms", str(len(scores.arms))
     yield "seeds", str(row.settings["seeds"])
     yield "runs complete", f"{scores.finished} of {scores.planned}"
-    yield "test clips", str(row.dataset["split"]["test"])
+    yield "test clips", str(scores.clips)
 
 
 def _figures(figures: Sequence[SavedFigure], unread: Sequence[str]) -> Iterable[Section]:
@@ -121,10 +121,6 @@ def _measured(scores: StudyScores) -> set[str]:
         found |= {*sheet.clips, *sheet.frames, *sheet.numbers}
         found |= {"predicted_second"} if sheet.predicted_second else set()
     return found
-
-
-def _subjects(scores: StudyScores) -> tuple[int, ...]:
-    return next((sheet.subject for arm in scores.arms for sheet in arm.sheets.values()), ())
 
 
 def _without_motion(scores: StudyScores) -> set[str]:

@@ -11,6 +11,7 @@ from analysis.report.page import Finding, Summary
 from analysis.statistics.levels import ALPHA, INTERVAL
 from analysis.statistics.rank_agreement import rank_agreement
 from analysis.tables.layout.cells import plural
+from analysis.tables.table4_notes import grown_note
 
 MOST = 100.0  # largest possible difference of two accuracies, in points
 EQUAL = 0.05  # points below which class shares are printed as one number
@@ -31,7 +32,7 @@ def summarize_ablation(table: Mapping[str, Any], without_motion: Collection[str]
     if ours is None:
         answer = "No results yet: no run of Ours is complete, and all arms are compared with Ours."
         return Summary(answer, tuple(_chance(measured, without_motion, caption)))
-    others = [row for row in measured if row["arm"] != OURS]
+    others = [row for row in measured if row["arm"] != OURS and not row.get("control")]
     tested = [row for row in others if row["p_holm"] is not None and row["difference_ci95"] is not None]
     significant = sorted(filter(_is_significant, tested), key=lambda row: (-abs(row["difference"]), row["arm"]))
     not_significant = [row for row in tested if row not in significant]
@@ -51,6 +52,8 @@ def summarize_ablation(table: Mapping[str, Any], without_motion: Collection[str]
     untested = [row for row in others if row not in tested]
     if untested:
         parts.append(Finding("Not tested", _untested_text(untested), tuple(map(_untested_item, untested))))
+    parts += [Finding("Control", _control_item(row)) for row in measured if row.get("control")]
+    parts += [Finding("Seeds added later", note) for note in grown_note(caption.get("grown"))]
     missing = [row for row in rows if row["mean"] is None]
     if missing:
         parts.append(Finding("Not run yet", f"{_titles(missing)}: no complete run."))
@@ -74,7 +77,8 @@ _SIGNIFICANT = (
 _NOT_SIGNIFICANT = (
     "This does not show that the arms are equal to Ours: any difference within its interval remains possible. "
     "\u201cDetectable\u201d is the smallest true difference, in points, that four in five such studies would find "
-    "after the correction."
+    "at the level that the correction leaves for these arms; its range is the interval of that figure, since few seeds "
+    "say little about their own spread."
 )
 
 
@@ -153,10 +157,25 @@ def _not_significant_item(row: Row) -> str:
 
 
 def _detectable(row: Row) -> str:
-    least = row.get("detectable")
+    least, interval = row.get("detectable"), row.get("detectable_ci95")
     if least is None:
         return ""
-    return f"; detectable: {number(least)}" if least < MOST else "; this study could detect no difference"
+    if least >= MOST:
+        return "; this study could detect no difference"
+    sure = "" if interval is None else f", {number(interval[0])} to {number(min(interval[1], MOST))}"
+    return f"; detectable: {number(least)}{sure}"
+
+
+def _control_item(row: Row) -> str:
+    """Ours with other seeds, which differs from Ours by chance alone."""
+    if row["p"] is None:
+        return f"{row['title']}: accuracy {number(row['mean'])}; too few seeds to compare with Ours."
+    text = (
+        f"{row['title']} differs from Ours by chance alone and is not part of the correction: "
+        f"{number(row['difference'], '+.1f')} points ({INTERVAL} {span(row['difference_ci95'], '+.1f')}, Welch's "
+        f"unpaired test, p {p_value(row['p'])})."
+    )
+    return text + (" Check the study before trusting its other differences." if row["p"] <= ALPHA else "")
 
 
 def _interval_and_p(row: Row) -> str:
@@ -248,10 +267,12 @@ def _paper(rows: Sequence[Row], significant: Sequence[Row], caption: Mapping[str
         sentences.append("No arm is significantly different from Ours, so no direction can be compared with the paper.")
     order = caption.get("order")
     if order is not None:
+        sure = order.get("ci95")
+        over = "" if sure is None else f"; {INTERVAL} over seeds {span(sure, '.2f')}"
         sentences.append(
             f"Rank agreement with the paper over {plural(order['arms'], 'arm')}: Kendall's "
-            f"tau {number(order['tau'], '.2f')} (1: same order, 0: no relation, {number(-1, '.0f')}: reverse order; "
-            f"p {p_value(order['p'])})."
+            f"tau {number(order['tau'], '.2f')} (1: same order, 0: no relation, {number(-1, '.0f')}: reverse order"
+            f"{over}; p {p_value(order['p'])})."
         )
     place, place_paper = _ranks(both, "mean"), _ranks(both, "paper")
     far = max(both, key=lambda row: abs(place[row["arm"]] - place_paper[row["arm"]]))

@@ -45,7 +45,7 @@ def search_page(records: RecordReader, study: str, folder: Path, out: Path) -> P
         Section("figures", "Figures", pictures=pictures, notes=() if pictures else ("There are no figures yet.",)),
         _clips(content, folder),
         definitions_section(row, (), clipwise=None),
-        limits_section(row, seeds=None, further=LIMITS),
+        limits_section(row, further=LIMITS),
         cost_section(row, trials),
         provenance_section(row),
         commands_section(records, row),

@@ -9,7 +9,7 @@ import numpy as np
 from analysis.record.rows import SheetRow, TrialRow
 from analysis.record.states import COMPLETE
 from analysis.scores.estimates import MeanEstimate, estimate_mean
-from analysis.scores.study_scores import ACCURACY, correct
+from analysis.scores.study_scores import ACCURACY, TestFolds, correct, test_fold
 
 
 def confirming_accuracy(
@@ -17,14 +17,21 @@ def confirming_accuracy(
 ) -> MeanEstimate | None:
     """Returns the test accuracy, 0 to `scale`, over the complete runs; None if there are none.
 
-    Seeds and clips are crossed if all runs have score sheets by the same scorer on the same clips. Otherwise the
-    interval is Student's t over the seeds alone, and `clips` of the result is 1.
+    Clips count if all runs have score sheets, and those of one fold are by the same scorer on the same clips.
+    Otherwise the interval is Student's t over the seeds alone, and `clips` of the result is 1.
     """
     done = [run for run in runs if run.state == COMPLETE and ACCURACY in run.scores]
-    found = [sheets.get(run.key) for run in done]
-    alike = {(one.scorer, tuple(one.sheet.label)) if one is not None else None for one in found}
-    if len(alike) == 1 and None not in alike:
-        values = {seed: correct(one.sheet) for seed, one in enumerate(found) if one is not None}
-    else:
-        values = {seed: np.array([run.scores[ACCURACY]]) for seed, run in enumerate(done)}
-    return estimate_mean(values, scale, (0.0, scale))
+    found = {seed: sheets[run.key] for seed, run in enumerate(done) if run.key in sheets}
+    fold = {seed: test_fold(run.config) for seed, run in enumerate(done)}
+    alike = {(fold[seed], one.scorer, tuple(one.sheet.label)) for seed, one in found.items()}
+    if len(found) < len(done) or len(alike) != len(set(fold.values())):
+        return estimate_mean(
+            {seed: np.array([run.scores[ACCURACY]]) for seed, run in enumerate(done)}, scale, (0.0, scale)
+        )
+    values = {seed: correct(one.sheet) for seed, one in found.items()}
+    folds = None
+    if None not in fold.values():
+        subjects = {fold[seed] or 0: np.asarray(one.sheet.subject) for seed, one in found.items()}
+        known = {number: ids for number, ids in subjects.items() if ids.min() >= 0}
+        folds = TestFolds({seed: number or 0 for seed, number in fold.items()}, known)
+    return estimate_mean(values, scale, (0.0, scale), folds=folds)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.scores.study_scores import ArmScores, StudyScores, correct
-from analysis.statistics.crossed import VarianceComponents, crossed
+from analysis.scores.study_scores import ArmScores, StudyScores, TestFolds, correct
+from analysis.statistics.crossed import over_folds
 from analysis.statistics.intervals import t_interval
-from analysis.statistics.power import detectable
+from analysis.statistics.mean_squares import MeanSquares, mean_squares
+from analysis.statistics.power import Detectable, detectable
 from analysis.statistics.sign_flip import MAX_PAIRS, sign_flip_p
 
 Clips = npt.NDArray[Any]
@@ -32,7 +33,8 @@ class MeanEstimate:
         p_exact: p of the sign-flip test on the seed means; None for one seed, for more than 20, or if not requested.
         seeds: S.
         clips: C; 1 if there is a single value per seed.
-        variance: components for seeds and clips; None for one seed or one clip.
+        scale: factor of the values.
+        squares: parts of the variance before scaling; None for one seed or one clip.
     """
 
     mean: float
@@ -41,11 +43,16 @@ class MeanEstimate:
     p_exact: float | None
     seeds: int
     clips: int
-    variance: VarianceComponents | None = None
+    scale: float = 1.0
+    squares: MeanSquares | None = None
 
-    def detectable(self, tests: int) -> float | None:
+    def detectable(self, tests: int) -> Detectable | None:
         """Returns the smallest true mean detected with 80% power among `tests` hypotheses; None if unknown."""
-        return None if self.variance is None else detectable(self.variance, self.seeds, self.clips, tests=tests)
+        found = detectable(self.squares, tests=tests)
+        if found is None:
+            return None
+        low, high = found.interval
+        return Detectable(self.scale * found.size, (self.scale * low, self.scale * high))
 
 
 def estimate_mean(
@@ -53,35 +60,54 @@ def estimate_mean(
     scale: float = 1.0,
     bounds: tuple[float, float] = (-math.inf, math.inf),
     *,
+    folds: TestFolds | None = None,
     exact: bool = False,
 ) -> MeanEstimate | None:
     """Returns the mean of {seed: (C,)} times `scale`, with its interval and p.
 
-    Seeds and clips are crossed (`analysis.statistics.crossed`). With a single value per seed the interval and p are
-    Student's t over seeds.
+    Seeds and clips are crossed, or clips are nested in the subjects of folds (`analysis.statistics.crossed`). With a
+    single value per seed the interval and p are Student's t over seeds.
 
     Args:
         bounds: range of a value after scaling. The interval is clipped to it, and equal values within a finite range
             do not give an interval of zero width.
+        folds: None if all runs were tested on the same clips.
         exact: whether to compute `p_exact`.
 
     Returns:
         None if there are no values or some are not finite.
     """
-    if not values:
+    rows = {seed: np.atleast_1d(row) for seed, row in values.items()}
+    if not rows or not all(np.isfinite(row).all() for row in rows.values()):
         return None
-    table = np.stack([np.atleast_1d(row) for row in values.values()])
-    if not np.isfinite(table).all():
-        return None
-    seeds, clips = table.shape
-    means = table.mean(axis=1).tolist()
+    means, seeds = [float(row.mean()) for row in rows.values()], len(rows)
     p_exact = sign_flip_p(means) if exact and 1 < seeds <= MAX_PAIRS else None
     extent = (bounds[1] - bounds[0]) / scale
-    both = crossed(table, scale=scale, extent=extent if math.isfinite(extent) else 0.0)
-    if seeds == 1 or clips == 1:
+    tables, subjects = _tables(rows, folds)
+    both = over_folds(tables, subjects, scale=scale, extent=extent if math.isfinite(extent) else 0.0)
+    if seeds == 1 or all(table.shape[1] == 1 for table in tables):
         mean, interval = t_interval([scale * mean for mean in means])
-        return MeanEstimate(mean, _clipped(interval, bounds), both.p, p_exact, seeds, clips)
-    return MeanEstimate(both.mean, _clipped(both.interval, bounds), both.p, p_exact, seeds, clips, both.variance)
+        return MeanEstimate(mean, _clipped(interval, bounds), both.p, p_exact, seeds, both.clips)
+    interval = _clipped(both.interval, bounds)
+    return MeanEstimate(both.mean, interval, both.p, p_exact, seeds, both.clips, scale, both.squares)
+
+
+def run_spread(values: Mapping[int, Clips], folds: TestFolds | None = None) -> MeanSquares | None:
+    """Returns the parts of the variance of the mean of {seed: (C,)}; None for fewer than two seeds."""
+    return None if len(values) < 2 else mean_squares(_tables(values, folds)[0])
+
+
+def _tables(
+    rows: Mapping[int, Clips], folds: TestFolds | None
+) -> tuple[list[Clips], list[npt.NDArray[np.int64]] | None]:
+    """A table (runs, clips) and the subjects of its clips for each fold; None unless all subjects are known."""
+    if folds is None or all(len(row) == 1 for row in rows.values()):
+        return [np.stack(list(rows.values()))], None
+    numbers = sorted({folds.fold[seed] for seed in rows})
+    tables = [np.stack([row for seed, row in rows.items() if folds.fold[seed] == number]) for number in numbers]
+    subjects = [folds.subjects.get(number, np.zeros(0, dtype=np.int64)) for number in numbers]
+    known = all(len(ids) == table.shape[1] for ids, table in zip(subjects, tables, strict=True))
+    return tables, subjects if known else None
 
 
 def difference(first: Mapping[int, Clips], second: Mapping[int, Clips]) -> dict[int, Clips]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from amc.errors import UserError
 from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL
-from analysis.scores.study_scores import ACCURACY, ArmRun, ArmScores, StudyScores, correct
+from analysis.scores.study_scores import ACCURACY, ArmRun, ArmScores, StudyScores, correct, test_fold
 
 PAPER_DATASET = "natops"  # the data set of the paper's Table 4
 CURVE = "val/accuracy"
+Value = TypeVar("Value", int, float)
 
 
 def load_study(records: RecordReader, study: str) -> StudyScores:
@@ -23,7 +24,7 @@ def load_study(records: RecordReader, study: str) -> StudyScores:
 
     Complete runs are kept even if a later command requested fewer arms or seeds; `row.settings["seeds"]` is then the
     largest number of complete runs of an arm. If runs have score sheets, only those by one scorer count: the scorer
-    of the most runs.
+    of the most runs, in each fold.
 
     Raises:
         UserError: there is no such study, it is not an ablation study, or its runs were scored on different clips.
@@ -33,24 +34,59 @@ def load_study(records: RecordReader, study: str) -> StudyScores:
         raise UserError(f"study {study!r} is a {row.kind} study, not an ablation study: it has no arms")
     sheets, curves = records.score_sheets(study), records.curves(study, CURVE)
     done = {trial.key for trial in trials if trial.state == COMPLETE}
-    scorer = _scorer([made for key, made in sheets.items() if key in done])
+    folds = {trial.key: test_fold(trial.config) for trial in trials}
+    # Each fold has judges of its own, trained on its training clips.
+    by_fold = {
+        fold: _scorer([made for key, made in sheets.items() if key in done and folds[key] == fold])
+        for fold in {folds[key] for key in done}
+    }
+    used = {scorer for scorer in by_fold.values() if scorer}
     # Before any run is scored, only the references have sheets.
-    common = scorer or _scorer([made for key, made in sheets.items() if key in (REAL, STILL)])
-    current = {key: made.sheet for key, made in sheets.items() if made.scorer == common}
+    common = used or {_scorer([made for key, made in sheets.items() if key not in folds])}
+    current = {
+        key: made.sheet
+        for key, made in sheets.items()
+        if made.scorer in ({by_fold[folds[key]]} if key in done else common)
+    }
+    scorer = "+".join(sorted(used))
     arms = tuple(_arm(arm, row, trials, current, curves, bool(scorer)) for arm in _arms(row, trials))
-    _check_clips(study, current)
+    for fold in set(folds.values()):
+        _check_clips(study, {key: one for key, one in current.items() if folds.get(key, fold) == fold})
     most = max([int(row.settings["seeds"]), *(len(arm.complete) for arm in arms)])
     return StudyScores(
         row=replace(row, settings={**row.settings, "seeds": most}),
         arms=arms,
-        real=current.get(REAL),
-        still=current.get(STILL),
+        real=_reference(REAL, current),
+        still=_reference(STILL, current),
         chance=float(row.dataset["chance"]),
         class_names=_class_names(row),
         clipwise=bool(scorer),
         unscored=len(done - current.keys()) if scorer else 0,
         scorer=scorer,
     )
+
+
+def _reference(key: str, sheets: Mapping[str, ScoreSheet]) -> ScoreSheet | None:
+    """The reference sheet of the test split, or those of all folds as one; None if there is none."""
+    found = [sheet for name, sheet in sorted(sheets.items()) if name == key or name.startswith(f"{key}:")]
+    if len(found) < 2:
+        return found[0] if found else None
+    names = set.intersection(*(set(sheet.clips) for sheet in found))
+    return ScoreSheet(
+        label=_joined([sheet.label for sheet in found]),
+        subject=_joined([sheet.subject for sheet in found]),
+        predicted=_joined([sheet.predicted for sheet in found]),
+        predicted_second=_joined([s.predicted_second for s in found]) if all(s.predicted_second for s in found) else (),
+        clips={name: _joined([sheet.clips[name] for sheet in found]) for name in names},
+        numbers={
+            name: sum(sheet.numbers[name] for sheet in found) / len(found)
+            for name in set.intersection(*(set(sheet.numbers) for sheet in found))
+        },
+    )
+
+
+def _joined(parts: Sequence[tuple[Value, ...]]) -> tuple[Value, ...]:
+    return tuple(value for part in parts for value in part)
 
 
 def is_ablation(row: StudyRow) -> bool:
@@ -105,6 +141,7 @@ def _arm(
             attempts=trial.attempts,
             reason=trial.reason,
             budget=trial.budget,
+            fold=test_fold(trial.config),
         )
         for trial in mine
     )
@@ -113,7 +150,7 @@ def _arm(
     changes, of = arm.get("changes", {}), tuple(arm.get("of") or ())
     paper = arm["paper"] if row.dataset.get("name") == PAPER_DATASET else None
     planned = len(asked | {run.key for run in runs if run.state == COMPLETE})
-    return ArmScores(slug, arm["title"], paper, changes, of, runs, planned)
+    return ArmScores(slug, arm["title"], paper, changes, of, runs, planned, own_seeds=bool(shift))
 
 
 def _accuracy(trial: TrialRow, sheet: ScoreSheet | None, by_sheet: bool) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,19 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class TestFolds:
+    """Which clips each run was tested on, in a study with folds over subjects.
+
+    Attributes:
+        fold: {seed: fold}.
+        subjects: {fold: (C,) subject of each test clip}; without the folds whose subjects are unknown.
+    """
+
+    fold: Mapping[int, int]
+    subjects: Mapping[int, npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
 class ArmRun:
     """One run of an arm.
 
@@ -30,6 +43,7 @@ class ArmRun:
         sheet: score sheet by the study's scorer; None if there is none.
         curve: {training step: validation accuracy}.
         cost: seconds of training and scoring.
+        fold: which part of the subjects it was tested on; None if all runs have the same test split.
     """
 
     key: str
@@ -42,6 +56,7 @@ class ArmRun:
     attempts: int
     reason: str
     budget: int
+    fold: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,7 @@ class ArmScores:
         of: the two arms that this one combines; empty for most arms.
         runs: all recorded runs, by seed.
         planned: number of runs requested so far.
+        own_seeds: whether its training seeds differ from those of Ours.
     """
 
     slug: str
@@ -62,6 +78,12 @@ class ArmScores:
     of: tuple[str, ...]
     runs: tuple[ArmRun, ...]
     planned: int
+    own_seeds: bool = False
+
+    @property
+    def is_control(self) -> bool:
+        """Whether this is Ours again, with other seeds: it differs from Ours by chance alone."""
+        return self.own_seeds and not self.changes
 
     @cached_property
     def complete(self) -> tuple[ArmRun, ...]:
@@ -89,9 +111,9 @@ class ArmScores:
         return {run.seed: run.curve for run in self.complete}
 
     @cached_property
-    def correct(self) -> Bools:
-        """(S, C): whether the motion classifier predicts the requested class; rows as in `sheets`."""
-        return _rows([correct(sheet) for sheet in self.sheets.values()])
+    def validations(self) -> dict[int, float]:
+        """{seed: validation accuracy at the last step, 0 to 1} of the complete runs."""
+        return {seed: curve[max(curve)] for seed, curve in self.curves.items() if curve}
 
     @property
     def cost(self) -> float:
@@ -134,6 +156,34 @@ class StudyScores:
     def finished(self) -> int:
         """Number of complete runs."""
         return sum(len(arm.complete) for arm in self.arms)
+
+    @cached_property
+    def folds(self) -> TestFolds | None:
+        """Which subjects each run was tested on; None if all runs have the same test split."""
+        runs = [run for arm in self.arms for run in arm.complete if run.fold is not None]
+        if not runs:
+            return None
+        sheets = {run.fold: run.sheet for run in runs if run.fold is not None and run.sheet is not None}
+        subjects = {fold: np.asarray(sheet.subject) for fold, sheet in sheets.items() if min(sheet.subject) >= 0}
+        return TestFolds({run.seed: run.fold for run in runs if run.fold is not None}, subjects)
+
+    @cached_property
+    def test_sheets(self) -> tuple[ScoreSheet, ...]:
+        """One sheet for each set of test clips: of each fold, or of the only test split."""
+        found = {run.fold: run.sheet for arm in self.arms for run in arm.complete if run.sheet is not None}
+        return tuple(found.values())
+
+    @property
+    def clips(self) -> int:
+        """Number of test clips, over all folds tested so far."""
+        if self.folds is None or not self.test_sheets:
+            return int(self.row.dataset["split"]["test"])
+        return sum(len(sheet.label) for sheet in self.test_sheets)
+
+    @cached_property
+    def subjects(self) -> tuple[int, ...]:
+        """Subjects of the test clips, over all folds tested so far; without those that are unknown."""
+        return tuple(sorted({name for sheet in self.test_sheets for name in sheet.subject if name >= 0}))
 
     @cached_property
     def failed(self) -> tuple[ArmRun, ...]:
@@ -182,6 +232,7 @@ def correct(sheet: ScoreSheet, *, second: bool = False) -> Bools:
     return right
 
 
-def _rows(rows: Sequence[Bools]) -> Bools:
-    stacked: Bools = np.stack(rows) if rows else np.zeros((0, 0), dtype=np.bool_)
-    return stacked
+def test_fold(config: Mapping[str, Any]) -> int | None:
+    """Returns the part of the subjects that a run with this configuration is tested on; None without folds."""
+    split = config.get("split", {})
+    return int(split["fold"]) if split.get("folds") else None

@@ -1,11 +1,12 @@
-"""Mean over seeds and clips that are crossed: every seed's model is scored on the same clips.
+"""Mean over the runs and clips of a design, with its interval and p.
 
-An accuracy varies because other seeds would train other models and because other clips could have been tested. An
-interval over the seeds alone is too narrow if clips differ; one over all values as if they were independent is far too
-narrow if seeds do.
+An accuracy varies because other seeds would train other models and because other clips, or other subjects, could have
+been tested. An interval over the seeds alone is too narrow if clips differ; one over all values as if they were
+independent is far too narrow if seeds do.
 
-Clips count as drawn independently. The intervals do not cover that clips of the same few test subjects are alike, nor
-how subjects outside the data would behave.
+With one fixed test split, seeds and clips are crossed: every seed's model is scored on the same clips, which count as
+drawn independently. The interval then does not cover how other subjects would behave. With folds over subjects every
+subject is tested, and the interval covers other seeds, other clips and other subjects.
 """
 
 from __future__ import annotations
@@ -21,42 +22,20 @@ from analysis.statistics.intervals import crossed_interval, p_value
 from analysis.statistics.levels import CONFIDENCE
 from analysis.statistics.mean_squares import MeanSquares, mean_squares
 
-Values = NDArray[Any] | Sequence[Sequence[float]]
-
-
-@dataclass(frozen=True)
-class VarianceComponents:
-    """Non-negative variance components of a seeds-by-clips table.
-
-    Attributes:
-        seed: variance between seeds.
-        clip: variance between clips.
-        rest: residual variance (a seed's own noise on a clip).
-        least: lower bound of the variance of a mean over C clips, times C^2; positive for values with a known range.
-    """
-
-    seed: float
-    clip: float
-    rest: float
-    least: float = 0.0
-
-    def of_mean(self, seeds: int, clips: int) -> float:
-        """Returns the variance of a mean over that many seeds and clips."""
-        found = self.seed / seeds + self.clip / clips + self.rest / (seeds * clips)
-        return max(found, self.least / clips**2)
+Table = NDArray[Any] | Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
 class CrossedMean:
-    """A mean over S seeds and C clips.
+    """A mean over S runs and C clips.
 
     Attributes:
-        mean: mean of all values.
-        interval: confidence interval of the mean, for other seeds and other clips; None for one seed.
+        mean: mean of the runs' means.
+        interval: confidence interval of the mean; None for one run.
         p: two-sided p of the hypothesis that the true mean is 0; it is below 1 - confidence exactly if the interval
-            excludes 0. None for one seed.
-        seeds, clips: S and C.
-        variance: variance components; None for one seed. With one clip, only the seeds' component is not 0.
+            excludes 0. None for one run.
+        seeds, clips: S and C, over all folds.
+        squares: estimated parts of the variance, before scaling; None for one run.
     """
 
     mean: float
@@ -64,10 +43,10 @@ class CrossedMean:
     p: float | None
     seeds: int
     clips: int
-    variance: VarianceComponents | None
+    squares: MeanSquares | None
 
 
-def crossed(values: Values, confidence: float = CONFIDENCE, scale: float = 1.0, extent: float = 0.0) -> CrossedMean:
+def crossed(values: Table, confidence: float = CONFIDENCE, scale: float = 1.0, extent: float = 0.0) -> CrossedMean:
     """Returns the mean of `values` (S seeds, C clips) times `scale`, with its confidence interval.
 
     Booleans are right (True) or wrong answers: their interval stays within 0 to 1 and is wide enough near either end,
@@ -83,33 +62,42 @@ def crossed(values: Values, confidence: float = CONFIDENCE, scale: float = 1.0, 
         ValueError: `values` is not a non-empty two-dimensional table, holds a value that is not finite, or `scale` is
             not positive.
     """
-    array = np.asarray(values)
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"values have shape {array.shape}; expected a non-empty table (seeds, clips)")
-    if not np.isfinite(array).all():
-        raise ValueError("values contain NaN or infinity")
+    return over_folds([np.asarray(values)], None, confidence, scale, extent)
+
+
+def over_folds(
+    folds: Sequence[NDArray[Any]],
+    subjects: Sequence[NDArray[np.int64]] | None,
+    confidence: float = CONFIDENCE,
+    scale: float = 1.0,
+    extent: float = 0.0,
+) -> CrossedMean:
+    """Returns the mean over folds of the test clips, each a table (runs, clips); the rest as in `crossed`.
+
+    Args:
+        subjects: subject (C,) of each clip, for each fold. The variance of the mean is then at least what the
+            differences between subjects imply, so that the interval covers other subjects. None: clips are the units.
+
+    Raises:
+        ValueError: as in `crossed`.
+    """
+    for fold in folds:
+        if fold.ndim != 2 or fold.size == 0:
+            raise ValueError(f"values have shape {fold.shape}; expected a non-empty table (seeds, clips)")
+        if not np.isfinite(fold).all():
+            raise ValueError("values contain NaN or infinity")
     if scale <= 0:
         raise ValueError(f"scale is {scale}; it must be positive")
-    seeds, clips = array.shape
+    seeds, clips = (sum(fold.shape[axis] for fold in folds) for axis in (0, 1))
     if seeds == 1:
-        return CrossedMean(scale * float(array.mean(axis=1, dtype=np.float64)[0]), None, None, 1, clips, None)
-    squares = mean_squares(array, extent)
+        return CrossedMean(scale * float(folds[0].mean(dtype=np.float64)), None, None, 1, clips, None)
+    squares = mean_squares(folds, extent, subjects)
     low, high = (scale * float(end) for end in crossed_interval(squares, 1 - confidence))
-    parts = _components(squares)
     return CrossedMean(
         mean=scale * float(squares.mean),
         interval=(low, high),
         p=float(p_value(squares, 0.0)),
         seeds=seeds,
         clips=clips,
-        variance=VarianceComponents(*(scale**2 * part for part in (parts.seed, parts.clip, parts.rest, parts.least))),
+        squares=squares,
     )
-
-
-def _components(squares: MeanSquares) -> VarianceComponents:
-    """Variance components of one table: its mean squares minus what the residual contributes to each."""
-    seed, clip, rest = float(squares.seed), float(squares.clip), float(squares.rest)
-    if squares.clips == 1:
-        return VarianceComponents(seed, 0.0, 0.0)
-    least = float(squares.least) * squares.clips**2
-    return VarianceComponents(max(0.0, seed - rest) / squares.clips, max(0.0, clip - rest) / squares.seeds, rest, least)

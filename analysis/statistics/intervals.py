@@ -1,10 +1,13 @@
-"""Confidence intervals of a mean: two-way crossed (seeds and clips), and Student's t over seeds.
+"""Confidence intervals of a mean: over runs and clips or subjects, and Student's t over seeds.
 
-Model of the crossed interval: y[s, c] = mean + seed_s + clip_c + rest_sc. The variance of the mean over S seeds and C
-clips is seed/S + clip/C + rest/(S C). The interval combines two half widths, each with the quantile of its own degrees
-of freedom (MOVER, the modified large-sample method for sums of variance components: Graybill & Wang, JASA 75, 1980;
-Burdick & Graybill, "Confidence intervals on variance components", 1992, ch. 3): one for the spread of the few seed
-means, one for what the many clips add.
+Model of one fold, where seeds and clips are crossed: y[s, c] = mean + seed_s + clip_c + rest_sc. The variance of the
+mean over S seeds and C clips is seed/S + clip/C + rest/(S C). The interval combines two half widths, each with the
+quantile of its own degrees of freedom (MOVER, the modified large-sample method for sums of variance components:
+Graybill & Wang, JASA 75, 1980; Burdick & Graybill, "Confidence intervals on variance components", 1992, ch. 3): one for
+the spread of the few runs' means, one for what the many clips add.
+
+With folds over subjects the runs' means differ by their subjects, too, so their spread shows both; what remains to be
+added is what runs of the same fold share. The interval is the wider one of clips as units and of subjects as units.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from analysis.statistics.levels import CONFIDENCE
 from analysis.statistics.mean_squares import Floats, MeanSquares
@@ -27,9 +30,10 @@ def crossed_interval(found: MeanSquares, alpha: Floats | float) -> tuple[Floats,
 
     The mean is always inside. For right-or-wrong answers the interval stays within 0 to 1.
     """
-    half = np.sqrt(_half_width_squared(found, np.asarray(alpha, dtype=np.float64)))
+    level = np.asarray(alpha, dtype=np.float64)
+    half = np.sqrt(_half_width_squared(found, level))
     if found.share and found.clips > 1:
-        return _share_interval(found, half)
+        return _share_interval(found, half, level)
     return found.mean - half, found.mean + half
 
 
@@ -66,30 +70,31 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple
 
 
 def _half_width_squared(found: MeanSquares, alpha: Floats) -> Floats:
-    few = _quantile_squared(found.seeds - 1, alpha) * found.seed
-    if found.clips == 1:
-        return few / found.seeds
-    # Seed means differ at least by what the residual makes them differ, even if a few happen to agree.
-    rest_count = (found.seeds - 1) * (found.clips - 1)
-    few = np.maximum(few, _quantile_squared(rest_count, alpha) * found.rest)
-    quantile = _quantile_squared(found.clips - 1, alpha)
-    many = quantile * np.maximum(0.0, found.clip - found.rest)
-    return np.asarray(np.maximum((few + many) / (found.seeds * found.clips), quantile * found.least))
+    run = _quantile_squared(found.seeds - 1, alpha) * found.run
+    half = np.asarray(run)
+    for unit in found.units:
+        # The runs' means differ at least by what the units make them differ, even if a few happen to agree.
+        few = np.maximum(run, _quantile_squared(unit.floor_df, alpha) * unit.floor)
+        half = np.maximum(half, few + _quantile_squared(unit.df, alpha) * unit.shared)
+    if found.clips > 1:
+        half = np.maximum(half, _quantile_squared(found.clips - 1, alpha) * found.least)
+    return half
 
 
 def _quantile_squared(count: int, alpha: Floats) -> Floats:
     return np.asarray(stdtrit(count, alpha / 2) ** 2)  # the lower tail: 1 - alpha / 2 loses precision for small alpha
 
 
-def _share_interval(found: MeanSquares, half: Floats) -> tuple[Floats, Floats]:
+def _share_interval(found: MeanSquares, half: Floats, alpha: Floats) -> tuple[Floats, Floats]:
     # Wilson's score interval for the number of independent clips that would have this half width. Near 0 or 1 the
-    # spread is small and a few seeds show little of what others may do: the end towards the middle is that of a share
-    # with two right and two wrong clips added (Agresti & Coull, American Statistician 52, 1998).
+    # spread is small and a few seeds or subjects show little of what others may do: the end towards the middle is that
+    # of a share with two right and two wrong clips added (Agresti & Coull, American Statistician 52, 1998).
     clips = found.clips
     pseudo = (found.mean * clips + 1) / (clips + 2)
     inverse = half**2 / (pseudo * (1 - pseudo))
+    alike = np.where(inverse > 0, np.minimum(clips, ndtri(alpha / 2) ** 2 / np.maximum(inverse, SMALLEST)), clips)
     own = _wilson(found.mean, inverse)
-    drawn = _wilson((found.mean * clips + 2) / (clips + 4), inverse)
+    drawn = _wilson((found.mean * alike + 2) / (alike + 4), inverse)
     # If all clips are right, rounding may leave Wilson's end slightly below 1: the mean must stay inside.
     low = np.maximum(0.0, np.minimum(found.mean, np.minimum(own[0], drawn[0])))
     return low, np.minimum(1.0, np.maximum(found.mean, np.maximum(own[1], drawn[1])))

@@ -22,8 +22,8 @@ def judges_content(scores: StudyScores) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for arm in scores.arms:
         first, second = accuracies(scores, arm), second_accuracies(scores, arm)
-        by_first, by_second = estimate_mean(first, 100, PERCENT), estimate_mean(second, 100, PERCENT)
-        apart = estimate_mean(difference(second, first), 100, POINTS)
+        by_first, by_second = (estimate_mean(one, 100, PERCENT, folds=scores.folds) for one in (first, second))
+        apart = estimate_mean(difference(second, first), 100, POINTS, folds=scores.folds)
         rows.append(
             {
                 "arm": arm.slug,

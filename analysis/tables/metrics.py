@@ -80,7 +80,9 @@ def metrics_content(scores: StudyScores) -> dict[str, Any]:
                 "title": arm.title,
                 "n_seeds": len(arm.sheets),
                 "values": {
-                    metric.key: _entry(estimate_mean(_of(scores, arm, metric), metric.scale, metric.bounds))
+                    metric.key: _entry(
+                        estimate_mean(_of(scores, arm, metric), metric.scale, metric.bounds, folds=scores.folds)
+                    )
                     for metric in known
                 },
             }

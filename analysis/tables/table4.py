@@ -6,7 +6,7 @@ The mean, 95% interval and p of each row come from `analysis.scores.estimates.es
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,45 +22,54 @@ from analysis.scores.estimates import (
     as_list,
     difference,
     estimate_mean,
+    run_spread,
     second_accuracies,
 )
 from analysis.scores.learning_speed import learning_speed, target_accuracy
 from analysis.scores.study_scores import ArmScores, StudyScores
+from analysis.scores.validation import validation_agreement
 from analysis.statistics.effect_sizes import cohens_h, hedges_g
 from analysis.statistics.holm import holm
 from analysis.statistics.levels import ALPHA, INTERVAL
-from analysis.statistics.rank_agreement import rank_agreement
+from analysis.statistics.rank_agreement import rank_agreement, tau_interval
+from analysis.statistics.welch import welch
 from analysis.tables.layout.caption import facts, sentence
-from analysis.tables.layout.cells import number, p_cell, p_text, plural, span
+from analysis.tables.layout.cells import mean_and_sd, number, p_cell, span
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
+from analysis.tables.table4_notes import ablation_notes
 
 
 def ablation_content(scores: StudyScores) -> dict[str, Any]:
     """Returns the content of `table4.json`.
 
     A difference uses the `n_pairs` seeds that both arms have completed, clip by clip. `p_holm` is corrected over the
-    arms compared. An arm that combines two others also has their `interaction`: combined - first - second + Ours.
+    arms compared. Ours with other seeds (`control`) is compared by Welch's test over all its seeds, outside of the
+    correction. An arm that combines two others also has their `interaction`: combined - first - second + Ours.
     """
     values = {arm.slug: accuracies(scores, arm) for arm in scores.arms}
     target = target_accuracy(scores)
     ours = values.get(OURS, {})
-    found = [_difference(values[arm.slug], ours if arm.slug != OURS else {}) for arm in scores.arms]
-    rows = [_row(scores, arm, values, row, target) for arm, (row, _) in zip(scores.arms, found, strict=True)]
-    tested = [(row, apart) for row, (_, apart) in zip(rows, found, strict=True) if apart and apart.p is not None]
-    for (row, apart), p in zip(tested, holm([row["p"] for row, _ in tested]), strict=True):
-        row["p_holm"], row["detectable"] = p, apart.detectable(len(tested))
+    rows, tested = [], []
+    for arm in scores.arms:
+        compared, apart = _compared(scores, arm, values[arm.slug], ours)
+        row = _row(scores, arm, values, compared, target)
+        rows.append(row)
+        if apart is not None and apart.p is not None:
+            tested.append((row, apart))
+    _correct_for_family(tested)
     paper = {row["arm"]: row["paper"] for row in rows}
     for row in rows:
         row["paper_agrees"] = _agrees(row, paper.get(OURS))
     caption = facts(scores)
     caption["compared"] = len(tested)
+    caption["rejected"] = sum(row["p_holm"] <= ALPHA for row, _ in tested)
     pairs = max((row["n_pairs"] for row, _ in tested), default=0)
     caption["smallest_p"] = 2 / 2**pairs if pairs else None  # of the exact test with that many pairs
-    order = rank_agreement(paper, {row["arm"]: row["mean"] for row in rows})
-    caption["order"] = None if order is None else asdict(order)
+    caption["order"] = _order(rows)
+    caption["validation"] = validation_agreement(scores)
     caption["target"] = target
-    caption["notes"] = _notes(scores, rows, caption)
+    caption["notes"] = ablation_notes(scores, rows, caption)
     return {"caption": caption, "rows": rows}
 
 
@@ -105,7 +114,7 @@ _REFERENCES = (
 _HEAD = (
     "arm",
     "paper",
-    "mean, %",
+    "mean ± SD of seeds, %",
     INTERVAL,
     "seeds",
     "minus Ours",
@@ -113,6 +122,7 @@ _HEAD = (
     "p (Holm)",
     "exact p",
     "second classifier",
+    "validation",
 )
 
 
@@ -124,29 +134,45 @@ def _row(
     target: float | None,
 ) -> dict[str, Any]:
     mine = values[arm.slug]
-    level = estimate_mean(mine, 100, PERCENT)
-    second = estimate_mean(second_accuracies(scores, arm), 100, PERCENT)
-    row: dict[str, Any] = {"arm": arm.slug, "title": arm.title, "paper": arm.paper}
+    level = estimate_mean(mine, 100, PERCENT, folds=scores.folds)
+    second = estimate_mean(second_accuracies(scores, arm), 100, PERCENT, folds=scores.folds)
+    means = {seed: 100 * float(one.mean()) for seed, one in sorted(mine.items())}
+    row: dict[str, Any] = {"arm": arm.slug, "title": arm.title, "paper": arm.paper, "control": arm.is_control}
     row |= {
         "mean": None if level is None else level.mean,
+        "sd_seeds": float(np.std([*means.values()], ddof=1)) if len(means) > 1 else None,
         "ci95": None if level is None else as_list(level.interval),
         "n_seeds": len(mine),
-        "clips": int(scores.row.dataset["split"]["test"]),
+        "clips": scores.clips,
     }
     row |= compared
     row["second_mean"] = None if second is None else second.mean
+    row["validation_mean"] = 100 * float(np.mean([*arm.validations.values()])) if arm.validations else None
     row["steps_to_target"] = learning_speed(arm, target)
     row["seconds"] = float(np.mean([run.cost for run in arm.complete])) if arm.complete else None
-    row["interaction"] = _interaction(arm, values)
-    row["values"] = {str(seed): 100 * float(one.mean()) for seed, one in sorted(mine.items())}
+    row["interaction"] = _interaction(scores, arm, values)
+    row["values"] = {str(seed): mean for seed, mean in means.items()}
+    row["validation_values"] = {str(seed): 100 * value for seed, value in sorted(arm.validations.items())}
     return row
 
 
-def _difference(mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> tuple[dict[str, Any], MeanEstimate | None]:
-    names = ("difference", "difference_ci95", "p", "p_holm", "p_exact", "p_floor", "cohens_h", "hedges_g", "detectable")
+_COMPARED = (
+    "difference", "difference_ci95", "p", "p_holm", "p_exact", "p_floor", "cohens_h", "hedges_g", "sd_differences",
+    "detectable", "detectable_ci95",
+)  # fmt: skip
+
+
+def _compared(
+    scores: StudyScores, arm: ArmScores, mine: Mapping[int, Clips], ours: Mapping[int, Clips]
+) -> tuple[dict[str, Any], MeanEstimate | None]:
+    """An arm's difference to Ours, and its estimate if it belongs to the family of Holm's correction."""
+    if arm.slug == OURS:
+        return {"n_pairs": 0, **dict.fromkeys(_COMPARED)}, None
+    if arm.is_control:
+        return _control(scores, mine, ours), None
     paired = difference(mine, ours)
-    row: dict[str, Any] = {"n_pairs": len(paired), **dict.fromkeys(names)}
-    found = estimate_mean(paired, 100, POINTS, exact=True)
+    row: dict[str, Any] = {"n_pairs": len(paired), **dict.fromkeys(_COMPARED)}
+    found = estimate_mean(paired, 100, POINTS, folds=scores.folds, exact=True)
     if found is None:
         return row, None
     row |= {"difference": found.mean, "difference_ci95": as_list(found.interval), "p": found.p}
@@ -154,9 +180,53 @@ def _difference(mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> tuple[d
     first, second = (float(np.mean([values[seed].mean() for seed in paired])) for values in (mine, ours))
     row["cohens_h"] = cohens_h(first, second)
     if found.seeds > 1:
-        g = hedges_g([float(one.mean()) for one in paired.values()])
+        means = [float(one.mean()) for one in paired.values()]
+        g = hedges_g(means)
         row["hedges_g"] = g if math.isfinite(g) else None
+        row["sd_differences"] = 100 * float(np.std(means, ddof=1))
     return row, found
+
+
+def _control(scores: StudyScores, mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> dict[str, Any]:
+    """Ours with other seeds minus Ours, by Welch's test: nothing pairs their seeds."""
+    row: dict[str, Any] = {"n_pairs": 0, **dict.fromkeys(_COMPARED)}
+    estimates = [run_spread(values, scores.folds) for values in (mine, ours)]
+    if estimates[0] is None or estimates[1] is None:
+        return row
+    found = welch(estimates[0], estimates[1], scale=100)
+    return row | {"difference": found.difference, "difference_ci95": as_list(found.interval), "p": found.p}
+
+
+def _correct_for_family(tested: Sequence[tuple[dict[str, Any], MeanEstimate]]) -> None:
+    """Adds Holm's p, and what each arm's test could detect at the level that it was held to.
+
+    Holm tests the smallest p first. An arm that is rejected as number k was held to alpha / (n - k + 1), all that are
+    not rejected to the level of the first of them.
+    """
+    corrected = holm([row["p"] for row, _ in tested])
+    rejected = sum(p <= ALPHA for p in corrected)
+    order = sorted(range(len(tested)), key=lambda place: tested[place][0]["p"])
+    for rank, place in enumerate(order):
+        row, apart = tested[place]
+        row["p_holm"] = corrected[place]
+        found = apart.detectable(len(tested) - min(rank, rejected))
+        row["detectable"] = None if found is None else found.size
+        row["detectable_ci95"] = None if found is None else as_list(found.interval)
+
+
+def _order(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Agreement with the paper's order, with an interval over the seeds that all its arms have completed."""
+    known = [row for row in rows if row["paper"] is not None and row["mean"] is not None]
+    found = rank_agreement({row["arm"]: row["paper"] for row in known}, {row["arm"]: row["mean"] for row in known})
+    if found is None:
+        return None
+    common = sorted(set.intersection(*(set(row["values"]) for row in known)), key=int)
+    table = np.array([[row["values"][seed] for row in known] for seed in common]).reshape(len(common), len(known))
+    return {
+        **asdict(found),
+        "ci95": as_list(tau_interval([row["paper"] for row in known], table)),
+        "n_seeds": len(common),
+    }
 
 
 def _agrees(row: Mapping[str, Any], ours: float | None) -> bool | None:
@@ -166,13 +236,15 @@ def _agrees(row: Mapping[str, Any], ours: float | None) -> bool | None:
     return bool(np.sign(row["difference"]) == np.sign(row["paper"] - ours))
 
 
-def _interaction(arm: ArmScores, values: Mapping[str, Mapping[int, Clips]]) -> dict[str, Any] | None:
+def _interaction(
+    scores: StudyScores, arm: ArmScores, values: Mapping[str, Mapping[int, Clips]]
+) -> dict[str, Any] | None:
     """Interaction of two removed parts: the effect of removing both minus the sum of the single effects."""
     if len(arm.of) != 2 or any(slug not in values for slug in arm.of):
         return None
     first, second = (values[slug] for slug in arm.of)
     apart, alone = difference(values[arm.slug], first), difference(second, values.get(OURS, {}))
-    found = estimate_mean(difference(apart, alone), 100)
+    found = estimate_mean(difference(apart, alone), 100, folds=scores.folds)
     if found is None:
         return None
     return {
@@ -184,79 +256,11 @@ def _interaction(arm: ArmScores, values: Mapping[str, Mapping[int, Clips]]) -> d
     }
 
 
-def _notes(scores: StudyScores, rows: Sequence[Mapping[str, Any]], caption: Mapping[str, Any]) -> list[str]:
-    compared = int(caption["compared"])
-    notes = [_interval_note(scores)]
-    if compared:
-        floor, pairs = float(caption["smallest_p"]), _paired_seeds(row for row in rows if row["p"] is not None)
-        note = (
-            f"p values are Holm-corrected over {plural(compared, 'arm')}. The exact p is that of the sign-flip test, "
-        )
-        note += f"not corrected: with {pairs} it cannot be below {floor:.3g}"
-        if floor * compared > ALPHA:
-            note += f", so it could not reject anything after correction over {plural(compared, 'arm')}"
-        notes.append(f"{note}.")
-    unclear = [row for row in rows if row["p_holm"] is not None and row["p_holm"] > ALPHA]
-    if unclear:
-        text = f"Not significantly different from Ours with {_paired_seeds(unclear)}, which does not show equality"
-        if any(row["detectable"] is not None for row in unclear):
-            text += " (in brackets: true differences that more than one in five such studies would miss, corrected)"
-        notes.append(f"{text}: {'; '.join(map(_detectable_item, unclear))}.")
-    fewer = [row for row in rows if row["n_pairs"] != row["n_seeds"] and row["arm"] != OURS]
-    if fewer:
-        counts = "; ".join(f"{row['title']} {row['n_pairs']} of {row['n_seeds']}" for row in fewer)
-        notes.append(f"Differences use only the seeds that Ours has completed as well: {counts}.")
-    order = caption["order"]
-    if order is not None:
-        notes.append(
-            f"Rank agreement with the paper over {order['arms']} arms: Kendall's tau {order['tau']:.2f} "
-            f"({p_text(order['p'])})."
-        )
-    titles = {row["arm"]: row["title"] for row in rows}
-    notes += [
-        f"{row['title']}: differs from the sum of the effects of "
-        f"{' and '.join(titles[arm] for arm in row['interaction']['of'])} by {row['interaction']['mean']:+.1f} points "
-        f"({INTERVAL} {span(row['interaction']['ci95'])}, {p_text(row['interaction']['p'])}, not corrected)."
-        for row in rows
-        if row["interaction"] is not None
-    ]
-    return notes
-
-
-def _paired_seeds(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Such as "3 paired seeds" and "2 to 3 paired seeds"."""
-    counts = sorted({int(row["n_pairs"]) for row in rows})
-    most = plural(counts[-1], "paired seed")
-    return most if len(counts) == 1 else f"{counts[0]} to {most}"
-
-
-def _detectable_item(row: Mapping[str, Any]) -> str:
-    if row["detectable"] is None:
-        return str(row["title"])
-    return f"{row['title']} " + (
-        f"(below {row['detectable']:.1f} points)" if row["detectable"] < PERCENT[1] else "(of any size)"
-    )
-
-
-def _interval_note(scores: StudyScores) -> str:
-    if max(len(arm.accuracies) for arm in scores.arms) < 2:
-        return "With one seed there is no interval and no p value: the variation between seeds is unknown."
-    if scores.clipwise:
-        return (
-            "Intervals treat seeds and test clips as crossed: they cover other seeds and other clips of these "
-            "subjects, but not other subjects."
-        )
-    return (
-        "Intervals are Student's t over seeds, p values those of the paired t test. The record has no scores of single "
-        "clips, so the variation between clips is not covered."
-    )
-
-
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["title"],
         number(row["paper"], ".2f"),
-        number(row["mean"]),
+        mean_and_sd(row["mean"], row["sd_seeds"]),
         span(row["ci95"]),
         str(row["n_seeds"]),
         number(row["difference"], "+.1f"),
@@ -264,4 +268,5 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         p_cell(row["p_holm"]),
         p_cell(row["p_exact"]),
         number(row["second_mean"]),
+        number(row["validation_mean"]),
     )

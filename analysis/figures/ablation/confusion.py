@@ -60,7 +60,9 @@ def confusion(scores: StudyScores) -> Drawing | None:
 def selected_arms(scores: StudyScores) -> list[ArmScores]:
     """Returns Ours and the arms with the lowest accuracy among those with score sheets, in the table's order."""
     scored = [arm for arm in scores.arms if arm.sheets]
-    lowest = sorted((arm for arm in scored if arm.slug != OURS), key=lambda arm: float(arm.correct.mean()))
+    lowest = sorted(
+        (arm for arm in scored if arm.slug != OURS), key=lambda arm: float(np.mean([*arm.accuracies.values()]))
+    )
     room = PANELS - any(arm.slug == OURS for arm in scored)
     taken = {OURS, *(arm.slug for arm in lowest[:room])}
     return [arm for arm in scored if arm.slug in taken]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from analysis.record.rows import StudyRow
 from analysis.report.formatting import number
@@ -14,23 +15,31 @@ PROCEDURAL = (
     "measured on the paper's data set."
 )
 FEW_SUBJECTS = 10
-FEW_SEEDS = 8  # with this many, most simulated studies detect an effect of 10 points after Holm's correction
+SMALL = 5.0  # points; effects of this size matter
 
 
 def limits_section(
-    row: StudyRow, *, seeds: int | None, subjects: Sequence[int] = (), further: Sequence[str] = ()
+    row: StudyRow,
+    *,
+    arms: Sequence[Mapping[str, Any]] | None = None,
+    subjects: Sequence[int] = (),
+    folds: bool = False,
+    further: Sequence[str] = (),
 ) -> Section:
     """Returns the limitations of a study.
 
     Args:
-        seeds: seeds per arm; None if the study has no arms.
-        subjects: subjects of the test clips, -1 if unknown.
+        arms: rows of Table 4; None if the study has no arms.
+        subjects: subjects of the test clips; empty if unknown.
+        folds: whether every subject is tested, so that intervals cover other subjects.
         further: paragraphs of the caller, which follow.
     """
-    return Section("limits", "Limitations", lead=(*_limits(row, seeds, subjects), *further))
+    return Section("limits", "Limitations", lead=(*_limits(row, arms, subjects, folds), *further))
 
 
-def _limits(row: StudyRow, seeds: int | None, subjects: Sequence[int]) -> Iterator[str]:
+def _limits(
+    row: StudyRow, arms: Sequence[Mapping[str, Any]] | None, subjects: Sequence[int], folds: bool
+) -> Iterator[str]:
     data = row.dataset
     if data["origin"] == "procedural":
         yield (
@@ -43,16 +52,12 @@ def _limits(row: StudyRow, seeds: int | None, subjects: Sequence[int]) -> Iterat
             f"Preset {row.preset}: smaller clips, narrower networks and fewer steps than the paper, with the same "
             "budget for all arms. Parts that help only late in training or at full size may appear to have no effect."
         )
-    if seeds is not None and seeds < FEW_SEEDS:
+    yield from _small_effects(arms or ())
+    if subjects and not folds:
+        few = "; differences between so few say little about others" if len(subjects) < FEW_SUBJECTS else ""
         yield (
-            f"{plural(seeds, 'seed')} per arm: small effects cannot be distinguished from none, and the p of an exact "
-            f"sign-flip test cannot be below {number(2 / 2**seeds, '.3g')}, even before correction."
-        )
-    known = {subject for subject in subjects if subject >= 0}
-    if known and len(known) < FEW_SUBJECTS:
-        yield (
-            f"The test clips show {plural(len(known), 'subject')}. Intervals treat clips as exchangeable and do not "
-            "cover differences between these and other subjects."
+            f"The test clips show {plural(len(subjects), 'subject')}. Intervals hold for these alone and do not cover "
+            f"other subjects{few}."
         )
     split = data.get("split", {})
     if split.get("rule") in ("random", "source"):
@@ -61,4 +66,27 @@ def _limits(row: StudyRow, seeds: int | None, subjects: Sequence[int]) -> Iterat
         "Accuracy is measured by a classifier. A clip that it recognises may still look poor, and its mistakes count "
         "against the generator."
     )
-    yield "The study uses one data set and one split: another split of the same clips would give different numbers."
+    if not folds:
+        yield "The study uses one data set and one split: another split of the same clips would give different numbers."
+
+
+def _small_effects(arms: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Which effects this study can miss, by the measured spread of its runs."""
+    tested = [row for row in arms if row["detectable"] is not None]
+    if not tested:
+        if any(row["n_seeds"] for row in arms):
+            yield "The spread between seeds is unknown, so this study cannot tell any effect from chance."
+        return
+    sizes = [min(100.0, row["detectable"]) for row in tested]
+    missed = sum(size > SMALL for size in sizes)
+    spread = [row["sd_differences"] for row in tested if row["sd_differences"] is not None]
+    runs = f" (SD of an arm's differences to Ours: {number(min(spread))} to {number(max(spread))})" if spread else ""
+    yield (
+        f"By the measured spread of the runs{runs}, the smallest difference that four in five such studies would find "
+        f"after correction is {number(min(sizes))} to {number(max(sizes))} points, depending on the arm. "
+        + (
+            f"Differences of {number(SMALL, '.0f')} points may be missed for {missed} of {plural(len(tested), 'arm')}."
+            if missed
+            else f"Differences of {number(SMALL, '.0f')} points would mostly be found."
+        )
+    )

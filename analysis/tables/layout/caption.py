@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.record.rows import StudyRow
+from analysis.scores.growth import growth
 from analysis.scores.study_scores import StudyScores, correct
 from analysis.tables.layout.cells import plural
 
@@ -23,7 +24,7 @@ def facts(scores: StudyScores) -> dict[str, Any]:
     return {
         **origin(row),
         "seeds": seeds,
-        "clips": int(row.dataset["split"]["test"]),
+        "clips": scores.clips,
         "chance": 100 * scores.chance,
         "guessing": [100 * share for share in scores.guessing],
         "real_accuracy": 100 * real,
@@ -33,9 +34,18 @@ def facts(scores: StudyScores) -> dict[str, Any]:
         "runs_planned": scores.planned,
         "failed": [{"key": run.key, "reason": run.reason} for run in scores.failed],
         "smallest_p": 2 / 2**seeds,
-        "statistics": "seeds and clips crossed" if scores.clipwise else "Student's t over seeds",
+        "statistics": _statistics(scores),
+        "folds": len(set(scores.folds.fold.values())) if scores.folds is not None else 0,
+        "subjects": len(scores.subjects),
+        "grown": growth(row),
         "unscored": scores.unscored,
     }
+
+
+def _statistics(scores: StudyScores) -> str:
+    if not scores.clipwise:
+        return "Student's t over seeds"
+    return "seeds and clips crossed" if scores.folds is None else "seeds, clips and subjects in folds"
 
 
 def origin(row: StudyRow) -> dict[str, Any]:
@@ -63,7 +73,7 @@ def sentence(caption: Mapping[str, Any], what: str) -> str:
     text = (
         f"{caption['study']}: {what}; {caption['dataset']}, origin={caption['origin']}, "
         f"split by {caption['split']['rule']}, preset {caption['preset']}, {plural(caption['seeds'], 'seed')}, "
-        f"{plural(caption['clips'], 'test clip')}; data {caption['fingerprint'][:SHORT]}; "
+        f"{plural(caption['clips'], 'test clip')}{_subjects(caption)}; data {caption['fingerprint'][:SHORT]}; "
         f"chance {caption['chance']:.1f}"
     )
     if caption["first_frame_accuracy"] is not None:
@@ -74,6 +84,12 @@ def sentence(caption: Mapping[str, Any], what: str) -> str:
     if caption["unscored"]:
         text += f" {unscored(caption)}"
     return text + failures(caption)
+
+
+def _subjects(caption: Mapping[str, Any]) -> str:
+    if caption["folds"]:
+        return f" of {plural(caption['subjects'], 'subject')} in {plural(caption['folds'], 'fold')}"
+    return f" of {plural(caption['subjects'], 'subject')}" if caption["subjects"] else ""
 
 
 def unscored(caption: Mapping[str, Any]) -> str:

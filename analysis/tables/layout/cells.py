@@ -11,6 +11,11 @@ def number(value: float | None, form: str = ".1f") -> str:
     return "-" if value is None or not math.isfinite(value) else format(value, form)
 
 
+def mean_and_sd(mean: float | None, deviation: float | None) -> str:
+    """Formats a mean with the standard deviation of its seeds, such as "81.2 ± 3.4"; without it for one seed."""
+    return number(mean) if deviation is None else f"{number(mean)} ± {deviation:.1f}"
+
+
 def span(interval: Sequence[float] | None, form: str = ".1f") -> str:
     """Formats an interval, such as "1.2 to 3.4"; "-" if there is none."""
     return "-" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"

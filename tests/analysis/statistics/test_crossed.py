@@ -25,10 +25,10 @@ def test_an_analysis_of_variance_by_hand() -> None:
     # = 6.5; what is left is 0.5, 0.5, -1 and its negative, 3 / 2 = 1.5.
     found = crossed([[1.0, 2.0, 3.0], [3.0, 4.0, 8.0]])
     assert found.mean == 3.5
-    assert found.variance is not None
-    assert (found.variance.seed, found.variance.clip, found.variance.rest) == pytest.approx((4.0, 2.5, 1.5))
-    # 4 / 2 + 2.5 / 3 + 1.5 / 6
-    assert found.variance.of_mean(2, 3) == pytest.approx(3.0833333)
+    assert found.squares is not None
+    assert float(found.squares.run) == pytest.approx(13.5 / 6)
+    (clips,) = found.squares.units
+    assert (float(clips.floor), float(clips.shared), clips.floor_df, clips.df) == pytest.approx((1.5 / 6, 5 / 6, 2, 2))
     # t(0.975; 1) = 12.706205 for the seeds, t(0.975; 2) = 4.302653 for the clips beyond the rest.
     reach = math.sqrt((12.706205**2 * 13.5 + 4.302653**2 * 5.0) / 6)
     assert found.interval == pytest.approx((3.5 - reach, 3.5 + reach), abs=1e-5)
@@ -37,8 +37,8 @@ def test_an_analysis_of_variance_by_hand() -> None:
 def test_seeds_that_happen_to_agree_are_not_without_spread() -> None:
     # Both rows have mean 1, so seeds show no variance; the rest, +-1 / 2 and with one degree of freedom, has.
     found = crossed([[0.0, 2.0], [2.0, 0.0]])
-    assert found.variance is not None
-    assert (found.variance.seed, found.variance.rest) == (0.0, 4.0 / 1)
+    assert found.squares is not None
+    assert (float(found.squares.run), float(found.squares.units[0].floor)) == (0.0, 4.0 / 4)
     assert found.interval == pytest.approx((1 - 12.706205, 1 + 12.706205), abs=1e-5)  # sqrt(t^2 4 / 4)
 
 
@@ -115,9 +115,12 @@ def test_p_of_a_share_and_its_interval(values: NDArray[np.bool_], chance: float)
 
 def test_all_right_is_not_certain() -> None:
     # As if one clip had differed: variance 1 / 180^2, t(0.975; 179) = 1.973305, so k = t^2 / 180^2 / (p (1 - p)) with
-    # p = 181 / 182 is 0.02211986; Wilson about 182 / 184, whose lower end is the lower of the two.
+    # p = 181 / 182 is 0.02211986. The lower end of Wilson about the share below is the lower of the two.
     found = crossed(np.ones((3, 180), dtype=np.bool_))
-    k, p = 1.973305**2 / 180**2 / (181 / 182 / 182), 182 / 184
+    k = 1.973305**2 / 180**2 / (181 / 182 / 182)
+    # With z = 1.959964 there are z^2 / k = 173.7 independent clips; with 2 more right and 2 more wrong ones, 175.7 of
+    # 177.7 are right.
+    p = (1.959964**2 / k + 2) / (1.959964**2 / k + 4)
     low = (p + k / 2 - math.sqrt(k * p * (1 - p) + k * k / 4)) / (1 + k)
     assert found.interval == (pytest.approx(low, abs=1e-6), 1.0)
     assert 0.95 < low < 0.98
@@ -161,7 +164,7 @@ def test_numbers_without_spread_give_a_point() -> None:
 def test_one_seed_gives_no_interval() -> None:
     found = crossed([[True, False, True, True]])
     assert found.mean == 0.75
-    assert (found.interval, found.p, found.variance) == (None,) * 3
+    assert (found.interval, found.p, found.squares) == (None,) * 3
 
 
 @pytest.mark.parametrize("values", [[], [[]], [1.0, 2.0], [[1.0, float("nan")], [0.0, 1.0]], [[math.inf, 1.0]]])

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 
+from amc.config import natops
 from amc.errors import UserError
 from amc.evaluation.score_sheet import REAL, STILL
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow
-from analysis.record.schema import study_table
+from analysis.record.schema import study_table, trial_table
 from analysis.record.writing import RecordWriter
+from analysis.scores.growth import settings_with_look
 from analysis.scores.load_study import load_study
 from analysis.scores.study_scores import StudyScores
-from analysis.statistics.crossed import crossed
+from analysis.statistics.crossed import crossed, over_folds
 from analysis.statistics.holm import holm
-from analysis.tables.layout.formats import markdown
+from analysis.statistics.mean_squares import mean_squares
+from analysis.statistics.power import detectable
+from analysis.tables.layout.formats import csv_text, markdown
+from analysis.tables.layout.latex import latex
 from analysis.tables.table4 import ablation_content, ablation_table
 from tests.analysis.hand_made import DATASET, sheet, write_scores
 from tests.analysis.made_study import write_study
@@ -110,12 +117,124 @@ def test_with_sheets_seeds_and_clips_are_crossed(tmp_path: Path) -> None:
     assert no_ya["detectable"] > 0
 
 
-def test_an_arm_with_seeds_of_its_own_is_paired_by_replicate(tmp_path: Path) -> None:
-    scores = {"ours": (0.9, 0.5), "ours_again": (0.8, 0.4)}
+def test_ours_again_is_compared_by_welch_and_outside_of_holm(tmp_path: Path) -> None:
+    scores = {"ours": (0.9, 0.5), "ours_again": (0.8, 0.4, 0.6), "no_da": (0.7, 0.2)}
     write_scores(tmp_path / "r.db", scores, arms={"ours_again": {"seed_shift": 1000}})
-    row = ablation_content(loaded(tmp_path / "r.db"))["rows"][1]
-    assert row["difference"] == pytest.approx(-10.0)
-    assert list(row["values"]) == ["0", "1"]
+    content = ablation_content(loaded(tmp_path / "r.db"))
+    _, again, no_da = content["rows"]
+    expected = ttest_ind([80, 40, 60], [90, 50], equal_var=False)
+    assert (again["difference"], again["p"]) == (pytest.approx(-10.0), pytest.approx(expected.pvalue))
+    assert (again["p_holm"], again["control"], content["caption"]["compared"]) == (None, True, 1)
+    assert no_da["p_holm"] == no_da["p"]
+    assert list(again["values"]) == ["0", "1", "2"]
+    assert any("is a control and not part of the correction" in note for note in content["caption"]["notes"])
+
+
+def test_what_is_detectable_is_at_the_level_that_holm_leaves(tmp_path: Path) -> None:
+    rights = {"ours": (38, 39, 37), "no_ym": (2, 3, 2), "no_da": (37, 38, 39), "no_dm": (39, 34, 36)}
+    marks = {arm: [("1" * right).ljust(40, "0") for right in counts] for arm, counts in rights.items()}
+    sheets = {f"{arm}-seed-{seed}": sheet(one) for arm, ones in marks.items() for seed, one in enumerate(ones)}
+    shares = {arm: tuple(right / 40 for right in counts) for arm, counts in rights.items()}
+    write_scores(tmp_path / "r.db", shares, sheets=sheets)
+    content = ablation_content(loaded(tmp_path / "r.db"))
+    assert (content["caption"]["compared"], content["caption"]["rejected"]) == (3, 1)
+    ours = np.array([[int(mark) for mark in one] for one in marks["ours"]])
+    for row, tests in zip(content["rows"][1:], (3, 2, 2), strict=True):
+        mine = np.array([[int(mark) for mark in one] for one in marks[row["arm"]]])
+        wanted = detectable(mean_squares(mine - ours), tests=tests)
+        assert wanted is not None
+        assert row["detectable"] == pytest.approx(100 * wanted.size)
+        assert row["detectable_ci95"] == pytest.approx([100 * end for end in wanted.interval])
+    assert any("at the level that is left for 2 arms" in note for note in content["caption"]["notes"])
+
+
+def test_spread_of_seeds_and_validation_beside_test_in_every_form(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8), "no_da": (0.5, 0.3)})
+    written = ablation_table(loaded(tmp_path / "r.db"))
+    # Standard deviations of 90, 80 and of 50, 30; the last validation accuracy of these runs equals the test accuracy.
+    assert [row["sd_seeds"] for row in written.content["rows"]] == pytest.approx([50**0.5, 200**0.5])
+    assert [row["validation_mean"] for row in written.content["rows"]] == pytest.approx([85.0, 40.0])
+    assert written.content["caption"]["validation"] | {"correlation_ci95": None} == pytest.approx(
+        {"runs": 4, "mean": 0.0, "sd": 0.0, "correlation": None, "correlation_ci95": None}
+    )
+    assert "85.0 ± 7.1" in markdown(written.text)
+    assert "85.0 \\ensuremath{\\pm} 7.1" in latex(written.text, "t")
+    assert "sd_seeds" in csv_text(written.records)
+
+
+def test_a_study_that_grew_after_its_results_were_written_says_so(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8, 0.85), "no_da": (0.5, 0.3, 0.35)})
+    with RecordReader(tmp_path / "r.db") as records:
+        scores, settings = load_study(records, "s"), dict(records.study("s").settings)
+    assert ablation_content(scores)["caption"]["grown"] is None
+    looked = settings_with_look(settings, scores)
+    assert looked["results_written"] == [{"seeds": 3, "planned": 3}]
+    assert settings_with_look(looked, scores) == looked
+    with RecordWriter(tmp_path / "r.db") as record:
+        record.update_study("s", settings={**looked, "seeds": 6})
+    found = ablation_content(loaded(tmp_path / "r.db"))["caption"]
+    assert found["grown"]["seeds"] == [3, 6]
+    assert 0.07 < found["grown"]["error"] < 0.1
+    assert any(note.startswith("Seeds were added after results had been written (with 3") for note in found["notes"])
+
+
+def test_results_of_a_study_that_was_not_finished_do_not_make_it_grow(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8, 0.85), "no_da": (0.5, 0.3, None)})
+    scores = loaded(tmp_path / "r.db")
+    with RecordWriter(tmp_path / "r.db") as record:
+        record.update_study("s", settings=settings_with_look({**record.study("s").settings, "seeds": 3}, scores))
+    assert ablation_content(loaded(tmp_path / "r.db"))["caption"]["grown"] is None
+
+
+def folded(address: Path, arms: dict[str, tuple[str, ...]], folds: int = 2) -> None:
+    """Run r of an arm tests fold r of the subjects: two subjects with half of the clips each."""
+    sheets = {
+        f"{arm}-seed-{seed}": replace(
+            sheet(right, second=right),
+            subject=tuple(2 * (seed % folds) + (2 * place) // len(right) for place in range(len(right))),
+        )
+        for arm, runs in arms.items()
+        for seed, right in enumerate(runs)
+    }
+    scores = {arm: tuple(right.count("1") / len(right) for right in runs) for arm, runs in arms.items()}
+    write_scores(address, scores, sheets=sheets)
+    config = natops("smoke").to_dict()
+    with RecordWriter(address) as record, record.engine.begin() as connection:
+        for key in sheets:
+            fold = int(key.rpartition("-")[2]) % folds
+            changed = {**config, "split": {**config["split"], "folds": folds, "fold": fold}}
+            row = trial_table.c.key == key
+            connection.execute(trial_table.update().where(row).values(config=json.dumps(changed)))
+
+
+def test_folds_over_subjects(tmp_path: Path) -> None:
+    runs = {"ours": ("11111110", "11111100"), "no_da": ("11110000", "11000000")}
+    folded(tmp_path / "r.db", runs)
+    scores = loaded(tmp_path / "r.db")
+    assert (scores.clips, scores.subjects) == (16, (0, 1, 2, 3))
+    content = ablation_content(scores)
+    assert (content["caption"]["folds"], content["caption"]["subjects"]) == (2, 4)
+    values = [[np.array([[int(mark) for mark in run]]) for run in runs[arm]] for arm in ("no_da", "ours")]
+    apart = [one - other for one, other in zip(*values, strict=True)]
+    ids = [np.repeat([0, 1], 4), np.repeat([2, 3], 4)]
+    wanted = over_folds(apart, ids, scale=100)
+    assert content["rows"][1]["difference_ci95"] == pytest.approx([-100.0, (wanted.interval or (0, 0))[1]])
+    assert "16 test clips of 4 subjects in 2 folds" in ablation_table(scores).text.caption
+    assert "cover other seeds, other clips and other subjects" in content["caption"]["notes"][0]
+
+
+def test_folds_with_runs_missing(tmp_path: Path) -> None:
+    folded(tmp_path / "r.db", {"ours": ("11111110", "11111100", "11110110"), "no_da": ("11110000",)})
+    written = ablation_table(loaded(tmp_path / "r.db"))
+    assert [row["n_seeds"] for row in written.content["rows"]] == [3, 1]
+    assert "NOT FINISHED: 4 of 6 runs" in written.text.caption
+    assert written.content["rows"][0]["ci95"][0] < 100 * 19 / 24 < written.content["rows"][0]["ci95"][1]
+
+
+def test_subjects_of_a_fixed_split_are_alone(tmp_path: Path) -> None:
+    write_study(tmp_path / "r.db", name="fixed")
+    content = ablation_content(loaded(tmp_path / "r.db", "fixed"))
+    assert content["caption"]["notes"][0].startswith("Intervals hold for the subjects tested alone (4 subjects)")
 
 
 def test_a_pair_of_arms_has_its_interaction(tmp_path: Path) -> None:
