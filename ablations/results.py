@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from analysis.record.reading import RecordReader
 from analysis.record.writing import RecordWriter
 from analysis.scores.growth import settings_with_look
 from analysis.scores.load_study import load_study
@@ -14,10 +15,8 @@ TABLE_NAMES = {"table4", "metrics", "recall", "confusion", "judges", "cost"}
 FORMS = ("json", "md", "csv", "tex")
 
 
-def write_results(records: RecordWriter, study: str, folder: Path) -> None:
+def write_results(records: RecordReader, study: str, folder: Path) -> None:
     """Writes tables, figures and the report; those of an unfinished study say so.
-
-    The record then notes the number of seeds, since adding seeds to a study whose results are known changes its error.
 
     Tables from an earlier run that no longer apply are removed, as `analysis.figures` does with figures.
 
@@ -34,10 +33,18 @@ def write_results(records: RecordWriter, study: str, folder: Path) -> None:
             left.unlink(missing_ok=True)
     for left in folder.glob(f".{REPORT}.*"):
         left.unlink(missing_ok=True)
-    scores = load_study(records, study)
-    written = {table.name for table in write_ablation_tables(scores, folder / TABLES)}
+    written = {table.name for table in write_ablation_tables(load_study(records, study), folder / TABLES)}
     for name in TABLE_NAMES - written:
         for form in FORMS:
             (folder / TABLES / f"{name}.{form}").unlink(missing_ok=True)
     write_report(records, study, folder, folder)  # draws the figures, too
-    records.update_study(study, settings=settings_with_look(records.study(study).settings, scores))
+
+
+def note_results(records: RecordWriter, study: str) -> None:
+    """Notes in the record that results were written, since adding seeds to a study with known results changes its error.
+
+    Raises:
+        UserError: The record cannot be read or written.
+    """
+    settings = settings_with_look(records.study(study).settings, load_study(records, study))
+    records.update_study(study, settings=settings)

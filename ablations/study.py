@@ -11,7 +11,7 @@ from pathlib import Path
 from ablations.arms import Arm, arm_config, check_arms, describe_arm, select_arms
 from ablations.merge_arms import merge_arms, study_on_record
 from ablations.metric_checkpoints import NONE, MetricCheckpoints, load_checkpoints, with_recorded
-from ablations.results import write_results
+from ablations.results import note_results, write_results
 from ablations.scoring import Scoring
 from ablations.starting_point import StartingPoint, starting_point
 from amc.config import Config
@@ -116,6 +116,7 @@ def _with_scoring(study: Study, prepared: Preparation, checkpoints: MetricCheckp
 
     def results(records: RecordWriter, folder: Path) -> None:
         write_results(records, study.row.name, folder)
+        note_results(records, study.row.name)
 
     found = cache_files(judges.motion, judges.second, judges.identity)
     return replace(study, cached=found, before_trials=scoring, make_results=results)
