@@ -41,7 +41,7 @@ def write_results(records: RecordReader, study: str, folder: Path) -> None:
 
 
 def note_results(records: RecordWriter, study: str) -> None:
-    """Notes in the record that results were written, since adding seeds to a study with known results changes its error.
+    """Notes in the record that results were written: adding seeds to a study with known results changes its error.
 
     Raises:
         UserError: The record cannot be read or written.

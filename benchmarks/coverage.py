@@ -2,9 +2,10 @@
 
 Prints the tables of docs/statistics.md: coverage of nominal 95% intervals for an arm's mean and for a paired
 difference, compared with Student's t over the seeds; false positives among nine arms that do not differ, after Holm's
-correction; and how often the one arm of nine that is 10 points lower is found.
+correction; and how often the one arm of nine that is 10 points lower is found. Then coverage and false positives of
+studies with folds over subjects, whose intervals are to hold for other subjects.
 
-Takes about two minutes on one core.
+Takes about four minutes on one core.
 """
 
 from __future__ import annotations
@@ -26,7 +27,14 @@ from analysis.statistics.holm import holm
 from analysis.statistics.intervals import crossed_interval, p_value
 from analysis.statistics.levels import ALPHA
 from analysis.statistics.mean_squares import MeanSquares, mean_squares
-from benchmarks.simulated_studies import AnswerSpread, seed_deviation, studies
+from benchmarks.simulated_studies import (
+    AnswerSpread,
+    SubjectSpread,
+    fold_studies,
+    fold_subjects,
+    seed_deviation,
+    studies,
+)
 
 SEEDS = (3, 6, 10)
 SHARES = (0.6, 1 / 24, 0.95)
@@ -43,6 +51,15 @@ FAMILY_SEEDS, FAMILY, PLANTED = 8, 9, 0.1
 # Power depends mostly on how much seeds differ.
 SPREADS = tuple(AnswerSpread("", seed, 1.0, 0.5, 180) for seed in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5))
 POWER_SEEDS = (3, 6, 8, 10)
+
+FOLDS, RUNS, SUBJECTS, FOLD_SHARES = 5, (1, 2), (60, 20), (0.68, 0.97)
+FOLD_SETTINGS = (
+    SubjectSpread("seeds alike, subjects differ", 0.0, 1.0, 0.5),
+    SubjectSpread("seeds differ, subjects differ", 0.3, 1.0, 0.5),
+    SubjectSpread("seeds differ much, subjects differ less", 0.6, 0.5, 0.5),
+    SubjectSpread("seeds differ very much, subjects differ less", 1.0, 0.5, 0.5),
+    SubjectSpread("seeds differ, subjects differ very much", 0.3, 2.0, 0.5),
+)
 
 
 def coverage(setting: AnswerSpread, share: float, other: float, seeds: int, count: int, draw: Any) -> dict[str, float]:
@@ -82,6 +99,70 @@ def found(setting: AnswerSpread, shares: Sequence[float], seeds: int, count: int
     return np.concatenate(lots)
 
 
+def fold_coverage(
+    setting: SubjectSpread, share: float, other: float, subjects: int, runs: int, count: int, draw: Any
+) -> dict[str, float]:
+    """Coverage, for other subjects, of the intervals of an arm's mean and of its difference from a share `other`.
+
+    `mean_clips_alone` and `difference_clips_alone` are those of intervals that count clips as independent within one
+    fixed test split, as large as a fold, with as many seeds: what a study without folds reports.
+    """
+    names, rows = fold_subjects(setting, subjects, FOLDS), []
+    for lot in fold_studies(setting, (share, other), subjects, FOLDS, runs, count, draw):
+        apart = [fold[:, 0].astype(np.int8) - fold[:, 1] for fold in lot]
+        squares = mean_squares([fold[:, 0] for fold in lot], subjects=names)
+        rows.append((_held(squares, share), _held(mean_squares(apart, subjects=names), share - other)))
+    fixed = [
+        (_held(mean_squares(lot[:, 0]), share), _held(_difference(lot), share - other))
+        for (lot,) in fold_studies(setting, (share, other), subjects // FOLDS, 1, FOLDS * runs, count, draw)
+    ]
+    (mean, difference), (alone, difference_alone) = (
+        [np.concatenate(part, axis=1) for part in zip(*lots, strict=True)] for lots in (rows, fixed)
+    )
+    return {
+        "mean": float(mean[0].mean()),
+        "mean_half_width": 100 * float(mean[1].mean()),
+        "mean_clips_alone": float(alone[0].mean()),
+        "difference": float(difference[0].mean()),
+        "difference_half_width": 100 * float(difference[1].mean()),
+        "difference_clips_alone": float(difference_alone[0].mean()),
+    }
+
+
+def found_in_folds(
+    setting: SubjectSpread, shares: Sequence[float], subjects: int, runs: int, count: int, draw: Any
+) -> NDArray[np.bool_]:
+    """(count, arms - 1): as `found`, in studies with folds over subjects."""
+    names, lots = fold_subjects(setting, subjects, FOLDS), []
+    for lot in fold_studies(setting, shares, subjects, FOLDS, runs, count, draw):
+        answers = [fold.astype(np.int8) for fold in lot]
+        p = [
+            p_value(mean_squares([fold[:, arm] - fold[:, 0] for fold in answers], subjects=names), 0.0)
+            for arm in range(1, len(shares))
+        ]
+        lots.append(np.array([holm(row) for row in np.stack(p, axis=1)]) < ALPHA)
+    return np.concatenate(lots)
+
+
+def measured_folds(count: int, seed: int) -> dict[str, Any]:
+    """The tables of studies with folds over subjects, with `count` simulated studies per row."""
+    draw = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    families: list[dict[str, Any]] = []
+    for subjects in SUBJECTS:
+        for setting in FOLD_SETTINGS:
+            for share in FOLD_SHARES:
+                for runs in RUNS:
+                    about = {"setting": setting.name, "subjects": subjects, "share": share, "runs": runs}
+                    rows.append({**about, **fold_coverage(setting, share, 0.68, subjects, runs, count, draw)})
+                same = found_in_folds(setting, (share,) * (FAMILY + 1), subjects, 1, count, draw)
+                false = float(same.any(axis=1).mean())
+                families.append(
+                    {"setting": setting.name, "subjects": subjects, "share": share, "false_positive": false}
+                )
+    return {"coverage": rows, "families": families}
+
+
 def _difference(lot: NDArray[np.bool_]) -> MeanSquares:
     answers = lot.astype(np.int8)
     return mean_squares(answers[:, 0] - answers[:, 1])
@@ -116,7 +197,14 @@ def measured(count: int, seed: int) -> dict[str, Any]:
             rates = {n: float(found(setting, planted, n, count, draw)[:, 0].mean()) for n in POWER_SEEDS}
             deviation = 100 * seed_deviation(share, setting)
             powers.append({"share": share, "seed_deviation_points": deviation, "found": rates})
-    return {"studies": count, "seed": seed, "coverage": rows, "families": families, "power": powers}
+    return {
+        "studies": count,
+        "seed": seed,
+        "coverage": rows,
+        "families": families,
+        "power": powers,
+        "folds": measured_folds(count, seed),
+    }
 
 
 def markdown(content: dict[str, Any]) -> str:
@@ -136,6 +224,15 @@ def markdown(content: dict[str, Any]) -> str:
     for row in content["power"]:
         rates = " | ".join(f"{row['found'][n]:.3f}" for n in POWER_SEEDS)
         lines.append(f"| {row['share']:.2f} | {row['seed_deviation_points']:.1f} | {rates} |")
+    lines += ["", "| setting | subjects | share | runs per fold | mean | fixed split | difference | fixed split |"]
+    lines += ["| --- |" + " ---: |" * 7]
+    for row in content["folds"]["coverage"]:
+        cells = [row["setting"], row["subjects"], f"{row['share']:.2f}", row["runs"]]
+        cells += [f"{row[k]:.3f}" for k in ("mean", "mean_clips_alone", "difference", "difference_clips_alone")]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    lines += ["", "| setting | subjects | share | false positives |", "| --- | ---: | ---: | ---: |"]
+    for row in content["folds"]["families"]:
+        lines.append(f"| {row['setting']} | {row['subjects']} | {row['share']:.2f} | {row['false_positive']:.3f} |")
     return "\n".join(lines)
 
 

@@ -76,3 +76,67 @@ def studies(
         logits = logits + setting.own * normal(n, arms, 1, clips)
         logits = logits + setting.seed * normal(n, arms, seeds, 1)
         yield draw.random(logits.shape, dtype=np.float32) < expit(logits)
+
+
+@dataclass(frozen=True)
+class SubjectSpread:
+    """How much answers vary in a study with folds over subjects; deviations in logits.
+
+    Attributes:
+        seed: of a run.
+        subject: of a subject, for all arms alike.
+        own: of a subject and arm.
+        clip: of a clip, for all arms alike.
+        clips: number of clips per subject.
+    """
+
+    name: str
+    seed: float
+    subject: float
+    own: float
+    clip: float = 0.5
+    clips: int = 24
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the sum of all terms."""
+        return math.sqrt(self.seed**2 + self.subject**2 + self.own**2 + self.clip**2)
+
+
+def fold_studies(
+    setting: SubjectSpread,
+    shares: Sequence[float],
+    subjects: int,
+    folds: int,
+    runs: int,
+    count: int,
+    draw: np.random.Generator,
+) -> Iterator[list[Answers]]:
+    """Yields `count` studies in batches: for each fold, answers (n, arms, runs, clips) on its share of the subjects.
+
+    The true share of an arm is that of other seeds with other subjects. `fold_subjects` has the clips' subjects.
+
+    Args:
+        runs: seeds per fold.
+    """
+    levels = np.array([level_of(share, setting.spread) for share in shares], dtype=np.float32)[:, None, None, None]
+    arms, each, clips = len(shares), subjects // folds, setting.clips
+    lot = max(1, AT_ONCE // (arms * runs * subjects * clips))
+
+    def normal(*shape: int) -> NDArray[Any]:
+        return draw.standard_normal(shape, dtype=np.float32)
+
+    def fold(n: int) -> Answers:
+        logits = levels + setting.subject * normal(n, 1, 1, each, 1) + setting.own * normal(n, arms, 1, each, 1)
+        logits = logits + setting.clip * normal(n, 1, 1, each, clips) + setting.seed * normal(n, arms, runs, 1, 1)
+        right = draw.random(logits.shape, dtype=np.float32) < expit(logits)
+        return right.reshape(n, arms, runs, each * clips)
+
+    for start in range(0, count, lot):
+        n = min(lot, count - start)
+        yield [fold(n) for _ in range(folds)]
+
+
+def fold_subjects(setting: SubjectSpread, subjects: int, folds: int) -> list[NDArray[np.int64]]:
+    """The subject of each clip, for each fold."""
+    return [np.repeat(np.arange(subjects // folds), setting.clips)] * folds

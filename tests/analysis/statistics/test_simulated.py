@@ -7,8 +7,22 @@ import pytest
 
 from analysis.statistics.crossed import crossed
 from analysis.statistics.holm import holm
-from benchmarks.coverage import FAMILY, FAMILY_SEEDS, SEEDS, SETTINGS, SHARES, coverage, found
-from benchmarks.simulated_studies import AnswerSpread, level_of, seed_deviation, studies
+from benchmarks.coverage import (
+    FAMILY,
+    FAMILY_SEEDS,
+    FOLD_SETTINGS,
+    FOLD_SHARES,
+    RUNS,
+    SEEDS,
+    SETTINGS,
+    SHARES,
+    SUBJECTS,
+    coverage,
+    fold_coverage,
+    found,
+    found_in_folds,
+)
+from benchmarks.simulated_studies import AnswerSpread, SubjectSpread, level_of, seed_deviation, studies
 
 STUDIES = 2000
 AT_LEAST = 0.93
@@ -73,6 +87,50 @@ def test_ten_points_are_found(share: float) -> None:
 def test_ours_again_with_seeds_of_its_own_is_not_called_different(seeds: int) -> None:
     again = found(PLANNED, (0.6, 0.6), seeds, STUDIES, np.random.default_rng(4))
     assert again.mean() <= 0.05 + simulation_error(0.05)
+
+
+FEW = 1000  # studies of quick tests with folds
+
+
+@pytest.mark.parametrize("subjects", SUBJECTS)
+@pytest.mark.parametrize("share", FOLD_SHARES)
+def test_intervals_cover_other_subjects(share: float, subjects: int) -> None:
+    held = fold_coverage(FOLD_SETTINGS[1], share, 0.68, subjects, 1, FEW, np.random.default_rng(subjects))
+    assert held["mean"] >= AT_LEAST
+    assert held["difference"] >= AT_LEAST
+
+
+def test_a_fixed_test_split_does_not_cover_other_subjects() -> None:
+    held = fold_coverage(FOLD_SETTINGS[0], 0.68, 0.68, 20, 1, FEW, np.random.default_rng(0))
+    assert held["mean_clips_alone"] < 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runs", RUNS)
+@pytest.mark.parametrize("subjects", SUBJECTS)
+@pytest.mark.parametrize("share", FOLD_SHARES)
+@pytest.mark.parametrize("setting", FOLD_SETTINGS[:4], ids=lambda setting: setting.name)
+def test_intervals_cover_other_subjects_everywhere(
+    setting: SubjectSpread, share: float, subjects: int, runs: int
+) -> None:
+    held = fold_coverage(setting, share, 0.68, subjects, runs, STUDIES, np.random.default_rng(subjects + runs))
+    assert held["mean"] >= AT_LEAST - simulation_error(AT_LEAST)
+    assert held["difference"] >= AT_LEAST - simulation_error(AT_LEAST)
+
+
+@pytest.mark.parametrize("share", FOLD_SHARES)
+def test_nine_arms_like_ours_in_folds(share: float) -> None:
+    same = found_in_folds(FOLD_SETTINGS[1], (share,) * (FAMILY + 1), 20, 1, FEW, np.random.default_rng(8))
+    assert same.any(axis=1).mean() <= 0.05 + simulation_error(0.05, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("subjects", SUBJECTS)
+@pytest.mark.parametrize("share", FOLD_SHARES)
+@pytest.mark.parametrize("setting", FOLD_SETTINGS, ids=lambda setting: setting.name)
+def test_family_wise_errors_in_folds(setting: SubjectSpread, share: float, subjects: int) -> None:
+    same = found_in_folds(setting, (share,) * (FAMILY + 1), subjects, 1, FEW, np.random.default_rng(9))
+    assert same.any(axis=1).mean() <= 0.05 + simulation_error(0.05, FEW)
 
 
 def test_many_tables_at_once_are_each_as_one() -> None:
