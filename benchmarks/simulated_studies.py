@@ -129,7 +129,7 @@ def fold_studies(
     def fold(n: int) -> Answers:
         logits = levels + setting.subject * normal(n, 1, 1, each, 1) + setting.own * normal(n, arms, 1, each, 1)
         logits = logits + setting.clip * normal(n, 1, 1, each, clips) + setting.seed * normal(n, arms, runs, 1, 1)
-        right = draw.random(logits.shape, dtype=np.float32) < expit(logits)
+        right: Answers = draw.random(logits.shape, dtype=np.float32) < expit(logits)
         return right.reshape(n, arms, runs, each * clips)
 
     for start in range(0, count, lot):

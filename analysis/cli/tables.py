@@ -10,7 +10,7 @@ from amc.errors import UserError
 from analysis.cli.study_options import add_options, open_record
 from analysis.scores.join_studies import join_studies
 from analysis.scores.load_study import is_ablation, load_study
-from analysis.tables.layout.formats import markdown
+from analysis.tables.layout.formats import PLAIN, STYLES, markdown
 from analysis.tables.write_tables import write_ablation_tables, write_search_tables
 
 
@@ -22,6 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME",
         help="may be repeated to join ablation studies on the same data",
+    )
+    parser.add_argument(
+        "--style",
+        choices=STYLES,
+        default=PLAIN,
+        help="style of the LaTeX files. paper: Table 4 and the table by subject use booktabs, siunitx and the paper's "
+        f"symbols, and NAME_body.tex is for \\input; plain: no packages (default: {PLAIN})",
     )
     parser.add_argument("--json", action="store_true", help="print the first table as JSON")
     add_options(parser)
@@ -40,9 +47,11 @@ def run(args: argparse.Namespace) -> int:
             for name in names[1:]:
                 with open_record(args, name) as others:
                     scores.append(load_study(others, name))
-            written = write_ablation_tables(join_studies(scores), folder)
+            written = write_ablation_tables(join_studies(scores), folder, args.style)
         elif len(names) > 1:
             raise UserError(f"study {names[0]!r} is a search: give one --study")
+        elif args.style != PLAIN:
+            raise UserError(f"study {names[0]!r} is a search, whose table has one style: omit --style")
         else:
             written = write_search_tables(records, names[0], folder)
     print(markdown(written[0].text), file=sys.stderr if args.json else sys.stdout)

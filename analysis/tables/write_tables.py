@@ -10,10 +10,11 @@ from analysis.scores.study_scores import StudyScores
 from analysis.tables.confusion import confusion_table
 from analysis.tables.cost import cost_table
 from analysis.tables.judges import judges_table
-from analysis.tables.layout.formats import Table, write
+from analysis.tables.layout.formats import PLAIN, Table, write
 from analysis.tables.metrics import metrics_table
 from analysis.tables.recall import recall_table
 from analysis.tables.search import search_table
+from analysis.tables.subjects import subjects_table
 from analysis.tables.table4 import ablation_table
 
 CLIPWISE: Sequence[Callable[[StudyScores], Table]] = (
@@ -27,18 +28,22 @@ CLIPWISE: Sequence[Callable[[StudyScores], Table]] = (
 def tables_of(scores: StudyScores) -> list[Table]:
     """Returns Table 4 and the other tables; those computed from single clips only if there are score sheets."""
     scored = any(arm.sheets for arm in scores.arms)
-    return [make(scores) for make in (ablation_table, *(CLIPWISE if scored else ()), cost_table)]
+    by_subject = (subjects_table,) if scores.subjects else ()
+    return [make(scores) for make in (ablation_table, *by_subject, *(CLIPWISE if scored else ()), cost_table)]
 
 
-def write_ablation_tables(scores: StudyScores, folder: Path) -> list[Table]:
+def write_ablation_tables(scores: StudyScores, folder: Path, style: str = PLAIN) -> list[Table]:
     """Writes every table of an ablation study, each in four formats.
+
+    Args:
+        style: of the LaTeX files, one of `layout.formats.STYLES`.
 
     Raises:
         UserError: a file cannot be written.
     """
     tables = tables_of(scores)
     for table in tables:
-        write(table, folder)
+        write(table, folder, style)
     return tables
 
 

@@ -14,6 +14,7 @@ from amc.atomic import atomic_write
 from amc.errors import UserError
 from analysis.tables.layout.cells import printable
 from analysis.tables.layout.latex import latex
+from analysis.tables.layout.paper import paper_body, paper_table
 from analysis.tables.layout.text_table import TextTable
 
 
@@ -26,30 +27,41 @@ class Table:
         content: the JSON document.
         text: cells for Markdown and LaTeX.
         records: rows of the CSV file; a row may lack columns that others have.
+        paper: cells for the paper style; None if the table has none.
     """
 
     name: str
     content: Mapping[str, Any]
     text: TextTable
     records: Sequence[Mapping[str, Any]]
+    paper: TextTable | None = None
 
 
-def write(table: Table, folder: Path) -> None:
+PLAIN, PAPER = "plain", "paper"  # styles of LaTeX files
+STYLES = (PLAIN, PAPER)
+
+
+def write(table: Table, folder: Path, style: str = PLAIN) -> None:
     """Writes NAME.{md,csv,tex,json} into `folder`, replacing each file atomically.
+
+    In the style `PAPER`, NAME.tex uses booktabs and siunitx, and NAME_body.tex is its `tabular` alone. Tables that have
+    no such form are written as in `PLAIN`.
 
     Raises:
         UserError: a file cannot be written.
     """
     texts = {
-        "json": json.dumps(table.content, indent=2, allow_nan=False) + "\n",
-        "md": markdown(table.text),
-        "csv": csv_text(table.records),
-        "tex": latex(table.text, label=table.name),
+        ".json": json.dumps(table.content, indent=2, allow_nan=False) + "\n",
+        ".md": markdown(table.text),
+        ".csv": csv_text(table.records),
+        ".tex": latex(table.text, label=table.name),
     }
+    if style == PAPER and table.paper is not None:
+        texts |= {".tex": paper_table(table.paper, label=table.name), "_body.tex": paper_body(table.paper)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, text in texts.items():
-            with atomic_write(folder / f"{table.name}.{suffix}") as partial:
+            with atomic_write(folder / f"{table.name}{suffix}") as partial:
                 partial.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise UserError(f"cannot write tables to {folder}: {error.strerror}; give another --out") from error

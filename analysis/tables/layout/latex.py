@@ -23,7 +23,7 @@ def latex(table: TextTable, label: str) -> str:
         lines += [
             "\\begin{table}[htbp]",
             "\\centering\\scriptsize\\setlength{\\tabcolsep}{2pt}\\renewcommand{\\arraystretch}{1.15}",
-            f"\\caption{{{tex(table.caption)}}}\\label{{tab:{_label(label)}}}"
+            f"\\caption{{{tex(table.caption)}}}\\label{{tab:{label_of(label)}}}"
             if part == 0
             else "\\addtocounter{table}{-1}\\caption{Continued.}",
             "\\par\\vspace{4pt}",
@@ -118,5 +118,6 @@ def _tex_cell(text: str) -> str:
     return re.sub(r"(?<![\w.])-(?=\d)", r"\\ensuremath{-}", tex(text))
 
 
-def _label(name: str) -> str:
+def label_of(name: str) -> str:
+    """Returns a name as part of a LaTeX label."""
     return "".join(character if character.isalnum() and character.isascii() else "-" for character in name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from analysis.tables.cost import cost_content, cost_table
 from analysis.tables.judges import judges_content, judges_table
 from analysis.tables.metrics import metrics_content, metrics_table
 from analysis.tables.recall import recall_content
+from analysis.tables.subjects import subjects_table
+from analysis.tables.write_tables import tables_of
 from tests.analysis.hand_made import DATASET, sheet, write_scores
 from tests.analysis.made_study import NAMES, RIGHT
 
@@ -144,3 +147,29 @@ def test_every_arm_of_a_whole_study_has_every_metric(made_runs: Path) -> None:
     content = metrics_content(loaded(made_runs / "made" / "record.db", "made"))
     assert [row["arm"] for row in content["rows"]] == list(RIGHT)
     assert all(entry is not None and entry["ci95"] for row in content["rows"] for entry in row["values"].values())
+
+
+def test_accuracy_by_subject_by_hand(tmp_path: Path) -> None:
+    runs = {"ours": ("1110", "1100"), "no_da": ("1000", "0000")}
+    sheets = {
+        f"{arm}-seed-{seed}": replace(sheet(right), subject=(7, 7, 3, 3))
+        for arm, rights in runs.items()
+        for seed, right in enumerate(rights)
+    }
+    write_scores(tmp_path / "r.db", {"ours": (0.75, 0.5), "no_da": (0.25, 0.0)}, sheets=sheets)
+    with RecordReader(tmp_path / "r.db") as records:
+        scores = load_study(records, "s")
+    found = subjects_table(scores)
+    three, seven = found.content["rows"]
+    assert (three["subject"], three["clips"], three["accuracy"]) == (3, 2, {"ours": 25.0, "no_da": 0.0})
+    assert (seven["accuracy"], seven["runs"]) == ({"ours": 100.0, "no_da": 25.0}, {"ours": 2, "no_da": 2})
+    assert found.text.rows == (("3", "2", "25.0", "0.0"), ("7", "2", "100.0", "25.0"))
+    assert found.text.references[0] == ("lowest", "-", "25.0", "0.0")
+    assert [record["accuracy"] for record in found.records] == [25.0, 0.0, 100.0, 25.0]
+    assert "subjects range from 25.0 to 100.0%" in found.text.notes[0]
+
+
+def test_unknown_subjects_have_no_table(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.5,)}, sheets={"ours-seed-0": sheet("1100")})
+    with RecordReader(tmp_path / "r.db") as records:
+        assert "subjects" not in {table.name for table in tables_of(load_study(records, "s"))}

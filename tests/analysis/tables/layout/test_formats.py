@@ -18,10 +18,12 @@ from amc.errors import UserError
 from analysis.record.reading import RecordReader
 from analysis.scores.load_study import load_study
 from analysis.tables.layout.cells import p_cell, printable
-from analysis.tables.layout.formats import Table, csv_text, markdown, write
+from analysis.tables.layout.formats import PAPER, Table, csv_text, markdown, write
 from analysis.tables.layout.latex import latex, tex
+from analysis.tables.layout.paper import paper_body, paper_table, with_symbols
 from analysis.tables.layout.text_table import TextTable
-from analysis.tables.write_tables import tables_of
+from analysis.tables.write_tables import tables_of, write_ablation_tables
+from tests.analysis.made_study import write_study
 
 HOSTILE = "a_b & 50% #1 ~^\\{} $x$ <b>|`\"' y\u2032 \u2212 \u2013 \u221a [x] \u00fc \u2191 Fr\u00e9chet \u4e2d"
 VIEW = TextTable(
@@ -87,6 +89,18 @@ def test_long_tables_go_on_in_another() -> None:
     assert "chance" in latex(TextTable("c", ("trial", "%"), (), references=(("chance", "16.7"),)), "t")
 
 
+def compile_twice(folder: Path, document: str) -> str:
+    """What pdflatex prints the second time, when it knows all labels."""
+    (folder / "all.tex").write_text(document)
+    for _ in range(2):
+        done = subprocess.run(
+            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"],
+            cwd=folder, capture_output=True, text=True, errors="replace",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:]
+    return done.stdout
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
 def test_every_table_compiles_in_a_minimal_article(tmp_path: Path, made_runs: Path) -> None:
     with RecordReader(made_runs / "made" / "record.db") as records:
@@ -94,17 +108,59 @@ def test_every_table_compiles_in_a_minimal_article(tmp_path: Path, made_runs: Pa
     long = TextTable(HOSTILE * 3, ("trial", "%"), (("trial-0", "1.5"),) * 95, notes=(HOSTILE * 3,))
     parts = [latex(table.text, table.name) for table in tables] + [latex(VIEW, HOSTILE), latex(long, "long")]
     document = "\\documentclass{article}\n\\begin{document}\n" + "\n".join(parts) + "\\end{document}\n"
-    (tmp_path / "all.tex").write_text(document)
-    for _ in range(2):
-        done = subprocess.run(
-            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"],
-            cwd=tmp_path, capture_output=True, text=True, errors="replace",
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-3000:]
+    printed = compile_twice(tmp_path, document)
     for warning in ("undefined", "Missing character", "too large"):
-        assert warning not in done.stdout
-    made = [line for line in done.stdout.splitlines() if line.startswith("Overfull \\hbox")]
+        assert warning not in printed
+    made = [line for line in printed.splitlines() if line.startswith("Overfull \\hbox")]
     assert len(made) <= 1, made  # that of the hostile names
+
+
+def missing_packages() -> bool:
+    found = shutil.which("pdflatex") and shutil.which("kpsewhich")
+    names = ("booktabs.sty", "siunitx.sty", "hyperref.sty")
+    return not found or any(subprocess.run(["kpsewhich", name], capture_output=True).returncode for name in names)
+
+
+SMALL = "\\scriptsize\\setlength{\\tabcolsep}{2pt}"
+PAPER_PACKAGES = "\\usepackage{booktabs}\n\\usepackage{siunitx}\n\\usepackage{hyperref}\n"
+
+
+@pytest.mark.skipif(missing_packages(), reason="no pdflatex with booktabs, siunitx and hyperref")
+@pytest.mark.parametrize("done", [None, 13])
+def test_the_paper_style_compiles_with_hyperref_and_its_bodies_alone(tmp_path: Path, done: int | None) -> None:
+    write_study(tmp_path / "r.db", name="made", done=done)
+    with RecordReader(tmp_path / "r.db") as records:
+        tables = write_ablation_tables(load_study(records, "made"), tmp_path, PAPER)
+    styled = [table.name for table in tables if table.paper is not None]
+    assert styled == ["table4", "subjects"]
+    text = "".join(f"See \\ref{{tab:{name}}}.\n\\input{{{name}.tex}}\n" for name in styled)
+    text += "".join(f"\\begin{{table}}{SMALL}\\input{{{name}_body}}\\end{{table}}\n" for name in styled)
+    document = f"\\documentclass{{article}}\n{PAPER_PACKAGES}\\begin{{document}}\n{text}\\end{{document}}\n"
+    printed = compile_twice(tmp_path, document)
+    for warning in ("undefined", "Missing character", "too large", "Overfull", "siunitx Warning"):
+        assert warning not in printed
+
+
+@pytest.mark.skipif(missing_packages(), reason="no pdflatex with booktabs, siunitx and hyperref")
+def test_hostile_names_compile_in_the_paper_style(tmp_path: Path) -> None:
+    text = paper_table(VIEW, HOSTILE)
+    document = f"\\documentclass{{article}}\n{PAPER_PACKAGES}\\begin{{document}}\n{text}\\end{{document}}\n"
+    assert "undefined" not in compile_twice(tmp_path, document)
+
+
+def test_arms_have_the_papers_symbols() -> None:
+    assert with_symbols("No Lrank") == "No $\\mathcal{L}_{\\mathrm{rank}}$"
+    assert with_symbols("No y, y'") == "No $\\mathbf{y}$, $\\mathbf{y}'$"
+    assert with_symbols("No Da, no Dm") == "No $D_a$, no $D_m$"
+    assert with_symbols("My Day_1") == "My Day\\_1"
+
+
+def test_columns_of_numbers_are_aligned_at_the_point() -> None:
+    rows = (("x", "+1.5", "1.0 to -2.5", "< 0.001"), ("q", "-12.5", "-", "-"))
+    text = paper_body(TextTable("c", ("a", "b", "c", "d"), rows))
+    assert "{@{}lS[retain-explicit-plus,table-format=-2.1]c" in text
+    assert "x & +1.5 & {[}$1.0$, $-2.5${]} & {$<0.001$}" in text
+    assert "q & -12.5 & {--} & {--}" in text
 
 
 def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
