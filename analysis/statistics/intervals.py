@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 
 from analysis.statistics.levels import CONFIDENCE
 from analysis.statistics.mean_squares import Floats, MeanSquares
@@ -92,7 +92,8 @@ def _share_interval(found: MeanSquares, half: Floats, alpha: Floats) -> tuple[Fl
     clips = found.clips
     pseudo = (found.mean * clips + 1) / (clips + 2)
     inverse = half**2 / (pseudo * (1 - pseudo))
-    alike = np.where(inverse > 0, np.minimum(clips, ndtri(alpha / 2) ** 2 / np.maximum(inverse, SMALLEST)), clips)
+    quantile = _quantile_squared(found.seeds - 1, alpha)
+    alike = np.where(inverse > 0, np.minimum(clips, quantile / np.maximum(inverse, SMALLEST)), clips)
     own = _wilson(found.mean, inverse)
     drawn = _wilson((found.mean * alike + 2) / (alike + 4), inverse)
     # If all clips are right, rounding may leave Wilson's end slightly below 1: the mean must stay inside.

@@ -125,7 +125,7 @@ def _paper_text(content: Mapping[str, Any]) -> TextTable:
             for title, name in _REFERENCES
             if caption[name] is not None
         ),
-        notes=("SD: standard deviation over seeds.", *caption["notes"]),
+        notes=("SD: standard deviation over seeds.", *(note.partition(" The exact p")[0] for note in caption["notes"])),
     )
 
 

@@ -115,12 +115,9 @@ def test_p_of_a_share_and_its_interval(values: NDArray[np.bool_], chance: float)
 
 def test_all_right_is_not_certain() -> None:
     # As if one clip had differed: variance 1 / 180^2, t(0.975; 179) = 1.973305, so k = t^2 / 180^2 / (p (1 - p)) with
-    # p = 181 / 182 is 0.02211986. The lower end of Wilson about the share below is the lower of the two.
+    # p = 181 / 182 is 0.02211986; Wilson about 182 / 184, whose lower end is the lower of the two.
     found = crossed(np.ones((3, 180), dtype=np.bool_))
-    k = 1.973305**2 / 180**2 / (181 / 182 / 182)
-    # With z = 1.959964 there are z^2 / k = 173.7 independent clips; with 2 more right and 2 more wrong ones, 175.7 of
-    # 177.7 are right.
-    p = (1.959964**2 / k + 2) / (1.959964**2 / k + 4)
+    k, p = 1.973305**2 / 180**2 / (181 / 182 / 182), 182 / 184
     low = (p + k / 2 - math.sqrt(k * p * (1 - p) + k * k / 4)) / (1 + k)
     assert found.interval == (pytest.approx(low, abs=1e-6), 1.0)
     assert 0.95 < low < 0.98
