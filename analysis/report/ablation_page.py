@@ -26,6 +26,7 @@ from analysis.tables.judges import judges_table
 from analysis.tables.layout.cells import plural
 from analysis.tables.metrics import metrics_table
 from analysis.tables.recall import recall_table
+from analysis.tables.subjects import subjects_table
 from analysis.tables.table4 import ablation_content, ablation_text
 
 STRIPS = "figure3"
@@ -44,7 +45,7 @@ def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) ->
         *_figures(figures, unreadable_pictures(scores, folder / "samples")),
         clips_section(scores, folder),
         *_metrics(scores),
-        definitions_section(row, _measured(scores), clipwise=scores.clipwise),
+        definitions_section(row, _measured(scores), clipwise=scores.clipwise, folds=scores.folds is not None),
         limits_section(row, arms=content["rows"], subjects=scores.subjects, folds=scores.folds is not None),
         cost_section(row, trials),
         provenance_section(row),
@@ -84,6 +85,8 @@ def _facts(scores: StudyScores) -> Iterable[tuple[str, str]]:
     yield "seeds", str(row.settings["seeds"])
     yield "runs complete", f"{scores.finished} of {scores.planned}"
     yield "test clips", str(scores.clips)
+    if scores.subjects:
+        yield "test subjects", str(len(scores.subjects))
 
 
 def _figures(figures: Sequence[SavedFigure], unread: Sequence[str]) -> Iterable[Section]:
@@ -111,6 +114,8 @@ def _metrics(scores: StudyScores) -> Iterable[Section]:
         yield Section("metrics", "Other measures", notes=("There are none: the record has no score sheets.",))
         return
     yield Section("metrics", "Other measures", grids=split_table(metrics_table(scores).text, METRICS))
+    if scores.subjects:
+        yield Section("subjects", "Accuracy by subject", grids=(html_table(subjects_table(scores).text),))
     yield Section("recall", "Recall by class", grids=(html_table(recall_table(scores).text),))
     yield Section("judges", "A second classifier", grids=(html_table(judges_table(scores).text),))
 

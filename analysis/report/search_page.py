@@ -72,8 +72,7 @@ def summarize_search(content: Mapping[str, Any]) -> Summary:
     if again is None:
         answer += " No confirming run is complete, so its accuracy with other seeds and on test clips is unknown."
     else:
-        how = "seeds and clips crossed" if again["crossed"] else "over seeds only"
-        interval = f"{INTERVAL} {span(again['ci95'])}, {how}" if again["ci95"] else "one seed, no interval"
+        interval = f"{INTERVAL} {span(again['ci95'])}, {again['method']}" if again["ci95"] else "one seed, no interval"
         answer += (
             f" Confirmed with {plural(again['n_seeds'], 'new seed')}, it reaches {number(again['mean'])}% on the test "
             f"clips ({interval})."

@@ -20,6 +20,11 @@ from analysis.statistics.sign_flip import MAX_PAIRS, sign_flip_p
 Clips = npt.NDArray[Any]
 
 PERCENT = (0.0, 100.0)
+OVER_SEEDS, CROSSED, IN_FOLDS = (
+    "Student's t over seeds",
+    "seeds and clips crossed",
+    "seeds, clips and subjects in folds",
+)
 POINTS = (-100.0, 100.0)  # range of a difference of accuracies
 
 
@@ -35,6 +40,7 @@ class MeanEstimate:
         clips: C; 1 if there is a single value per seed.
         scale: factor of the values.
         squares: parts of the variance before scaling; None for one seed or one clip.
+        method: how the interval was computed, in words.
     """
 
     mean: float
@@ -45,6 +51,7 @@ class MeanEstimate:
     clips: int
     scale: float = 1.0
     squares: MeanSquares | None = None
+    method: str = OVER_SEEDS
 
     def detectable(self, tests: int) -> Detectable | None:
         """Returns the smallest true mean detected with 80% power among `tests` hypotheses; None if unknown."""
@@ -89,7 +96,8 @@ def estimate_mean(
         mean, interval = t_interval([scale * mean for mean in means])
         return MeanEstimate(mean, _clipped(interval, bounds), both.p, p_exact, seeds, both.clips)
     interval = _clipped(both.interval, bounds)
-    return MeanEstimate(both.mean, interval, both.p, p_exact, seeds, both.clips, scale, both.squares)
+    method = CROSSED if folds is None else IN_FOLDS
+    return MeanEstimate(both.mean, interval, both.p, p_exact, seeds, both.clips, scale, both.squares, method)
 
 
 def run_spread(values: Mapping[int, Clips], folds: TestFolds | None = None) -> MeanSquares | None:

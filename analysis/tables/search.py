@@ -112,7 +112,7 @@ def _confirm(runs: Sequence[TrialRow], sheets: Mapping[str, SheetRow]) -> dict[s
         "of": sorted({run.parent for run in runs if run.parent}),
         "mean": None if found is None else found.mean,
         "ci95": None if found is None else as_list(found.interval),
-        "crossed": found is not None and found.clips > 1,
+        "method": None if found is None else found.method,
         "n_seeds": len(values),
         "runs": len(runs),
         "values": values,
@@ -141,8 +141,8 @@ def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
     if confirm is not None and confirm["mean"] is not None:
         text = f"{', '.join(confirm['of'])} confirmed with {plural(confirm['n_seeds'], 'new seed')}: "
         text += f"test accuracy {confirm['mean']:.1f}%"
-        how = "seeds and clips crossed" if confirm["crossed"] else "Student's t over seeds alone"
-        sure = f" ({INTERVAL} {span(confirm['ci95'])}, {how})." if confirm["ci95"] else " (no interval with one seed)."
+        how = f"{INTERVAL} {span(confirm['ci95'])}, {confirm['method']}"
+        sure = f" ({how})." if confirm["ci95"] else " (no interval with one seed)."
         notes.append(text + sure)
     if confirm is not None and confirm["n_seeds"] < confirm["runs"]:
         notes.append(f"Confirming runs NOT FINISHED: {confirm['n_seeds']} of {confirm['runs']}.")

@@ -82,9 +82,12 @@ def _verdicts(rows: Sequence[Mapping[str, Any]]) -> str:
             f"Hollow squares ({', '.join(unclear)}) are not significantly different, which does not show that they are "
             "equal. "
         )
-    untested = [str(row["title"]) for row in rows if significance(row) == UNTESTED]
+    untested = [str(row["title"]) for row in rows if significance(row) == UNTESTED and not row.get("control")]
     if untested:
         text += f"Hollow triangles ({', '.join(untested)}) share a single seed with Ours: no interval and no test. "
+    control = [str(row["title"]) for row in rows if row.get("control")]
+    if control:
+        text += f"{', '.join(control)}: a control, compared by Welch's unpaired test outside of the correction. "
     return text
 
 

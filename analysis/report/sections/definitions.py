@@ -93,9 +93,18 @@ SEEDS = Definition(
 CROSSED = Definition(
     "Intervals and tests",
     "All runs are scored on the same clips, so seeds and test clips are treated as crossed: an interval combines the "
-    "variance between seeds, with Student's t for few seeds, and the variance between clips. A difference to Ours is "
+    "variance between seeds, with Student's t for few seeds, and the variance between clips. It holds for the subjects "
+    "tested alone. A difference to Ours is "
     "taken clip by clip and seed by seed. Its p is the alpha at which an interval with confidence 1 - alpha would just "
     "reach 0, Holm-corrected over all arms compared.",
+)
+FOLDS = Definition(
+    "Intervals and tests",
+    "The subjects are divided into folds. Each run tests one fold with its own seed, training clips and classifiers. "
+    "An interval combines the variance between runs, with Student's t for few runs, and at least that between clips and "
+    "between subjects, so it covers other subjects drawn like these. A difference to Ours is taken clip by clip within "
+    "a run. Its p is the alpha at which an interval with confidence 1 - alpha would just reach 0, Holm-corrected over "
+    "all arms compared.",
 )
 OVER_SEEDS = Definition(
     "Intervals and tests",
@@ -124,17 +133,20 @@ READINGS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
-def definitions_section(row: StudyRow, measured: Collection[str], *, clipwise: bool | None) -> Section:
+def definitions_section(
+    row: StudyRow, measured: Collection[str], *, clipwise: bool | None, folds: bool = False
+) -> Section:
     """Returns the definitions of what was measured.
 
     Args:
         measured: names of the measures in the score sheets.
         clipwise: whether statistics treat seeds and clips as crossed; None if there are no statistics.
+        folds: whether each run tests one fold of the subjects.
     """
     terms = [(one.term, one.text) for one in DEFINITIONS if not one.keys or set(one.keys) & set(measured)]
     if clipwise is not None:
         terms.append((SEEDS.term, SEEDS.text + _apart(row)))
-        statistics = CROSSED if clipwise else OVER_SEEDS
+        statistics = (FOLDS if folds else CROSSED) if clipwise else OVER_SEEDS
         terms.append((statistics.term, statistics.text))
     found = [(name, _values(row.config, keys), text) for name, keys, text in READINGS]
     rows = tuple((name, text, value) for name, value, text in found if value)
@@ -147,15 +159,18 @@ def definitions_section(row: StudyRow, measured: Collection[str], *, clipwise: b
 
 def _apart(row: StudyRow) -> str:
     """A sentence on arms with their own seeds; empty if there are none."""
-    titles = [quoted(str(arm["title"])) for arm in row.settings.get("arms", ()) if arm.get("seed_shift")]
-    if not titles:
+    apart = [arm for arm in row.settings.get("arms", ()) if arm.get("seed_shift")]
+    if not apart:
         return ""
-    one = len(titles) == 1
-    return (
-        f" Exception: {listed(titles)} {'uses its' if one else 'use their'} own seeds and "
-        f"{'shares' if one else 'share'} neither order nor noise with the other arms; seeds are paired by position in "
-        "the list, which does not reduce the variance of the difference."
-    )
+    one, titles = len(apart) == 1, listed([quoted(str(arm["title"])) for arm in apart])
+    text = f" Exception: {titles} {'uses its' if one else 'use their'} own seeds and "
+    text += f"{'shares' if one else 'share'} neither order nor noise with the other arms."
+    control = [quoted(str(arm["title"])) for arm in apart if not arm.get("changes")]
+    if control:
+        text += (
+            f" {listed(control)} is a control: Welch's unpaired test compares it with Ours, outside of the correction."
+        )
+    return text
 
 
 def _values(config: Mapping[str, Any], keys: tuple[str, ...]) -> str:

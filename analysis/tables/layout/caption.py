@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.record.rows import StudyRow
+from analysis.scores.estimates import CROSSED, IN_FOLDS, OVER_SEEDS
 from analysis.scores.growth import growth
 from analysis.scores.study_scores import StudyScores, correct
 from analysis.tables.layout.cells import plural
@@ -44,8 +45,8 @@ def facts(scores: StudyScores) -> dict[str, Any]:
 
 def _statistics(scores: StudyScores) -> str:
     if not scores.clipwise:
-        return "Student's t over seeds"
-    return "seeds and clips crossed" if scores.folds is None else "seeds, clips and subjects in folds"
+        return OVER_SEEDS
+    return CROSSED if scores.folds is None else IN_FOLDS
 
 
 def origin(row: StudyRow) -> dict[str, Any]:

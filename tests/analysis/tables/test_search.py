@@ -87,11 +87,11 @@ def test_confirming_runs_with_sheets_cross_seeds_and_clips(tmp_path: Path) -> No
             confirm = search_content(records, "s")["confirm"]
             (note,) = (note for note in search_table(records, "s").text.notes if "new seed" in note)
         assert confirm["mean"] == pytest.approx(82.5)
-        assert confirm["crossed"] == (name == "same")
+        assert confirm["method"] == ("seeds and clips crossed" if name == "same" else "Student's t over seeds")
         expected = crossed(right, scale=100).interval if name == "same" else t_interval([75.0, 90.0])[1]
         assert expected is not None
         assert confirm["ci95"] == pytest.approx([max(0.0, expected[0]), min(100.0, expected[1])])
-        assert ("seeds and clips crossed" in note, "over seeds alone" in note) == (name == "same", name != "same")
+        assert ("seeds and clips crossed" in note, "t over seeds" in note) == (name == "same", name != "same")
 
 
 def test_the_caption_says_origin_preset_and_that_it_is_not_finished(address: Path) -> None:
