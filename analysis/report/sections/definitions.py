@@ -100,11 +100,11 @@ CROSSED = Definition(
 )
 FOLDS = Definition(
     "Intervals and tests",
-    "The subjects are divided into folds. Each run tests one fold with its own seed, training clips and classifiers. "
-    "An interval combines the variance between runs, with Student's t for few runs, and at least that between clips and "
-    "between subjects, so it covers other subjects drawn like these. A difference to Ours is taken clip by clip within "
-    "a run. Its p is the alpha at which an interval with confidence 1 - alpha would just reach 0, Holm-corrected over "
-    "all arms compared.",
+    "The subjects are divided into folds. Each run tests one fold with its own seed, training clips and "
+    "classifiers. An interval combines the variance between runs, with Student's t for few runs, and at least that "
+    "between clips and between subjects, so it covers other subjects drawn like these. A difference to Ours is "
+    "taken clip by clip within a run. Its p is the alpha at which an interval with confidence 1 - alpha would just "
+    "reach 0, Holm-corrected over all arms compared.",
 )
 OVER_SEEDS = Definition(
     "Intervals and tests",
