@@ -25,6 +25,7 @@ COMMANDS = {
     "data": ("amc.cli.data", "make, import, inspect and preview clip files"),
     "tables": ("analysis.cli.tables", "write the tables of a study"),
     "report": ("analysis.cli.report", "write the HTML report of a study"),
+    "preference": ("analysis.cli.preference", "run a human study of generated videos"),
     "studies": ("tuning.cli.studies", "list, show and delete studies"),
     "completion": ("amc_gan", "print a shell's completion script"),
 }

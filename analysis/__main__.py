@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 
 from amc.cli.command import Parser, run_parsed
-from analysis.cli import report, tables
+from analysis.cli import preference, report, tables
 
 COMMANDS = {
     "tables": (tables, "write tables as Markdown, LaTeX, CSV and JSON"),
     "report": (report, "write one HTML file that opens offline"),
+    "preference": (preference, "run a human study of generated videos"),
 }
 
 

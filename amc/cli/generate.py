@@ -25,6 +25,7 @@ from amc.evaluation.pictures.figure import LabelledClip, figure
 from amc.evaluation.pictures.mismatched import matched_and_mismatched
 from amc.evaluation.pictures.movie import mp4
 from amc.evaluation.pictures.strip import Row, gif, strip
+from amc.evaluation.test_clips import FILE, write_test_clips
 from amc.training.run import Run
 
 # Exceptions of Pillow for damaged, unknown or huge pictures.
@@ -56,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw the paper's Figure 3 for the clip instead: the real clip, and clips generated with both conditions "
         "matched, another appearance, or another motion (that of --class, else a random one)",
     )
+    parser.add_argument(
+        "--test-clips",
+        type=integer(1),
+        metavar="N",
+        help="write N random clips of the test split, generated and real, to DIR/test_clips.npz instead; "
+        "the same --seed selects the same conditions for every method",
+    )
     parser.add_argument("--format", choices=(*FORMATS, "both"), default="gif", help="video format (default: gif)")
     parser.add_argument(
         "--seed",
@@ -79,8 +87,12 @@ def run(args: argparse.Namespace) -> int:
     """Writes the pictures; returns the exit code."""
     if args.mismatched and args.image is not None:
         raise UserError("--mismatched compares with a real clip: give --clip N instead of --image")
+    if args.test_clips is not None and (args.mismatched or args.image or args.clip is not None or args.name != "all"):
+        raise UserError("--test-clips takes the first frames and classes from the test split: give no other selection")
     check_out_folder(args.out)
     finished = reopen(args.run_directory, args.data)
+    if args.test_clips is not None:
+        return _test_clips(args, finished)
     names = finished.data.clips.info.class_names
     if args.name not in ("all", *names):
         raise UserError(f"unknown class {args.name!r}: choose all, {', '.join(names)}")
@@ -106,6 +118,17 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise UserError(f"cannot write to {args.out}: {error.strerror or error}") from error
     print(json.dumps({"files": [str(file) for file in files]}) if args.json else "\n".join(map(str, files)))
+    return 0
+
+
+def _test_clips(args: argparse.Namespace, finished: Run) -> int:
+    path = args.out / FILE
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {args.out}: {error.strerror or error}") from error
+    write_test_clips(finished, args.test_clips, args.seed, path)
+    print(json.dumps({"files": [str(path)]}) if args.json else path)
     return 0
 
 

@@ -1,0 +1,18 @@
+"""`python -m analysis preference`: a human study of generated videos, from its design to Table 5."""
+
+from __future__ import annotations
+
+import argparse
+
+from analysis.preference import create_command as create
+
+COMMANDS = {
+    "create": (create, "make a study from trained runs or folders of videos"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The sub-commands with their options."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (module, about) in COMMANDS.items():
+        module.add_arguments(commands.add_parser(name, help=about))
