@@ -271,6 +271,7 @@ class Preset:
     frames: int
     classes: int | None  # number of classes of the stand-in; None for all
     clips: int | None  # number of clips of the stand-in; None for that of the paper's data set
+    subjects: int | None  # number of subjects of the stand-in; None for that of the paper's data set
     width: float
     classifier_width: float
     noise: float  # factor on p
@@ -287,6 +288,7 @@ PRESETS: Mapping[str, Preset] = {
         frames=32,
         classes=None,
         clips=None,
+        subjects=None,
         width=1.0,
         classifier_width=1.0,
         noise=1.0,
@@ -300,8 +302,9 @@ PRESETS: Mapping[str, Preset] = {
     "compact": Preset(
         size=32,
         frames=16,
-        classes=6,
-        clips=1_440,
+        classes=None,
+        clips=2_880,
+        subjects=60,
         width=0.25,
         classifier_width=0.25,
         noise=0.25,
@@ -316,6 +319,7 @@ PRESETS: Mapping[str, Preset] = {
         frames=8,
         classes=3,
         clips=240,
+        subjects=None,
         width=1 / 16,
         classifier_width=1 / 8,
         noise=1 / 16,

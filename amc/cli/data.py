@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of clips, or of recordings with --as-distribution (default: the preset's)",
     )
+    made.add_argument("--subjects", type=integer(1), metavar="N", help="number of performers (default: the preset's)")
     made.add_argument("--seed", type=integer(0), default=0, metavar="S", help="random seed (default: 0)")
     made.add_argument(
         "--workers", type=integer(1), metavar="N", help="processes (default: one a core); the file is the same"
@@ -100,6 +101,7 @@ def _synthesize(parsed: argparse.Namespace) -> int:
     preset = chosen_preset(parsed.preset)
     sizes = stand_in_sizes(parsed.dataset, preset)
     sizes |= {} if parsed.clips is None else {"clips": parsed.clips}
+    sizes |= {} if parsed.subjects is None else {"subjects": parsed.subjects}
     if parsed.as_distribution is not None:
         return _original_layout(parsed, sizes)
     with console(f"making {parsed.out} ({parsed.dataset}, {preset})", "clip") as progress:
@@ -121,6 +123,7 @@ def _original_layout(parsed: argparse.Namespace, sizes: dict[str, Any]) -> int:
                 parsed.as_distribution,
                 clips=recorded,
                 classes=sizes["classes"],
+                subjects=sizes["subjects"],
                 seed=parsed.seed,
                 progress=progress,
                 workers=parsed.workers,

@@ -58,7 +58,7 @@ def _given(path: Path, dataset: str | None) -> DataSource:
 
 
 def stand_in_sizes(dataset: str, preset: str) -> dict[str, Any]:
-    """Number of clips, size, frames and classes of a data set's stand-in at a preset.
+    """Number of clips, size, frames, classes and subjects of a data set's stand-in at a preset.
 
     Raises:
         UserError: the preset is unknown.
@@ -72,6 +72,7 @@ def stand_in_sizes(dataset: str, preset: str) -> dict[str, Any]:
         "size": scale.size,
         "frames": scale.frames,
         "classes": None if scale.classes is None else min(scale.classes, own.spec.classes),
+        "subjects": scale.subjects,
     }
 
 

@@ -7,23 +7,26 @@ from collections.abc import Mapping
 from amc.data.datasets import mug, natops
 from amc.standins.body.clip import make_clip as make_body_clip
 from amc.standins.body.kinematics import CROP
+from amc.standins.body.subjects import SUBJECTS as BODY_SUBJECTS
 from amc.standins.face.clip import CANVAS
 from amc.standins.face.clip import make_clip as make_face_clip
+from amc.standins.face.subjects import SUBJECTS as FACE_SUBJECTS
 from amc.standins.stand_in import StandIn
 
-# 20 subjects perform the 24 gestures.
+# Subjects perform the 24 gestures.
 NATOPS = StandIn(
     name="natops",
-    version=1,
+    version=2,
     class_names=natops.GESTURE_NAMES,
     keypoint_names=natops.KEYPOINT_NAMES,
     pairs=natops.PAIRS,
     max_size=CROP,
-    min_frames=2,
+    min_frames=8,  # with fewer, the movement may fall between two frames
+    subjects=BODY_SUBJECTS,
     make_clip=make_body_clip,
 )
 
-# 52 subjects show the six emotions.
+# Subjects show the six emotions.
 MUG = StandIn(
     name="mug",
     version=1,
@@ -32,6 +35,7 @@ MUG = StandIn(
     pairs=mug.PAIRS,
     max_size=CANVAS,
     min_frames=4,  # with fewer, the first frame would already show the expression
+    subjects=FACE_SUBJECTS,
     make_clip=make_face_clip,
 )
 

@@ -51,7 +51,8 @@ class StandIn:
         pairs: index pairs of keypoints that a horizontal flip exchanges.
         max_size: largest height and width, in pixels; clips are drawn at it.
         min_frames: smallest T at which a clip shows its class.
-        make_clip: `make_clip(index, size=, frames=, classes=, seed=)` renders one clip.
+        subjects: number of subjects of the data set, the default number of the stand-in's.
+        make_clip: `make_clip(index, size=, frames=, classes=, subjects=, seed=)` renders one clip.
     """
 
     name: str
@@ -61,9 +62,12 @@ class StandIn:
     pairs: tuple[tuple[int, int], ...]
     max_size: int
     min_frames: int
+    subjects: int
     make_clip: Callable[..., RenderedClip]
 
-    def recipe(self, *, clips: int, size: int, frames: int, classes: int | None, seed: int = 0) -> dict[str, Any]:
+    def recipe(
+        self, *, clips: int, size: int, frames: int, classes: int | None, subjects: int | None = None, seed: int = 0
+    ) -> dict[str, Any]:
         """The attribute `generator` of a file that `synthesize` writes with these arguments."""
         return {
             "tool": f"amc.standins.{self.name}",
@@ -73,6 +77,7 @@ class StandIn:
                 "size": size,
                 "frames": frames,
                 "classes": len(self.class_names) if classes is None else classes,
+                "subjects": self.subjects if subjects is None else subjects,
                 "seed": seed,
             },
         }
@@ -85,6 +90,7 @@ class StandIn:
         size: int,
         frames: int,
         classes: int | None,
+        subjects: int | None = None,
         seed: int = 0,
         progress: Progress | None = None,
         workers: int | None = None,
@@ -97,6 +103,7 @@ class StandIn:
             size: H = W, in pixels.
             frames: T. A clip spans the same time for any T, so fewer frames sample it more coarsely.
             classes: the number of classes; None for all.
+            subjects: the number of subjects; None for that of the data set. Fewer clips may show fewer of them.
             seed: random seed of subjects and performances.
             progress: called with (clips written, N).
             workers: worker processes; None for one per core, 1 to render in this process.
@@ -107,6 +114,8 @@ class StandIn:
         count, most = len(self.class_names) if classes is None else classes, len(self.class_names)
         if not 2 <= count <= most:
             raise UserError(f"{count} classes: the stand-in for {self.name} has 2 to {most}")
+        if subjects is not None and subjects < 1:
+            raise UserError(f"{subjects} subjects: the stand-in for {self.name} needs at least 1")
         if clips < 1 or not 1 <= size <= self.max_size or frames < self.min_frames or seed < 0:
             raise UserError(
                 f"cannot make {clips} clips of {size} pixels and {frames} frames with seed {seed}: the stand-in for "
@@ -119,13 +128,14 @@ class StandIn:
             class_names=self.class_names[:count],
             keypoint_names=self.keypoint_names,
             pairs=self.pairs,
-            generator=self.recipe(clips=clips, size=size, frames=frames, classes=classes, seed=seed),
+            generator=self.recipe(clips=clips, size=size, frames=frames, classes=classes, subjects=subjects, seed=seed),
         )
+        people = self.subjects if subjects is None else subjects
         k = len(self.keypoint_names)
         valid = np.ones((frames, k), dtype=np.bool_)
         if workers is None:
             workers = cores() if clips * frames >= _MIN_FRAMES_FOR_WORKERS else 1
-        make = partial(self.make_clip, size=size, frames=frames, classes=count, seed=seed)
+        make = partial(self.make_clip, size=size, frames=frames, classes=count, subjects=people, seed=seed)
         with (
             ClipWriter(path, info, frames=frames, size=(size, size), keypoints=k) as writer,
             closing(parallel_map(make, range(clips), workers)) as rendered,

@@ -1,7 +1,7 @@
 """One clip of the stand-in for NATOPS: its class, subject and random variation, and its frames.
 
 The random numbers of clip i depend on (seed, i) alone, so neither the number of workers nor the number of clips
-changes it. They do not depend on the class, and the first frame shows the neutral pose, so the first frame carries
+changes it. They do not depend on the class, and the first frame shows the rest pose, so the first frame carries
 no information about the class.
 """
 
@@ -18,7 +18,7 @@ from amc.data.resize import area_resize, resize_points
 from amc.standins.body.gestures import GESTURES
 from amc.standins.body.kinematics import CROP, Variation, perform
 from amc.standins.body.render import Scene, draw_frames
-from amc.standins.body.subjects import SUBJECTS, BodySubject, subject
+from amc.standins.body.subjects import SUBJECTS, BodySubject, Style, subject
 from amc.standins.stand_in import RenderedClip
 
 
@@ -30,31 +30,34 @@ class Repetition:
     scene: Scene
 
 
-def design(index: int, classes: int) -> tuple[int, int]:
+def design(index: int, classes: int, subjects: int = SUBJECTS) -> tuple[int, int]:
     """(class, subject) of clip `index`.
 
     Among the first n clips, the counts of any two classes differ by at most one, and so do those of any two subjects.
-    Class and subject advance together, and the subject is shifted by one after every lcm(c, 20) clips, so that 20 c
-    clips contain each pair once. Clip i + 20 c is another repetition of clip i.
+    Class and subject advance together, and the subject is shifted by one after every lcm(c, s) clips, so that s c
+    clips contain each pair once. Clip i + s c is another repetition of clip i.
     """
-    cell = index % (classes * SUBJECTS)
-    return cell % classes, (cell + cell // math.lcm(classes, SUBJECTS)) % SUBJECTS
+    cell = index % (classes * subjects)
+    return cell % classes, (cell + cell // math.lcm(classes, subjects)) % subjects
 
 
-def draw_repetition(index: int, seed: int) -> Repetition:
-    """The random properties of clip `index`."""
+def draw_repetition(index: int, seed: int, style: Style) -> Repetition:
+    """The random properties of clip `index`, about those of its subject."""
     random = np.random.default_rng([seed, 2, index])
     waves = partial(_waves, random)
-    amplitude = random.uniform(0.92, 1.06)
+    amplitude = style.amplitude * random.uniform(0.93, 1.07, size=2)
+    rhythm = style.rhythm + random.uniform(-0.03, 0.03, size=2)
     variation = Variation(
         shift=(float(random.uniform(-4, 4)), float(random.uniform(-3, 3))),
-        speed=float(random.uniform(0.92, 1.08)),
-        delay=float(random.uniform(0.0, 0.03)),
-        rhythm=float(random.uniform(-1, 1)),
-        amplitude=(float(amplitude * random.uniform(0.97, 1.03)), float(amplitude * random.uniform(0.97, 1.03))),
-        lag=float(random.uniform(0.0, 0.02)),
-        offset=random.normal(0.0, 3.0, size=8),
-        wobble=waves(8, 1.5),
+        early=float(style.early + random.normal(0.0, 0.045)),
+        duration=float(style.duration * np.exp(random.normal(0.0, 0.06))),
+        rhythm=(float(rhythm[0]), float(rhythm[1])),
+        amplitude=(float(amplitude[0]), float(amplitude[1])),
+        lag=float(style.lag + random.uniform(0.0, 0.015)),
+        posture=style.posture + random.normal(0.0, 0.04, size=(4, 3)),
+        settled=random.normal(0.0, 0.04, size=(4, 3)),
+        offset=style.offset + random.normal(0.0, 0.07, size=(4, 3)),
+        wobble=waves(12, 0.04),
         sway=waves(2, 0.8),
     )
     light = random.uniform(0.85, 1.12) * random.uniform(0.96, 1.04, size=3)
@@ -65,12 +68,21 @@ def draw_repetition(index: int, seed: int) -> Repetition:
     return Repetition(variation, scene)
 
 
-def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, label: int | None = None) -> RenderedClip:
+def make_clip(
+    index: int,
+    *,
+    size: int,
+    frames: int,
+    classes: int,
+    seed: int,
+    subjects: int = SUBJECTS,
+    label: int | None = None,
+) -> RenderedClip:
     """Renders clip `index`. With `label`, the same subject and repetition show that class instead."""
-    planned, number = design(index, classes)
+    planned, number = design(index, classes, subjects)
     shown = planned if label is None else label
     who = _subject(number, seed)
-    drawn = draw_repetition(index, seed)
+    drawn = draw_repetition(index, seed, who.style)
     motion = perform(GESTURES[shown], who.build, drawn.variation, frames)
     pictures = draw_frames(who, motion, drawn.scene)
     points = motion.joints[..., :2].astype(np.float32)
@@ -90,6 +102,6 @@ def _waves(random: np.random.Generator, rows: int, size: float) -> NDArray[np.fl
     )
 
 
-@lru_cache(maxsize=SUBJECTS)
+@lru_cache(maxsize=100)
 def _subject(number: int, seed: int) -> BodySubject:
     return subject(number, seed)

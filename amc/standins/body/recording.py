@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from amc.standins.body.clip import design, draw_repetition
 from amc.standins.body.gestures import GESTURES
-from amc.standins.body.kinematics import Build, Motion, perform
+from amc.standins.body.kinematics import Motion, perform
 from amc.standins.body.render import Light, draw_before, under
-from amc.standins.body.subjects import BodySubject, subject, wall
+from amc.standins.body.subjects import SUBJECTS, BodySubject, subject, wall
 
 HEIGHT, WIDTH = 240, 320  # pixels
 RATE = 20  # frames per second
@@ -63,11 +63,11 @@ class Footage:
         return np.asarray(self.motion.joints[..., :2] + np.array(self.at), dtype=np.float64)
 
 
-def recordings(clips: int, classes: int, seed: int) -> tuple[Recording, ...]:
+def recordings(clips: int, classes: int, seed: int, subjects: int = SUBJECTS) -> tuple[Recording, ...]:
     """The videos that together have `clips` repetitions, distributed over gestures and subjects by `design`."""
     found: dict[tuple[int, int], list[int]] = {}
     for index in range(clips):
-        gesture, performer = design(index, classes)
+        gesture, performer = design(index, classes, subjects)
         found.setdefault((gesture + 1, performer + 1), []).append(index)
     return tuple(Recording(*cell, tuple(found[cell]), seed) for cell in sorted(found))
 
@@ -85,7 +85,7 @@ def footage(recording: Recording) -> Footage:
     """Motion, background and light of a recording."""
     seed, number = recording.seed, recording.subject - 1
     performer = subject(number, seed)
-    motion, segments = _performance(recording, performer.build)
+    motion, segments = _performance(recording, performer)
     behind = np.random.default_rng([seed, 5, number])
     random = np.random.default_rng([seed, 4, recording.gesture, number])
     light = random.uniform(0.85, 1.12) * random.uniform(0.96, 1.04, size=3)
@@ -100,11 +100,12 @@ def footage(recording: Recording) -> Footage:
     )
 
 
-def _performance(recording: Recording, build: Build) -> tuple[Motion, tuple[tuple[int, int], ...]]:
+def _performance(recording: Recording, performer: BodySubject) -> tuple[Motion, tuple[tuple[int, int], ...]]:
     """Pause, repetition, return, pause, …, return, pause; and the first and last frame of each repetition."""
     gesture, seed = GESTURES[recording.gesture - 1], recording.seed
     motions = [
-        perform(gesture, build, draw_repetition(i, seed).variation, length(i, seed)) for i in recording.repetitions
+        perform(gesture, performer.build, draw_repetition(i, seed, performer.style).variation, length(i, seed))
+        for i in recording.repetitions
     ]
     random = np.random.default_rng([seed, 6, recording.gesture, recording.subject])
     pauses = [int(frames) for frames in random.integers(2, 7, size=len(motions) + 1)]
@@ -114,13 +115,15 @@ def _performance(recording: Recording, build: Build) -> tuple[Motion, tuple[tupl
         segments.append((count + 1, count + len(motion.joints)))
         parts += [motion, _return(motion, following), _held(following, pauses[i + 1])]
         count += len(motion.joints) + RETURN + pauses[i + 1]
-    joints, hands = (np.concatenate(rows) for rows in zip(*((p.joints, p.hands) for p in parts), strict=True))
-    return Motion(joints, hands), tuple(segments)
+    columns = zip(*((p.joints, p.hands, p.thumbs) for p in parts), strict=True)
+    joints, hands, thumbs = (np.concatenate(rows) for rows in columns)
+    return Motion(joints, hands, thumbs), tuple(segments)
 
 
 def _held(motion: Motion, frames: int) -> Motion:
     """The first pose, held for `frames` frames."""
-    return Motion(np.repeat(motion.joints[:1], frames, axis=0), np.repeat(motion.hands[:1], frames, axis=0))
+    joints, hands, thumbs = (np.repeat(p[:1], frames, axis=0) for p in (motion.joints, motion.hands, motion.thumbs))
+    return Motion(joints, hands, thumbs)
 
 
 def _return(motion: Motion, following: Motion) -> Motion:
@@ -131,4 +134,8 @@ def _return(motion: Motion, following: Motion) -> Motion:
     def between(last: NDArray[np.float64], first: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.round((last + part * (first - last)) * 1024) / 1024, dtype=np.float64)
 
-    return Motion(between(motion.joints[-1], following.joints[0]), between(motion.hands[-1], following.hands[0]))
+    return Motion(
+        between(motion.joints[-1], following.joints[0]),
+        between(motion.hands[-1], following.hands[0]),
+        between(motion.thumbs[-1], following.thumbs[0]),
+    )

@@ -58,9 +58,9 @@ def draw_before(
     backdrop = Image.fromarray(under(light, background))
     paint = _Paint(subject.look, light)
     place = np.array([*at, 0.0])
-    for joints, hands in zip(motion.joints + place, motion.hands + place, strict=True):
+    for joints, hands, thumbs in zip(motion.joints + place, motion.hands + place, motion.thumbs + place, strict=True):
         picture = backdrop.copy()
-        _draw_body(ImageDraw.Draw(picture), paint, subject, joints, hands, at[1] + CROP + 30.0)
+        _draw_body(ImageDraw.Draw(picture), paint, subject, joints, hands, thumbs, at[1] + CROP + 30.0)
         yield np.asarray(picture)
 
 
@@ -85,6 +85,7 @@ class _Paint:
             return red, green, blue
 
         self.skin, self.skin_dark = light(look.skin), light(look.skin, 0.7)
+        self.glove, self.glove_dark = light(look.glove), light(look.glove, 0.7)
         self.hair = light(look.hair)
         self.vest, self.vest_dark = light(look.vest), light(look.vest, 0.72)
         self.sleeve, self.sleeve_dark = light(look.sleeve), light(look.sleeve, 0.62)
@@ -98,13 +99,15 @@ def _draw_body(
     subject: BodySubject,
     joints: NDArray[np.float64],
     hands: NDArray[np.float64],
+    thumbs: NDArray[np.float64],
     feet: float,
 ) -> None:
     _draw_trunk(draw, paint, subject, joints, feet)
     _draw_head(draw, paint, subject, joints)
     # The nearer arm is drawn last. Both are drawn over the trunk, because no gesture goes behind the back.
     for i in sorted((0, 1), key=lambda side: float(joints[7 + side, 2])):
-        _draw_arm(draw, paint, subject.build.thickness / 2, joints[3 + i], joints[5 + i], joints[7 + i], hands[i])
+        arm = (joints[3 + i], joints[5 + i], joints[7 + i], hands[i], thumbs[i])
+        _draw_arm(draw, paint, subject.build.thickness / 2, *arm)
 
 
 def _draw_head(draw: ImageDraw.ImageDraw, paint: _Paint, subject: BodySubject, joints: NDArray[np.float64]) -> None:
@@ -156,16 +159,18 @@ def _draw_arm(
     elbow: NDArray[np.float64],
     wrist: NDArray[np.float64],
     hand: NDArray[np.float64],
+    thumb: NDArray[np.float64],
 ) -> None:
     # Parts nearer to the camera are thicker.
     r_shoulder, r_elbow, r_wrist, r_hand = (
         part * radius * (1 + float(point[2]) / 300)
-        for part, point in zip((1.05, 0.95, 0.8, 0.6), (shoulder, elbow, wrist, hand), strict=True)
+        for part, point in zip((1.05, 0.95, 0.8, 0.85), (shoulder, elbow, wrist, hand), strict=True)
     )
     for grow, colour in ((1.2, paint.sleeve_dark), (0.0, paint.sleeve)):
         _capsule(draw, _point(shoulder), _point(elbow), r_shoulder + grow, r_elbow + grow, colour)
-    for grow, colour in ((1.0, paint.skin_dark), (0.0, paint.skin)):
+    for grow, colour in ((1.0, paint.glove_dark), (0.0, paint.glove)):
         _capsule(draw, _point(wrist), _point(hand), 0.9 * r_wrist + grow, r_hand + grow, colour)
+        _capsule(draw, _point((wrist + hand) / 2), _point(thumb), 0.6 * r_hand + grow, 0.5 * r_hand + grow, colour)
     for grow, colour in ((1.2, paint.sleeve_dark), (0.0, paint.sleeve)):
         _capsule(draw, _point(elbow), _point(wrist), r_elbow + grow, r_wrist + grow, colour)
 

@@ -1,4 +1,4 @@
-"""The 20 subjects of the stand-in for NATOPS: random build, colours, clothing and background."""
+"""The subjects of the stand-in for NATOPS: random build, colours, clothing, background and manner of moving."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from amc.standins.body.kinematics import CROP, Build
 
-SUBJECTS = 20
+SUBJECTS = 20  # as in NATOPS
 MARGIN = 12  # pixels of background around the crop, so that the view can shift
 
 Colour = tuple[int, int, int]
@@ -38,7 +38,9 @@ _CLOTH: tuple[Colour, ...] = (
     (228, 120, 170),
     (150, 206, 60),
 )
+_GLOVES: tuple[Colour, ...] = ((250, 250, 245), (255, 236, 60), (250, 130, 30), (30, 30, 36), (90, 240, 110))
 _TROUSERS: tuple[Colour, ...] = ((34, 38, 54), (70, 66, 58), (52, 60, 44), (96, 100, 108), (30, 30, 32))
+_OFFSET = np.array([0.14, 0.14, 0.2])  # standard deviation along x, y and z
 _CONTRAST = 120.0  # minimum RGB distance between the sleeves and what is behind them
 
 
@@ -47,6 +49,7 @@ class BodyLook:
     """Colours of a subject, and the background."""
 
     skin: Colour
+    glove: Colour
     hair: Colour
     vest: Colour
     sleeve: Colour
@@ -56,15 +59,29 @@ class BodyLook:
 
 
 @dataclass(frozen=True)
+class Style:
+    """A subject's manner of moving: means of the fields of `Variation` over the subject's repetitions."""
+
+    early: float
+    duration: float
+    rhythm: tuple[float, float]
+    amplitude: float
+    lag: float
+    posture: NDArray[np.float64]  # (4, 3)
+    offset: NDArray[np.float64]  # (4, 3)
+
+
+@dataclass(frozen=True)
 class BodySubject:
     """One subject."""
 
     build: Build
     look: BodyLook
+    style: Style
 
 
 def subject(number: int, seed: int) -> BodySubject:
-    """Subject `number` (0 to 19). Subjects with the same seed are independent of each other."""
+    """Subject `number`, from 0. Subjects with the same seed are independent of each other."""
     random = np.random.default_rng([seed, 1, number])
     scale = random.uniform(0.94, 1.04)
     build = Build(
@@ -76,6 +93,7 @@ def subject(number: int, seed: int) -> BodySubject:
         chest=scale * random.uniform(10.0, 13.0),
         trunk=scale * random.uniform(38.0, 44.0),
         thickness=scale * random.uniform(11.0, 14.0),
+        hand=scale * random.uniform(9.5, 11.5),
     )
     while True:
         vest, sleeve = (_CLOTH[i] for i in random.choice(len(_CLOTH), size=2, replace=False))
@@ -84,8 +102,11 @@ def subject(number: int, seed: int) -> BodySubject:
         base = base.mean() + 0.32 * (base - base.mean())
         if min(_distance(sleeve, vest), _distance(sleeve, base)) > _CONTRAST and _distance(vest, base) > 70:
             break
+    skin = _SKIN[random.integers(len(_SKIN))]
+    worn = [c for c in (skin, *_GLOVES) if min(_distance(c, sleeve), _distance(c, base), _distance(c, vest)) > 70]
     look = BodyLook(
-        skin=_SKIN[random.integers(len(_SKIN))],
+        skin=skin,
+        glove=worn[random.integers(len(worn))] if worn else max(_GLOVES, key=lambda c: _distance(c, base)),
         hair=_HAIR[random.integers(len(_HAIR))],
         vest=vest,
         sleeve=sleeve,
@@ -93,7 +114,19 @@ def subject(number: int, seed: int) -> BodySubject:
         stripe=bool(random.random() < 0.5),
         background=wall(base, random, CROP + 2 * MARGIN, CROP + 2 * MARGIN),
     )
-    return BodySubject(build, look)
+    return BodySubject(build, look, _style(np.random.default_rng([seed, 7, number])))
+
+
+def _style(random: np.random.Generator) -> Style:
+    return Style(
+        early=float(random.normal(0.0, 0.07)),
+        duration=float(np.exp(random.normal(0.0, 0.12))),
+        rhythm=(float(random.uniform(-0.06, 0.06)), float(random.uniform(-0.04, 0.04))),
+        amplitude=float(random.uniform(0.86, 1.08)),
+        lag=float(random.uniform(0.0, 0.015)),
+        posture=random.normal(0.0, 0.10, size=(4, 3)),
+        offset=random.normal(0.0, 1.0, size=(4, 3)) * _OFFSET,
+    )
 
 
 def _distance(one: Colour, other: Colour | NDArray[np.float64]) -> float:

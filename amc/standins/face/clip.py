@@ -41,17 +41,17 @@ class Copy:
     flipped: bool
 
 
-def design(index: int, classes: int) -> tuple[int, int, int, int]:
+def design(index: int, classes: int, subjects: int = SUBJECTS) -> tuple[int, int, int, int]:
     """(class, subject, performance, copy of the performance) of clip `index`.
 
     Among the first n clips, the counts of any two classes differ by at most one, and so do those of any two subjects.
-    Performances come in blocks of lcm(c, 52). Each block is repeated COPIES times before the next one begins, and the
+    Performances come in blocks of lcm(c, s). Each block is repeated COPIES times before the next one begins, and the
     subjects are shifted from block to block, so that each performs every class.
     """
-    block = math.lcm(classes, SUBJECTS)
+    block = math.lcm(classes, subjects)
     number, within = divmod(index, block * COPIES)
     copy, at = divmod(within, block)
-    return at % classes, (at + number) % SUBJECTS, number * block + at, copy
+    return at % classes, (at + number) % subjects, number * block + at, copy
 
 
 def cut(performance: int, copy: int, seed: int) -> Copy:
@@ -70,9 +70,18 @@ def moments(take: Performance, stride: int, frames: int) -> NDArray[np.float64]:
     return take.peak + step * (np.arange(frames, dtype=np.float64) - peak_index(frames))
 
 
-def make_clip(index: int, *, size: int, frames: int, classes: int, seed: int, label: int | None = None) -> RenderedClip:
+def make_clip(
+    index: int,
+    *,
+    size: int,
+    frames: int,
+    classes: int,
+    seed: int,
+    subjects: int = SUBJECTS,
+    label: int | None = None,
+) -> RenderedClip:
     """Renders clip `index`. With `label`, the same subject and performance show that emotion instead."""
-    planned, number, performance, copy_number = design(index, classes)
+    planned, number, performance, copy_number = design(index, classes, subjects)
     shown = planned if label is None else label
     take = draw_performance(performance, seed, length=_LENGTH, before=BEFORE_PEAK * 3, after=AFTER_PEAK * 3 + 1)
     copy = cut(performance, copy_number, seed)
@@ -106,6 +115,6 @@ def aligned(who: FaceSubject, take: Performance) -> Similarity:
     return alignment(points, np.ones(len(points), dtype=np.bool_))
 
 
-@lru_cache(maxsize=SUBJECTS)
+@lru_cache(maxsize=100)
 def _subject(number: int, seed: int) -> FaceSubject:
     return subject(number, seed)

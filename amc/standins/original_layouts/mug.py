@@ -94,6 +94,7 @@ def write_original_layout(
     *,
     clips: int,
     classes: int | None,
+    subjects: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     workers: int | None = None,
@@ -104,6 +105,7 @@ def write_original_layout(
         folder: a new or empty folder, or one that was started with the same settings.
         clips: number of takes that show an expression; one neutral take is added per 8.
         classes: number of emotions; None for all 6.
+        subjects: number of subjects; None for 52, as in MUG.
         seed: random seed of subjects and performances.
         progress: called with (takes written, total).
         workers: worker processes; None for one per core. The files do not depend on it.
@@ -118,6 +120,9 @@ def write_original_layout(
     count = len(EMOTIONS) if classes is None else classes
     if not 2 <= count <= len(EMOTIONS):
         raise UserError(f"{count} classes: the stand-in for mug has 2 to {len(EMOTIONS)}")
+    people = SUBJECTS if subjects is None else subjects
+    if people < 1:
+        raise UserError(f"{people} subjects: choose 1 or more")
     if clips < 1:
         raise UserError(f"{clips} clips: choose 1 or more")
     if seed < 0:
@@ -126,12 +131,14 @@ def write_original_layout(
     # Checked before the takes are listed, because a list of too many takes would not fit in memory.
     if LENGTH[0] * clips * _FRAME_BYTES > shutil.disk_usage(_existing(folder)).total:
         raise UserError(f"{clips} clips do not fit on the disk of {folder}: choose fewer --clips")
-    planned = plan(clips, count)
+    planned = plan(clips, count, people)
     lengths = [performance_of(each, seed).length for each in planned]
     try:
         # Holding the lock of this file lets one process write the folder; writing it last marks it as complete.
         with creating(folder / TRUTH) as truth:
-            mark_procedural(folder, "mug", _DESCRIPTION, _recipe(clips=clips, classes=count, seed=seed))
+            mark_procedural(
+                folder, "mug", _DESCRIPTION, _recipe(clips=clips, classes=count, subjects=people, seed=seed)
+            )
             _room(folder, [n for n, each in zip(lengths, planned, strict=True) if not (folder / each.place).is_dir()])
             make = partial(write_take, folder, seed)
             with closing(parallel_map(make, planned, cores() if workers is None else workers, advice=_ADVICE)) as made:
@@ -141,20 +148,20 @@ def write_original_layout(
             truth.write_text(json.dumps(_truth(planned, seed), indent=1) + "\n", encoding="utf-8", newline="\n")
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
-    people = len({each.subject for each in planned})
+    shown = len({each.subject for each in planned})
     return (
-        f"{folder}: {clips} takes of {count} expressions and {len(planned) - clips} neutral ones by {people} subjects, "
+        f"{folder}: {clips} takes of {count} expressions and {len(planned) - clips} neutral ones by {shown} subjects, "
         f"{sum(lengths)} frames, origin=procedural\n"
         f"  next: {sys.executable} -m amc.data prepare mug {quote(str(folder))} --out mug.h5"
     )
 
 
-def plan(clips: int, classes: int) -> tuple[PlannedTake, ...]:
+def plan(clips: int, classes: int, subjects: int = SUBJECTS) -> tuple[PlannedTake, ...]:
     """All takes, balanced over emotions and subjects, with neutral takes in between."""
-    shift = math.lcm(classes, SUBJECTS)
+    shift = math.lcm(classes, subjects)
     wanted: list[tuple[int | None, int]] = []
     for i in range(clips):
-        who = (i + i // shift) % SUBJECTS
+        who = (i + i // shift) % subjects
         wanted.append((i % classes, who))
         if i % _NEUTRAL_EVERY == _NEUTRAL_EVERY - 1:
             wanted.append((None, who))
@@ -247,11 +254,11 @@ def _truth(planned: tuple[PlannedTake, ...], seed: int) -> dict[str, object]:
     return {"peak": "the frame of greatest intensity, counted from 0", "takes": [row(each) for each in planned]}
 
 
-def _recipe(*, clips: int, classes: int, seed: int) -> dict[str, Any]:
+def _recipe(*, clips: int, classes: int, subjects: int, seed: int) -> dict[str, Any]:
     return {
         "tool": "amc.standins.distributions.mug",  # a fixed name: changing it would change the written data
         "version": MUG.version,
-        "arguments": {"clips": clips, "classes": classes, "seed": seed},
+        "arguments": {"clips": clips, "classes": classes, "subjects": subjects, "seed": seed},
     }
 
 

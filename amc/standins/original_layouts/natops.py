@@ -34,7 +34,7 @@ from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.data.procedural_marker import mark_procedural
 from amc.errors import UserError
 from amc.importing.keypoint_table import VideoKeypoints, write_rows
-from amc.importing.natops.segmentation import REPETITIONS, Segment, write_segmentation
+from amc.importing.natops.segmentation import MOST_SUBJECTS, REPETITIONS, Segment, write_segmentation
 from amc.processes import cores, parallel_map
 from amc.progress import Progress
 from amc.standins.body.gestures import GESTURES
@@ -63,6 +63,7 @@ def write_original_layout(
     *,
     clips: int,
     classes: int | None,
+    subjects: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     workers: int | None = None,
@@ -73,6 +74,7 @@ def write_original_layout(
         folder: a new or empty folder, or one that was started with the same settings.
         clips: total number of repetitions, at most 20 per gesture and subject.
         classes: number of gestures; None for all 24.
+        subjects: number of subjects; None for 20, as in NATOPS.
         seed: random seed of subjects and repetitions.
         progress: called with (repetitions written, total).
         workers: worker processes; None for one per core. The files do not depend on it.
@@ -86,15 +88,18 @@ def write_original_layout(
     count = len(GESTURES) if classes is None else classes
     if not 2 <= count <= len(GESTURES):
         raise UserError(f"{count} classes: the stand-in for natops has 2 to {len(GESTURES)}")
-    most = count * SUBJECTS * REPETITIONS
+    people = SUBJECTS if subjects is None else subjects
+    if not 1 <= people <= MOST_SUBJECTS:
+        raise UserError(f"{people} subjects: file names of NATOPS have room for 1 to {MOST_SUBJECTS}")
+    most = count * people * REPETITIONS
     if not 1 <= clips <= most:
         raise UserError(
-            f"{clips} clips: choose 1 to {most} ({count} gestures, {SUBJECTS} subjects, {REPETITIONS} repetitions)"
+            f"{clips} clips: choose 1 to {most} ({count} gestures, {people} subjects, {REPETITIONS} repetitions)"
         )
     if seed < 0:
         raise UserError(f"seed {seed}: choose 0 or more")
     folder = Path(folder).expanduser().absolute()
-    planned = recordings(clips, count, seed)
+    planned = recordings(clips, count, seed, people)
     segments: list[Segment] = []
 
     def recorded() -> Iterator[tuple[str, VideoKeypoints]]:
@@ -109,7 +114,9 @@ def write_original_layout(
     # Holding the lock of this file lets one process write the folder; writing it last marks the folder as complete.
     try:
         with creating(folder / SEGMENTATION) as segmentation:
-            mark_procedural(folder, "natops", _DESCRIPTION, _recipe(clips=clips, classes=count, seed=seed))
+            mark_procedural(
+                folder, "natops", _DESCRIPTION, _recipe(clips=clips, classes=count, subjects=people, seed=seed)
+            )
             with creating(folder / KEYPOINTS) as table:
                 write_rows(table, KEYPOINT_NAMES, recorded())
             write_segmentation(segmentation, segments)
@@ -179,11 +186,11 @@ def _encode(path: Path, frames: Iterable[NDArray[np.uint8]], quantiser: int) -> 
         container.mux(stream.encode())
 
 
-def _recipe(*, clips: int, classes: int, seed: int) -> dict[str, Any]:
+def _recipe(*, clips: int, classes: int, subjects: int, seed: int) -> dict[str, Any]:
     return {
         "tool": "amc.standins.distributions.natops",  # a fixed name: changing it would change the written data
         "version": NATOPS.version,
-        "arguments": {"clips": clips, "classes": classes, "seed": seed},
+        "arguments": {"clips": clips, "classes": classes, "subjects": subjects, "seed": seed},
     }
 
 
