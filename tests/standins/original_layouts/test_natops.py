@@ -117,7 +117,9 @@ def test_a_repetition_starts_in_the_neutral_pose_and_is_the_performance_itself()
     content = footage(recording)
     (index,) = recording.repetitions
     ((start, end),) = content.segments
-    alone = perform(GESTURES[1], subject(3, 0).build, draw_repetition(index, 0).variation, length(index, 0))
+    alone = perform(
+        GESTURES[1], subject(3, 0).build, draw_repetition(index, 0, subject(3, 0).style).variation, length(index, 0)
+    )
     np.testing.assert_array_equal(content.motion.joints[start - 1 : end], alone.joints)
     np.testing.assert_array_equal(content.motion.hands[start - 1 : end], alone.hands)
     for t in (*range(start - 1), -1):
@@ -130,14 +132,20 @@ def test_a_repetition_starts_in_the_neutral_pose_and_is_the_performance_itself()
 
 @pytest.mark.parametrize("at", [(42, 32), (98, 56), (71, 40)])
 def test_in_the_frame_the_body_is_drawn_as_in_the_crop_and_goes_on_below(at: tuple[int, int]) -> None:
-    build = Build(shoulder=20, upper_arm=30, forearm=26, neck=24, head=12, chest=10, trunk=40, thickness=12)
-    colours = {"skin": (200, 0, 0), "hair": (200, 0, 200), "vest": (0, 0, 200), "sleeve": (0, 200, 0)}
+    build = Build(shoulder=20, upper_arm=30, forearm=26, neck=24, head=12, chest=10, trunk=40, thickness=12, hand=10)
+    colours = {
+        "skin": (200, 0, 0),
+        "glove": (200, 0, 0),
+        "hair": (200, 0, 200),
+        "vest": (0, 0, 200),
+        "sleeve": (0, 200, 0),
+    }
     trousers = (0, 200, 200)
     white = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
     look = BodyLook(**colours, trousers=trousers, stripe=True, background=white[:204, :204])
     light = (0.9, 1.0, 1.1)
-    motion = perform(GESTURES[8], build, draw_repetition(5, 0).variation, 8)
-    content = Footage(BodySubject(build, look), white, light, at, motion, ((1, 8),))
+    motion = perform(GESTURES[8], build, draw_repetition(5, 0, subject(0, 0).style).variation, 8)
+    content = Footage(BodySubject(build, look, subject(0, 0).style), white, light, at, motion, ((1, 8),))
     expected = np.stack(list(draw_frames(content.performer, motion, Scene(view=(0, 0), light=light))))
     x, y = at
     for picture, alone, mask in zip(content.frames(), expected, content.masks(), strict=True):
