@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from amc.config import Config, from_dict
+from amc.config import Config, SplitConfig, from_dict
 from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.pictures.sample_gif import NAME as ROW
@@ -38,9 +38,11 @@ from analysis.record.writing import RecordWriter
 class Scoring:
     """The hook `Study.before_trials`: brings score sheets up to date, and redraws sample GIFs that are broken.
 
+    With folds over subjects, each fold has its own: its judges score the runs that are tested on it.
+
     Attributes:
         study: name of the study.
-        config: of Ours, which has the same data as all arms.
+        config: of Ours, which has the same data as all arms; runs with another split are left alone.
         until: `time.monotonic()` at which the time budget ends; None without one.
     """
 
@@ -59,9 +61,9 @@ class Scoring:
         scorer, samples = self.judges.scorer(), folder / "samples"
         scored = record.score_sheet_versions(self.study)
         current = {key for key, (by, _) in scored.items() if by == scorer}
-        if not is_readable(samples / "real" / ROW):
+        if self.config.split.fold == 0 and not is_readable(samples / "real" / ROW):
             _draw(samples / "real", lambda: write_real_gif(self.data, samples / "real"))
-        ended = [trial for trial in record.trials(self.study) if trial.state == COMPLETE]
+        ended = [trial for trial in record.trials(self.study) if trial.state == COMPLETE and self._has_split(trial)]
         self._redraw(folder, [trial for trial in ended if trial.key in current])
         self._rescore(record, folder, ended, scorer)
         self._score_references(record, ended, scorer, 0)
@@ -76,13 +78,14 @@ class Scoring:
         """
         scored = record.score_sheet_versions(self.study)
         runs = [scored[trial.key][0] == scorer for trial in ended if trial.key in scored]
-        done = all(key in scored and scored[key][0] == scorer for key in (REAL, STILL))
+        keys = {key: reference_key(key, self.config.split) for key in (REAL, STILL)}
+        done = all(key in scored and scored[key][0] == scorer for key in keys.values())
         if done or sum(runs) + coming < len(runs) - sum(runs) or self._late():
             return
         with console("scoring real clips", "pass") as progress:
             progress(0, 1)
             for key, sheet in references(self.config, self.data, self.judges).items():
-                record.put_score_sheet(SheetRow(self.study, key, scorer, time.time(), sheet.to_dict()))
+                record.put_score_sheet(SheetRow(self.study, keys[key], scorer, time.time(), sheet.to_dict()))
             progress(1, 1)
 
     def _redraw(self, folder: Path, trials: Sequence[TrialRow]) -> None:
@@ -97,6 +100,9 @@ class Scoring:
                 print(f"{path} cannot be read or redrawn: {error}", file=sys.stderr)
                 continue
             _draw(path.parent, partial(write_sample_gif, generator, config, self.data, path.parent))
+
+    def _has_split(self, trial: TrialRow) -> bool:
+        return from_dict(trial.config).split == self.config.split
 
     def _late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
@@ -128,6 +134,11 @@ class Scoring:
                 progress(len(trials), len(trials))
         if failures:
             print(f"{len(failures)} of {len(trials)} runs keep their old scores: {failures[0]}", file=sys.stderr)
+
+
+def reference_key(key: str, split: SplitConfig) -> str:
+    """The key of a reference sheet: with folds over subjects, each fold has one."""
+    return f"{key}:{split.fold}" if split.folds else key
 
 
 def _draw(folder: Path, draw: Callable[[], None]) -> None:

@@ -207,10 +207,14 @@ class SplitConfig:
     rule: SplitRule = "subject"
     seed: int = 0
     validation_share: float = 0.1  # R18: share of the non-test subjects or sources used for validation
+    folds: int = 0  # number of folds that the subjects are divided into; 0: the rule's own test split
+    fold: int = 0  # with folds: the one whose subjects are tested, from 0
 
     def __post_init__(self) -> None:
         _check_choices(self)
         _check_range(self, "validation_share", 0.0, 1.0)
+        _check_range(self, "folds", 0, math.inf)
+        _check_range(self, "fold", 0, math.inf)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ import numpy as np
 from amc.config import Config, DatasetSpec, TrainingConfig, configure
 from amc.data.clipfile import ClipInfo, ClipWriter
 from amc.data.clips import Clips
-from amc.data.splits import make_split
-from amc.data.training_data import TrainingData, velocities, velocity_scale
+from amc.data.training_data import TrainingData, split_clips
 
 
 def toy_config(**training: int | float) -> Config:
@@ -45,10 +44,7 @@ def toy_data(config: Config | None = None, clips: Clips | None = None) -> Traini
     """`toy_clips`, split by subject, with velocities scaled as in training."""
     config = config or toy_config()
     clips = clips or toy_clips()
-    split = make_split(clips.label, clips.subject, clips.source_clip, rule="subject", seed=0)
-    raw = velocities(clips.keypoints, clips.keypoints_valid)
-    scale = velocity_scale(raw[split.train], config.readings.velocity_quantile)
-    return TrainingData(clips, split, np.clip(raw / scale, -1, 1).astype(np.float32), scale)
+    return split_clips(config, clips)
 
 
 def write_toy_file(path: Path) -> Path:

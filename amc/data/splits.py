@@ -89,6 +89,8 @@ def make_split(
     seed: int,
     dataset: str = "natops",
     validation_share: float = SplitConfig.validation_share,
+    folds: int = 0,
+    fold: int = 0,
 ) -> Split:
     """Splits N clips by a rule.
 
@@ -100,6 +102,10 @@ def make_split(
     each part. Shares count sources, so the number of clips per source does not matter.
     A name in `PUBLISHED` uses the published subjects, without a fallback.
 
+    With `folds`, the subjects are divided into that many folds, whose sizes differ by at most one, and those of one
+    fold are tested: with fold 0 to `folds` - 1 each subject is tested once. Validation subjects are drawn from the
+    others as without folds. There is no fallback. Fold 0 of 5 of NATOPS' 20 subjects is the split without folds.
+
     Args:
         label: int (N,), class indices.
         subject: int (N,), numbers of subjects; -1 if unknown.
@@ -108,15 +114,20 @@ def make_split(
         seed: random seed of the split.
         dataset: name of the data set, for its share in `TEST_SHARE` (default: that of NATOPS).
         validation_share: share of the non-test subjects or sources used for validation (R18).
+        folds: number of folds K; 0 for the rule's own test split.
+        fold: the fold that is tested, 0 to K - 1.
 
     Raises:
-        UserError: the rule is unknown, there are too few sources for three parts, a source has two classes or two
-            subjects, or the clips do not have the subjects of a published rule.
+        UserError: the rule is unknown, the clips cannot be divided into these folds, there are too few sources for
+            three parts, a source has two classes or two subjects, or the clips do not have the subjects of a published
+            rule.
     """
     labels, subjects, sources = (np.asarray(a, dtype=np.int64) for a in (label, subject, source_clip))
     share = TEST_SHARE.get(dataset, TEST_SHARE["natops"])
     if rule not in SPLIT_RULES:
         raise UserError(f"unknown split rule {rule!r}: choose one of {', '.join(SPLIT_RULES)}")
+    if folds:
+        return _fold(rule, labels, subjects, seed, validation_share, folds, fold)
     if rule in PUBLISHED:
         return _published(rule, dataset, labels, subjects, seed, validation_share)
     if rule == "subject":
@@ -196,6 +207,39 @@ def _divide(members: Sequence[int], seed: int, test_share: float, validation_sha
     test = min(max(1, round(len(order) * test_share)), len(order) - 2)
     validation = _validating(len(order) - test, validation_share)
     return {m: 2 if i < test else 1 if i < test + validation else 0 for i, m in enumerate(order)}
+
+
+def _fold(
+    rule: str,
+    label: NDArray[np.int64],
+    subject: NDArray[np.int64],
+    seed: int,
+    validation_share: float,
+    folds: int,
+    fold: int,
+) -> Split:
+    """The split that tests the subjects of one of several folds."""
+    if rule != "subject":
+        raise UserError(f"folds divide the subjects anew, which split rule {rule} does not allow: use the rule subject")
+    people = sorted({int(s) for s in subject})
+    if not people or people[0] < 0:
+        raise UserError("folds need clips whose subjects are all known, but some of these are not: do without folds")
+    if not 2 <= folds <= len(people):
+        raise UserError(f"{len(people)} subjects cannot be divided into {folds} folds: give 2 to {len(people)}")
+    if fold >= folds:
+        raise UserError(f"there is no fold {fold} of {folds}: the last one is {folds - 1}")
+    order = _ranked(people, seed)
+    first, end = (len(order) * number // folds for number in (fold, fold + 1))
+    # The next fold comes first among the others, so that validation subjects change with the fold, too.
+    others = order[end:] + order[:first]
+    if len(others) < 2:
+        raise UserError(f"{len(people)} subjects in {folds} folds leave too few to train on: give more folds")
+    part = dict.fromkeys(order[first:end], 2) | dict.fromkeys(others, 0)
+    part |= dict.fromkeys(others[: _validating(len(others), validation_share)], 1)
+    split = _split([part[s] for s in subject.tolist()], rule=rule, seed=seed)
+    if set(label[split.train].tolist()) != set(label.tolist()):
+        raise UserError(f"fold {fold} of {folds}: a class has no clips of the training subjects; give more folds")
+    return split
 
 
 def _published(

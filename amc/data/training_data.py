@@ -48,6 +48,15 @@ def prepare(config: Config, path: Path) -> TrainingData:
             f"{path} has {found[0]} classes and {found[1]} keypoints, but the configuration has {wanted[0]} and "
             f"{wanted[1]}: choose the file that the configuration was made for"
         )
+    return split_clips(config, clips)
+
+
+def split_clips(config: Config, clips: Clips) -> TrainingData:
+    """Splits loaded clips, and scales their velocities by the training split.
+
+    Raises:
+        UserError: the split rule does not fit the clips.
+    """
     split = make_split(
         clips.label,
         clips.subject,
@@ -56,6 +65,8 @@ def prepare(config: Config, path: Path) -> TrainingData:
         seed=config.split.seed,
         dataset=config.dataset.name,
         validation_share=config.split.validation_share,
+        folds=config.split.folds,
+        fold=config.split.fold,
     )
     raw = velocities(clips.keypoints, clips.keypoints_valid)
     scale = velocity_scale(raw[split.train], config.readings.velocity_quantile)

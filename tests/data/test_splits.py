@@ -304,3 +304,54 @@ def test_leaks_are_named() -> None:
     ]
     twice = Split(index(0, 1), index(2), index(2, 3), "source", 0)
     assert leaks(twice, subject, source) == ["the parts do not hold every clip exactly once"]
+
+
+@quick
+@given(subjects=st.integers(3, 40), data=st.data(), seed=st.integers(0, 99), share=st.sampled_from([0.02, 0.1, 0.3]))
+def test_folds_test_each_subject_once(subjects: int, data: st.DataObject, seed: int, share: float) -> None:
+    folds = data.draw(st.integers(2 if subjects > 3 else 3, subjects))
+    subject = np.repeat(np.arange(subjects), 2)
+    clips = (np.tile([0, 1], subjects), subject, np.arange(2 * subjects))
+    splits = [make_split(*clips, seed=seed, validation_share=share, folds=folds, fold=fold) for fold in range(folds)]
+    tested = [name for split in splits for name in people(split, subject)["test"]]
+    assert sorted(tested) == list(range(subjects))
+    sizes = {len(people(split, subject)["test"]) for split in splits}
+    assert max(sizes) - min(sizes) <= 1
+    for split in splits:
+        found = people(split, subject)
+        assert leaks(split, subject, clips[2]) == []
+        others = subjects - len(found["test"])
+        assert len(found["validation"]) == min(max(1, round(others * share)), others - 1)
+
+
+def test_the_first_of_five_folds_is_the_split_without_folds() -> None:
+    subject = np.arange(20)
+    plain = make_split(np.zeros(20, int), subject, subject, seed=0)
+    folds = [make_split(np.zeros(20, int), subject, subject, seed=0, folds=5, fold=fold) for fold in range(5)]
+    assert parts(folds[0]) == parts(plain)
+    assert len({tuple(split.validation) for split in folds}) == 5  # validation subjects change with the fold
+
+
+@pytest.mark.parametrize(
+    ("subject", "how", "message"),
+    [
+        (range(4), {"folds": 5}, "4 subjects cannot be divided into 5 folds: give 2 to 4"),
+        (range(4), {"folds": 1}, "4 subjects cannot be divided into 1 folds"),
+        (range(4), {"folds": 2, "fold": 2}, "there is no fold 2 of 2: the last one is 1"),
+        (range(3), {"folds": 2, "fold": 1}, "3 subjects in 2 folds leave too few to train on"),
+        ([-1, 0, 1, 2], {"folds": 2}, "whose subjects are all known"),
+        (range(1, 5), {"folds": 2, "rule": "natops-hcrf"}, "which split rule natops-hcrf does not allow"),
+        (range(1, 5), {"folds": 2, "rule": "random"}, "which split rule random does not allow"),
+    ],
+)
+def test_folds_that_cannot_be_made(subject: Any, how: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        make_split([0] * 4 if len(subject) == 4 else [0] * 3, list(subject), range(len(subject)), seed=0, **how)
+
+
+def test_a_class_that_only_one_fold_has_cannot_be_learnt() -> None:
+    subject = np.arange(6)
+    fold_of = {int(s): f for f in range(3) for s in make_split([0] * 6, subject, subject, seed=0, folds=3, fold=f).test}
+    label = [int(fold_of[s] == 1) for s in range(6)]
+    with pytest.raises(UserError, match="fold 1 of 3: a class has no clips of the training subjects"):
+        make_split(label, subject, subject, seed=0, folds=3, fold=1)

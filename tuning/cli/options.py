@@ -22,6 +22,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--data", type=Path, metavar="FILE.h5", help="clip file, made by python -m amc.data")
     data.add_argument("--preset", default="auto", metavar="NAME", help="auto, paper, compact or smoke (default: auto)")
     data.add_argument("--split-rule", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
+    data.add_argument(
+        "--folds",
+        type=integer(2),
+        metavar="K",
+        help="divide the subjects into K folds; the run with seed number r is tested on fold r modulo K, and trained "
+        "and judged on the others (default: one test split for all runs)",
+    )
     study = parser.add_argument_group("study")
     study.add_argument(
         "--study",

@@ -11,14 +11,16 @@ from pathlib import Path
 
 from amc.argument_types import integer
 from amc.cli.command import NO_SUCCESS, Parser, run_parsed
+from amc.config import from_dict
 from amc.errors import UserError
 from amc.evaluation.judges.identity import IdentityClassifier
 from amc.evaluation.judges.judge_cache import cache_files
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE, identity_classifier
 from amc.evaluation.judges.standard import classifier as motion_classifier
-from analysis.record.reading import RecordReader
+from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.rows import ImportedRow, StudyRow
+from analysis.record.states import CONFIRM
 from tuning.cli import options
 from tuning.engine.interruption import sigterm_as_interrupt
 from tuning.engine.sources import ConfirmingRuns, SampledTrials
@@ -28,6 +30,7 @@ from tuning.planning.dry_run import show_forecast
 from tuning.planning.parallel_trials import largest_config
 from tuning.preparation import test_judges
 from tuning.preparation.defaults import DEFAULTS, default_study
+from tuning.preparation.folds import SplitData, check_folds, judge_plan, splits_of_runs
 from tuning.preparation.preparation import Preparation, build_study, prepare, study_row
 from tuning.search.constraints import parse_constraint
 from tuning.search.default_space import search_space
@@ -140,7 +143,10 @@ def prepare_study(args: argparse.Namespace) -> Study:
     judge = motion_classifier(prepared.config, prepared.chosen.data, JUDGE)
     trials, seeds = _counts(args, prepared.preset)
     # Only confirming runs are scored on the test split, and a dry run scores nothing.
-    also = test_judges.train(prepared.config, prepared.chosen.data) if seeds and not args.dry_run else []
+    folds = args.folds or 0
+    _check_confirming(prepared, name, folds)
+    splits = splits_of_runs(prepared.config, prepared.chosen.data, folds, seeds) if seeds else []
+    also = [] if args.dry_run else [judge for split in splits for judge in _fold_judges(split)]
     prepared = prepared.packed(largest_config(space.base, space.parameters))
     row = _row(prepared, judge, identity, name, space, goal, imported)
     sampled = SampledTrials(space, sampling, trials, args.seed, imported_history(imported, row, space, goal))
@@ -148,13 +154,30 @@ def prepare_study(args: argparse.Namespace) -> Study:
     return build_study(
         prepared,
         row,
-        [sampled, ConfirmingRuns(sampled, seeds, args.seed)],
+        [sampled, ConfirmingRuns(sampled, seeds, args.seed, folds)],
         create_pruner(args.pruner, base.steps, max(DEFAULTS[prepared.preset].first_rung, base.evaluate_every)),
         settings=replace(prepared.settings, objectives=tuple(goal.measured_objectives)),
         cached=cache_files(judge, identity, *also),
         imported=imported,
         allow_changes=args.allow_space_change,
+        judges=judge_plan(splits, judge) if folds and splits else None,
     )
+
+
+def _check_confirming(prepared: Preparation, study: str, folds: int) -> None:
+    """Checks --folds against the confirming runs on record.
+
+    Raises:
+        UserError: They have other test splits.
+    """
+    with open_if_present(prepared.record_address(study)) as records:
+        for run in () if records is None else records.trials(study, CONFIRM):
+            check_folds(study, from_dict(run.config).split.folds, folds)
+
+
+def _fold_judges(split: SplitData) -> list[TrainedClassifier | IdentityClassifier]:
+    """The judges of the confirming runs that have this test split."""
+    return [motion_classifier(split.config, split.data, JUDGE), *test_judges.train(split.config, split.data)]
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -201,6 +224,7 @@ def _row(
         settings={
             "trials": trials,
             "confirm_seeds": seeds,
+            **({"confirm_folds": prepared.args.folds} if prepared.args.folds else {}),
             "sampler": prepared.args.sampler,
             "pruner": prepared.args.pruner,
             "warm_start": sorted({found.source for found in imported}),

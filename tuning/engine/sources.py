@@ -135,17 +135,25 @@ class ListedTrials:
         return len(known | {proposal.key for proposal in self.proposals})
 
 
+def with_fold(config: Config, folds: int, replicate: int) -> Config:
+    """The configuration of a replicate, which is tested on fold `replicate` modulo `folds`; unchanged if that is 0."""
+    return replace(config, split=replace(config.split, folds=folds, fold=replicate % folds)) if folds else config
+
+
 @dataclass(frozen=True)
 class ConfirmingRuns:
     """Repeats the best configuration of a finished search with `seeds` new training seeds.
 
     Attributes:
         seed: of the study.
+        folds: number of folds that the subjects are divided into: run r is tested on fold r. 0: all have the test
+            split of the search.
     """
 
     search: TrialSource
     seeds: int
     seed: int
+    folds: int = 0
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
         """See `TrialSource`; None until the whole search has ended."""
@@ -153,11 +161,13 @@ class ConfirmingRuns:
         if any(trial.state not in ENDED for trial in searched) or self.search.propose(trials, curves) is not None:
             return None
         chosen = best(searched)
-        if chosen is None or len(confirming_runs(trials, chosen.key)) >= self.seeds:
+        replicate = 0 if chosen is None else len(confirming_runs(trials, chosen.key))
+        if chosen is None or replicate >= self.seeds:
             return None
         # Counted over all confirming runs, so that the runs of a better trial, found later, get other seeds.
         number = len(of_role(trials, CONFIRM))
         config = from_dict({**chosen.config, "seed": self.seed * SEEDS + SEEDS // 2 + number})
+        config = with_fold(config, self.folds, replicate)
         return Proposal(f"confirm-{number:04d}", CONFIRM, number, config, chosen.params, parent=chosen.key)
 
     def planned(self, trials: Sequence[TrialRow]) -> int:

@@ -49,6 +49,23 @@ RESULTS_SECONDS = 30.0  # of a time budget, reserved for tables and figures
 
 
 @dataclass(frozen=True)
+class JudgePlan:
+    """The judges of a study with folds, for its forecast.
+
+    Attributes:
+        folds: number of folds that the subjects are divided into.
+        tested: number of folds that runs are tested on.
+        untrained: number of judges that are to be trained.
+        seconds: that this takes, by estimate.
+    """
+
+    folds: int
+    tested: int
+    untrained: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Study:
     """A study to be run.
 
@@ -68,6 +85,7 @@ class Study:
         before_trials: called under the study's lock before the first trial, to score earlier runs again for example.
         make_results: makes tables and figures in DIR/STUDY when the trials have ended or the time is used up.
         merge_settings: see `tuning.engine.resume_check.create_or_resume`.
+        judges: those of its folds; None without folds.
     """
 
     row: StudyRow
@@ -89,6 +107,7 @@ class Study:
     before_trials: Hook | None = None
     make_results: Hook | None = None
     merge_settings: MergeSettings | None = None
+    judges: JudgePlan | None = None
 
     @property
     def folder(self) -> Path:

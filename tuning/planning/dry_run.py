@@ -60,6 +60,7 @@ def dry_run(study: Study) -> dict[str, Any]:
     source["look"] = source.pop("evaluation")
     return {
         "study": study.row.name,
+        "judges": None if study.judges is None else asdict(study.judges),
         "trials": len(work.trials),
         "confirming": len(work.confirming),
         "on_record": len(trials),
@@ -111,6 +112,12 @@ def forecast_text(document: Mapping[str, Any]) -> str:
         "disk": f"{_size(document['disk_bytes'])}" + (f": {disk}" if disk else ""),
         "based on": document["source"]["text"],
     }
+    judges = document["judges"]
+    if judges is not None:
+        rows["folds"] = (
+            f"{judges['tested']} of {judges['folds']} tested; {plural(judges['untrained'], 'judge')} to train first, "
+            f"about {format_duration(judges['seconds'])}"
+        )
     budget = document["time_budget_seconds"]
     if budget is not None and wall > budget:
         rows["time budget"] = f"{format_duration(budget)} is not enough: the study will pause after that"

@@ -203,6 +203,7 @@ def describe_data(chosen: ConfiguredData, classifier: TrainedClassifier) -> dict
             "train": len(split.train),
             "validation": len(split.validation),
             "test": len(split.test),
+            **({"folds": chosen.config.split.folds} if chosen.config.split.folds else {}),
             **({"left_out": len(split.left_out)} if len(split.left_out) else {}),
         },
         "reduction": clips.reduction,

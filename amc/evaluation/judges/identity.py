@@ -24,7 +24,7 @@ from amc.config import Config
 from amc.data.conditions import test_conditions, to_video
 from amc.data.training_data import TrainingData
 from amc.evaluation.generation import evaluation_mode, generate_clips
-from amc.evaluation.judges.judge_cache import cached_network, cpu_threads, split_digest
+from amc.evaluation.judges.judge_cache import cached_network, cpu_threads, network_key, split_digest
 from amc.evaluation.judges.subject_frames import Augmentation, Subjects, augmented, divide
 from amc.models.subject_classifier import SubjectClassifier
 from amc.progress import Progress
@@ -112,6 +112,11 @@ def cached_identity_classifier(
         key=found.key,
         details=found.details,
     )
+
+
+def identity_key(config: Config, data: TrainingData) -> str:
+    """The name of the cache file of `cached_identity_classifier`, whether the classifier is trained yet or not."""
+    return network_key(_facts(config, data, divide(data.clips, data.split, RECIPE.held_out), 0, RECIPE))
 
 
 def identity_evaluation(classifier: IdentityClassifier) -> Evaluation:

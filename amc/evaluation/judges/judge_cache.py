@@ -55,7 +55,7 @@ def cached_network(facts: Mapping[str, Any], train: Callable[[], tuple[nn.Module
     Raises:
         UserError: the cache folder is not writable.
     """
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    key = network_key(facts)
     path = cache_file(key)
 
     def make(partial: Path) -> None:
@@ -69,6 +69,11 @@ def cached_network(facts: Mapping[str, Any], train: Callable[[], tuple[nn.Module
     if found is None:
         raise UserError(f"{path} was damaged while it was read: rerun the command")
     return found
+
+
+def network_key(facts: Mapping[str, Any]) -> str:
+    """The key of the judge with these facts."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def cache_file(key: str) -> Path:

@@ -23,7 +23,13 @@ from amc.data.clips import Clips
 from amc.data.conditions import to_video
 from amc.data.splits import Split
 from amc.errors import UserError
-from amc.evaluation.judges.judge_cache import cached_network, cpu_threads, randomly_shifted, split_digest
+from amc.evaluation.judges.judge_cache import (
+    cached_network,
+    cpu_threads,
+    network_key,
+    randomly_shifted,
+    split_digest,
+)
 from amc.models.motion_classifier import MotionClassifier, classifier_input
 from amc.progress import Progress
 
@@ -112,6 +118,11 @@ def cached_classifier(
         key=found.key,
         details=details,
     )
+
+
+def classifier_key(clips: Clips, split: Split, config: Config, *, seed: int = 0) -> str:
+    """The name of the cache file of `cached_classifier`, whether the classifier is trained yet or not."""
+    return network_key(_facts(clips, split, config, seed, "clips", RECIPE))
 
 
 def predict(network: MotionClassifier, frames: Frames, length: int, *, batch: int = 32) -> npt.NDArray[np.float32]:

@@ -15,7 +15,7 @@ JUDGE, SECOND = 0, 1
 def classifier(config: Config, data: TrainingData, seed: int) -> TrainedClassifier:
     """Returns the first or second motion classifier for these data: from the cache, or trained with a progress bar."""
     name = "motion classifier" if seed == JUDGE else "second motion classifier"
-    with console(f"training the {name}", "batch") as progress:
+    with console(f"training the {name}{_of_fold(config)}", "batch") as progress:
         return cached_classifier(data.clips, data.split, config, seed=seed, progress=progress)
 
 
@@ -25,5 +25,9 @@ def identity_classifier(config: Config, data: TrainingData) -> IdentityClassifie
     Raises:
         UserError: there are too few training subjects; raised before anything is trained.
     """
-    with console("training the subject classifier", "batch") as progress:
+    with console(f"training the subject classifier{_of_fold(config)}", "batch") as progress:
         return cached_identity_classifier(config, data, progress=progress)
+
+
+def _of_fold(config: Config) -> str:
+    return f" of fold {config.split.fold} (of {config.split.folds})" if config.split.folds else ""

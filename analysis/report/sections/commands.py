@@ -55,6 +55,9 @@ def _data(row: StudyRow) -> Iterator[str]:
         rule = str(data["split"]["rule"])
         # "source" is not a choice: "subject" falls back to it if subjects are unknown.
         yield from ("--split-rule", "subject" if rule == "source" else rule)
+    folds = data.get("split", {}).get("folds") or row.settings.get("confirm_folds")
+    if folds:
+        yield from ("--folds", str(folds))
 
 
 def _options(row: StudyRow) -> Iterator[str]:

@@ -52,7 +52,8 @@ def _terms(row: StudyRow) -> Iterator[tuple[str, str]]:
     if split:
         parts = ", ".join(f"{split[name]} {name}" for name in ("train", "validation", "test"))
         left = f", {split['left_out']} unused" if split.get("left_out") else ""
-        yield "Split", f"by {split['rule']}, seed {split['seed']}: {parts}{left}"
+        fold = f", fold 0 of {split['folds']}" if split.get("folds") else ""
+        yield "Split", f"by {split['rule']}, seed {split['seed']}{fold}: {parts}{left}"
     if data.get("classifier"):
         yield "Motion classifier", str(data["classifier"])
     yield "Preset", row.preset
