@@ -141,6 +141,8 @@ class Readings:
     mismatched_appearance: Literal["subject", "any"] = "subject"  # R20
     mismatched_motion: Literal["class", "any"] = "class"  # R20
     bn_rows: Literal["mixed", "per_row"] = "mixed"  # R21
+    # R21: batch norm of a discriminator's tower over conditioning images by themselves, or over them and the frames
+    condition_statistics: Literal["own", "shared"] = "own"
     forget_bias: float = 0.0  # initial bias of the forget gates of convLSTMs
     # R22: which T frames of a longer clip are used. `configure` sets it to the value in `DATASETS`.
     long_clips: Literal["first", "even"] = "first"
@@ -153,6 +155,8 @@ class Readings:
 
     def __post_init__(self) -> None:
         _check_choices(self)
+        if self.condition_statistics == "shared" and self.bn_rows == "per_row":
+            raise UserError("setting 'condition_statistics' is 'shared': set 'bn_rows' to 'mixed', or choose 'own'")
         _check_range(self, "gram_layers", 1, 2)
         _check_range(self, "smoothing_start", 0.0, 1.0)
         _check_range(self, "smoothing_decrement", 0.0, 1.0)

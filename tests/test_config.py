@@ -76,3 +76,10 @@ def test_a_stored_configuration_without_a_group_has_its_defaults() -> None:
 def test_values_that_cannot_be_are_refused(name: str, value: object, message: str) -> None:
     with pytest.raises(UserError, match=message):
         with_overrides(natops(), {name: value})
+
+
+def test_shared_condition_statistics_need_mixed_rows() -> None:
+    """R21: with statistics of each row a video that two rows show would have two encodings."""
+    shared = with_overrides(natops(), {"readings.condition_statistics": "shared"})
+    with pytest.raises(UserError, match="set 'bn_rows' to 'mixed'"):
+        with_overrides(shared, {"readings.bn_rows": "per_row"})

@@ -215,8 +215,10 @@ READINGS: Mapping[str, Reading] = {
             "models/fast/test_row_batch_norm.py::test_mixed_is_batch_norm_of_the_batch_written_out",
             "models/fast/test_row_batch_norm.py::test_per_row_normalises_each_row_by_itself",
             "methods/amc_gan/test_equality.py::test_training_mode",
+            "methods/amc_gan/test_equality.py::test_conditions_in_the_frames_statistics",
+            EQUAL,
         ),
-        {"readings.bn_rows": ("mixed", "per_row")},
+        {"readings.bn_rows": ("mixed", "per_row"), "readings.condition_statistics": ("own", "shared")},
     ),
     "R22": Reading(
         "of a clip longer than T the first T frames are taken",

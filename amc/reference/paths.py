@@ -71,5 +71,5 @@ class Norm:
         done = []
         for parts in of_rows:
             stacked = layer(torch.cat(parts))
-            done.append(stacked.split(len(parts[0])))
+            done.append(stacked.split([len(part) for part in parts]))
         return [torch.cat(rows) for rows in zip(*done, strict=True)]

@@ -5,7 +5,7 @@ Conventions where the paper leaves them open, the same as in production:
 - The mini-batch of a discriminator is its rows of Table 2 one after the other, each in full, in its own update and in
   the generator's; that of the generator is the rows of Table 1. All rows of Table 1 share z.
 - The tower of a discriminator is called once for the conditioning images of all rows and once for the frames of all
-  rows; each call has its own batch-norm statistics.
+  rows; each call has its own batch-norm statistics. With `condition_statistics="shared"` one call takes both (R21).
 - In the generator's update only the scores of the generated rows x^|y and x^|y' count. The other rows take part in the
   statistics of every batch norm, through which gradients reach the generator too. Gram distances compare maps of the
   same forward pass (`generator_rows="mixed"`, R23). With "generated", the first two blocks of the tower take
@@ -240,27 +240,32 @@ class LiteralStep:
                 picked = [x[clip, int(batch.centres[clip, i]) + offset - 1] for clip in range(b) for i in range(k)]
                 quadruplets[offset].append(torch.stack(picked))
         images = [torch.cat(rows) for rows in quadruplets]
+        conditions = torch.cat([ya[case.condition].repeat_interleave(k, dim=0) for case in cases])
+        joint = self.config.switches.ya and self.config.readings.condition_statistics == "shared"
         norm_all, norm = self._norm(len(order)), self._norm(len(cases))
-        blocks = norm_all.run([self.da.first_blocks(image) for image in images])
-        seconds = [second[: len(cases) * b * k] for _, second in blocks]
+        blocks = norm_all.run([self.da.first_blocks(image) for image in ([*images, conditions] if joint else images)])
+        seconds = [second[: len(conditions)] for _, second in blocks]
         encoded = norm.run([self.da.third_block(second) for second in seconds])
-        if self.config.switches.ya:
-            conditions = torch.cat([ya[case.condition].repeat_interleave(k, dim=0) for case in cases])
+        if joint:
+            encoded = [encoded[-1], *encoded[:-1]]
+        elif self.config.switches.ya:
             _, second = norm.one(self.da.first_blocks(conditions))
             encoded = [norm.one(self.da.third_block(second)), *encoded]
         s = norm.one(self.da.score(encoded))
-        return Answers(list(s.chunk(len(cases))), [], [], self._maps(blocks, order))
+        return Answers(list(s.chunk(len(cases))), [], [], self._maps(blocks[:3], order))
 
     def _ask_dm(self, batch: Batch, shown: Videos, order: Sequence[str], cases: Sequence[Case]) -> Answers:
         ym = {"y": batch.motion, "y'": batch.other_motion}
-        frames = torch.cat([shown[video] for video in order]).unbind(1)
+        frames = list(torch.cat([shown[video] for video in order]).unbind(1))
+        conditions = torch.cat([batch.appearance for _ in cases])  # "matched": Dm's videos all start from ya
+        joint = self.config.switches.ya and self.config.readings.condition_statistics == "shared"
         norm_all, norm = self._norm(len(order)), self._norm(len(cases))
-        blocks = norm_all.run([self.dm.first_blocks(frame) for frame in frames])
-        seconds = [second[: len(cases) * len(batch.clip)] for _, second in blocks]
+        blocks = norm_all.run([self.dm.first_blocks(image) for image in ([*frames, conditions] if joint else frames)])
+        seconds = [second[: len(conditions)] for _, second in blocks]
         encoded = norm.run([self.dm.third_block(second) for second in seconds])
-        ya = None
-        if self.config.switches.ya:  # "matched appearance condition": Dm's videos all start from ya
-            _, second = norm.one(self.dm.first_blocks(torch.cat([batch.appearance for _ in cases])))
+        ya = encoded.pop() if joint else None
+        if self.config.switches.ya and not joint:
+            _, second = norm.one(self.dm.first_blocks(conditions))
             ya = norm.one(self.dm.third_block(second))
         states = self.dm.states(encoded, ya)
         shared = norm.one(self.dm.shared(states[-1]))
@@ -272,7 +277,7 @@ class LiteralStep:
             velocities = norm.run([self.dm.velocity(state) for state in states])
             v = [[at_t.chunk(len(cases))[row] for at_t in velocities] for row in range(len(cases))]
             l = norm.one(self.dm.category(shared)).chunk(len(cases))  # noqa: E741
-        return Answers(list(s.chunk(len(cases))), v, list(l), self._maps(blocks, order))
+        return Answers(list(s.chunk(len(cases))), v, list(l), self._maps(blocks[: len(frames)], order))
 
     @staticmethod
     def _maps(

@@ -52,25 +52,55 @@ def _full(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def _divide(
-    first: Tensor, second: Tensor, names: Sequence[str], compare: Sequence[str], shown: int, clips: int
-) -> tuple[Tensor, dict[str, list[Tensor]]]:
-    """A tower's two maps of all videos: what goes on to the third block, and what the Gram distances take.
+@dataclass(frozen=True)
+class _Images:
+    """Conditioning images (N, 3, H, W), the groups they consist of, and whether they share the frames' statistics."""
+
+    stacked: Tensor
+    groups: Rows
+    shared: bool
+
+
+def _encode(
+    network: AppearanceDiscriminator | MotionDiscriminator,
+    frames: Tensor,
+    groups: Rows,
+    names: Sequence[str],
+    compare: Sequence[str],
+    shown: int,
+    clips: int,
+    images: _Images | None,
+) -> tuple[Tensor, Tensor | None, dict[str, list[Tensor]]]:
+    """The tower's maps of frames and conditioning images, and the maps that the Gram distances take.
 
     Args:
-        first, second: maps of the frames of all videos in the order of `names`, (N, C, h, w).
+        frames: of all videos in the order of `names`, (N, 3, H, W), a group of `groups` each.
         compare: the videos whose maps are compared.
-        shown: the first so many videos go on.
+        shown: the first so many videos go through the third block.
         clips: in each video's part of the batch.
+        images: the conditioning images, if there are any.
 
     Returns:
-        (shown frames, C, h, w) of the second map; for each video compared both maps, (clips, frames, C, h, w).
+        the third block's maps of the frames shown and of the images; for each video compared the first two blocks'
+        maps, (clips, frames, C, h, w).
     """
-    size = len(first) // len(names)
+    size, count = len(frames) // len(names), len(frames)
+    joint = images if images is not None and images.shared else None
+    if joint is not None:
+        frames, groups = torch.cat([frames, joint.stacked]), groups + joint.groups
+    first, second = network.tower(frames, groups)
     parts = tuple((at * size, (at + 1) * size, clips) for at in map(names.index, compare))
-    judged, *seconds = pieces(second, ((0, shown * size, 0), *parts))
+    others = ((count, len(frames), 0),) if joint is not None else ()
+    judged, *seconds = pieces(second, ((0, shown * size, 0), *others, *parts))
     firsts = pieces(first, parts) if parts else ()
-    return judged, {name: [a, b] for name, a, b in zip(compare, firsts, seconds, strict=True)}
+    maps = {name: [a, b] for name, a, b in zip(compare, firsts, seconds[len(others) :], strict=True)}
+    if joint is not None:
+        top = network.top(torch.cat([judged, seconds[0]]), groups[:shown] + joint.groups)
+        return top[: shown * size], top[shown * size :], maps
+    top = network.top(judged, groups[:shown])
+    if images is None:
+        return top, None, maps
+    return top, network.top(network.tower(images.stacked, images.groups)[1], images.groups), maps
 
 
 class AppearanceCritic:
@@ -79,6 +109,7 @@ class AppearanceCritic:
     def __init__(self, config: Config, network: AppearanceDiscriminator) -> None:
         self.network = network
         self.conditional = config.switches.ya
+        self.shared = config.readings.condition_statistics == "shared"
 
     def score_rows(
         self,
@@ -98,26 +129,34 @@ class AppearanceCritic:
         first_of: dict[str, Tensor] = {row.clip: images[row.mismatched] for row in rows if row.clip != "real"}
         frames = [self._triplets(batch, first_of.get(name, batch.appearance), videos[name]) for name in names]
         groups: Rows = tuple((b * k * 3, counts.get(name, 1)) for name in names)
-        first, second = self.network.tower(torch.cat(frames), groups)
-        judged, maps = _divide(first, second, names, compare, len(shown), b * k)
-        top = self.network.top(judged, groups[: len(shown)]).unflatten(0, (-1, 3)).split(b * k)
-        condition = self._conditions(images, rows, b, k)
+        kinds = list(dict.fromkeys(row.mismatched for row in rows))
+        encoded, distinct, maps = _encode(
+            self.network,
+            torch.cat(frames),
+            groups,
+            names,
+            compare,
+            len(shown),
+            b * k,
+            self._conditions(images, rows, kinds, k) if self.conditional else None,
+        )
+        top = encoded.unflatten(0, (-1, 3)).split(b * k)
+        condition = None
+        if distinct is not None:
+            parts = distinct.split(b)
+            condition = torch.cat([parts[kinds.index(row.mismatched)].repeat_interleave(k, 0) for row in rows])
         logits = self.network.head(
             condition, torch.cat([top[shown.index(row.clip)] for row in rows]), tuple((b * k, 1) for _ in rows)
         )
         return CriticOutput(list(_full(logits).split(b * k)), [None] * len(rows), maps)
 
     def _conditions(
-        self, images: Mapping[bool, Tensor], rows: Sequence[DiscriminatorRow], b: int, k: int
-    ) -> Tensor | None:
-        """The tower's map of each row's condition, each distinct image encoded once."""
-        if not self.conditional:
-            return None
-        kinds = list(dict.fromkeys(row.mismatched for row in rows))
-        counts = tuple((b, k * sum(row.mismatched == kind for row in rows)) for kind in kinds)
+        self, images: Mapping[bool, Tensor], rows: Sequence[DiscriminatorRow], kinds: Sequence[bool], k: int
+    ) -> _Images:
+        """The rows' conditions, each distinct image once."""
+        counts = tuple((len(images[kind]), k * sum(row.mismatched == kind for row in rows)) for kind in kinds)
         stacked = torch.cat([images[kind] for kind in kinds]).contiguous(memory_format=torch.channels_last)
-        top = self.network.top(self.network.tower(stacked, counts)[1], counts).split(b)
-        return torch.cat([top[kinds.index(row.mismatched)].repeat_interleave(k, 0) for row in rows])
+        return _Images(stacked, counts, self.shared)
 
     @staticmethod
     def _triplets(batch: Batch, first: Tensor, video: Tensor) -> Tensor:
@@ -136,6 +175,7 @@ class MotionCritic:
         self.network = network
         self.appearance, self.motion = config.switches.ya, config.switches.ym
         self.aux = config.switches.ldaux
+        self.shared = config.readings.condition_statistics == "shared"
 
     def score_rows(
         self,
@@ -158,14 +198,13 @@ class MotionCritic:
         # Joined with the channels last, so that the copy is the only one.
         frames = torch.cat([videos[name].permute(0, 1, 3, 4, 2) for name in names]).flatten(0, 1).permute(0, 3, 1, 2)
         groups: Rows = tuple((b * steps, counts.get(name, 1)) for name in names)
-        first, second = network.tower(frames, groups)
-        judged, maps = _divide(first, second, names, compare, len(shown), b)
-        top = network.top(judged, groups[: len(shown)]).unflatten(0, (-1, steps))
-        condition = None
+        images = None
         if self.appearance:
-            image = batch.appearance.contiguous(memory_format=torch.channels_last)
-            condition = network.top(network.tower(image)[1]).repeat(len(shown), 1, 1, 1)
-        states = network.unroll(top, condition)
+            stacked = batch.appearance.contiguous(memory_format=torch.channels_last)
+            images = _Images(stacked, ((b, len(rows)),), self.shared)
+        encoded, first_frame, maps = _encode(network, frames, groups, names, compare, len(shown), b, images)
+        condition = None if first_frame is None else first_frame.repeat(len(shown), 1, 1, 1)
+        states = network.unroll(encoded.unflatten(0, (-1, steps)), condition)
         videos_of_rows: Rows = tuple((b, counts[name]) for name in shown)
         summary = network.summary(states[-1], videos_of_rows)
         of_row = [shown.index(row.clip) for row in rows]

@@ -86,6 +86,25 @@ def test_training_mode_at_other_sizes(size: int) -> None:
 
 
 @pytest.mark.parametrize("generator_rows", ["mixed", "generated"])
+@pytest.mark.parametrize("centres", [1, 2])
+@pytest.mark.parametrize("arm", ARMS)
+def test_conditions_in_the_frames_statistics(arm: str, centres: int, generator_rows: str) -> None:
+    """R21 with every arm, R8 and R23; another function than with statistics of their own wherever a critic sees ya."""
+    config = small(
+        "natops", arm, condition_statistics="shared", centres=centres, size=32, generator_rows=generator_rows
+    )
+    production, literal = pair(config)
+    batch = random_batch(config, clips=3)
+    assert_equal(production, literal, batch)
+    own, _ = pair(with_overrides(config, {"readings.condition_statistics": "own"}))
+    (shared_terms, _), (own_terms, _) = (
+        total_and_gradients(step, batch, discriminator_loss) for step in (production, own)
+    )
+    same = torch.allclose(shared_terms["total"], own_terms["total"], rtol=1e-9)
+    assert same == (not config.switches.ya)
+
+
+@pytest.mark.parametrize("generator_rows", ["mixed", "generated"])
 @pytest.mark.parametrize("bn_rows", ["mixed", "per_row"])
 @pytest.mark.parametrize("arm", ARMS)
 def test_arms_of_table_4(arm: str, bn_rows: str, generator_rows: str) -> None:
@@ -109,6 +128,7 @@ def test_arms_of_table_4(arm: str, bn_rows: str, generator_rows: str) -> None:
         ("readings.aux_targets", "printed"),  # R19
         ("readings.adversarial", "saturating"),  # R23
         ("readings.generator_rows", "generated"),
+        ("readings.condition_statistics", "shared"),  # R21
         ("margins.appearance", 10.0),  # a hinge that is surely open
         ("margins.motion", 10.0),
     ],
