@@ -16,7 +16,7 @@ from amc.standins.stand_in import StandIn
 # Subjects perform the 24 gestures.
 NATOPS = StandIn(
     name="natops",
-    version=2,
+    version=3,
     class_names=natops.GESTURE_NAMES,
     keypoint_names=natops.KEYPOINT_NAMES,
     pairs=natops.PAIRS,

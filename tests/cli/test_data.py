@@ -182,3 +182,13 @@ def test_after_a_kill_the_same_command_works(tmp_path: Path) -> None:
     assert main(["synthesize", "natops", "--out", str(file), "--preset", "smoke", "--clips", "6"]) == 0
     assert [p.name for p in tmp_path.iterdir()] == ["long.h5"]
     assert check(file, content=True).shape[0] == 6
+
+
+@pytest.mark.parametrize("dataset", ["natops", "mug"])
+def test_as_many_performers_as_asked_for(tmp_path: Path, dataset: str) -> None:
+    file = tmp_path / "few.h5"
+    command = ["synthesize", dataset, "--out", str(file), "--preset", "smoke", "--clips", "30", "--workers", "1"]
+    assert main([*command, "--subjects", "7"]) == 0
+    contents = check(file)
+    assert sorted(set(contents.subject.tolist())) == list(range(7))
+    assert contents.info.generator["arguments"]["subjects"] == 7

@@ -166,7 +166,7 @@ def _place(
         # At rest the thumb lies along the hand.
         strength = np.abs(thumb[:, i, None])
         raised = np.stack([np.zeros(frames), -thumb[:, i], np.zeros(frames)], axis=-1)
-        thumbs[:, i] = joints[:, 7 + i] + build.hand * (0.6 * fore * (1 - 0.3 * strength) + 1.8 * raised)
+        thumbs[:, i] = joints[:, 7 + i] + build.hand * (0.6 * fore * (1 - 0.3 * strength) + 2.1 * raised)
     return Motion(_project(joints), _project(hands), _project(thumbs))
 
 

@@ -170,7 +170,7 @@ def _draw_arm(
         _capsule(draw, _point(shoulder), _point(elbow), r_shoulder + grow, r_elbow + grow, colour)
     for grow, colour in ((1.0, paint.glove_dark), (0.0, paint.glove)):
         _capsule(draw, _point(wrist), _point(hand), 0.9 * r_wrist + grow, r_hand + grow, colour)
-        _capsule(draw, _point((wrist + hand) / 2), _point(thumb), 0.75 * r_hand + grow, 0.65 * r_hand + grow, colour)
+        _capsule(draw, _point((wrist + hand) / 2), _point(thumb), 0.8 * r_hand + grow, 0.8 * r_hand + grow, colour)
     for grow, colour in ((1.2, paint.sleeve_dark), (0.0, paint.sleeve)):
         _capsule(draw, _point(elbow), _point(wrist), r_elbow + grow, r_wrist + grow, colour)
 
