@@ -50,8 +50,9 @@ def load_study(records: RecordReader, study: str) -> StudyScores:
     }
     scorer = "+".join(sorted(used))
     arms = tuple(_arm(arm, row, trials, current, curves, bool(scorer)) for arm in _arms(row, trials))
-    for fold in set(folds.values()):
-        _check_clips(study, {key: one for key, one in current.items() if folds.get(key, fold) == fold})
+    clips_of = folds | {key: _reference_fold(key) for key in current if key not in folds}
+    for fold in set(clips_of.values()):
+        _check_clips(study, {key: one for key, one in current.items() if clips_of[key] == fold})
     most = max([int(row.settings["seeds"]), *(len(arm.complete) for arm in arms)])
     return StudyScores(
         row=replace(row, settings={**row.settings, "seeds": most}),
@@ -83,6 +84,12 @@ def _reference(key: str, sheets: Mapping[str, ScoreSheet]) -> ScoreSheet | None:
             for name in set.intersection(*(set(sheet.numbers) for sheet in found))
         },
     )
+
+
+def _reference_fold(key: str) -> int | None:
+    """The fold of a reference sheet, such as 1 of "reference:real:1"; None without folds."""
+    number = key.rpartition(":")[2]
+    return int(number) if number.isdigit() else None
 
 
 def _joined(parts: Sequence[tuple[Value, ...]]) -> tuple[Value, ...]:
