@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 
 from analysis.preference import create_command as create
+from analysis.preference import summarize_command as summarize
 
 COMMANDS = {
     "create": (create, "make a study from trained runs or folders of videos"),
+    "summarize": (summarize, "write Table 5, naming accuracies and agreement from the answers so far"),
 }
 
 
