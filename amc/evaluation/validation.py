@@ -1,12 +1,14 @@
-"""Accuracy of the motion classifier on generated clips (section 4.1), while training and after it."""
+"""Scores of generated clips by the motion classifier (section 4.1), while training and after it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional as F
 
 from amc.config import Config
 from amc.data.conditions import test_conditions
@@ -17,15 +19,17 @@ from amc.training.loop import Evaluation
 from amc.training.run import Curve, Run
 
 ACCURACY = "val/accuracy"  # the metric that trials are selected by
+LOG_LIKELIHOOD = "val/log_likelihood"  # orders equal accuracies
 
 
 def validation(classifier: TrainedClassifier) -> Evaluation:
-    """An evaluation for `train`: the accuracy on the validation split, as the metric `val/accuracy`."""
+    """An evaluation for `train`: the metrics `val/accuracy` and `val/log_likelihood` of the validation split."""
 
     def validate(run: Run, check_pause: Callable[[], None]) -> dict[str, float]:
         clips = run.data.split.validation
-        correct = recognised(run.generator, run.config, run.data, classifier, clips, VALIDATION_SEED, check_pause)
-        return {ACCURACY: float(correct.mean())}
+        logits = _logits(run.generator, run.config, run.data, classifier, clips, VALIDATION_SEED, check_pause)
+        label = run.data.clips.label[clips]
+        return {ACCURACY: accuracy(logits, label), LOG_LIKELIHOOD: log_likelihood(logits, label)}
 
     return validate
 
@@ -51,11 +55,29 @@ def recognised(
         seed: of the velocities and noise.
         check_pause: called before each batch; an exception that it raises ends the evaluation.
     """
-    conditions = test_conditions(config, data, clips, seed)
-    frames = generate_clips(generator, config, data, conditions, check_pause=check_pause)
-    logits = predict(classifier.network, frames, config.model.frames)
+    logits = _logits(generator, config, data, classifier, clips, seed, check_pause)
     result: NDArray[np.bool_] = logits.argmax(1) == data.clips.label[clips]
     return result
+
+
+def _logits(
+    generator: nn.Module,
+    config: Config,
+    data: TrainingData,
+    classifier: TrainedClassifier,
+    clips: NDArray[np.int64],
+    seed: int,
+    check_pause: Callable[[], None],
+) -> NDArray[np.float32]:
+    """The classifier's logits (n, c) of clips generated for the conditions of `clips` (n,)."""
+    conditions = test_conditions(config, data, clips, seed)
+    frames = generate_clips(generator, config, data, conditions, check_pause=check_pause)
+    return predict(classifier.network, frames, config.model.frames)
+
+
+def log_likelihood(logits: NDArray[np.float32], label: NDArray[np.int64]) -> float:
+    """Mean natural logarithm of the probability, by softmax of `logits` (N, c), of the labels (N,); at most 0."""
+    return -float(F.cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(label)))
 
 
 def accuracies(run: Run, first: TrainedClassifier, second: TrainedClassifier) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from analysis.record.equal_accuracies import LOG_LIKELIHOOD
 from analysis.record.rows import ImportedRow, Point, SheetRow, StudyRow, TrialRow
 
 
@@ -17,9 +18,16 @@ def dumps(value: Any) -> str:
     return json.dumps(_encode(value), sort_keys=True, allow_nan=False)
 
 
-def dumps_in_order(values: Mapping[str, float | None]) -> str:
-    """JSON for a column of objectives, which keeps their order."""
-    return json.dumps(dict(values), allow_nan=False)
+def dumps_objectives(values: Mapping[str, float | None], log_likelihood: float | None) -> str:
+    """JSON for a column of objectives, which keeps their order; the log-likelihood comes last, if there is one."""
+    last = {} if log_likelihood is None else {LOG_LIKELIHOOD: log_likelihood}
+    return json.dumps({**values, **last}, allow_nan=False)
+
+
+def objectives_from(text: str) -> tuple[dict[str, float | None], float | None]:
+    """The inverse of `dumps_objectives`."""
+    values: dict[str, float | None] = json.loads(text)
+    return values, values.pop(LOG_LIKELIHOOD, None)
 
 
 def metrics_from(text: str) -> dict[str, float]:
@@ -44,7 +52,8 @@ def trial_row(row: sa.RowMapping) -> TrialRow:
     """A trial as read from its table."""
     values = dict(row)
     values["params"], values["config"] = json.loads(values["params"]), json.loads(values["config"])
-    values["scores"], values["values"] = metrics_from(values["scores"]), json.loads(values["values"])
+    values["scores"] = metrics_from(values["scores"])
+    values["values"], values["log_likelihood"] = objectives_from(values["values"])
     return TrialRow(**values)
 
 

@@ -8,7 +8,8 @@
    trial that is best by the first objective, then always the one farthest from all before it. The first n trials are
    therefore spread over the front.
 
-Equal trials share a place. With one objective this is simply the order of decreasing value.
+Equal accuracies are ordered by the log-likelihood of the class asked for (`analysis.record.equal_accuracies`). Trials
+that are equal even so share a place. With one objective this is simply the order of decreasing value.
 """
 
 from __future__ import annotations
@@ -82,8 +83,15 @@ def epsilon_net(front: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
 
 def score_of(trial: TrialRow) -> Score | None:
     """The score of a trial's last report; None if not every objective was measured."""
-    score = Score.from_columns(trial.value, trial.values, trial.violation)
+    score = Score.from_columns(trial.value, trial.values, trial.violation, trial.log_likelihood)
     return score if score.known else None
+
+
+def first_objective(trial: TrialRow) -> float | None:
+    """The first objective at the last report, with equal accuracies ordered; None if it was not measured."""
+    if trial.value is None:
+        return None
+    return Score.from_columns(trial.value, trial.values, trial.violation, trial.log_likelihood).values[0]
 
 
 def ranked(trials: Sequence[TrialRow]) -> list[TrialRow]:

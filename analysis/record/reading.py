@@ -8,7 +8,6 @@ database can hold the records of many studies.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,15 @@ import sqlalchemy as sa
 from amc.errors import UserError
 from analysis.record.connection.address import database_url, sqlite_path, without_password
 from analysis.record.connection.database import has_tables, reading_engine, retry_while_unreachable
-from analysis.record.json_columns import imported_row, metrics_from, point, sheet_row, study_row, trial_row
+from analysis.record.json_columns import (
+    imported_row,
+    metrics_from,
+    objectives_from,
+    point,
+    sheet_row,
+    study_row,
+    trial_row,
+)
 from analysis.record.rows import (
     ImportedRow,
     MlflowCursor,
@@ -191,8 +198,10 @@ class RecordReader:
         with self.engine.connect() as connection:
             keys = _keys(connection, study) if key is None else [key]
             scores: dict[str, dict[int, Score]] = {one: {} for one in keys}
-            for one, step, value, values, violation in connection.execute(query):
-                scores.setdefault(one, {})[step] = Score.from_columns(value, json.loads(values), violation)
+            for one, step, value, text, violation in connection.execute(query):
+                values, log_likelihood = objectives_from(text)
+                score = Score.from_columns(value, values, violation, log_likelihood)
+                scores.setdefault(one, {})[step] = score
         return scores
 
     @retry_while_unreachable

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amc.evaluation.score_sheet import ScoreSheet
+from analysis.record.equal_accuracies import ACCURACY, objective_value
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class TrialRow:
     values: Mapping[str, float | None] = field(default_factory=dict)
     violation: float | None = None
     alone: bool = False
+    log_likelihood: float | None = None  # stored in the column `values`
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ class Score:
     """The objectives and constraints of a trial at one step.
 
     Attributes:
-        values: one per objective, in the study's order; larger is better, NaN if not measured.
+        values: one per objective, in the study's order; larger is better, NaN if not measured. An accuracy includes
+            the term that orders equal accuracies (`analysis.record.equal_accuracies`).
         violation: of the study's constraints; 0 if all hold.
     """
 
@@ -104,10 +107,20 @@ class Score:
     violation: float = 0.0
 
     @classmethod
-    def from_columns(cls, value: float | None, values: Mapping[str, float | None], violation: float | None) -> Score:
-        """Builds a score from columns of a trial or report; if `values` is empty, `value` is the only objective."""
-        found = tuple(values.values()) or (value,)
-        return cls(tuple(math.nan if number is None else number for number in found), violation or 0.0)
+    def from_columns(
+        cls,
+        value: float | None,
+        values: Mapping[str, float | None],
+        violation: float | None,
+        log_likelihood: float | None,
+    ) -> Score:
+        """Builds a score from columns of a trial or report; if `values` is empty, `value`, an accuracy, is the only
+        objective."""
+        measured = {name: math.nan if number is None else number for name, number in values.items()}
+        measured = measured or {ACCURACY: math.nan if value is None else value}
+        if ACCURACY in measured:
+            measured[ACCURACY] = objective_value(measured[ACCURACY], log_likelihood)
+        return cls(tuple(measured.values()), violation or 0.0)
 
     @property
     def known(self) -> bool:

@@ -61,7 +61,9 @@ trial_table = sa.Table(
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("started", sa.Float),  # when the current or last attempt started
     sa.Column("ended", sa.Float),
-    sa.Column(VALUES, sa.Text, nullable=False, default="{}"),  # JSON: objectives at the last report, in order
+    sa.Column(
+        VALUES, sa.Text, nullable=False, default="{}"
+    ),  # JSON: objectives at the last report, in order, and the log-likelihood
     sa.Column("violation", sa.Float),  # of the constraints at the last report, 0 if all hold; null without constraints
     sa.Column("alone", sa.Boolean, nullable=False, default=False),  # ran out of memory; run it alone on a device
     sa.UniqueConstraint("study", "role", "number"),
@@ -78,7 +80,7 @@ point_table = sa.Table(
     sa.Column("timestamp", sa.BigInteger, nullable=False),  # milliseconds; identifies duplicates in MLflow
     sa.Column("value", sa.Float),  # the first objective
     sa.Column("metrics", sa.Text, nullable=False),  # JSON
-    sa.Column(VALUES, sa.Text, nullable=False, default="{}"),  # JSON: all objectives, in order
+    sa.Column(VALUES, sa.Text, nullable=False, default="{}"),  # JSON: all objectives, in order, and the log-likelihood
     sa.Column("violation", sa.Float),
     sa.UniqueConstraint("study", "key", "step"),
     sa.ForeignKeyConstraint(["study", "key"], ["trial.study", "trial.key"], ondelete="CASCADE"),

@@ -20,7 +20,8 @@ from analysis.record.connection.address import database_url, sqlite_path, withou
 from analysis.record.connection.database import retry_while_unreachable, write_transaction, writing_engine
 from analysis.record.connection.lock import record_lock_path, study_lock
 from analysis.record.connection.server_lock import lock_table_creation, locking_engine, release
-from analysis.record.json_columns import dumps_in_order
+from analysis.record.equal_accuracies import LOG_LIKELIHOOD
+from analysis.record.json_columns import dumps_objectives
 from analysis.record.reading import RecordReader
 from analysis.record.schema import SCHEMA_VERSION, metadata, schema_table, trial_table
 
@@ -135,9 +136,13 @@ def goal_columns(
     objectives: Sequence[str],
     violation: Callable[[Mapping[str, float]], float | None],
 ) -> dict[str, Any]:
-    """The columns of a report that depend on the study's goal: its value, all objectives, and the violation."""
+    """The columns of a report that depend on the study's goal: its value, all objectives, and the violation.
+
+    Beside the objectives it stores the log-likelihood, which orders equal accuracies.
+    """
     values = {name: finite(metrics.get(name)) for name in objectives}
-    return {"value": values[objectives[0]], "values": dumps_in_order(values), "violation": violation(metrics)}
+    text = dumps_objectives(values, finite(metrics.get(LOG_LIKELIHOOD)))
+    return {"value": values[objectives[0]], "values": text, "violation": violation(metrics)}
 
 
 def finite(value: float | None) -> float | None:

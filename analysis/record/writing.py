@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from analysis.record.connection.database import retry_while_unreachable
-from analysis.record.json_columns import dumps, dumps_in_order
+from analysis.record.json_columns import dumps, dumps_objectives
 from analysis.record.rows import SheetRow, TrialRow
 from analysis.record.schema import (
     point_table,
@@ -46,7 +46,7 @@ class RecordWriter(StudyWriter):
         values = asdict(trial) | {"created": trial.created or time.time(), "state": WAITING}
         for name in ("params", "config", "scores"):
             values[name] = dumps(values[name])
-        values["values"] = dumps_in_order(trial.values)
+        values["values"] = dumps_objectives(trial.values, values.pop("log_likelihood"))
         with self._write() as connection:
             connection.execute(insert_if_new(connection, trial_table).values(values))
         return self.trial(trial.study, trial.key)

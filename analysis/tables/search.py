@@ -42,12 +42,22 @@ def search_table(records: RecordReader, study: str) -> Table:
     parameters = _varied(rows)[:PARAMETERS_SHOWN]
     view = TextTable(
         caption=_sentence(caption),
-        head=("trial", "rank", *(f"{name}, %" for name in objectives), "state", "steps", "seconds", *parameters),
+        head=(
+            "trial",
+            "rank",
+            *(f"{name}, %" for name in objectives),
+            "log-likelihood",
+            "state",
+            "steps",
+            "seconds",
+            *parameters,
+        ),
         rows=tuple(
             (
                 row["key"],
                 "-" if row["rank"] is None else str(row["rank"]),
                 *(number(row["values"].get(name)) for name in objectives),
+                number(row["log_likelihood"], ".4f"),
                 row["state"],
                 str(row["step"]),
                 number(row["seconds"], ".0f"),
@@ -92,6 +102,7 @@ def _row(trial: TrialRow, rank: int | None, front: set[str]) -> dict[str, Any]:
         "key": trial.key,
         "state": trial.state,
         "values": {_short(name): None if value is None else 100 * value for name, value in values.items()},
+        "log_likelihood": trial.log_likelihood,
         "front": trial.key in front,
         "keeps_constraints": None if trial.violation is None else not trial.violation,
         "step": trial.step,
@@ -138,6 +149,11 @@ def _sentence(caption: Mapping[str, Any]) -> str:
 
 def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
     confirm, notes = content["confirm"], []
+    if any(row["log_likelihood"] is not None for row in content["rows"]):
+        notes.append(
+            "Log-likelihood: natural logarithm of the probability that the motion classifier gives to the class asked "
+            "for, mean over the generated validation clips. It orders equal accuracies."
+        )
     if confirm is not None and confirm["mean"] is not None:
         text = f"{', '.join(confirm['of'])} confirmed with {plural(confirm['n_seeds'], 'new seed')}: "
         text += f"test accuracy {confirm['mean']:.1f}%"

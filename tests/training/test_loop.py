@@ -15,7 +15,7 @@ from amc.config import Config, with_overrides
 from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
-from amc.evaluation.validation import last_accuracy, recognised, validation
+from amc.evaluation.validation import last_accuracy, log_likelihood, recognised, validation
 from amc.training import checkpoint
 from amc.training.loop import Result
 from amc.training.loop import train as train_method
@@ -196,6 +196,13 @@ def test_metrics_of_all_evaluations_are_merged(tmp_path: Path, data: TrainingDat
     assert [(metrics["val/step"], metrics["val/other"]) for _, metrics in result.run.curve] == [(2, 1), (4, 1)]
     assert len(pauses) == 2 + 4 + 2 + 1  # before every step and evaluation, in every evaluation, and at the end
     assert np.isnan(last_accuracy([]))
+
+
+def test_log_likelihood_by_hand() -> None:
+    """Probabilities of the labels: 1/2 and 3/4, so the mean logarithm is (ln 1/2 + ln 3/4) / 2."""
+    logits = np.log(np.array([[1.0, 1.0], [1.0, 3.0]], np.float32))
+    expected = (np.log(0.5) + np.log(0.75)) / 2
+    assert log_likelihood(logits, np.array([0, 1])) == pytest.approx(expected, abs=1e-7)
 
 
 def test_equal_seeds_give_equal_runs_and_others_do_not(

@@ -115,7 +115,8 @@ class StudyProgress(EngineCallback):
 
 
 def _objectives_text(trial: TrialRow) -> str:
-    """Every objective of a trial, such as "validation accuracy 12.5%"."""
+    """Every objective of a trial, such as "validation accuracy 12.5%", and the log-likelihood."""
     values = trial.values or {ACCURACY.metric: trial.value}
     shown = [f"{TITLES.get(name, name)} {100 * value:.1f}%" for name, value in values.items() if value is not None]
+    shown += [] if trial.log_likelihood is None else [f"log-likelihood {trial.log_likelihood:.4f}"]
     return ", ".join(shown) + (" (violates a constraint)" if trial.violation else "")

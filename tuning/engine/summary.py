@@ -79,13 +79,15 @@ def table(records: RecordReader, study: str) -> str:
     titles = " ".join(f"{name:>{_width(name)}}" for name in row.goal["objectives"])
     lines = [
         _caption(row),
-        f"{'':>3} {'trial':<10} {titles}  {'state':<8} {'steps':>6} {'time':>7}  changed from Table B",
+        f"{'':>3} {'trial':<10} {titles} {'log-lik.':>8}  {'state':<8} {'steps':>6} {'time':>7}  changed from Table B",
     ]
     for place, trial in enumerate(rows[:ROWS], start=1):
         values = _values(trial)
         shown = " ".join(f"{_percent(values.get(name)):>{_width(name)}}" for name in row.goal["objectives"])
         note = trial.reason if trial.state == "FAILED" else _changes(trial.params, base)
         note = f"violates a constraint; {note}" if trial.violation else note
+        likelihood = "" if trial.log_likelihood is None else f"{trial.log_likelihood:.4f}"
+        shown = f"{shown} {likelihood:>8}"
         columns = f"{place:>3} {trial.key:<10} {shown}  {trial.state:<8} {trial.step:>6} {_clock(trial.seconds):>7}"
         lines.append(f"{columns}  {note}".rstrip())
     if len(rows) > ROWS:
@@ -159,6 +161,7 @@ def _trial(trial: TrialRow) -> dict[str, Any]:
         "params": dict(trial.params),
         "value": trial.value,
         "values": _values(trial),
+        "log_likelihood": trial.log_likelihood,
         "violation": trial.violation if trial.violation is None or math.isfinite(trial.violation) else "inf",
         "budget": trial.budget,
         "step": trial.step,

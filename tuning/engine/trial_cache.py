@@ -18,7 +18,7 @@ class TrialCache:
     Attributes:
         rows: {trial key: trial}, in the record's order.
         scores: {trial key: {step: score}} of every trial by the study's goal; steps ascend.
-        curves: {trial key: {step: first objective}}.
+        curves: {trial key: {step: first objective}}, with equal accuracies ordered.
     """
 
     def __init__(self, record: RecordWriter, study: str) -> None:

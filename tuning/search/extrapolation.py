@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
+from analysis.record.ranking import first_objective
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, PRUNED
 
@@ -27,11 +28,13 @@ def extrapolated(trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, f
     Args:
         curves: {trial key: {step: first objective}}.
     """
-    ends = {t.key: t.value for t in trials if t.state == COMPLETE and t.value is not None and math.isfinite(t.value)}
+    values = {trial.key: value for trial in trials if (value := first_objective(trial)) is not None}
+    values = {key: value for key, value in values.items() if math.isfinite(value)}
+    ends = {trial.key: values[trial.key] for trial in trials if trial.state == COMPLETE and trial.key in values}
     stopped: dict[int, dict[str, float]] = {}
     for trial in trials:
-        if trial.state == PRUNED and trial.value is not None and math.isfinite(trial.value):
-            stopped.setdefault(trial.step, {})[trial.key] = trial.value
+        if trial.state == PRUNED and trial.key in values:
+            stopped.setdefault(trial.step, {})[trial.key] = values[trial.key]
     found: dict[str, float] = {}
     for step in sorted(stopped, reverse=True):
         passed = ((end, curves.get(key, {}).get(step, math.nan)) for key, end in (ends | found).items())

@@ -16,6 +16,7 @@ from typing import Any
 from amc.config import from_dict
 from amc.errors import UserError
 from analysis.record import ranking
+from analysis.record.equal_accuracies import ACCURACY, LOG_LIKELIHOOD, objective_value
 from analysis.record.lookup import open_study
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.rows import ImportedRow, StudyRow, TrialRow
@@ -151,12 +152,21 @@ def _as_trial(row: ImportedRow, goal: Goal) -> TrialRow:
         value=values[goal.metrics[0]],
         values=values,
         violation=goal.violation(metrics),
+        log_likelihood=_log_likelihood(metrics),
     )
 
 
 def _curve(row: ImportedRow, goal: Goal) -> dict[int, float]:
     name = goal.metrics[0]
-    return {step: metrics[name] for step, metrics in row.curve.items() if name in metrics}
+    found = {step: metrics for step, metrics in row.curve.items() if name in metrics}
+    if name != ACCURACY:
+        return {step: metrics[name] for step, metrics in found.items()}
+    return {step: objective_value(metrics[name], _log_likelihood(metrics)) for step, metrics in found.items()}
+
+
+def _log_likelihood(metrics: Mapping[str, float]) -> float | None:
+    value = metrics.get(LOG_LIKELIHOOD)
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _comparable(row: ImportedRow, study: StudyRow, space: Space) -> bool:

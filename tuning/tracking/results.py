@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amc.errors import UserError
+from analysis.record.equal_accuracies import LOG_LIKELIHOOD
 from analysis.record.ranking import best
 from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import TRIAL
@@ -115,6 +116,8 @@ def _log_documents(
         ended = round((chosen.ended or chosen.created) * 1000)
         name = next(iter(chosen.values), "val/accuracy")  # the first objective
         metrics.append(Metric(f"best/{name}", chosen.value, ended, 0))
+        if chosen.log_likelihood is not None:
+            metrics.append(Metric(f"best/{LOG_LIKELIHOOD}", chosen.log_likelihood, ended, 0))
         tags.append(RunTag("amc.best", chosen.key))
     client.log_batch(run_id, metrics=metrics, tags=tags)  # last: it says that the documents are complete
     on_answer()

@@ -7,6 +7,7 @@ from itertools import accumulate
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.search.search_trials import SearchTrials
 from analysis.figures.style import BLACK, BLUE, ORANGE, VERMILLION, WIDTH, grid_lines
+from analysis.record.ranking import first_objective
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE
 
@@ -36,7 +37,7 @@ def search_budget(search: SearchTrials) -> Drawing | None:
         grid_lines(axes, "both")
         axes.margins(y=0.06)
     figure.legend(loc="outside lower center", ncols=4)
-    top = max(search.trials, key=lambda trial: (trial.state == COMPLETE, trial.value))
+    top = max(search.trials, key=lambda trial: (trial.state == COMPLETE, first_objective(trial)))
     return Drawing(
         "search_budget",
         "Search budget and best value",

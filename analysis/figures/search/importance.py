@@ -13,6 +13,7 @@ import numpy.typing as npt
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.search.search_trials import SearchTrials, position_in_range
 from analysis.figures.style import BLUE, GREY, VERMILLION, WIDTH, arm_rows, grid_lines
+from analysis.record.ranking import first_objective
 from analysis.record.states import COMPLETE
 
 FEWEST = 20  # finished trials; with fewer, importances are mostly noise
@@ -99,7 +100,7 @@ def _ranks(search: SearchTrials) -> npt.NDArray[np.float64]:
 def _sort_key(search: SearchTrials, place: int) -> tuple[bool, int, float]:
     trial = search.trials[place]
     complete = trial.state == COMPLETE
-    return complete, 0 if complete else trial.step, float(trial.value or 0.0)
+    return complete, 0 if complete else trial.step, first_objective(trial) or 0.0
 
 
 def _evaluated(search: SearchTrials, ranks: npt.NDArray[np.float64]) -> dict[str, float]:

@@ -16,6 +16,7 @@ from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.search.importance import importances, too_few
 from analysis.figures.search.search_trials import SearchTrials, position_in_range
 from analysis.figures.style import FAINT, GREY, INK, WIDTH
+from analysis.record.ranking import first_objective
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE
 
@@ -24,6 +25,11 @@ JITTER, GOLDEN = 0.12, 0.618  # share of the axis; multiples of GOLDEN modulo 1 
 LETTERS = 11  # most characters of a choice
 END = 0.1  # distance of the labels from the ends of the axis, as a share of it
 MAP = "viridis_r"  # the best trials are darkest
+
+
+def _order(trial: TrialRow) -> tuple[bool, float, int]:
+    """The best complete trial comes last, so that its line is on top."""
+    return trial.state == COMPLETE, first_objective(trial) or 0.0, -trial.number
 
 
 def parallel(search: SearchTrials) -> Drawing | None:
@@ -36,7 +42,7 @@ def parallel(search: SearchTrials) -> Drawing | None:
     values = [search.scale * float(trial.value or 0.0) for trial in search.complete]
     low, high = min(values), max(values)
     norm = Normalize(low, high if high > low else low + 1)
-    for trial in sorted(search.trials, key=lambda trial: (trial.state == COMPLETE, trial.value or 0.0, -trial.number)):
+    for trial in sorted(search.trials, key=_order):
         _line(axes, search, trial, names, norm)
     _rulers(axes, search, names)
     bar = figure.colorbar(ScalarMappable(norm, MAP), ax=axes, aspect=25, pad=0.02)

@@ -44,7 +44,7 @@ class SuccessiveHalving:
         """Whether the trial reached a rung with its report at `step` and is not among the best there.
 
         Trials are compared as in `analysis.record.ranking`. The first trial at a rung always continues. So does a trial
-        that ties with the last one that may: equal scores are common (accuracy over a few dozen clips).
+        that ties with the last one that may, which is rare: equal accuracies are ordered by their log-likelihood.
         """
         curve = curves[key]
         for rung in self.steps:

@@ -20,7 +20,8 @@ class SearchHistory:
 
     Attributes:
         trials: of the search, by number, in any state.
-        curves: {trial key: {step: first objective}}, imported trials included; larger is better.
+        curves: {trial key: {step: first objective}}, imported trials included. Larger is better, and equal accuracies
+            are ordered (`analysis.record.equal_accuracies`).
         imported: ended trials of other studies; their keys differ from those of this search.
     """
 

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from analysis.record.rows import Score, TrialRow
+from analysis.record.ranking import first_objective
+from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED
 from tuning.search.samplers.base import RETRIES, SearchHistory, is_repeat, random_generator
 from tuning.search.space import Parameter, Space
@@ -114,10 +115,9 @@ def _values(trial: TrialRow, history: SearchHistory) -> tuple[float | None, Mapp
     With several objectives, both are the negative rank among all trials, with the last step as the only intermediate
     value: Optuna compares it only with trials that were pruned at the same step.
     """
-    score = Score.from_columns(trial.value, trial.values, trial.violation)
-    if len(score.values) == 1:
+    if len(trial.values) <= 1:  # a row without values has one objective, the accuracy
         curve = history.curves.get(trial.key, {})
-        return (history.extrapolated.get(trial.key) if trial.state == PRUNED else trial.value), curve
+        return (history.extrapolated.get(trial.key) if trial.state == PRUNED else first_objective(trial)), curve
     if trial.key not in history.ranks:
         return None, {}
     place = -float(history.ranks[trial.key])
