@@ -176,6 +176,28 @@ def test_generate_writes_the_formats_asked_for(
         assert frames[0].shape == (LINE + 128 + 2 * GAP, 128 + 2 * GAP, 3)
 
 
+def test_generate_writes_the_same_test_conditions_for_every_run(
+    trained: tuple[Path, dict[str, object], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, _, _ = trained
+    files = []
+    for place, seed in (("first", "5"), ("again", "5"), ("other", "6")):
+        arguments = ["generate", str(out), "--test-clips", "6", "--seed", seed, "--out", str(tmp_path / place)]
+        assert amc_main.main(arguments) == 0
+        files.append(dict(np.load(tmp_path / place / "test_clips.npz", allow_pickle=False)))
+    first, again, other = files
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["clip"], other["clip"])
+    assert first["generated"].shape == first["truth"].shape
+    assert np.array_equal(first["generated"][:, 0], first["truth"][:, 0])
+    assert not np.array_equal(first["generated"][:, 1:], first["truth"][:, 1:])
+    capsys.readouterr()
+    too_many = ["generate", str(out), "--test-clips", "100000", "--out", str(tmp_path / "many")]
+    assert amc_main.main(too_many) == 2
+    assert "the test split has" in capsys.readouterr().err
+    assert amc_main.main(["generate", str(out), "--test-clips", "6", "--clip", "3", "--out", str(tmp_path / "x")]) == 2
+
+
 def test_generate_compares_matched_and_mismatched_conditions(
     trained: tuple[Path, dict[str, object], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
