@@ -58,7 +58,8 @@ def bradley_terry(answers: Mapping[tuple[str, str], NDArray[np.bool_]]) -> dict[
         fitted = expit(design @ strength)
         inverse = np.linalg.pinv((design.T * (fitted * (1 - fitted))) @ design)
         step = inverse @ design.T @ (share - fitted)
-        strength = strength + np.clip(step, -1, 1)
+        # A long first step may overshoot. Shortening all of it alike keeps the sum at 0.
+        strength = strength + step / max(1.0, float(np.abs(step).max()))
         if np.abs(step).max() < 1e-10:
             break
     fitted = expit(design @ strength)

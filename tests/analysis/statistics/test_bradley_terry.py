@@ -32,6 +32,15 @@ def test_a_method_that_always_wins_stays_finite() -> None:
     assert found["a"].interval[0] < found["a"].value < found["a"].interval[1]
 
 
+def test_strengths_sum_to_0_however_far_apart() -> None:
+    wins = {"b": 30, "c": 38, "d": 1}
+    found = bradley_terry({("a", other): _table(won, 4, 10) for other, won in wins.items()})
+    assert sum(one.value for one in found.values()) == pytest.approx(0)
+    for other, won in wins.items():
+        expected = math.log((won + 0.5) / (40.5 - won))
+        assert found["a"].value - found[other].value == pytest.approx(expected)
+
+
 def test_one_rater_gives_no_interval() -> None:
     assert bradley_terry({("a", "b"): _table(7, 1, 10)})["a"].interval is None
 
