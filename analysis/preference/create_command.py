@@ -87,7 +87,7 @@ def power_lines(request: Request) -> list[str]:
         f"{request.raters} raters, {conditions} conditions, {tests} comparisons (two-sided, alpha {ALPHA}, Holm):",
         "preference  power",
         *(f"{preference:9.1%}  {power:6.1%}" for preference, power in curve.items()),
-        f"{answer} is found with {POWER:.0%} power (simulation; see docs/preference.md)",
+        f"{answer} is found with {POWER:.0%} power (simulation; see docs/statistics.md)",
     ]
 
 
