@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from amc.config import Config, with_overrides
 from amc.errors import UserError
+from analysis.record.equal_accuracies import LOG_LIKELIHOOD
 from analysis.record.reading import RecordReader
 from analysis.record.rows import Score, StudyRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED, TRIAL, WAITING
@@ -246,3 +247,24 @@ def test_a_warm_start_given_later_still_tries_the_best(record: RecordWriter, bas
     )
     searched(record, base, tmp_path / "toy", found, "tpe", 2)
     assert [trial.params["weights.gan"] for trial in record.trials("toy")] == [base.weights.gan, 3.0]
+
+
+def test_imported_trials_of_equal_accuracy_are_told_in_the_order_of_their_log_likelihoods(
+    tmp_path: Path, base: Config
+) -> None:
+    """The third trial has no log-likelihood, as one recorded before it was."""
+    with RecordWriter(tmp_path / "other" / "record.db") as record:
+        record.create_study(study_row(base, "other"))
+        for number, likelihood in enumerate(({LOG_LIKELIHOOD: -0.2}, {LOG_LIKELIHOOD: -0.1}, {})):
+            row = record.add_trial(trial_row(base, number, study="other"))
+            record.begin("other", row.key)
+            record.report("other", row.key, 1, 20, {ACCURACY: 0.75, **likelihood})
+            record.finish("other", row.key, 1, COMPLETE)
+    space = search_space(base)
+    found = imported_history(find_imported("other", "toy", tmp_path, None, Goal()), study_row(base), space, Goal())
+    history = SearchHistory([], found.curves, found.trials)
+    second, first, last = (TPESampler(space, 0).to_optuna(trial, history) for trial in found.trials)
+    assert first.value > second.value > last.value == 0.75
+    assert [trial.intermediate_values for trial in (first, second, last)] == [
+        {20: trial.value} for trial in (first, second, last)
+    ]
