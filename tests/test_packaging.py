@@ -52,7 +52,7 @@ def test_supported_pythons() -> None:
 
 def test_dependencies_are_what_the_packages_import() -> None:
     """Nothing missing that an import needs, nothing listed that no import needs."""
-    renamed = {"PIL": "pillow"}
+    renamed = {"PIL": "pillow", "markdown_it": "markdown-it-py"}
     declared = {re.split(r"[\[=<>~]", d)[0] for d in PROJECT["dependencies"]}
     own = {"amc", "analysis", "tuning", "ablations"}
     imported: set[str] = set()

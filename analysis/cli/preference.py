@@ -6,9 +6,11 @@ import argparse
 
 from analysis.preference import create_command as create
 from analysis.preference import summarize_command as summarize
+from analysis.preference.server import command as serve
 
 COMMANDS = {
     "create": (create, "make a study from trained runs or folders of videos"),
+    "serve": (serve, "serve a study to its raters, or print its status"),
     "summarize": (summarize, "write Table 5, naming accuracies and agreement from the answers so far"),
 }
 

@@ -106,7 +106,10 @@ def _read(folder: Path, statement: str) -> list[tuple]:  # type: ignore[type-arg
 
 def _connect_read_only(path: Path) -> sqlite3.Connection:
     """A connection that changes nothing, also where the folder cannot be written."""
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    path = path.resolve()
+    # Without a write-ahead log no process has the file open, and `immutable` keeps SQLite from creating one.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    connection = sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=BUSY_SECONDS)
     try:
         connection.execute("PRAGMA schema_version")
         return connection

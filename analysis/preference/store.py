@@ -121,7 +121,12 @@ class AnswerStore:
         """Adds raters 0, 1, …, one for each hash of a link's token; those that exist keep theirs."""
         rows = list(enumerate(token_hashes))
         with self._lock, one_line_errors(self.path), self._transaction():
-            self._connection.executemany("INSERT OR IGNORE INTO raters (rater, token_sha256) VALUES (?, ?)", rows)
+            # Raters whose answers were imported are there already, without a link.
+            self._connection.executemany(
+                "INSERT INTO raters (rater, token_sha256) VALUES (?, ?) "
+                "ON CONFLICT (rater) DO UPDATE SET token_sha256 = coalesce(token_sha256, excluded.token_sha256)",
+                rows,
+            )
 
     def raters(self) -> dict[bytes, int]:
         """The rater of each token hash."""

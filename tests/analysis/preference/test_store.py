@@ -196,6 +196,15 @@ def test_added_answers_are_all_or_none(store: AnswerStore, folder: Path) -> None
     assert store.show(0).position == 1
 
 
+def test_a_rater_with_imported_answers_gets_a_link_and_continues(folder: Path) -> None:
+    with AnswerStore(folder) as store:
+        store.add([made(1, 0)])
+        assert store.raters() == {}
+        store.add_raters(HASHES)
+        assert store.raters() == {HASHES[0]: 0, HASHES[1]: 1}
+        assert [store.show(rater).position for rater in (0, 1)] == [0, 1]
+
+
 def test_answers_to_another_design_are_refused(store: AnswerStore, folder: Path) -> None:
     store.answer(made(), store.show(0).nonce)
     (folder / "design.json").write_text('{"other": 1}')
