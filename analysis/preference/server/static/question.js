@@ -60,6 +60,7 @@ function setPlaying(on) {
 // Whole screen pixels for each pixel of the clip, as many as fit.
 function fit() {
   const ratio = window.devicePixelRatio || 1;
+  if (!question) return; // resized before the question has arrived, or after the last one
   const high = Math.max(window.innerHeight * (question.kind === "pair" ? 0.55 : 0.4), 120);
   for (const canvas of videos.querySelectorAll("canvas")) {
     const wide = canvas.parentElement.clientWidth - 8;
