@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def test_list(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_status(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "toy", "--out", str(out)]) == 0
     shown = capsys.readouterr().out
-    assert "trial-0000     50.0  COMPLETE" in shown
+    assert re.search(r"trial-0000 +50\.0 .*COMPLETE", shown)
     assert "status: not running" in shown
     assert main(["status", "other", "--out", str(out)]) == 2
     assert capsys.readouterr().err == f"error: no study 'other' in {out}; studies there: toy\n"
