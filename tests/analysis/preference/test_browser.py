@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import signal
@@ -13,7 +14,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from amc import __main__ as amc_main
+from analysis import __main__ as analysis_main
 from analysis.preference.answers import read_answers
+from analysis.preference.assignment import intact_side
+from analysis.preference.design import Design, Question, read_design
 from analysis.preference.server.study import ServedStudy
 from tests.analysis.preference.browser import axe_core, chromium, faults
 from tests.analysis.preference.served_study import make_study
@@ -45,69 +50,101 @@ def at(page: Page, number: int) -> None:
     expect(page.locator("#question")).to_be_visible()
 
 
-def press(page: Page, question: Any, rng: random.Random) -> str:
-    """Chooses an answer by keyboard and returns it; Enter is not pressed."""
+def press(page: Page, question: Question, answer: str, rng: random.Random) -> None:
+    """Chooses an answer by keyboard; Enter is not pressed."""
     if question.kind == "pair":
-        key, answer = rng.choice([("1", "left"), ("2", "right"), ("ArrowLeft", "left"), ("ArrowRight", "right")])
-        page.keyboard.press(key)
+        page.keyboard.press(rng.choice({"left": ("1", "ArrowLeft"), "right": ("2", "ArrowRight")}[answer]))
     else:
-        steps = rng.randrange(len(question.choices))
-        answer = question.choices[steps]
-        for _ in range(steps + 1):
+        for _ in range(question.choices.index(answer) + 1):
             page.keyboard.press("ArrowDown")
     expect(page.locator("input:checked")).to_have_value(answer)
-    return answer
 
 
-def test_forty_pairs_by_keyboard_through_a_closed_browser_and_a_killed_server(browser: Browser, tmp_path: Path) -> None:
-    folder = make_study(tmp_path / "study", raters=1)
+def study_of_smoke_methods(root: Path) -> Path:
+    """Two smoke runs, and a study of 20 conditions: 40 pairs that count, a training pair, catch trials and naming."""
+    sources = []
+    for seed in ("0", "1"):
+        train = ["train", "--dataset", "natops", "--preset", "smoke", "--steps", "3", "--seed", seed]
+        assert amc_main.main([*train, "--out", str(root / f"run{seed}")]) == 0
+        sources += ["--source", f"method{seed}={root / f'run{seed}'}"]
+    options = ["--conditions", "20", "--raters", "1", "--labels", "both", "--naming", "--out", str(root / "study")]
+    assert analysis_main.main(["preference", "create", *sources, *options]) == 0
+    return root / "study"
+
+
+def test_forty_pairs_by_keyboard_through_a_closed_browser_and_a_killed_server(
+    browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = study_of_smoke_methods(tmp_path)
     with ServedStudy(folder) as study:
         questions = study.questions(0)
-    rng, given = random.Random(0), []
+    design, rng = read_design(folder), random.Random(0)
+    # Broken clips are recognized, so that the rater is not excluded; the rest is at random.
+    given = [intact_side(design, q) if q.role == "catch" else rng.choice(q.choices) for q in questions]
+
+    def answer(page: Page, first: int, last: int) -> None:
+        for number in range(first, last + 1):
+            at(page, number)
+            expect(page.get_by_role("alert")).to_be_hidden()
+            press(page, questions[number - 1], given[number - 1], rng)
+            page.keyboard.press("Enter")
+
     with serve_command(folder, "--port", "0", stop=signal.SIGKILL):
         link = links(folder)[0]
         port = link.split(":")[2].split("/")[0]
         with browser.new_context() as context:
             page = context.new_page()
             start(page, link)
-            for number in range(1, 16):
-                at(page, number)
-                given.append(press(page, questions[number - 1], rng))
-                page.keyboard.press("Enter")
+            answer(page, 1, 15)
             at(page, 16)
-            press(page, questions[15], rng)  # chosen, but not sent when the browser is closed
+            press(page, questions[15], "left", rng)  # chosen, but not sent when the browser is closed
         context = browser.new_context()
         page = context.new_page()
         page.goto(link)
-        for number in range(16, 26):
-            at(page, number)
-            given.append(press(page, questions[number - 1], rng))
-            page.keyboard.press("Enter")
+        answer(page, 16, 25)
         at(page, 26)
     # The server has been killed. The answer cannot be sent, and the page says so.
-    given.append(press(page, questions[25], rng))
+    press(page, questions[25], given[25], rng)
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("There is no connection")
     expect(page.get_by_role("button", name="Try again")).to_be_focused()
     assert len(read_answers(folder)) == 25
     with serve_command(folder, "--port", port):
         page.keyboard.press("Enter")
-        for number in range(27, len(questions) + 1):
-            at(page, number)
-            expect(page.get_by_role("alert")).to_be_hidden()
-            given.append(press(page, questions[number - 1], rng))
-            page.keyboard.press("Enter")
+        answer(page, 27, len(questions))
         expect(page.get_by_role("heading")).to_have_text("Thank you")
         page.goto(link)
         expect(page.get_by_role("heading")).to_have_text("Thank you")
         context.close()
     answers = read_answers(folder)
     assert [(a.position, a.question, a.answer) for a in answers] == [
-        (i, question.id, answer) for i, (question, answer) in enumerate(zip(questions, given, strict=True))
+        (i, question.id, chosen) for i, (question, chosen) in enumerate(zip(questions, given, strict=True))
     ]
-    assert len(answers) == len(questions)
-    assert sum(question.role == "main" and question.kind == "pair" for question in questions) == 40
-    assert all(answer.seconds and answer.window == (1280, 720) for answer in answers)
+    assert all(a.seconds and a.window == (1280, 720) for a in answers)
+    counted = [q for q in questions if q.role == "main" and q.kind == "pair"]
+    assert len(counted) == 40
+    assert_table_counts(folder, design, counted, dict(zip((q.id for q in questions), given, strict=True)), capsys)
+
+
+def assert_table_counts(
+    folder: Path, design: Design, pairs: list[Question], given: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Table 5 has exactly these pairs, and in each row how often the first method was chosen."""
+    capsys.readouterr()
+    assert analysis_main.main(["preference", "summarize", str(folder), "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["caption"]["raters"] == 1
+    assert sum(row["conditions"] * row["raters"] for row in table["rows"]) == len(pairs)
+    for row in table["rows"]:
+        chosen = []
+        for question in pairs:
+            _, other, condition = question.id.split(":")
+            shown = "shown" if design.conditions[int(condition)].label_shown else "hidden"
+            if (other, shown) == (row["other"], row["labels"]):
+                clip = question.left if given[question.id] == "left" else question.right
+                chosen.append(clip in design.focus.clips)
+        assert len(chosen) == row["conditions"]
+        assert row["mean"] == pytest.approx(100 * sum(chosen) / len(chosen))
 
 
 @pytest.fixture
