@@ -46,16 +46,14 @@ def recognised(
     classifier: TrainedClassifier,
     clips: NDArray[np.int64],
     seed: int,
-    check_pause: Callable[[], None] = lambda: None,
 ) -> NDArray[np.bool_]:
     """For each clip, whether the classifier recognises the requested class in the generated clip: (n,).
 
     Args:
         clips: (n,) positions in the data.
         seed: of the velocities and noise.
-        check_pause: called before each batch; an exception that it raises ends the evaluation.
     """
-    logits = _logits(generator, config, data, classifier, clips, seed, check_pause)
+    logits = _logits(generator, config, data, classifier, clips, seed)
     result: NDArray[np.bool_] = logits.argmax(1) == data.clips.label[clips]
     return result
 
@@ -67,9 +65,12 @@ def _logits(
     classifier: TrainedClassifier,
     clips: NDArray[np.int64],
     seed: int,
-    check_pause: Callable[[], None],
+    check_pause: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float32]:
-    """The classifier's logits (n, c) of clips generated for the conditions of `clips` (n,)."""
+    """The classifier's logits (n, c) of clips generated for the conditions of `clips` (n,).
+
+    `check_pause` is called before each batch; an exception that it raises ends the evaluation.
+    """
     conditions = test_conditions(config, data, clips, seed)
     frames = generate_clips(generator, config, data, conditions, check_pause=check_pause)
     return predict(classifier.network, frames, config.model.frames)

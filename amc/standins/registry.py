@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from amc.data.datasets import mug, natops
 from amc.standins.body.clip import make_clip as make_body_clip
+from amc.standins.body.gestures import chosen_gestures
 from amc.standins.body.kinematics import CROP
 from amc.standins.body.subjects import SUBJECTS as BODY_SUBJECTS
 from amc.standins.face.clip import CANVAS
@@ -16,13 +17,14 @@ from amc.standins.stand_in import StandIn
 # Subjects perform the 24 gestures.
 NATOPS = StandIn(
     name="natops",
-    version=3,
+    version=4,
     class_names=natops.GESTURE_NAMES,
     keypoint_names=natops.KEYPOINT_NAMES,
     pairs=natops.PAIRS,
     max_size=CROP,
     min_frames=8,  # with fewer, the movement may fall between two frames
     subjects=BODY_SUBJECTS,
+    chosen=chosen_gestures,
     make_clip=make_body_clip,
 )
 
@@ -36,6 +38,7 @@ MUG = StandIn(
     max_size=CANVAS,
     min_frames=4,  # with fewer, the first frame would already show the expression
     subjects=FACE_SUBJECTS,
+    chosen=range,
     make_clip=make_face_clip,
 )
 

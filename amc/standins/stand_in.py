@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -46,12 +46,13 @@ class StandIn:
     Attributes:
         name: name of the data set.
         version: version of the generator; raise it when the clips change, because cached files are keyed by it.
-        class_names: all classes; a file with c classes has the first c.
+        class_names: all classes.
         keypoint_names: names of the k keypoints.
         pairs: index pairs of keypoints that a horizontal flip exchanges.
         max_size: largest height and width, in pixels; clips are drawn at it.
         min_frames: smallest T at which a clip shows its class.
         subjects: number of subjects of the data set, the default number of the stand-in's.
+        chosen: called with c, the number of classes of a file; returns their c indices in `class_names`, ascending.
         make_clip: `make_clip(index, size=, frames=, classes=, subjects=, seed=)` renders one clip.
     """
 
@@ -63,6 +64,7 @@ class StandIn:
     max_size: int
     min_frames: int
     subjects: int
+    chosen: Callable[[int], Sequence[int]]
     make_clip: Callable[..., RenderedClip]
 
     def recipe(
@@ -125,7 +127,7 @@ class StandIn:
         info = ClipInfo(
             name=self.name,
             origin="procedural",
-            class_names=self.class_names[:count],
+            class_names=tuple(self.class_names[i] for i in self.chosen(count)),
             keypoint_names=self.keypoint_names,
             pairs=self.pairs,
             generator=self.recipe(clips=clips, size=size, frames=frames, classes=classes, subjects=subjects, seed=seed),

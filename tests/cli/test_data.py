@@ -39,7 +39,7 @@ def test_the_report(small_file: Path, capsys: pytest.CaptureFixture[str]) -> Non
     report = json.loads(capsys.readouterr().out)
     contents = check(small_file)
     assert report["fingerprint"] == contents.info.fingerprint
-    assert report["classes"] == {"I Have Command": 20, "All Clear": 20, "Not Clear": 20}
+    assert report["classes"] == {"I Have Command": 20, "All Clear": 20, "Spread Wings": 20}
     assert report["subjects"] == {str(s): 3 for s in range(20)}
     assert report["sources"] == 60
     assert report["duplicate_clips"] == 0
@@ -50,7 +50,7 @@ def test_the_report(small_file: Path, capsys: pytest.CaptureFixture[str]) -> Non
     split = report["split"]
     assert (split["rule"], split["seed"], split["leaks"]) == ("subject", 0, [])
     assert {name: part["clips"] for name, part in split["parts"].items()} == {"train": 42, "validation": 6, "test": 12}
-    assert split["parts"]["test"]["classes"] == {"I Have Command": 4, "All Clear": 4, "Not Clear": 4}
+    assert split["parts"]["test"]["classes"] == {"I Have Command": 4, "All Clear": 4, "Spread Wings": 4}
 
 
 def test_the_report_for_a_person(small_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_split_is_reported(tmp_path: Path, capsys: pytest.
 
 def test_the_pictures(small_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", str(small_file), "--out", str(tmp_path)]) == 0
-    names = ["contact-sheet.png", "01-i-have-command.gif", "02-all-clear.gif", "03-not-clear.gif"]
+    names = ["contact-sheet.png", "01-i-have-command.gif", "02-all-clear.gif", "03-spread-wings.gif"]
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / name) for name in names]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(names)
     with Image.open(tmp_path / "contact-sheet.png") as sheet:
@@ -83,7 +83,7 @@ def test_the_pictures(small_file: Path, tmp_path: Path, capsys: pytest.CaptureFi
         assert sheet.size == (8 * 128, 2 * 16 + 3 * (128 + 16))
         colours = {colour for _, colour in sheet.convert("RGB").getcolors(2**24) or []}
     assert {(255, 60, 60), (80, 255, 80), (255, 255, 60)} <= colours
-    with Image.open(tmp_path / "03-not-clear.gif") as animation:
+    with Image.open(tmp_path / "03-spread-wings.gif") as animation:
         assert animation.n_frames == 8
         assert animation.size == (3 * 128, 128 + 2 * 16)
 

@@ -210,14 +210,15 @@ def halved(config: Config) -> tuple[AMCStep, AMCStep]:
 # larger batches of the presets, and over all of smoke's: 0.98 at least.
 @pytest.mark.parametrize("arm", ARMS)
 def test_mixed_precision_in_every_arm(arm: str) -> None:
-    config = small("natops", arm)
+    # Margins that keep every hinge of the ranking active: one that rounding switches turns the gradient by any angle.
+    config = with_overrides(small("natops", arm), {"margins.appearance": 10.0, "margins.motion": 10.0})
     full, half = halved(config)
     batch = random_batch(config, clips=8, dtype=torch.float32)
     expected, actual = losses_and_gradients(full, batch), losses_and_gradients(half, batch)
     assert all(map(math.isfinite, actual.terms.values()))
     assert 0 < terms_apart(expected.terms, actual.terms)[0] < 2e-2
     for name, slopes in expected.gradients.items():
-        assert turned(slopes, actual.gradients[name]) < 0.1, name  # measured: at most 0.088, in no_ym
+        assert turned(slopes, actual.gradients[name]) < 0.07, name
     for at in range(2):
         assert all(value.isfinite() for value in half(batch, at).values())
     for network in half.networks.values():

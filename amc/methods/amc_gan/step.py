@@ -56,6 +56,11 @@ class AMCStep:
             "l1": config.weights.l1,
             "gram": config.weights.gram,
         }
+        mixed = config.readings.generator_rows == "mixed"  # R23
+        self.generator_rows: dict[Critic, tuple[DiscriminatorRow, ...]] = {
+            critic: tuple(row for row in rows if mixed or row.counts_for_generator)
+            for critic, rows in self.terms.critics.items()
+        }
         margins = {"appearance": config.margins.appearance, "motion": config.margins.motion}
         self.margins: dict[Critic, float] = {critic: margins[critic] for critic in self.terms.rank}
         self.generator = self._seeded(Generator, 0)
@@ -179,9 +184,7 @@ class AMCStep:
         losses: Losses = {}
         total = batch.clip.new_zeros(())
         for name, critic in self.critics.items():
-            rows = self.terms.critics[name]
-            if self.config.readings.generator_rows == "generated":
-                rows = tuple(row for row in rows if row.counts_for_generator)
+            rows = self.generator_rows[name]
             ranked = name in self.terms.rank
             compare = ("real", "matched", name) if ranked else ("real", "matched") if self.terms.gram else ()
             with self.machine.mixed():

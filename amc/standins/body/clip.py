@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.data.resize import area_resize, resize_points
-from amc.standins.body.gestures import GESTURES
+from amc.standins.body.gestures import GESTURES, chosen_gestures
 from amc.standins.body.kinematics import CROP, Variation, perform
 from amc.standins.body.render import Scene, draw_frames
 from amc.standins.body.subjects import SUBJECTS, BodySubject, Style, subject
@@ -83,7 +83,7 @@ def make_clip(
     shown = planned if label is None else label
     who = _subject(number, seed)
     drawn = draw_repetition(index, seed, who.style)
-    motion = perform(GESTURES[shown], who.build, drawn.variation, frames)
+    motion = perform(GESTURES[chosen_gestures(classes)[shown]], who.build, drawn.variation, frames)
     pictures = draw_frames(who, motion, drawn.scene)
     points = motion.joints[..., :2].astype(np.float32)
     return RenderedClip(

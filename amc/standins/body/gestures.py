@@ -334,3 +334,12 @@ GESTURES: tuple[Gesture, ...] = (
         times=2,
     ),
 )
+
+# All Clear and Not Clear differ in the thumb alone, which small frames do not show.
+_LAST_CHOSEN = "Not Clear"
+
+
+def chosen_gestures(classes: int) -> tuple[int, ...]:
+    """Indices in `GESTURES` of the classes of a file with so many, ascending: Not Clear only if all are asked for."""
+    order = sorted(range(len(GESTURES)), key=lambda index: GESTURES[index].name == _LAST_CHOSEN)
+    return tuple(sorted(order[:classes]))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.standins.body.clip import design, draw_repetition
-from amc.standins.body.gestures import GESTURES
+from amc.standins.body.gestures import GESTURES, chosen_gestures
 from amc.standins.body.kinematics import Motion, perform
 from amc.standins.body.render import Light, draw_before, under
 from amc.standins.body.subjects import SUBJECTS, BodySubject, subject, wall
@@ -66,9 +66,10 @@ class Footage:
 def recordings(clips: int, classes: int, seed: int, subjects: int = SUBJECTS) -> tuple[Recording, ...]:
     """The videos that together have `clips` repetitions, distributed over gestures and subjects by `design`."""
     found: dict[tuple[int, int], list[int]] = {}
+    shown = chosen_gestures(classes)
     for index in range(clips):
         gesture, performer = design(index, classes, subjects)
-        found.setdefault((gesture + 1, performer + 1), []).append(index)
+        found.setdefault((shown[gesture] + 1, performer + 1), []).append(index)
     return tuple(Recording(*cell, tuple(found[cell]), seed) for cell in sorted(found))
 
 

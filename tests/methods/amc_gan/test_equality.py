@@ -227,9 +227,9 @@ def test_the_discriminators_running_statistics(generator_rows: str) -> None:
 
 
 def rows_but(step: AMCStep, monkeypatch: pytest.MonkeyPatch, change: Callable[[DiscriminatorRow], Any]) -> None:
-    """The critics' rows of Table 2, each as `change` returns it; without those for which it returns None."""
+    """The rows of the generator's mini-batch, each as `change` returns it; without those for which it returns None."""
     changed = {name: tuple(filter(None, map(change, rows))) for name, rows in step.terms.critics.items()}
-    monkeypatch.setattr(step, "terms", replace(step.terms, critics=changed))
+    monkeypatch.setattr(step, "generator_rows", changed)
 
 
 def real_rows_count(step: AMCStep, monkeypatch: pytest.MonkeyPatch) -> None:
