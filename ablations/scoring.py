@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from amc.config import Config, SplitConfig, from_dict
+from amc.config import Config, SplitConfig
 from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.pictures.sample_gif import NAME as ROW
@@ -26,6 +26,7 @@ from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.references import references
 from amc.evaluation.scores.score import score
 from amc.evaluation.scores.test_judges import Judges
+from amc.methods import load_config
 from amc.progress import console
 from amc.training.generator_file import load_generator
 from analysis.figures.picture_files import is_readable
@@ -102,7 +103,7 @@ class Scoring:
             _draw(path.parent, partial(write_sample_gif, generator, config, self.data, path.parent))
 
     def _has_split(self, trial: TrialRow) -> bool:
-        return from_dict(trial.config).split == self.config.split
+        return load_config(trial.config).split == self.config.split
 
     def _late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
@@ -159,6 +160,6 @@ def load_run(folder: Path, trial: TrialRow) -> tuple[nn.Module, Config]:
     if not path.is_file():
         raise UserError(f"no generator file {path}")
     generator, config = load_generator(path, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    if config != from_dict(trial.config):
+    if config != load_config(trial.config):
         raise UserError(f"{path} belongs to another run")
     return generator, config

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from amc.config import Config, from_dict
+from amc.config import Config
 from amc.errors import UserError
+from amc.methods import load_config
 from analysis.record.lookup import find_trial, open_study
 from analysis.record.rows import StudyRow
 
@@ -62,7 +63,9 @@ def starting_point(runs: Path, record: str | None, search: str, mine: Config, kn
             )
         return found
     settings: Mapping[str, Any] = known.settings
-    began = StartingPoint(from_dict(known.config), settings.get("from_trial", ""), tuple(settings.get("restored", ())))
+    began = StartingPoint(
+        load_config(known.config), settings.get("from_trial", ""), tuple(settings.get("restored", ()))
+    )
     try:
         now = best_of(runs, record, search, mine)
     except UserError:
@@ -89,7 +92,7 @@ def best_of(runs: Path, record: str | None, search: str, mine: Config) -> Starti
                 "give the name of a search in --out, or the --record that contains it"
             )
         trial = find_trial(*found)
-    return _started(from_dict(trial.config), trial.key, mine, search)
+    return _started(load_config(trial.config), trial.key, mine, search)
 
 
 def _started(found: Config, key: str, mine: Config, search: str) -> StartingPoint:

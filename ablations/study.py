@@ -15,12 +15,13 @@ from ablations.metric_checkpoints import NONE, MetricCheckpoints, load_checkpoin
 from ablations.results import note_results, write_results
 from ablations.scoring import Scoring
 from ablations.starting_point import StartingPoint, starting_point
-from amc.config import Config, from_dict
+from amc.config import Config
 from amc.evaluation.judges.judge_cache import cache_files
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
 from amc.evaluation.judges.standard import classifier as motion_classifier
 from amc.evaluation.scores.test_judges import cached_judges, has_subjects
+from amc.methods import load_config
 from analysis.record.rows import StudyRow
 from analysis.record.states import TRIAL
 from analysis.record.writing import RecordWriter
@@ -53,7 +54,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
         checkpoints = with_recorded(checkpoints, dropped, known.settings)
     folds = args.folds or 0
     if known is not None:
-        check_folds(name, from_dict(known.config).split.folds, folds)
+        check_folds(name, load_config(known.config).split.folds, folds)
     prepared = prepared.with_base(with_fold(prepared.config, folds, 0))
     found = (
         starting_point(args.out, prepared.record, args.from_study, prepared.config, known) if args.from_study else None

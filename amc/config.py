@@ -223,19 +223,15 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class MethodSettings:
-    """Hyperparameters of one method. Each method has a subclass, found by name in `METHOD_SETTINGS`."""
+    """The method, and its own hyperparameters; a method that has some has a subclass (`amc.methods.protocol.Method`).
 
-    name: str
+    AMC-GAN has none here: its hyperparameters are the sections `weights`, `rows`, `margins`, `switches` and `readings`.
+    """
 
-
-@dataclass(frozen=True)
-class AMCGANSettings(MethodSettings):
-    """AMC-GAN's hyperparameters are the sections `weights`, `rows`, `margins`, `switches` and `readings`."""
-
-    name: str = "amc_gan"
+    name: str  # as given to --method: of a method in this package, of an entry point, or package.module:NAME
 
 
-METHOD_SETTINGS: dict[str, type[MethodSettings]] = {"amc_gan": AMCGANSettings}
+AMC_GAN = MethodSettings("amc_gan")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +240,7 @@ class Config:
 
     dataset: DatasetSpec
     preset: str
-    method: MethodSettings = field(default_factory=AMCGANSettings)
+    method: MethodSettings = AMC_GAN
     model: ModelConfig
     weights: LossWeights
     rows: RowWeights = field(default_factory=RowWeights)
@@ -433,24 +429,3 @@ def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
     for name, value in overrides.items():
         config = replaced(config, name, value)
     return config
-
-
-def from_dict(values: Mapping[str, Any]) -> Config:
-    """Rebuilds a configuration from `Config.to_dict`, with checks of each field.
-
-    A missing size or loss weight gets the value of the data set and preset, as in `configure`; any other missing
-    setting gets the default of its class.
-
-    Raises:
-        UserError: `dataset` or `preset` is missing or unknown, the method or a field is unknown, or a value has the
-            wrong type.
-    """
-    try:
-        method = METHOD_SETTINGS[values.get("method", {}).get("name", AMCGANSettings.name)]()  # type: ignore[call-arg]
-        spec = DatasetSpec(**values["dataset"])
-        defaults = configure(spec.name, str(values["preset"]), spec=spec)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise UserError(f"not a configuration of a training run: {error}") from error
-    config = Config(dataset=spec, preset=defaults.preset, method=method, model=defaults.model, weights=defaults.weights)
-    rest = {k: v for k, v in flattened(dict(values)) if not k.startswith("dataset.") and k != "preset"}
-    return with_overrides(config, rest)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from amc.cli.data_source import resolve
-from amc.config import DATASETS, from_dict
+from amc.config import DATASETS
 from amc.data.training_data import prepare
 from amc.errors import UserError
+from amc.methods import load_config
 from amc.training import checkpoint
 from amc.training.run import Run
 
@@ -23,7 +24,7 @@ def reopen(directory: Path, file: Path | None) -> Run:
         UserError: there is not a readable checkpoint, or the data are not those it was trained on.
     """
     path = directory / checkpoint.FILE
-    config = from_dict(checkpoint.load(path).header["config"])
+    config = load_config(checkpoint.load(path).header["config"])
     name = config.dataset.name
     if file is None and name not in DATASETS:
         raise UserError(f"{directory} was trained on the clip file {name!r}: give it with --data FILE.h5")

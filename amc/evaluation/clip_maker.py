@@ -15,12 +15,12 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from amc.atomic import atomic_write
-from amc.config import Config, from_dict
+from amc.config import Config
 from amc.data.conditions import motion_condition, to_frames, to_video
 from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.generation import evaluation_mode
-from amc.methods import method_of
+from amc.methods import load_config, method_of
 from amc.training import checkpoint
 
 FILE = "velocities.safetensors"
@@ -133,7 +133,7 @@ def load_clip_maker(checkpoint_file: Path, velocities: Path, device: torch.devic
         UserError: a file is missing or broken, or the two belong to different data.
     """
     loaded = checkpoint.load(checkpoint_file)
-    config = from_dict(loaded.header["config"])
+    config = load_config(loaded.header["config"])
     saved, fingerprint = _load_velocities(velocities, config.dataset.classes)
     if fingerprint != loaded.header["fingerprint"]:
         raise UserError(

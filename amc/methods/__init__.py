@@ -1,31 +1,52 @@
 """The registry of methods: what the training loop can train.
 
-A method is a package with its networks, its training step and an instance of `amc.methods.protocol.Method`.
+A method is a package with its networks, its training step and an instance of `amc.methods.protocol.Method`. Besides
+those of this package, there are the entry points of installed packages in the group `amc.methods`, and any instance
+that can be imported, as `package.module:NAME`.
 """
 
 from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
 
-from amc.config import Config
+from amc.config import AMC_GAN, Config, DatasetSpec, configure, with_overrides
+from amc.dotted_fields import flattened
 from amc.errors import UserError
 from amc.methods.protocol import Method
 
 BUILT_IN: Mapping[str, str] = {
     "amc_gan": "amc.methods.amc_gan:METHOD",
 }
+ENTRY_POINTS = "amc.methods"
 
 
+@cache
 def get(name: str) -> Method:
     """The method called `name`. Its module is imported on first use.
 
+    Args:
+        name: a key of `BUILT_IN`, the name of an entry point in the group `amc.methods`, or `package.module:NAME`.
+
     Raises:
-        UserError: no method has this name.
+        UserError: no method has this name, or importing it failed.
     """
-    if name not in BUILT_IN:
-        raise UserError(f"unknown method {name!r}: choose one of {', '.join(BUILT_IN)}")
-    method: Method = pkgutil.resolve_name(BUILT_IN[name])
+    offered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    known = {**offered, **BUILT_IN}
+    target = name if ":" in name else known.get(name)
+    if target is None:
+        raise UserError(f"unknown method {name!r}: choose one of {', '.join(known)}, or give package.module:NAME")
+    try:
+        method = pkgutil.resolve_name(target)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"method {name!r} cannot be imported from {target}: {reason}") from error
+    if not isinstance(method, Method):
+        raise UserError(f"method {name!r}: {target} is a {type(method).__name__}, not an amc.methods.protocol.Method")
     return method
 
 
@@ -33,6 +54,60 @@ def method_of(config: Config) -> Method:
     """The method that a configuration is for.
 
     Raises:
-        UserError: no method has this name.
+        UserError: no method has this name, or importing it failed.
     """
     return get(config.method.name)
+
+
+def with_method(config: Config, name: str) -> Config:
+    """The configuration of a method, from that of AMC-GAN with the same data set and preset.
+
+    Raises:
+        UserError: no method has this name, importing it failed, or it does not fit the clips.
+    """
+    method = get(name)
+    changed = with_overrides(replace(config, method=method.settings(name)), method.presets.get(config.preset, {}))
+    check_frames_seen(method, changed)
+    method.check(changed)
+    return changed
+
+
+def check_frames_seen(method: Method, config: Config) -> None:
+    """Checks that no frame that a method sees is scored.
+
+    Raises:
+        UserError: the clips are too short for the method, or it sees frames that are scored.
+    """
+    seen, model = method.frames_seen, config.model
+    if seen >= model.frames:
+        raise UserError(
+            f"method {method.name!r} sees {seen} frames, but clips of preset {config.preset!r} have {model.frames}: "
+            "choose a preset with longer clips, or another method"
+        )
+    if not 1 <= seen <= model.discarded_frames:
+        raise UserError(
+            f"method {method.name!r} sees {seen} frames, but all except the first {model.discarded_frames} are scored: "
+            f"it may see 1 to {model.discarded_frames}"
+        )
+
+
+def load_config(values: Mapping[str, Any]) -> Config:
+    """Rebuilds a configuration from `Config.to_dict`, with checks of each field.
+
+    A missing size or loss weight gets the value of the data set and preset, as in `amc.config.configure`; any other
+    missing setting gets the default of its class.
+
+    Raises:
+        UserError: `dataset` or `preset` is missing or unknown, the method or a field is unknown, or a value has the
+            wrong type.
+    """
+    try:
+        name = values.get("method", {}).get("name", AMC_GAN.name)
+        method = get(name).settings(name)
+        spec = DatasetSpec(**values["dataset"])
+        defaults = configure(spec.name, str(values["preset"]), spec=spec)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"not a configuration of a training run: {error}") from error
+    config = Config(dataset=spec, preset=defaults.preset, method=method, model=defaults.model, weights=defaults.weights)
+    rest = {k: v for k, v in flattened(dict(values)) if not k.startswith("dataset.") and k != "preset"}
+    return with_overrides(config, rest)

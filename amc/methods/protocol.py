@@ -8,8 +8,8 @@ depending on the last losses, which it keeps as buffers of a network, because a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -42,27 +42,43 @@ class TrainingStep(Protocol):
         ...
 
 
+def _fits_all(config: Config) -> None:
+    """The check of a method that fits any configuration."""
+
+
 @dataclass(frozen=True)
 class Method:
     """A method that can be trained, as an entry of the registry.
 
     Attributes:
-        name: as in `--method` and in `Config.method.name`.
+        name: in tables and files: lower-case letters, digits and underscores. In `amc.methods.BUILT_IN` and in entry
+            points it is also the name for `--method`.
         title: as printed in tables.
-        settings: the method's own section of the configuration, `Config.method`.
         networks: by name, how each trained network is built; `describe` counts their parameters.
         predictor: name of the network that generates clips; its moving average is evaluated if the run has one.
-        frames_seen: number s of real frames that the predictor is given.
+        frames_seen: number s of real frames that the predictor is given, from 1 to `config.model.discarded_frames`:
+            the frames that are scored are the same for every method, and no method sees one of them.
         build: networks, optimisers and step for a configuration on a device.
         generate: called as `generate(predictor, seen, motion, noise)` with seen (B, s, 3, H, W) in [-1, 1], motion
             (B, T-1, q) and noise (B, p); returns frames s+1 to T, (B, T-s, 3, H, W) in [-1, 1].
+        settings: class of the method's own hyperparameters, `Config.method`, called with the name; all its other fields
+            have defaults.
+        presets: by preset, settings that differ from AMC-GAN's at this preset or from the defaults of `settings`, by
+            dotted name, such as `{"compact": {"training.steps": 600, "method.learning_rate": 1e-4}}`.
+        search_space: the parameters of the default search space by dotted name, each with the keys that it would have
+            in a space file (`tuning.search.space_file`), such as
+            `{"method.learning_rate": {"kind": "log", "factor": 5}}`.
+        check: raises a `UserError` for a configuration that the method cannot be trained with.
     """
 
     name: str
     title: str
-    settings: type[MethodSettings]
     networks: Mapping[str, Callable[[Config], nn.Module]]
     predictor: str
     frames_seen: int
     build: Callable[[Config, torch.device], TrainingStep]
     generate: Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
+    settings: type[MethodSettings] = MethodSettings
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    search_space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    check: Callable[[Config], None] = _fits_all

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from amc.config import Config, from_dict
-from amc.methods import method_of
+from amc.config import Config
+from amc.methods import load_config, method_of
 from amc.training import checkpoint
 from amc.training.run import Run
 
@@ -43,7 +43,7 @@ def load_generator(path: Path, device: torch.device | None = None) -> tuple[nn.M
         UserError: the file does not exist or is broken.
     """
     loaded = checkpoint.load(path)
-    config = from_dict(loaded.header["config"])
+    config = load_config(loaded.header["config"])
     method = method_of(config)
     generator = method.networks[method.predictor](config)
     checkpoint.load_networks({_NAME: generator}, loaded.tensors)

@@ -10,11 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from amc import config as configuration
 from amc.config import Config
 from amc.data.training_data import TrainingData
 from amc.errors import UserError
-from amc.methods import method_of
+from amc.methods import load_config, method_of
 from amc.training import checkpoint
 from amc.training.ema import WeightEMA
 from amc.training.learning_rate import LearningRateDecay
@@ -169,7 +168,7 @@ class Run:
             raise UserError(f"{path} was trained on other clips: give the same data, or another --out")
         # A run may be extended to a larger budget, unless its learning rates followed from the budget; nothing else may
         # differ.
-        mine, theirs = self.config.flat(), configuration.from_dict(header["config"]).flat()
+        mine, theirs = self.config.flat(), load_config(header["config"]).flat()
         extendable = {"training.steps"} if self.config.optimizer.decay_share == 0 else set()
         changed = [name for name in mine if mine[name] != theirs.get(name) and name not in extendable]
         if changed:

@@ -12,8 +12,8 @@ import pytest
 
 from ablations.arms import TABLE_4
 from ablations.study import arm_proposals
-from amc.config import from_dict
 from amc.evaluation.score_sheet import REAL, STILL
+from amc.methods import load_config
 from analysis.record.states import COMPLETE
 from tests.ablations.ablation import ARMS, Ablation, unchanged
 from tests.toy import toy_clips, toy_config
@@ -73,7 +73,7 @@ def _check_folds(study: Ablation) -> None:
     tested = []
     for number in range(FOLDS):
         rows = [sheets[f"{arm}-seed-{number}"] for arm in ARMS]
-        assert {from_dict(trials[row.key].config).split.fold for row in rows} == {number}
+        assert {load_config(trials[row.key].config).split.fold for row in rows} == {number}
         assert len({row.scorer for row in [*rows, sheets[f"{REAL}:{number}"]]}) == 1
         assert len({row.sheet.subject for row in rows}) == 1
         tested += sorted(set(rows[0].sheet.subject))

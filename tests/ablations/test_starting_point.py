@@ -10,8 +10,9 @@ import pytest
 
 from ablations.merge_arms import study_on_record
 from ablations.starting_point import StartingPoint, starting_point
-from amc.config import Config, from_dict, natops, with_overrides
+from amc.config import Config, natops, with_overrides
 from amc.errors import UserError
+from amc.methods import load_config
 from analysis.record.rows import StudyRow
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
@@ -63,12 +64,12 @@ def test_a_study_on_record_stays_where_it_began(tmp_path: Path, capsys: pytest.C
     known = begun(starting_point(tmp_path, None, "s", MINE, None))
     capsys.readouterr()
     assert starting_point(tmp_path, None, "s", MINE, known) == StartingPoint(
-        from_dict(known.config), "trial-0000", ("dm",)
+        load_config(known.config), "trial-0000", ("dm",)
     )
     assert capsys.readouterr().err == ""
     search(tmp_path, "more", (0.9, {"weights.l1": 7.0}))
     (tmp_path / "s" / "record.db").unlink()
-    assert starting_point(tmp_path, None, "s", MINE, known).config == from_dict(known.config)  # the search is gone
+    assert starting_point(tmp_path, None, "s", MINE, known).config == load_config(known.config)  # the search is gone
     search(tmp_path, "s", (0.4, {"weights.l1": 5.0}), (0.9, {"weights.l1": 7.0}))
     assert starting_point(tmp_path, None, "s", MINE, known).config.weights.l1 == 5.0
     (line,) = capsys.readouterr().err.splitlines()

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from amc import __main__ as amc_main
-from amc.config import from_dict, natops, with_overrides
+from amc.config import natops, with_overrides
 from amc.evaluation.pictures.strip import GAP, LINE
+from amc.methods import load_config
 from amc.training import checkpoint
 from tests.toy import write_toy_file
 
@@ -302,7 +303,7 @@ def test_train_takes_a_studys_configuration_to_another_size_by_the_real_command(
     assert "trial-0001 of study found (natops, preset compact, validation accuracy 75.0%)" in line
     assert "weights.rank 100 -> 7, switches.dm True -> False, readings.velocity_quantile 0.9 -> 0.5" in line
     header = checkpoint.load(tmp_path / "best" / checkpoint.FILE).header
-    taken = from_dict(header["config"])
+    taken = load_config(header["config"])
     wanted = {"weights.rank": 7.0, "switches.dm": False, "readings.velocity_quantile": 0.5, "training.steps": 3}
     assert taken == with_overrides(natops("smoke"), wanted)
     # Velocities are scaled as the configuration says, not as the preset would: half of them are 1 now.

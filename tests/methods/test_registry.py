@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +13,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from amc import config as configuration
 from amc import methods
-from amc.config import Config, MethodSettings, configure, from_dict
+from amc.config import Config, MethodSettings, configure
 from amc.data.conditions import Batch, test_conditions
 from amc.errors import UserError
 from amc.evaluation.generation import generate_clips
 from amc.machine.capabilities import Machine
+from amc.methods import load_config
 from amc.methods.protocol import Losses, Method
 from amc.training.generator_file import load_generator, save_generator
 from amc.training.loop import train
@@ -29,9 +31,9 @@ from tests.toy import toy_config, toy_data
 def test_entries_are_complete(name: str) -> None:
     method = methods.get(name)
     assert method.name == name
-    assert configuration.METHOD_SETTINGS[name] is method.settings
     assert method.predictor in method.networks
-    config = replace(configure("natops", "smoke"), method=method.settings())  # type: ignore[call-arg]
+    config = methods.with_method(configure("natops", "smoke"), name)
+    assert load_config(config.to_dict()) == config
     step = method.build(config, torch.device("cpu"))
     assert step.networks.keys() == method.networks.keys()
     for network, build in method.networks.items():
@@ -40,16 +42,37 @@ def test_entries_are_complete(name: str) -> None:
 
 
 def test_an_unknown_method_is_one_clear_line() -> None:
-    with pytest.raises(UserError, match="unknown method 'mcgan': choose one of amc_gan"):
+    with pytest.raises(UserError, match=r"unknown method 'mcgan': choose one of amc_gan.*, or give package"):
         methods.get("mcgan")
     values = configure("natops", "smoke").to_dict()
-    with pytest.raises(UserError, match="not a configuration of a training run"):
-        from_dict(values | {"method": {"name": "mcgan"}})
+    with pytest.raises(UserError, match="unknown method 'mcgan'"):
+        load_config(values | {"method": {"name": "mcgan"}})
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import absent_package", "ModuleNotFoundError: No module named 'absent_package'"),
+        ("METHOD = (", "SyntaxError"),
+        ("raise RuntimeError('first line\\nsecond line')", "RuntimeError: first line second line"),
+        ("", "AttributeError: module 'broken_method' has no attribute 'METHOD'"),
+        ("METHOD = 3", "broken_method:METHOD is a int, not an amc.methods.protocol.Method"),
+    ],
+)
+def test_a_module_that_cannot_be_used_is_one_line_with_its_own_error(
+    code: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_method.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken_method", raising=False)
+    with pytest.raises(UserError, match="method 'broken_method:METHOD'") as caught:
+        methods.get("broken_method:METHOD")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @dataclass(frozen=True)
 class DriftSettings(MethodSettings):
-    name: str = "drift"
     rate: float = 0.1
 
 
@@ -87,22 +110,47 @@ class DriftStep:
         return {"loss/l2": loss.detach()}
 
 
+METHOD = Method(
+    name="drift",
+    title="Drift",
+    networks={"drift": Drift},
+    predictor="drift",
+    frames_seen=2,
+    build=DriftStep,
+    generate=lambda network, seen, motion, noise: network(seen),
+    settings=DriftSettings,
+    presets={"smoke": {"training.batch": 4, "method.rate": 0.5}},
+)
+NAME = "drifting:METHOD"  # what `--method` is given
+
+
 @pytest.fixture
 def drift(monkeypatch: pytest.MonkeyPatch) -> Config:
-    method = Method(
-        name="drift",
-        title="Drift",
-        settings=DriftSettings,
-        networks={"drift": Drift},
-        predictor="drift",
-        frames_seen=2,
-        build=DriftStep,
-        generate=lambda network, seen, motion, noise: network(seen),
-    )
-    known = methods.get
-    monkeypatch.setattr(methods, "get", lambda name: method if name == "drift" else known(name))
-    monkeypatch.setitem(configuration.METHOD_SETTINGS, "drift", DriftSettings)
-    return replace(toy_config(steps=6, evaluate_every=2, average=0.5), method=DriftSettings(rate=0.5))
+    monkeypatch.setitem(sys.modules, "drifting", sys.modules[__name__])
+    return replace(toy_config(steps=6, evaluate_every=2, average=0.5), method=DriftSettings(NAME, rate=0.5))
+
+
+def test_a_method_changes_its_own_settings_and_shared_ones_at_a_preset(drift: Config) -> None:
+    smoke, compact = configure("natops", "smoke"), configure("natops", "compact")
+    expected = replace(smoke, method=DriftSettings(NAME, 0.5), training=replace(smoke.training, batch=4))
+    assert methods.with_method(smoke, NAME) == expected
+    assert methods.with_method(compact, NAME) == replace(compact, method=DriftSettings(NAME, 0.1))
+    assert load_config(json.loads(json.dumps(expected.to_dict()))) == expected
+    assert methods.method_of(expected) is METHOD
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        (5, "sees 5 frames, but all except the first 4 are scored: it may see 1 to 4"),
+        (8, "sees 8 frames, but clips of preset 'smoke' have 8: choose a preset with longer clips, or another method"),
+    ],
+)
+def test_a_method_sees_no_scored_frame(drift: Config, seen: int, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "OTHER", replace(METHOD, frames_seen=seen), raising=False)
+    with pytest.raises(UserError, match=message):
+        methods.with_method(configure("natops", "smoke"), "drifting:OTHER")
+    methods.get.cache_clear()
 
 
 def test_a_method_without_adversary_trains_resumes_and_generates(drift: Config, tmp_path: Path) -> None:
@@ -122,7 +170,7 @@ def test_a_method_without_adversary_trains_resumes_and_generates(drift: Config, 
     parts = run_to(6, "parts")
     assert torch.equal(whole.generator.drift, parts.generator.drift)  # type: ignore[arg-type]
     assert float(whole.generator.drift.abs().max()) > 0  # type: ignore[operator, union-attr]
-    assert from_dict(whole.config.to_dict()) == whole.config  # its own section included
+    assert load_config(whole.config.to_dict()) == whole.config  # its own section included
 
     save_generator(tmp_path / "generator.safetensors", whole)
     generator, config = load_generator(tmp_path / "generator.safetensors")

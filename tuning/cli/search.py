@@ -11,13 +11,13 @@ from pathlib import Path
 
 from amc.argument_types import integer
 from amc.cli.command import NO_SUCCESS, Parser, run_parsed
-from amc.config import from_dict
 from amc.errors import UserError
 from amc.evaluation.judges.identity import IdentityClassifier
 from amc.evaluation.judges.judge_cache import cache_files
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE, identity_classifier
 from amc.evaluation.judges.standard import classifier as motion_classifier
+from amc.methods import load_config
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.rows import ImportedRow, StudyRow
 from analysis.record.states import CONFIRM
@@ -172,7 +172,7 @@ def _check_confirming(prepared: Preparation, study: str, folds: int) -> None:
     """
     with open_if_present(prepared.record_address(study)) as records:
         for run in () if records is None else records.trials(study, CONFIRM):
-            check_folds(study, from_dict(run.config).split.folds, folds)
+            check_folds(study, load_config(run.config).split.folds, folds)
 
 
 def _fold_judges(split: SplitData) -> list[TrainedClassifier | IdentityClassifier]:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from amc.config import from_dict
 from amc.errors import UserError
+from amc.methods import load_config
 from analysis.record.rows import StudyRow
 from analysis.record.writing import RecordWriter
 from tuning.search.goal import Goal
@@ -135,7 +135,7 @@ def _parameter_text(row: Mapping[str, Any]) -> str:
 
 def _base_changes(known: StudyRow, wanted: StudyRow) -> Iterator[str]:
     # A study on record may lack a setting that was added later; it used the default.
-    old, new = (from_dict(row.config).flat() for row in (known, wanted))
+    old, new = (load_config(row.config).flat() for row in (known, wanted))
     stated = {*known.space.get("fixed", {}), *wanted.space.get("fixed", {})}
     for name in new:
         if old[name] != new[name] and name not in stated:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from amc.config import Config, from_dict
+from amc.config import Config
+from amc.methods import load_config
 from analysis.record.ranking import best as best
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
@@ -166,7 +167,7 @@ class ConfirmingRuns:
             return None
         # Counted over all confirming runs, so that the runs of a better trial, found later, get other seeds.
         number = len(of_role(trials, CONFIRM))
-        config = from_dict({**chosen.config, "seed": self.seed * SEEDS + SEEDS // 2 + number})
+        config = load_config({**chosen.config, "seed": self.seed * SEEDS + SEEDS // 2 + number})
         config = with_fold(config, self.folds, replicate)
         return Proposal(f"confirm-{number:04d}", CONFIRM, number, config, chosen.params, parent=chosen.key)
 

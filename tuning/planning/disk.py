@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from amc.config import Config, from_dict
+from amc.config import Config
+from amc.methods import load_config
 from amc.models.generator import Generator
 from tuning.engine.checkpoints import KEEP
 from tuning.engine.study import Study
@@ -27,7 +28,7 @@ def disk_usage(study: Study, runs: list[PlannedRun], costs: TrialCosts) -> dict[
     return {
         "checkpoints": kept * (costs.checkpoint + costs.samples),
         "samples": len(runs) * costs.samples * (2 if local else 1),
-        "generators": scored * generator_bytes(from_dict(study.row.config)),
+        "generators": scored * generator_bytes(load_config(study.row.config)),
         "record": reports * _REPORT + _RECORD + sheets if runs else 0,
         "mlflow": reports * _METRICS + _TRACKING + sheets if runs and local else 0,
     }

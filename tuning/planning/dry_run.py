@@ -9,8 +9,9 @@ from dataclasses import asdict
 from typing import Any
 
 from amc.cache import cache_dir
-from amc.config import Config, from_dict
+from amc.config import Config
 from amc.evaluation.scores.draws import PASSES
+from amc.methods import load_config
 from amc.processes import cores
 from analysis.record.connection.address import without_password
 from analysis.record.reading import open_if_present
@@ -46,7 +47,7 @@ def dry_run(study: Study) -> dict[str, Any]:
         UserError: The study on record has other settings, or the probe failed.
     """
     trials = _on_record(study)
-    base = from_dict(study.row.config)
+    base = load_config(study.row.config)
     work = workload(study.sources, trials, base=base, scored=study.settings.score_test)
     costs = TrialCosts()
     if work.left:

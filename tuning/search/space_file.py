@@ -11,6 +11,10 @@ A space file is TOML or JSON with two tables, both optional:
     low = 1.0
     high = 1000.0
 
+    [parameters."weights.gan"]
+    kind = "log"
+    factor = 10                             # from value / 10 to value * 10, around the value of the data set
+
     [parameters."readings.gram"]
     kind = "categorical"
     choices = ["spatial", "channel"]
@@ -47,7 +51,7 @@ def apply_space_file(base: Config, defaults: Sequence[Parameter], file: Path) ->
     Raises:
         UserError: the file cannot be read, or its content is invalid.
     """
-    rows = {row.name: row for row in defaults}
+    rows, values = {row.name: row for row in defaults}, base.flat()
     content = _read(file)
     unknown = set(content) - {"fixed", "parameters", "only"}
     if unknown:
@@ -65,7 +69,7 @@ def apply_space_file(base: Config, defaults: Sequence[Parameter], file: Path) ->
         if entry.get("remove", False):
             rows.pop(name, None)
         else:
-            rows[name] = _parameter(name, entry, file)
+            rows[name] = parse_parameter(name, entry, values, str(file))
     _check_names(fixed, parameters, file)
     for name in fixed:
         rows.pop(name, None)
@@ -78,7 +82,7 @@ def apply_space_file(base: Config, defaults: Sequence[Parameter], file: Path) ->
 
 
 # Settings that options of the command give.
-_GIVEN = ("dataset.", "preset", "method.", "seed")
+_GIVEN = ("dataset.", "preset", "method.name", "seed")
 # Settings of the clips and classifiers, which all trials share.
 _SHARED = (
     "split.",
@@ -101,30 +105,54 @@ def _check_names(fixed: Iterable[str], parameters: Iterable[str], file: Path) ->
             )
 
 
-def _parameter(name: str, entry: Mapping[str, Any], file: Path) -> Parameter:
-    known = {"kind", "low", "high", "choices", "prior", "when"}
+def parse_parameter(name: str, entry: Mapping[str, Any], values: Mapping[str, Any], where: str) -> Parameter:
+    """A parameter from its table in a space file.
+
+    Args:
+        values: the base configuration by dotted name, for `factor`.
+        where: what the table is in, for error messages.
+
+    Raises:
+        UserError: a key is unknown or missing, or a value has the wrong type.
+    """
+    known = {"kind", "low", "high", "factor", "choices", "prior", "when"}
     unknown = set(entry) - known
     if unknown:
         raise UserError(
-            f"{file}: parameter {name!r} has unknown {', '.join(sorted(unknown))}; "
+            f"{where}: parameter {name!r} has unknown {', '.join(sorted(unknown))}; "
             f"it may have {', '.join(sorted(known))}"
         )
     kind = entry.get("kind")
     if not isinstance(kind, str):
-        raise UserError(f"{file}: parameter {name!r} needs a kind: choose from {', '.join(KINDS)}")
-    numbers = {key: entry[key] for key in ("low", "high", "prior") if key in entry}
+        raise UserError(f"{where}: parameter {name!r} needs a kind: choose from {', '.join(KINDS)}")
+    numbers = {key: entry[key] for key in ("low", "high", "factor", "prior") if key in entry}
     for key, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is not a number")
+            raise UserError(f"{where}: parameter {name!r} has {key} = {value!r}, which is not a number")
+    if "factor" in numbers:
+        numbers |= _around(name, kind, numbers, values, where)
     if kind in ("float", "log", "int") and not {"low", "high"} <= set(numbers):
-        raise UserError(f"{file}: parameter {name!r} needs low and high")
+        raise UserError(f"{where}: parameter {name!r} needs low and high")
     lists = {key: entry.get(key, []) for key in ("choices", "when")}
     for key, value in lists.items():
         if not isinstance(value, list):
-            raise UserError(f"{file}: parameter {name!r} has {key} = {value!r}, which is not a list")
+            raise UserError(f"{where}: parameter {name!r} has {key} = {value!r}, which is not a list")
     when = tuple(str(term) for term in lists["when"])
     row = Parameter(name, kind, choices=tuple(lists["choices"]), when=when, **numbers)  # type: ignore[arg-type]  # checked by `checked_space`
     return replace(row, choices=(False, True)) if kind == "bool" else row
+
+
+def _around(name: str, kind: str, numbers: dict[str, float], values: Mapping[str, Any], where: str) -> dict[str, float]:
+    """`low` and `high` for the key `factor`, which it removes from `numbers`."""
+    factor, value = numbers.pop("factor"), values.get(name)
+    if kind != "log" or {"low", "high"} & set(numbers):
+        raise UserError(f"{where}: parameter {name!r} has factor: give kind = 'log' and neither low nor high with it")
+    if not isinstance(value, float) or value <= 0 or factor <= 1:
+        raise UserError(
+            f"{where}: parameter {name!r} has factor = {factor} around {value!r}: "
+            "the factor must be above 1, and the value a number above 0"
+        )
+    return {"low": value / factor, "high": value * factor}
 
 
 def _table(content: Mapping[str, Any], name: str, file: Path) -> Mapping[str, Any]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from amc.config import from_dict
 from amc.errors import UserError
+from amc.methods import load_config
 from analysis.record import ranking
 from analysis.record.equal_accuracies import ACCURACY, LOG_LIKELIHOOD, objective_value
 from analysis.record.lookup import open_study
@@ -175,7 +175,7 @@ def _comparable(row: ImportedRow, study: StudyRow, space: Space) -> bool:
 
 
 def _flat(trial: TrialRow) -> Mapping[str, Any]:
-    return from_dict(trial.config).flat()
+    return load_config(trial.config).flat()
 
 
 def _with_params(trial: TrialRow, space: Space) -> TrialRow:

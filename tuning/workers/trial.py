@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 
-from amc.config import from_dict
 from amc.data.training_data import prepare
 from amc.evaluation import clip_maker
 from amc.evaluation.clip_maker import save_velocities
@@ -27,6 +26,7 @@ from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.score import score
 from amc.evaluation.scores.test_judges import cached_judges
 from amc.evaluation.validation import last_accuracy, validation
+from amc.methods import load_config
 from amc.training.checkpoint import FILE, BrokenCheckpoint
 from amc.training.generator_file import save_generator
 from amc.training.loop import Paused, train
@@ -48,7 +48,7 @@ def run(job: Job, report: Reporter, directory: Path) -> Outcome:
         Diverged: a loss is no longer finite.
     """
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    config = from_dict(job.config)
+    config = load_config(job.config)
     data = prepare(config, Path(job.settings.data))
     classifier = cached_classifier(data.clips, data.split, config, seed=job.settings.classifier_seed)
     evaluations = [validation(classifier)]

@@ -3,6 +3,7 @@
     objective.py    Tables 1 and 2 as data, the loss terms (Eqs. 3 to 8)
     critics.py      how the two discriminators score the rows of Table 2
     step.py         Algorithm 1
+    search_space.py what a search varies
 
 The same in plain PyTorch, easier to read and slower, is `amc/reference`.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from amc.config import AMCGANSettings
+from amc.methods.amc_gan.search_space import SEARCH_SPACE
 from amc.methods.amc_gan.step import AMCStep
 from amc.methods.protocol import Method
 from amc.models.appearance_discriminator import AppearanceDiscriminator
@@ -27,7 +28,6 @@ def _generate(generator: nn.Module, seen: Tensor, motion: Tensor, noise: Tensor)
 METHOD = Method(
     name="amc_gan",
     title="AMC-GAN",
-    settings=AMCGANSettings,
     networks={
         "generator": Generator,
         "appearance_discriminator": AppearanceDiscriminator,
@@ -37,4 +37,5 @@ METHOD = Method(
     frames_seen=1,
     build=AMCStep,
     generate=_generate,
+    search_space=SEARCH_SPACE,
 )

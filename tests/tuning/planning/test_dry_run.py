@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ablations.cli import main as ablate
-from amc.config import from_dict
 from amc.data.training_data import prepare
+from amc.methods import load_config
 from amc.training.generator_file import save_generator
 from amc.training.run import Run
 from analysis.record.rows import StudyRow, TrialRow
@@ -65,7 +65,7 @@ def test_a_search_is_forecast_from_a_probe_and_nothing_of_it_is_there(
     assert found["disk_bytes"] == sum(found["disk"].values()) > 1_000_000
     # Of the confirming run alone.
     study = prepare_study(_parser().parse_args(arguments(clips, out)))
-    assert found["disk"]["generators"] == disk.generator_bytes(from_dict(study.row.config))
+    assert found["disk"]["generators"] == disk.generator_bytes(load_config(study.row.config))
     assert found["places"]["record"] == str(out / "squares-smoke-search" / "record.db")
     assert found["places"]["tracking"] == f"sqlite:///{out / 'mlflow.db'}"
     assert not out.exists()
@@ -85,7 +85,7 @@ def test_ablations_for_a_person(clips: Path, tmp_path: Path, capsys: pytest.Capt
 
 
 def test_a_generator_is_as_large_as_is_forecast(clips: Path, tmp_path: Path) -> None:
-    config = from_dict(prepare_study(_parser().parse_args(arguments(clips, tmp_path))).row.config)
+    config = load_config(prepare_study(_parser().parse_args(arguments(clips, tmp_path))).row.config)
     run = Run(config, prepare(config, clips))
     path = tmp_path / "generator.safetensors"
     save_generator(path, run)

@@ -54,6 +54,13 @@ def test_json_says_the_same_and_only_drops_the_default_rows(tmp_path: Path) -> N
     assert space.default() == {"training.batch": 8}
 
 
+def test_a_factor_gives_a_log_range_around_the_value_of_the_data_set(tmp_path: Path) -> None:
+    file = tmp_path / "space.toml"
+    file.write_text('[parameters."weights.rank"]\nkind = "log"\nfactor = 4')
+    (row,) = (row for row in search_space(BASE, file).parameters if row.name == "weights.rank")
+    assert (row.kind, row.low, row.high, row.when) == ("log", 25.0, 400.0, ())  # Table B: 100
+
+
 def test_trial_0_moves_into_a_range_that_excludes_table_b(tmp_path: Path) -> None:
     file = tmp_path / "space.json"
     file.write_text(json.dumps({"parameters": {"weights.rank": {"kind": "float", "low": 1, "high": 5}}}))
@@ -73,6 +80,10 @@ BAD = {
     ),
     "no number": ('[parameters."weights.gan"]\nkind = "log"\nlow = "a"\nhigh = 2', "is not a number"),
     "no range": ('[parameters."weights.gan"]\nkind = "log"', "needs low and high"),
+    "factor and range": ('[parameters."weights.gan"]\nkind = "log"\nlow = 1\nfactor = 2', "neither low nor high"),
+    "factor of no log": ('[parameters."weights.gan"]\nkind = "float"\nfactor = 2', "give kind = 'log'"),
+    "factor below one": ('[parameters."weights.gan"]\nkind = "log"\nfactor = 0.5', "must be above 1"),
+    "factor around 0": ('[parameters."optimizer.decay_share"]\nkind = "log"\nfactor = 2', "around 0.0"),
     "no kind": ('[parameters."weights.gan"]\nlow = 1', "needs a kind"),
     "unknown kind": ('[parameters."weights.gan"]\nkind = "cubic"', "unknown kind 'cubic'"),
     "unknown key": ('[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nstep = 1', "unknown step"),
