@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def show(study: Study, ending: Ending, *, as_json: bool) -> None:
     """Prints the table and the paths of the results, or the table as JSON with everything else on standard error."""
     out = sys.stderr if as_json else sys.stdout
-    with RecordReader(study.record or study.folder / "record.db") as records:
+    with RecordReader(study.record_address) as records:
         content = ablation_content(load_study(records, study.row.name))
     print(markdown(ablation_text(content)), file=out)
     if ending.code == NO_SUCCESS:

@@ -237,7 +237,7 @@ def _row(
 def show(study: Study, ending: Ending, *, as_json: bool) -> None:
     """Prints the result: a table, or the summary as JSON with everything else on standard error."""
     out = sys.stderr if as_json else sys.stdout
-    with RecordReader(study.record or study.folder / "record.db") as records:
+    with RecordReader(study.record_address) as records:
         print(table(records, study.row.name), file=out)
         line = confirmed(records, study.row.name)
     if line:

@@ -20,6 +20,7 @@ from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
 from analysis.record.states import STATES, TRIAL
 from analysis.record.writing import RecordWriter
+from tuning.engine.folder_owner import check_owner
 from tuning.engine.sources import best, of_role
 from tuning.engine.summary import confirmed, summary, table
 from tuning.tracking.model_registry import delete_versions
@@ -90,6 +91,7 @@ def _delete(args: argparse.Namespace) -> int:
     address, folder = _address(args), args.out / args.study
     with RecordReader(address) as records:
         records.study(args.study)
+    check_owner(folder, args.study, address)
     with study_lock(folder / ".lock", args.study):
         with RecordWriter(address) as record, record.lock_study(args.study):
             targets = _forget_runs(record, args.study, args.out)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from analysis.record.ranking import score_of
@@ -34,6 +35,7 @@ def delete_unneeded(folder: Path, trials: Sequence[TrialRow], keep: int = KEEP) 
     """Deletes checkpoints of trials that `keys_to_keep` does not name, and those of superseded attempts.
 
     For a trial that has not ended, the newest attempt with any file stays: the next attempt starts from a copy of it.
+    Trials and attempts that are not in `trials` are never deleted: the record may have been restored from a backup.
 
     Args:
         folder: the study's checkpoint folder, DIR/STUDY/checkpoints.
@@ -41,19 +43,25 @@ def delete_unneeded(folder: Path, trials: Sequence[TrialRow], keep: int = KEEP) 
     if not folder.is_dir():
         return
     stays = keys_to_keep(trials, keep)
-    attempts = {trial.key: trial.attempts for trial in trials if trial.state not in OPEN}
+    known = {trial.key: trial for trial in trials}
     for trial_folder in folder.iterdir():
-        if trial_folder.name in stays:
-            _delete_superseded(trial_folder, attempts.get(trial_folder.name))
+        trial = known.get(trial_folder.name)
+        if trial is None:
+            continue
+        if trial.state in OPEN:
+            filled = [attempt_number(path) for path in trial_folder.glob("attempt-*") if any(path.glob("[!.]*"))]
+            newest = max((number for number in filled if number <= trial.attempts), default=0)
+            # Newer folders may be copies in progress, or belong to a running worker.
+            _delete_attempts(trial_folder, range(newest))
+        elif trial.key in stays:
+            _delete_attempts(trial_folder, range(1, trial.attempts + 1), but=f"attempt-{trial.attempts}")
         else:
-            shutil.rmtree(trial_folder, ignore_errors=True)
+            _delete_attempts(trial_folder, range(trial.attempts + 1))
+            with suppress(OSError):  # it has attempts that are not on record
+                trial_folder.rmdir()
 
 
-def _delete_superseded(trial_folder: Path, last: int | None) -> None:
-    """Deletes all but one attempt of a trial; `last` is the number of its final attempt, None while it is open."""
-    filled = (attempt_number(path) for path in trial_folder.glob("attempt-*") if any(path.glob("[!.]*")))
-    newest = last or max(filled, default=0)
+def _delete_attempts(trial_folder: Path, numbers: range, *, but: str = "") -> None:
     for path in trial_folder.iterdir():
-        # While the trial is open, newer folders may be copies in progress, or belong to a running worker.
-        if attempt_number(path) < newest or (last is not None and path.name != f"attempt-{last}"):
+        if attempt_number(path) in numbers and path.name != but:
             shutil.rmtree(path, ignore_errors=True)

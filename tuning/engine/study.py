@@ -25,6 +25,7 @@ from analysis.record.rows import ImportedRow, StudyRow
 from analysis.record.states import COMPLETE, OPEN
 from analysis.record.writing import RecordWriter
 from tuning.engine.engine import Engine, StudyPlan
+from tuning.engine.folder_owner import check_owner, write_owner
 from tuning.engine.hooks import Hook, run_results_hook
 from tuning.engine.interruption import STOPPING, StopRequest
 from tuning.engine.machine_facts import machine_facts
@@ -115,6 +116,11 @@ class Study:
         return self.runs.absolute() / self.row.name
 
     @property
+    def record_address(self) -> str | Path:
+        """Address of the record."""
+        return self.record or self.folder / "record.db"
+
+    @property
     def target(self) -> str:
         """Address of MLflow."""
         return self.tracking or default_store(self.runs)
@@ -140,12 +146,13 @@ def run_study(study: Study) -> Ending:
 
     Raises:
         UserError: the study is being run by another process, differs from the one on record, its record cannot be
-            used, or `before_trials` failed.
+            used, its folder belongs to a study of another record, or `before_trials` failed.
     """
     created = _missing_folders(study.folder)
     try:
         with _driven_record(study) as record:
             row = create_or_resume(record, study.row, allow=study.allow_changes, merge=study.merge_settings)
+            write_owner(study.folder, record.study(row.name).uid, study.record_address)
             record.add_imported(study.imported)
             if study.before_trials is not None:
                 study.before_trials(record, study.folder)
@@ -160,7 +167,8 @@ def run_study(study: Study) -> Ending:
 def _driven_record(study: Study) -> Iterator[RecordWriter]:
     """Locks the study for this process and opens its record."""
     with study_lock(study.folder / ".lock", study.row.name):
-        record = RecordWriter(study.record or study.folder / "record.db")
+        check_owner(study.folder, study.row.name, study.record_address)
+        record = RecordWriter(study.record_address)
         try:
             with record.lock_study(study.row.name):
                 yield record

@@ -17,6 +17,7 @@ from analysis.record.connection.address import without_password
 from analysis.record.reading import open_if_present
 from analysis.record.rows import TrialRow
 from analysis.tables.layout.cells import plural
+from tuning.engine.folder_owner import check_owner
 from tuning.engine.resume_check import check_same_study
 from tuning.engine.study import Study
 from tuning.planning.disk import disk_usage
@@ -44,7 +45,7 @@ def dry_run(study: Study) -> dict[str, Any]:
     """The forecast of what is left of a study, as JSON values.
 
     Raises:
-        UserError: The study on record has other settings, or the probe failed.
+        UserError: The study on record has other settings, its folder belongs to another record, or the probe failed.
     """
     trials = _on_record(study)
     base = load_config(study.row.config)
@@ -138,7 +139,8 @@ def score_ratio(split: Mapping[str, Any]) -> float:
 def _on_record(study: Study) -> list[TrialRow]:
     """Trials on record, none for a new study."""
     name = study.row.name
-    with open_if_present(study.record or study.folder / "record.db") as records:
+    check_owner(study.folder, name, study.record_address)
+    with open_if_present(study.record_address) as records:
         if records is None or all(row.name != name for row in records.studies()):
             return []
         check_same_study(records.study(name), study.row, allow=study.allow_changes)

@@ -30,6 +30,23 @@ def test_deletion_keeps_what_runs_and_the_last_attempt_of_the_best(base: Config,
     assert found == ["trial-0001/attempt-2", "trial-0002/attempt-3", "trial-0002/attempt-4"]
 
 
+def test_what_the_record_does_not_know_stays(base: Config, tmp_path: Path) -> None:
+    """As after a backup of the record was restored: trials and attempts that came later are not on record."""
+    rows = [
+        trial_row(base, 0, state=FAILED, attempts=1),
+        trial_row(base, 1, state=COMPLETE, value=0.9, attempts=2),
+        trial_row(base, 2, state=WAITING, attempts=1),
+    ]
+    later = ["trial-0000/attempt-2", "trial-0001/attempt-3", "trial-0002/attempt-4", "trial-0007/attempt-1"]
+    superseded = ["trial-0000/attempt-1", "trial-0001/attempt-1"]
+    for name in (*later, *superseded, "trial-0001/attempt-2", "trial-0002/attempt-1"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "checkpoint").write_text("1")
+    delete_unneeded(tmp_path, rows, 1)
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*")}
+    assert found == {*later, "trial-0001/attempt-2", "trial-0002/attempt-1"}
+
+
 def test_a_trial_that_lacks_an_objective_keeps_no_better_ones_checkpoint_out(base: Config) -> None:
     lacking = [
         trial_row(base, number, state=COMPLETE, value=0.9, values={"val/accuracy": 0.9, "val/appearance": None})
