@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -27,13 +25,13 @@ from amc.methods.amc_gan.objective import (
     smoothing,
     target,
 )
+from amc.methods.networks import adam, frozen, seeded
 from amc.models.appearance_discriminator import AppearanceDiscriminator
 from amc.models.generator import Generator, Sharing
 from amc.models.motion_discriminator import MotionDiscriminator
 from amc.models.perceptual import distance_to, gram
 
 Losses = dict[str, Tensor]
-M = TypeVar("M", bound=nn.Module)
 
 
 class AMCStep:
@@ -63,43 +61,29 @@ class AMCStep:
         }
         margins = {"appearance": config.margins.appearance, "motion": config.margins.motion}
         self.margins: dict[Critic, float] = {critic: margins[critic] for critic in self.terms.rank}
-        self.generator = self._seeded(Generator, 0)
+        self.generator = seeded(Generator, config, self.device, 0)
         self.critics: dict[Critic, AppearanceCritic | MotionCritic] = {}
         self.networks: dict[str, nn.Module] = {"generator": self.generator}
         if "appearance" in self.terms.critics:
-            da = self._seeded(AppearanceDiscriminator, 1)
+            da = seeded(AppearanceDiscriminator, config, self.device, 1)
             self.networks["appearance_discriminator"] = da
             self.critics["appearance"] = AppearanceCritic(config, da)
         if "motion" in self.terms.critics:
-            dm = self._seeded(MotionDiscriminator, 2)
+            dm = seeded(MotionDiscriminator, config, self.device, 2)
             self.networks["motion_discriminator"] = dm
             self.critics["motion"] = MotionCritic(config, dm)
+        betas = (config.optimizer.beta1, config.optimizer.beta2)
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "generator": self._adam(self.generator.parameters(), config.optimizer.lr_generator)
+            "generator": adam(self.generator.parameters(), config.optimizer.lr_generator, betas, self.machine)
         }
         self._critic_parameters = [p for critic in self.critics.values() for p in critic.network.parameters()]
         if self._critic_parameters:
-            self.optimizers["discriminator"] = self._adam(self._critic_parameters, config.optimizer.lr_discriminator)
+            self.optimizers["discriminator"] = adam(
+                self._critic_parameters, config.optimizer.lr_discriminator, betas, self.machine
+            )
         if self.machine.compiled:
             compile_networks(self.networks)
         self._graphed = GraphedStep(self._update, CudaRecorder()) if self.machine.graphed else None
-
-    def _adam(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
-        settings = self.config.optimizer
-        betas = (settings.beta1, settings.beta2)
-        # A recorded step reads the rate from memory, so that it can change.
-        lr = torch.tensor(rate, device=self.device) if self.machine.graphed else rate
-        return torch.optim.Adam(parameters, lr, betas, fused=True, capturable=self.machine.graphed)
-
-    def _seeded(self, network: Callable[[Config], M], offset: int) -> M:
-        """A network, channels last. Its initial weights depend on the seed and its own number only."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed * 16 + offset)
-            made = network(self.config).to(self.device)
-        for parameter in made.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        return made
 
     def __call__(self, batch: Batch, step: int) -> Losses:
         """Updates discriminators, then generator, or both at once where `generator_scores` is "printed" (R23).
@@ -126,7 +110,7 @@ class AMCStep:
             if not simultaneous:
                 self.optimizers["discriminator"].step()
             losses |= parts
-        with _frozen(self._critic_parameters):
+        with frozen(self._critic_parameters):
             loss, parts = self.generator_loss(batch, videos)
             self.optimizers["generator"].zero_grad(set_to_none=True)
             loss.backward()
@@ -242,15 +226,3 @@ class AMCStep:
                 losses[f"loss/rank_{name}_{j + 1}"] = hinge.detach()
                 total = total + self.weights["rank"] * hinge
         return total
-
-
-@contextmanager
-def _frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """No gradients for these parameters: the generator's update does not change the discriminators."""
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)

@@ -1,0 +1,102 @@
+"""Configurations, batches and checks that tests of the baselines share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from amc.config import Config, TrainingConfig
+from amc.data.conditions import Batch, Batches
+from amc.data.training_data import TrainingData
+from amc.methods import method_of, with_method
+from amc.methods.protocol import TrainingStep
+from amc.training import checkpoint
+from amc.training.loop import train
+from amc.training.run import Run
+from tests.toy import toy_config, toy_data
+
+
+def baseline(name: str, **training: int | float) -> Config:
+    """A baseline's configuration for `tests.toy.toy_clips`: 16x16 pixels, T = 8."""
+    config = with_method(toy_config(), name)
+    values = {"batch": 4, "steps": 6, "evaluate_every": 2} | training
+    return replace(config, training=TrainingConfig(**values))  # type: ignore[arg-type]
+
+
+def build(config: Config) -> TrainingStep:
+    return method_of(config).build(config, torch.device("cpu"))
+
+
+def random_batch(config: Config, clips: int = 2, seed: int = 0) -> Batch:
+    """Random clips and motions at the configuration's sizes."""
+    g = torch.Generator().manual_seed(seed)
+    size, frames = config.model.size, config.model.frames
+    return Batch(
+        clip=torch.rand(clips, frames, 3, size, size, generator=g) * 2 - 1,
+        motion=torch.rand(clips, frames - 1, config.q, generator=g) * 2 - 1,
+        other_appearance=torch.rand(clips, 3, size, size, generator=g) * 2 - 1,
+        other_motion=torch.rand(clips, frames - 1, config.q, generator=g) * 2 - 1,
+        noise=torch.randn(clips, config.model.noise, generator=g),
+        centres=torch.ones(clips, 1, dtype=torch.long),
+        classes=config.dataset.classes,
+    )
+
+
+def generate(config: Config, step: TrainingStep, batch: Batch) -> Tensor:
+    """Frames s + 1 to T of a batch, as evaluation has them generated."""
+    method = method_of(config)
+    with torch.no_grad():
+        seen = batch.clip[:, : method.frames_seen]
+        return method.generate(step.networks[method.predictor].eval(), seen, batch.motion, batch.noise)
+
+
+def parameters(config: Config) -> dict[str, int]:
+    """Number of parameters of each network, with none of them in memory."""
+    counts = {}
+    for name, network in method_of(config).networks.items():
+        with torch.device("meta"):
+            counts[name] = sum(p.numel() for p in network(config).parameters())
+    return counts
+
+
+def resumed_equals_whole(config: Config, folder: Path) -> bool:
+    """Whether training that is cut in two ends, to the bit, with the tensors of training in one piece."""
+    data = toy_data(config)
+
+    def run_to(steps: int, where: str) -> Run:
+        part = replace(config, training=replace(config.training, steps=steps))
+        return train(part, data, directory=folder / where, report=lambda step, metrics: True).run
+
+    half = config.training.steps // 2
+    run_to(config.training.steps, "whole")
+    run_to(half, "parts")
+    run_to(config.training.steps, "parts")
+    whole, parts = (checkpoint.load(folder / name / checkpoint.FILE).tensors for name in ("whole", "parts"))
+    fresh = checkpoint.network_tensors(build(config).networks)
+    assert all(not torch.equal(whole[name], fresh[name]) for name in fresh), "every tensor is trained"
+    return whole.keys() == parts.keys() and all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def overfit(config: Config, data: TrainingData | None = None) -> tuple[float, float]:
+    """Trains on one batch of four clips.
+
+    Returns:
+        PSNR in dB of the frames that the method predicts, and of its last seen frame repeated.
+    """
+    data = data or toy_data(config)
+    batch = Batches(config, data)(0)
+    step = build(config)
+    for i in range(config.training.steps):
+        step(batch, i)
+    seen = method_of(config).frames_seen
+    real = batch.clip[:, seen:]
+    return psnr(generate(config, step, batch), real), psnr(batch.clip[:, seen - 1 : seen].expand_as(real), real)
+
+
+def psnr(predicted: Tensor, real: Tensor) -> float:
+    """In dB, of pixels in [-1, 1], over all of them."""
+    return float(10 * np.log10(4 / float((predicted - real).square().mean())))
