@@ -19,7 +19,7 @@ from amc.dotted_fields import flattened, replaced
 from amc.errors import UserError
 
 
-def _check_choices(node: Any) -> None:
+def check_choices(node: Any) -> None:
     """Raises a UserError if a field of type `Literal` does not have one of its values."""
     for name, hint in get_type_hints(type(node)).items():
         if get_origin(hint) is Literal and getattr(node, name) not in get_args(hint):
@@ -27,7 +27,7 @@ def _check_choices(node: Any) -> None:
             raise UserError(f"setting {name!r} is {getattr(node, name)!r}: choose one of {known}")
 
 
-def _check_range(node: Any, name: str, low: float, high: float) -> None:
+def check_range(node: Any, name: str, low: float, high: float) -> None:
     """Raises a UserError if a field is outside [low, high]."""
     value = getattr(node, name)
     if not low <= value <= high:
@@ -56,7 +56,7 @@ class ModelConfig:
     discarded_frames: int = 4  # R15: first frames of a clip that the classifier does not see, x_1 among them
 
     def __post_init__(self) -> None:
-        _check_range(self, "discarded_frames", 1, math.inf)  # generated clips have no x_1
+        check_range(self, "discarded_frames", 1, math.inf)  # generated clips have no x_1
 
     def channels(self, paper: int) -> int:
         """Number of channels of a layer that has `paper` channels in Appendix A; at least 4."""
@@ -86,7 +86,7 @@ class RowWeights:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            _check_range(self, each.name, 0.0, math.inf)
+            check_range(self, each.name, 0.0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -154,14 +154,14 @@ class Readings:
     generator_rows: Literal["mixed", "generated"] = "mixed"
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        check_choices(self)
         if self.condition_statistics == "shared" and self.bn_rows == "per_row":
             raise UserError("setting 'condition_statistics' is 'shared': set 'bn_rows' to 'mixed', or choose 'own'")
-        _check_range(self, "gram_layers", 1, 2)
-        _check_range(self, "smoothing_start", 0.0, 1.0)
-        _check_range(self, "smoothing_decrement", 0.0, 1.0)
-        _check_range(self, "centres", 0, math.inf)
-        _check_range(self, "velocity_quantile", 0.0, 1.0)
+        check_range(self, "gram_layers", 1, 2)
+        check_range(self, "smoothing_start", 0.0, 1.0)
+        check_range(self, "smoothing_decrement", 0.0, 1.0)
+        check_range(self, "centres", 0, math.inf)
+        check_range(self, "velocity_quantile", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class OptimizerConfig:
     decay_share: float = 0.0  # over this share of the steps, at the end, both rates fall linearly to 0
 
     def __post_init__(self) -> None:
-        _check_range(self, "decay_share", 0.0, 1.0)
+        check_range(self, "decay_share", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class MachineConfig:
     graph: Literal["auto", "on", "off"] = "off"  # CUDA graphs; auto: on CUDA
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        check_choices(self)
 
 
 SplitRule = Literal["subject", "random", "natops-lfdm", "natops-hcrf"]
@@ -215,10 +215,10 @@ class SplitConfig:
     fold: int = 0  # with folds: the one whose subjects are tested, from 0
 
     def __post_init__(self) -> None:
-        _check_choices(self)
-        _check_range(self, "validation_share", 0.0, 1.0)
-        _check_range(self, "folds", 0, math.inf)
-        _check_range(self, "fold", 0, math.inf)
+        check_choices(self)
+        check_range(self, "validation_share", 0.0, 1.0)
+        check_range(self, "folds", 0, math.inf)
+        check_range(self, "fold", 0, math.inf)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from amc.methods.protocol import Method
 
 BUILT_IN: Mapping[str, str] = {
     "amc_gan": "amc.methods.amc_gan:METHOD",
+    "cdna": "amc.methods.cdna:METHOD",
 }
 ENTRY_POINTS = "amc.methods"
 

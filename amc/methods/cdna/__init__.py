@@ -27,10 +27,17 @@ def _generate(network: nn.Module, seen: Tensor, motion: Tensor, noise: Tensor) -
 METHOD = Method(
     name="cdna",
     title="CDNA",
-    settings=CDNASettings,
     networks={"generator": CDNA},
     predictor="generator",
     frames_seen=1,
     build=CDNAStep,
     generate=_generate,
+    settings=CDNASettings,
+    # A step costs less than AMC-GAN's, so that a run of the same cost has more of them.
+    presets={"compact": {"training.steps": 2400}},
+    search_space={
+        "method.learning_rate": {"kind": "log", "factor": 5},
+        "method.beta1": {"kind": "float", "low": 0.5, "high": 0.95},
+        "method.kernels": {"kind": "int", "low": 5, "high": 15},
+    },
 )

@@ -52,4 +52,5 @@ def composed(masks: Tensor, layers: Tensor) -> Tensor:
         (B, 3, H, W).
     """
     assert masks.shape[1] == layers.shape[1], "every layer has a mask"
-    return (masks[:, :, None] * layers).sum(dim=1)
+    total: Tensor = (masks[:, :, None] * layers).sum(dim=1)
+    return total
