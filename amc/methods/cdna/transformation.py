@@ -35,7 +35,7 @@ def transformed(frame: Tensor, kernels: Tensor) -> Tensor:
     b, n = kernels.shape[:2]
     # Clips are groups and colours are the batch, so that one convolution serves all clips.
     moved = F.conv2d(frame.transpose(0, 1), kernels.reshape(b * n, 1, KERNEL, KERNEL), padding=KERNEL // 2, groups=b)
-    return moved.unflatten(1, (b, n)).permute(1, 2, 0, 3, 4)
+    return moved.reshape(3, b, n, *frame.shape[2:]).permute(1, 2, 0, 3, 4)
 
 
 def composed(masks: Tensor, layers: Tensor) -> Tensor:
@@ -52,5 +52,4 @@ def composed(masks: Tensor, layers: Tensor) -> Tensor:
         (B, 3, H, W).
     """
     assert masks.shape[1] == layers.shape[1], "every layer has a mask"
-    total: Tensor = (masks[:, :, None] * layers).sum(dim=1)
-    return total
+    return (masks[:, :, None] * layers).sum(dim=1)
