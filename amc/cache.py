@@ -17,7 +17,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from amc.atomic import atomic_write
-from amc.errors import UserError
+from amc.errors import DISK_FULL, UserError, cannot_write
 
 
 def cache_dir() -> Path:
@@ -39,11 +39,16 @@ def creating(path: Path, *, wait: bool = False) -> Iterator[Path]:
         wait: wait for another process that is writing this file, instead of raising an error.
 
     Raises:
-        UserError: the folder cannot be written, or another process is writing this file and `wait` is False.
+        UserError: the folder cannot be written, the disk is full, or another process is writing this file.
     """
     path = Path(path).expanduser().absolute()
     with locked(path, wait=wait), _partial(path) as partial:
-        yield partial
+        try:
+            yield partial
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                raise cannot_write(path, error) from error
+            raise
 
 
 def make_once(path: Path, make: Callable[[Path], None], *, usable: Callable[[Path], bool] = Path.is_file) -> Path:
@@ -82,9 +87,10 @@ def _partial(path: Path) -> Iterator[Path]:
                 # Renaming would replace a device or a pipe by an ordinary file.
                 raise OSError(errno.EINVAL, "it is not an ordinary file")
             partial = stack.enter_context(atomic_write(path, exclusive=True))
-            partial.touch()
+        except BlockingIOError as error:  # another process, which has another cache folder for its locks
+            raise _busy(path) from error
         except OSError as error:
-            raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+            raise cannot_write(path, error) from error
         yield partial
 
 
@@ -108,7 +114,7 @@ def locked(path: Path, *, wait: bool) -> Iterator[None]:
         lock = FileLock(folder / f"{key}.lock", timeout=-1 if wait else 0)
         lock.acquire()
     except Timeout as error:
-        raise UserError(f"another process is writing {path}: wait until it is done, or choose another file") from error
+        raise _busy(path) from error
     except OSError as error:
         raise UserError(
             f"cannot write the cache folder {cache_dir()}: {error.strerror or error}; set AMC_CACHE to another folder"
@@ -117,3 +123,7 @@ def locked(path: Path, *, wait: bool) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _busy(path: Path) -> UserError:
+    return UserError(f"another process is writing {path}: wait until it is done, or choose another file")

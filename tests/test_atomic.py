@@ -67,6 +67,17 @@ def test_the_exclusive_writer_deletes_what_a_killed_one_left(tmp_path: Path) -> 
     left.write_text("half")
     with atomic_write(tmp_path / "file", exclusive=True) as partial:
         assert partial == left
-        assert not left.exists()
+        assert left.read_bytes() == b""
         partial.write_text("whole")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_two_exclusive_writers_do_not_mix(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "file", exclusive=True) as partial:
+        partial.write_text("first")
+        with pytest.raises(BlockingIOError, match="another process"), atomic_write(tmp_path / "file", exclusive=True):
+            pytest.fail("both write")
+        assert partial.read_text() == "first"
+    with atomic_write(tmp_path / "file", exclusive=True) as partial:
+        partial.write_text("second")
+    assert (tmp_path / "file").read_text() == "second"

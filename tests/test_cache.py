@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -85,6 +86,26 @@ def test_a_second_writer_is_told(tmp_path: Path) -> None:
     assert other.returncode == 1
     assert "UserError: another process is writing" in other.stderr.splitlines()[-1]
     assert path.read_text() == "mine"
+
+
+def test_a_second_writer_with_another_cache_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    with creating(path) as partial:
+        partial.write_text("mine")
+        monkeypatch.setenv("AMC_CACHE", str(tmp_path / "another"))
+        with pytest.raises(UserError, match=r"another process is writing .*file: wait"), creating(path):
+            pytest.fail("both write")
+    assert path.read_text() == "mine"
+
+
+def test_a_disk_that_fills_up_is_one_line_with_what_to_do(tmp_path: Path) -> None:
+    def fail() -> None:
+        with creating(tmp_path / "file"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(UserError, match=r"cannot write .*file: No space left on device; free some space"):
+        fail()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("path", ["taken/file", "folder"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import select
 import sys
@@ -27,8 +28,12 @@ class Parser(argparse.ArgumentParser):
 def run(main: Callable[[], int]) -> int:
     """Runs a command and returns its exit code: 2 after a `UserError`, printed as one line, and 130 after Ctrl-C.
 
-    If the reader of standard output exits early, as `head` does, the command ends silently with exit code 1.
+    If the reader of standard output exits early, as `head` does, the command ends silently with exit code 1. Letters
+    that the encoding of the output lacks are printed as escapes such as `\\xe9`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = main()
         sys.stdout.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from amc.cli.reopen import reopen
 from amc.data.conditions import TestConditions
 from amc.data.resize import area_resize
 from amc.data.training_data import TrainingData
-from amc.errors import UserError
+from amc.errors import UserError, cannot_write
 from amc.evaluation.generation import generate_clips
 from amc.evaluation.pictures.figure import LabelledClip, figure
 from amc.evaluation.pictures.mismatched import matched_and_mismatched
@@ -107,16 +107,16 @@ def run(args: argparse.Namespace) -> int:
         made = generate(finished, _first_frame(args, finished), classes, args.seed)
         rows = [(names[c], frames) for c, frames in zip(classes, made, strict=True)]
         still, moving, save = "strip.png", "clips", partial(strip, rows)
-    files = [args.out / still]
+    moving_files = {kind: args.out / f"{moving}.{kind}" for kind in FORMATS if args.format in (kind, "both")}
+    files = [args.out / still, *moving_files.values()]
+    _check_image_kept(args.image, files)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
         save(files[0])
-        for ending, write in FORMATS.items():
-            if args.format in (ending, "both"):
-                files.append(args.out / f"{moving}.{ending}")
-                write(rows, files[-1])
+        for kind, file in moving_files.items():
+            FORMATS[kind](rows, file)
     except OSError as error:
-        raise UserError(f"cannot write to {args.out}: {error.strerror or error}") from error
+        raise cannot_write(args.out, error) from error
     print(json.dumps({"files": [str(file) for file in files]}) if args.json else "\n".join(map(str, files)))
     return 0
 
@@ -126,7 +126,7 @@ def _test_clips(args: argparse.Namespace, finished: Run) -> int:
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write to {args.out}: {error.strerror or error}") from error
+        raise cannot_write(args.out, error) from error
     write_test_clips(finished, args.test_clips, args.seed, path)
     print(json.dumps({"files": [str(path)]}) if args.json else path)
     return 0
@@ -154,6 +154,12 @@ def generate(finished: Run, first: NDArray[np.uint8], classes: list[int], seed: 
 def _showing(data: TrainingData, first: NDArray[np.uint8]) -> TrainingData:
     """The same data with the image as the only frame of clip 0."""
     return replace(data, clips=replace(data.clips, frames=first[None, None]))
+
+
+def _check_image_kept(image: Path | None, files: Sequence[Path]) -> None:
+    for file in files:
+        if image is not None and file.exists() and image.exists() and file.samefile(image):
+            raise UserError(f"--image {image} would be overwritten: choose another --out")
 
 
 def _mismatched(args: argparse.Namespace, finished: Run) -> list[LabelledClip]:

@@ -32,7 +32,8 @@ from amc.data.clipschema import (
     info_problem,
     values_problem,
 )
-from amc.errors import UserError
+from amc.data.hdf5_output import Hdf5Output
+from amc.errors import UserError, cannot_write
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -41,6 +42,7 @@ __all__ = [
     "Contents",
     "Origin",
     "check",
+    "check_replaceable",
     "open_clips",
     "read_clip",
     "read_info",
@@ -55,7 +57,8 @@ class ClipWriter:
     """Writes a clip file clip by clip, in bounded memory. The file appears when the `with` block ends without error.
 
     Raises:
-        UserError: the folder cannot be written, another process is writing the file, or no clip was added.
+        UserError: the folder cannot be written, the disk is full, the file exists and is no clip file, another process
+            is writing it, or no clip was added.
         ValueError: a clip does not have the declared sizes, or names or pairs are inconsistent.
     """
 
@@ -73,10 +76,13 @@ class ClipWriter:
         self._stack = ExitStack()
 
     def __enter__(self) -> ClipWriter:
+        check_replaceable(self.path)
         with self._stack:
             partial = self._stack.enter_context(creating(self.path))
             with self._writing():
-                self._file = h5py.File(partial, "w", libver=("v110", "v110"))
+                self._output = Hdf5Output(partial)
+                self._stack.callback(self._output.close)
+                self._file = h5py.File(self._output, "w", libver=("v110", "v110"))
                 self._stack.callback(self._close_quietly)
                 self._frames = self._file.create_dataset(
                     "frames",
@@ -137,6 +143,7 @@ class ClipWriter:
                 with self._writing():
                     self._finish()
                     self._file.close()
+                    self._output.close()
                 self._stack.close()
             else:
                 # Passes the error on, so that `creating` deletes the partial file.
@@ -172,13 +179,34 @@ class ClipWriter:
     def _writing(self) -> Iterator[None]:
         try:
             yield
+            self._output.check()
         except (OSError, RuntimeError) as error:
-            raise UserError(f"cannot write {self.path}: {_reason(error)}") from error
+            raise cannot_write(self.path, error) from error
 
     def _close_quietly(self) -> None:
         # Only needed after an error, when the file is about to be deleted.
         with suppress(OSError, RuntimeError):
             self._file.close()
+
+
+def check_replaceable(path: Path) -> None:
+    """Checks that writing a clip file to `path` replaces nothing but a clip file.
+
+    Raises:
+        UserError: another file is there, such as a keypoint table or a video.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file() or path.stat().st_size == 0:
+        return  # `creating` names folders and devices
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            clips = _attribute(file, "schema") == SCHEMA
+    except _HDF5_ERRORS:
+        clips = False
+    if not clips:
+        raise UserError(
+            f"{path} exists and is not a clip file, so it is not replaced: give another --out, or delete it"
+        )
 
 
 def read_info(path: Path) -> ClipInfo:
@@ -218,7 +246,7 @@ def open_clips(path: Path) -> Iterator[tuple[Contents, Any]]:
         raise UserError(f"{path}: no permission to read it")
     with ExitStack() as stack:
         with _explained(path):
-            file = stack.enter_context(h5py.File(path, "r"))
+            file = stack.enter_context(h5py.File(path, "r", locking=False))
         with _explained(path):
             contents = _read(path, file)
             frames = file["frames"]
@@ -285,6 +313,11 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except _HDF5_ERRORS as error:
+        if re.search("unable to lock|already open for write", str(error)):
+            raise UserError(
+                f"{path} is locked: another program has it open for writing; close it and rerun (if that program "
+                f"crashed: h5clear -s {path})"
+            ) from error
         raise UserError(f"{path}: not a readable HDF5 clip file, or damaged: {_reason(error)}") from error
 
 

@@ -49,10 +49,19 @@ class Problems:
         """Number of problems of each kind, in order of first appearance."""
         return dict(Counter(problem.kind for problem in self.found))
 
-    def sample(self) -> str:
-        """The first problems and the number of others, for an error message."""
-        more = len(self.found) - NAMED_IN_ERROR
-        named = [str(problem) for problem in self.found[:NAMED_IN_ERROR]]
+    def sample(self, *, skipped_only: bool = False) -> str:
+        """A few problems and the number of others, for an error message.
+
+        What was left out comes before remarks, and one problem of each kind before a second one.
+        """
+        found = [problem for problem in self.found if problem.skipped or not skipped_only]
+        seen: Counter[str] = Counter()
+        rank: dict[Problem, tuple[bool, int]] = {}
+        for problem in found:
+            rank.setdefault(problem, (not problem.skipped, seen[problem.kind]))
+            seen[problem.kind] += 1
+        named = [str(problem) for problem in sorted(found, key=rank.__getitem__)[:NAMED_IN_ERROR]]
+        more = len(found) - len(named)
         return "; ".join([*named, *([f"and {more} more"] if more > 0 else [])])
 
     def lines(self) -> list[str]:
@@ -78,7 +87,7 @@ class Problems:
             UserError: there are fewer than two classes, or something was left out and `strict` is set.
         """
         if strict and any(problem.skipped for problem in self.found):
-            raise UserError(f"{source}: {self.sample()} (without --strict, these are left out)")
+            raise UserError(f"{source}: {self.sample(skipped_only=True)} (without --strict, these are left out)")
         classes = tuple(sorted(set(labels)))
         if len(classes) < 2:
             found = f"only the class {classes[0]!r} has a usable {what}" if classes else f"there is no usable {what}"

@@ -65,3 +65,11 @@ def test_a_folder_without_permission_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # as root may write anywhere
     with pytest.raises(UserError, match=f"no permission for {tmp_path}"):
         check_out_folder(tmp_path / "new")
+
+
+def test_letters_that_the_output_lacks_are_escaped() -> None:
+    code = "from amc.cli.command import run\nimport sys\nsys.exit(run(lambda: print('caf\\xe9 \\u4e2d') or 0))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"caf\\xe9 \\u4e2d\n", b"")

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -270,3 +273,21 @@ def test_a_damaged_byte_is_noticed_or_harmless(small_file: Path, tmp_path: Path,
     assert found.info == sound.info
     for name in ("frames", "keypoints", "keypoints_valid", "label", "subject", "source_clip"):
         np.testing.assert_array_equal(getattr(found, name), getattr(sound, name))
+
+
+def test_a_file_that_another_program_has_open(tmp_path: Path) -> None:
+    """A lock alone does not matter for reading; a file that is being changed is named as such, not as damaged."""
+    path = write(tmp_path / "a.h5", [clip(0)])
+    with path.open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        check(path, content=True)
+    code = "import h5py, sys\nh = h5py.File(sys.argv[1], 'a', libver='latest')\nprint('open', flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(UserError, match=r"a\.h5 is locked: another program has it open for writing; close it"):
+            check(path)
+        other.communicate("\n")
+    check(path, content=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,9 @@ def test_classes_are_sorted_and_two_are_needed() -> None:
         UserError, match="src: only the class 'wave' has a usable clip, but at least two classes are needed"
     ):
         Problems().require_classes("src", ["wave", "wave"], strict=False)
-    with pytest.raises(UserError, match=r"there is no usable clip.*a\.avi: no video stream; b\.avi.*; and 1 more"):
+    with pytest.raises(
+        UserError, match=r"there is no usable clip.*a\.avi: no video stream; d\.avi: 8x8; c\.avi.*; and 1 more"
+    ):
         _problems().require_classes("src", [], strict=False)
 
 
@@ -46,6 +50,19 @@ def test_strict_objects_to_what_was_left_out_only() -> None:
     problems = Problems()
     problems.note("no video", "b.avi")
     assert problems.require_classes("src", ["a", "b"], strict=True) == ("a", "b")
+
+
+def test_what_was_left_out_comes_first_and_each_kind_once() -> None:
+    problems = Problems()
+    for i in range(4):
+        problems.note("uneven", f"{i}.avi", "sampled at 20 frames per second")
+        problems.skip("too short", f"short{i}.avi", "3 frames")
+    problems.skip("unreadable", "z.avi", "no video stream")
+    expected = "short0.avi: 3 frames; z.avi: no video stream; short1.avi: 3 frames; and 2 more (without --strict"
+    with pytest.raises(UserError, match=re.escape(expected)):
+        problems.require_classes("src", ["a", "b"], strict=True)
+    with pytest.raises(UserError, match=r"not usable: short0.avi: 3 frames; z.avi: no video stream; .* and 6 more"):
+        problems.require_classes("src", [], strict=False)
 
 
 def test_the_table_of_classes() -> None:

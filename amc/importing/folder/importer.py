@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.argument_types import integer
-from amc.data.clipfile import ClipInfo, ClipWriter, read_info
+from amc.data.clipfile import ClipInfo, ClipWriter, check_replaceable, read_info
 from amc.data.procedural_marker import MARKER
 from amc.errors import UserError
 from amc.importing.class_counts import ClassCounts
@@ -125,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: arguments, videos or keypoints do not make a data set; nothing is written.
     """
+    check_replaceable(args.out)
     settings, rate = _cutting(args), _rate(args.fps)
     name = _name(args.name, args.source)
     names = parse_names(args.keypoint_names) if args.keypoint_names is not None else None

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from amc.argument_types import integer, number
-from amc.data.clipfile import ClipInfo, ClipWriter
+from amc.data.clipfile import ClipInfo, ClipWriter, check_replaceable
 from amc.data.datasets.landmarks import LANDMARKS
 from amc.data.datasets.mug import KEYPOINT_NAMES, PAIRS, STRIDES
 from amc.errors import UserError
@@ -151,6 +151,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: the arguments or takes do not make a data set; nothing is written.
     """
+    check_replaceable(args.out)
     settings = _settings(args)
     workers = cores() if args.workers is None else args.workers
     problems = Problems()

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from amc.argument_types import integer
 from amc.cache import cache_dir
-from amc.data.clipfile import ClipInfo, ClipWriter, read_info
+from amc.data.clipfile import ClipInfo, ClipWriter, check_replaceable, read_info
 from amc.data.datasets.natops import GESTURE_NAMES, KEYPOINT_NAMES, PAIRS
 from amc.data.procedural_marker import MARKER
 from amc.errors import UserError
@@ -114,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: arguments, videos, segmentation or joints do not make a data set; nothing is written.
     """
+    check_replaceable(args.out)
     settings, workers = _settings(args), cores() if args.workers is None else args.workers
     report = ImportReport()
     files = list_files(_source(args), report.problems)

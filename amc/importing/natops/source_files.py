@@ -83,7 +83,7 @@ class NatopsFiles:
 
 def identity(name: str) -> tuple[int, int] | None:
     """(gesture, subject) of a video, given its name or path; None if it is not an RGB video of NATOPS."""
-    match = _NAME.fullmatch(PurePosixPath(name).name)
+    match = _NAME.fullmatch(_path(name).name)
     if match is None or match[3] or not 1 <= int(match[1]) <= GESTURES:
         return None
     return int(match[1]), int(match[2])
@@ -211,17 +211,17 @@ class _Listing:
     def _archive(self, path: Path, name: str) -> None:
         try:
             with zipfile.ZipFile(path) as packed:
-                members = [info.filename for info in packed.infolist() if not info.is_dir()]
+                members = [name for name in packed.namelist() if not name.endswith(("/", "\\"))]
         except _ZIP_ERRORS as error:
             self._problems.skip("unreadable archive", name, f"cannot be read ({_reason(error)})")
             return
         shown = [member for member in members if not _hidden(member)]
-        if not any(_NAME.fullmatch(PurePosixPath(member).name) for member in shown):
+        if not any(_NAME.fullmatch(_path(member).name) for member in shown):
             self.others += 1  # such as precomputed_features.zip
             return
         for member in sorted(shown):
-            self.procedural |= PurePosixPath(member).name == MARKER
-            self._entry(path, member, f"{name}/{member}")
+            self.procedural |= _path(member).name == MARKER
+            self._entry(path, member, f"{name}/{_path(member)}")
 
     def _entry(self, path: Path, member: str | None, name: str) -> None:
         last = PurePosixPath(name).name
@@ -266,8 +266,13 @@ def _files(source: Path) -> Iterator[Path]:
         waiting += reversed([entry for entry in entries if entry.is_dir()])
 
 
+def _path(member: str) -> PurePosixPath:
+    """A name in an archive or a table as a path; some programs for Windows separate its parts by backslashes."""
+    return PurePosixPath(member.replace("\\", "/"))
+
+
 def _hidden(member: str) -> bool:
-    parts = PurePosixPath(member.replace("\\", "/")).parts
+    parts = _path(member).parts
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
 
 

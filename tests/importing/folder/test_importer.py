@@ -134,6 +134,26 @@ def test_keypoint_table(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPa
     assert check(out).info.pairs == ((0, 1),)
 
 
+@pytest.mark.parametrize("taken", ["t.csv", "actions/jump/performer_0.avi"])
+def test_an_out_that_is_an_input_is_kept(
+    tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str], taken: str
+) -> None:
+    table = _table(tmp_path / "t.csv", root)
+    before = (tmp_path / taken).read_bytes()
+    assert _prepare(root, tmp_path / taken, "--keypoints", str(table)) == 2
+    assert (
+        f"{taken} exists and is not a clip file, so it is not replaced: give another --out" in capsys.readouterr().err
+    )
+    assert (tmp_path / taken).read_bytes() == before
+
+
+def test_a_link_to_an_input_is_kept(tmp_path: Path, root: Path) -> None:
+    table = _table(tmp_path / "t.csv", root)
+    (tmp_path / "c.h5").symlink_to(table)
+    assert _prepare(root, tmp_path / "c.h5", "--keypoints", str(table)) == 2
+    assert (tmp_path / "c.h5").is_symlink()
+
+
 def test_windows_without_keypoints_are_left_out(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "t.csv"
     head = "# keypoints: a\nvideo,frame,x_0,y_0\n"
@@ -204,7 +224,8 @@ def test_table_that_fits_only_in_part(tmp_path: Path, root: Path, capsys: pytest
     assert "wave/performer_1.avi: no keypoints found" in said
     assert "jump/performer_0.avi: it has 24 frames, but the keypoint table continues to frame 25" in said
     assert check(out).shape[0] == 25
-    assert "wave/gone.avi" in _refused(capsys, root, tmp_path / "d.h5", "--keypoints", str(table), "--strict")
+    said = _refused(capsys, root, tmp_path / "d.h5", "--keypoints", str(table), "--strict")
+    assert "wave/performer_1.avi: no keypoints found (without --strict" in said
 
 
 def test_fewer_than_two_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -195,3 +195,13 @@ def test_a_damaged_archive_is_named_or_gives_what_was_packed(tmp_path: Path, dat
         # Any other exception than `UnreadableArchive` fails this test.
         with suppress(UnreadableArchive), as_file(video, tmp_path) as unpacked:
             assert unpacked.read_bytes() == b"packed video " * 50
+
+
+def test_names_with_backslashes_in_an_archive(tmp_path: Path) -> None:
+    """As some programs for Windows write them."""
+    _zip(tmp_path / "gesture01.zip", "gesture01\\", "gesture01\\g01s02.avi", "gesture01\\g01s03m.avi", "note.txt")
+    found, problems = _read(tmp_path)
+    assert [(f.gesture, f.subject, f.name) for f in found.videos] == [(1, 2, "gesture01.zip/gesture01/g01s02.avi")]
+    assert (found.masks, found.others, problems) == (1, 1, [])
+    with as_file(found.videos[0], tmp_path) as path:
+        assert path.read_bytes() == b"packed video " * 50

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis.record.states import FAILED
+from tests.disks import mount, small_disk
 from tests.tuning.killing import Search, Witness, check_the_end
 from tests.tuning.toy_command import Toy
 
@@ -22,20 +22,8 @@ ROOM, MORE = "64m", "256m"
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with 64 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = mount("-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(folder))
-    if made.returncode != 0:
-        pytest.skip(f"this user may mount no tmpfs ({made.stderr.strip()}), so no disk can be filled")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def mount(*arguments: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(["mount", *arguments], capture_output=True, text=True)
-    except FileNotFoundError as error:
-        return subprocess.CompletedProcess([], 1, "", str(error))
+    with small_disk(tmp_path / "disk", ROOM) as folder:
+        yield folder
 
 
 def resize(disk: Path, size: str) -> None:
