@@ -96,7 +96,7 @@ def best_of(runs: Path, record: str | None, search: str, mine: Config) -> Starti
 
 
 def _started(found: Config, key: str, mine: Config, search: str) -> StartingPoint:
-    differing = [name for name in ("dataset", "preset") if getattr(found, name) != getattr(mine, name)]
+    differing = [name for name in ("dataset", "preset", "method") if getattr(found, name) != getattr(mine, name)]
     # A search has one test split; folds divide the same subjects.
     differing += ["split"] if replace(found.split, folds=0, fold=0) != replace(mine.split, folds=0, fold=0) else []
     differing += [f"model.{name}" for name in _SHARED if getattr(found.model, name) != getattr(mine.model, name)]

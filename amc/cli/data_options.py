@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amc.cli.data_source import DataSource, resolve
-from amc.config import Config, DatasetSpec, configure, with_overrides
+from amc.config import AMC_GAN, DATASETS, Config, DatasetSpec, configure, with_overrides
 from amc.data.clipfile import read_info
 from amc.data.training_data import TrainingData, prepare
+from amc.methods import with_method
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,27 @@ class ConfiguredData:
 
 
 def configure_data(
-    dataset: str | None, file: Path | None, preset: str, split_rule: str | None = None
+    dataset: str | None,
+    file: Path | None,
+    preset: str,
+    split_rule: str | None = None,
+    method: str = AMC_GAN.name,
 ) -> ConfiguredData:
-    """Prepares the data for `--dataset`, `--data`, `--preset` and `--split-rule`; makes the stand-in if needed.
+    """Prepares the data for `--dataset`, `--data`, `--preset`, `--split-rule` and `--method`.
 
-    Classes and keypoints are those of the file. Data sets other than the paper's get the loss weights of NATOPS.
+    The stand-in is made if needed. Classes and keypoints are those of the file. Data sets other than the paper's get
+    the loss weights of NATOPS.
 
     Raises:
-        UserError: the data cannot be used, or the split rule does not fit it.
+        UserError: the data cannot be used, or the split rule or the method does not fit it.
     """
+    # Before a stand-in is made, which may take long.
+    with_method(configure(dataset if dataset and dataset in DATASETS else "natops", preset), method)
     source = resolve(dataset, file, preset)
     info = read_info(source.path)
     name = dataset or info.name
     spec = DatasetSpec(name, classes=len(info.class_names), keypoints=len(info.keypoint_names))
-    config = configure(name, preset, spec=spec)
+    config = with_method(configure(name, preset, spec=spec), method)
     if split_rule is not None:
         config = with_overrides(config, {"split.rule": split_rule})
     return ConfiguredData(source, config, prepare(config, source.path))

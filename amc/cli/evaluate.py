@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amc.cli.accuracy_table import accuracy_table
+from amc.cli.method_option import add_expected_method_option
 from amc.cli.reopen import reopen
 from amc.evaluation.judges.standard import JUDGE, SECOND, classifier, identity_classifier
 from amc.evaluation.score_sheet import REAL, STILL
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `evaluate`."""
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="output folder of the train command")
     parser.add_argument("--data", type=Path, metavar="FILE.h5", help="clip file that the model was trained on")
+    add_expected_method_option(parser)
     parser.add_argument(
         "--split",
         choices=("validation", "test"),
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the scores; returns the exit code."""
-    finished = reopen(args.run_directory, args.data)
+    finished = reopen(args.run_directory, args.data, args.method)
     config, data = finished.config, finished.data
     judges = _judges(finished)
     beside = references(config, data, judges, part=args.split)
@@ -68,11 +70,13 @@ def run(args: argparse.Namespace) -> int:
     clips = len(sheets["generated"].label)
     if args.json:
         about = {"split": args.split, "split_rule": data.split.rule, "clips": clips, "steps": finished.step}
-        about |= {"origin": data.clips.info.origin, "preset": config.preset, "scores": found}
+        about |= {"origin": data.clips.info.origin, "preset": config.preset}
+        about |= {"method": config.method.name, "scores": found}
         print(json.dumps(accuracies | about, indent=2))
     else:
         title = (
-            f"{config.dataset.name} (origin={data.clips.info.origin}), preset {config.preset}, {finished.step} steps\n"
+            f"{finished.method.title}, {config.dataset.name} (origin={data.clips.info.origin}), "
+            f"preset {config.preset}, {finished.step} steps\n"
             f"accuracy of the motion classifier on {clips} {args.split} clips (by {data.split.rule}), in percent"
         )
         print(accuracy_table(title, accuracies))

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from amc.config import DATASETS, Config, configure, with_overrides
+from amc.config import DATASETS, Config, with_overrides
 from amc.errors import UserError
 
 ENTRY_POINTS = "amc.studies"
@@ -31,6 +31,7 @@ class TrialConfig:
         dataset: name of the study's data.
         origin: of these data: `procedural`, `natops`, `mug` or `folder`.
         value: validation accuracy of the trial, a fraction; None without one.
+        method: name of the method that the study searched.
         settings: by dotted name: what the study fixed for all trials, and the parameters of this one.
     """
 
@@ -41,6 +42,7 @@ class TrialConfig:
     dataset: str
     origin: str
     value: float | None
+    method: str
     settings: Mapping[str, Any]
 
     def implied_dataset(self) -> str:
@@ -96,17 +98,18 @@ class TrialConfig:
         )
 
 
-def find_config(runs: Path, study: str, trial: str | None) -> TrialConfig:
+def find_config(runs: Path, study: str, trial: str | None, base: Config) -> TrialConfig:
     """The configuration of a trial of the study in RUNS/STUDY.
 
     Args:
         runs: the folder of studies.
         study: its name.
         trial: key or number of the trial; None for the best one.
+        base: a configuration of the method that is to be trained, of any data set and preset.
 
     Raises:
-        UserError: there is no such study or trial, its settings do not fit this version's configuration, or no
-            installed package can look studies up.
+        UserError: there is no such study or trial, it has another method, its settings do not fit this version's
+            configuration, or no installed package can look studies up.
     """
     offered = list(entry_points(group=ENTRY_POINTS))
     if not offered:
@@ -115,8 +118,10 @@ def find_config(runs: Path, study: str, trial: str | None) -> TrialConfig:
             "'pip install -e .' in its folder, or the amc-gan package"
         )
     found: TrialConfig = offered[0].load()(runs, study, trial)
+    if found.method != base.method.name:
+        raise UserError(f"study {study} searched method {found.method!r}: give --method {found.method}")
     try:
-        found.applied(configure("natops"))  # all presets have the same names and types of settings
+        found.applied(base)  # all presets have the same names and types of settings
     except UserError as error:
         raise UserError(f"the settings of {found.trial} of study {study} cannot be used: {error}") from error
     return found

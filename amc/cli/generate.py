@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 
 from amc.argument_types import integer
 from amc.cli.command import check_out_folder
+from amc.cli.method_option import add_expected_method_option
 from amc.cli.reopen import reopen
 from amc.data.conditions import TestConditions
 from amc.data.resize import area_resize
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `generate`."""
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="output folder of the train command")
     parser.add_argument("--data", type=Path, metavar="FILE.h5", help="clip file that the model was trained on")
+    add_expected_method_option(parser)
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--image", type=Path, metavar="FILE", help="picture whose largest centred square is the first frame"
@@ -46,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--clip",
         type=int,
         metavar="N",
-        help="clip whose first frame is used, counted from 0 (default: the first validation clip)",
+        help="clip whose first frame is used, or first frames if the method sees several; counted from 0 "
+        "(default: the first validation clip)",
     )
     parser.add_argument(
         "--class", dest="name", default="all", metavar="NAME", help="class of the motion (default: all)"
@@ -90,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     if args.test_clips is not None and (args.mismatched or args.image or args.clip is not None or args.name != "all"):
         raise UserError("--test-clips takes the first frames and classes from the test split: give no other selection")
     check_out_folder(args.out)
-    finished = reopen(args.run_directory, args.data)
+    finished = reopen(args.run_directory, args.data, args.method)
     if args.test_clips is not None:
         return _test_clips(args, finished)
     names = finished.data.clips.info.class_names
@@ -104,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         still, moving, save = "figure3.png", "figure3", partial(figure, [videos])
     else:
         classes = [index for index, name in enumerate(names) if args.name in ("all", name)]
-        made = generate(finished, _first_frame(args, finished), classes, args.seed)
+        made = generate(finished, _seen_frames(args, finished), classes, args.seed)
         rows = [(names[c], frames) for c, frames in zip(classes, made, strict=True)]
         still, moving, save = "strip.png", "clips", partial(strip, rows)
     moving_files = {kind: args.out / f"{moving}.{kind}" for kind in FORMATS if args.format in (kind, "both")}
@@ -132,8 +135,8 @@ def _test_clips(args: argparse.Namespace, finished: Run) -> int:
     return 0
 
 
-def generate(finished: Run, first: NDArray[np.uint8], classes: list[int], seed: int) -> NDArray[np.uint8]:
-    """Videos (n, T, H, W, 3) that start with the image `first` (H, W, 3), one per class.
+def generate(finished: Run, seen: NDArray[np.uint8], classes: list[int], seed: int) -> NDArray[np.uint8]:
+    """Videos (n, T, H, W, 3) that start with the frames `seen` (s, H, W, 3), one per class.
 
     The velocities are those of a random training clip of the class (R13), chosen by `seed` and class.
     """
@@ -146,14 +149,14 @@ def generate(finished: Run, first: NDArray[np.uint8], classes: list[int], seed: 
         np.zeros(len(classes), np.int64), np.array(lent, dtype=np.int64), np.stack(noise).astype(np.float32)
     )
     made = generate_clips(
-        finished.generator, finished.config, _showing(data, first), conditions, labels=np.array(classes, dtype=np.int64)
+        finished.generator, finished.config, _showing(data, seen), conditions, labels=np.array(classes, dtype=np.int64)
     )
-    return np.concatenate([np.broadcast_to(first, (len(classes), 1, *first.shape)), made], axis=1)
+    return np.concatenate([np.broadcast_to(seen[:1], (len(classes), 1, *seen.shape[1:])), made], axis=1)
 
 
-def _showing(data: TrainingData, first: NDArray[np.uint8]) -> TrainingData:
-    """The same data with the image as the only frame of clip 0."""
-    return replace(data, clips=replace(data.clips, frames=first[None, None]))
+def _showing(data: TrainingData, seen: NDArray[np.uint8]) -> TrainingData:
+    """The same data with these frames as those of clip 0."""
+    return replace(data, clips=replace(data.clips, frames=seen[None]))
 
 
 def _check_image_kept(image: Path | None, files: Sequence[Path]) -> None:
@@ -182,11 +185,14 @@ def _clip(args: argparse.Namespace, finished: Run) -> int:
     return number
 
 
-def _first_frame(args: argparse.Namespace, finished: Run) -> NDArray[np.uint8]:
-    size = finished.config.model.size
+def _seen_frames(args: argparse.Namespace, finished: Run) -> NDArray[np.uint8]:
+    """The real frames (s, H, W, 3) that the method sees."""
+    size, method = finished.config.model.size, finished.method
     if args.image is None:
-        frame: NDArray[np.uint8] = finished.data.clips.frames[_clip(args, finished), 0]
-        return frame
+        frames: NDArray[np.uint8] = finished.data.clips.frames[_clip(args, finished), : method.frames_seen]
+        return frames
+    if method.frames_seen > 1:
+        raise UserError(f"{method.title} sees {method.frames_seen} frames of a clip: give --clip N instead of --image")
     try:
         with Image.open(args.image) as image:
             pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
@@ -198,4 +204,4 @@ def _first_frame(args: argparse.Namespace, finished: Run) -> NDArray[np.uint8]:
     if side < size:
         raise UserError(f"--image {args.image} is too small: the run needs at least {size} x {size} pixels")
     y, x = ((extent - side) // 2 for extent in pixels.shape[:2])
-    return area_resize(pixels[y : y + side, x : x + side], (size, size))
+    return area_resize(pixels[y : y + side, x : x + side], (size, size))[None]

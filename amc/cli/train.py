@@ -17,14 +17,16 @@ from amc.cli.accuracy_table import accuracy_table
 from amc.cli.command import NO_SUCCESS, check_out_folder
 from amc.cli.data_options import configure_data
 from amc.cli.from_study import TrialConfig, find_config
+from amc.cli.method_option import add_method_option
 from amc.cli.preset import chosen_preset
-from amc.config import SPLIT_RULES, Config
+from amc.config import SPLIT_RULES, Config, configure
 from amc.data.splits import SPLIT_HELP
 from amc.data.training_data import TrainingData, prepare
 from amc.errors import UserError
 from amc.evaluation.judges.standard import JUDGE, SECOND, classifier
 from amc.evaluation.pictures.samples import write_samples
 from amc.evaluation.validation import ACCURACY, accuracies, validation
+from amc.methods import with_method
 from amc.progress import console
 from amc.stop_signals import INTERRUPTED, StopSignals
 from amc.training.loop import train
@@ -42,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset", default="auto", metavar="NAME", help="auto, paper, compact or smoke (default: auto)"
     )
+    add_method_option(parser)
     parser.add_argument("--split-rule", choices=SPLIT_RULES, metavar="RULE", help=SPLIT_HELP)
     parser.add_argument(
         "--seed", type=integer(0), default=0, metavar="S", help="random seed of weights, batches and noise (default: 0)"
@@ -68,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trains (resuming from a checkpoint in DIR), scores, writes DIR/result.json; returns the exit code."""
     check_out_folder(args.out)
+    args.preset = chosen_preset(args.preset)
     found = _found(args)
     config, data = _configured(args, found)
     judge, second = (classifier(config, data, seed) for seed in (JUDGE, SECOND))
@@ -101,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
         "origin": data.clips.info.origin,
         "fingerprint": data.clips.info.fingerprint,
         "preset": config.preset,
+        "method": config.method.name,
         "machine": trained.training_step.machine.facts(),
         "seed": config.seed,
         "split_rule": data.split.rule,
@@ -109,8 +114,8 @@ def run(args: argparse.Namespace) -> int:
     }
     _write(args.out / "result.json", facts)
     title = (
-        f"{config.dataset.name} (origin={data.clips.info.origin}), preset {config.preset}, seed {config.seed}: "
-        f"{trained.step} steps in {facts['seconds']:.0f} s\n"
+        f"{trained.method.title}, {config.dataset.name} (origin={data.clips.info.origin}), preset {config.preset}, "
+        f"seed {config.seed}: {trained.step} steps in {facts['seconds']:.0f} s\n"
         f"accuracy of the motion classifier on {facts['clips']} validation clips (by {data.split.rule}), in percent"
     )
     shown = f"{accuracy_table(title, scores)}\n{args.out / 'result.json'}, {args.out / 'samples'}"
@@ -124,14 +129,15 @@ def _found(args: argparse.Namespace) -> TrialConfig | None:
             if getattr(args, option) is not None:
                 raise UserError(f"--{option} requires --from-study")
         return None
-    return find_config(args.runs or RUNS, args.from_study, args.trial)
+    base = with_method(configure("natops", args.preset), args.method)
+    return find_config(args.runs or RUNS, args.from_study, args.trial, base)
 
 
 def _configured(args: argparse.Namespace, found: TrialConfig | None) -> tuple[Config, TrainingData]:
     """The complete configuration, the data as it wants them; announces both."""
     implied = found is not None and args.dataset is None and args.data is None
     dataset = found.implied_dataset() if found and implied else args.dataset
-    chosen = configure_data(dataset, args.data, chosen_preset(args.preset), args.split_rule)
+    chosen = configure_data(dataset, args.data, args.preset, args.split_rule, args.method)
     config, data = chosen.config, chosen.data
     if found:
         if implied:

@@ -130,16 +130,18 @@ def load_clip_maker(checkpoint_file: Path, velocities: Path, device: torch.devic
     """Loads a checkpoint and the file that `save_velocities` wrote.
 
     Raises:
-        UserError: a file is missing or broken, or the two belong to different data.
+        UserError: a file is missing or broken, the two belong to different data, or the method sees several frames.
     """
     loaded = checkpoint.load(checkpoint_file)
     config = load_config(loaded.header["config"])
+    method = method_of(config)
+    if method.frames_seen > 1:
+        raise UserError(f"{method.title} sees {method.frames_seen} frames of a clip: it makes no clip from one image")
     saved, fingerprint = _load_velocities(velocities, config.dataset.classes)
     if fingerprint != loaded.header["fingerprint"]:
         raise UserError(
             f"{velocities} belongs to other data than {checkpoint_file}: use two files that were written together"
         )
-    method = method_of(config)
     generator = method.networks[method.predictor](config)
     name = checkpoint.EMA if config.training.average > 0 else method.predictor
     checkpoint.load_networks({name: generator}, loaded.tensors)

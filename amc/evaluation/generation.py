@@ -13,6 +13,7 @@ from torch import nn
 from amc.config import Config
 from amc.data.conditions import TestConditions, motion_condition, to_frames, to_video
 from amc.data.training_data import TrainingData
+from amc.errors import UserError
 from amc.methods import method_of
 
 # Seeds of the velocities and noise drawn for each split: the same for every run, so that runs can be compared.
@@ -45,10 +46,15 @@ def generate_clips(
 
     Returns:
         (n, T-1, H, W, 3).
+
+    Raises:
+        UserError: the method sees more frames than the clips have, such as those made of a single picture.
     """
     device = device or next(generator.parameters()).device
     method, clips = method_of(config), data.clips
     seen = method.frames_seen
+    if clips.frames.shape[1] < seen:
+        raise UserError(f"{method.title} sees {seen} frames of a clip: give a clip, not a single picture")
     shown = clips.label[conditions.clips] if labels is None else labels
     videos = []
     with evaluation_mode(generator), torch.no_grad():

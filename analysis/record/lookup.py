@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from amc.cli.from_study import TrialConfig
-from amc.config import SPLIT_RULES, SplitConfig
+from amc.config import AMC_GAN, SPLIT_RULES, SplitConfig
 from amc.errors import UserError
 from analysis.record.ranking import best
 from analysis.record.reading import RecordReader, open_if_present
@@ -20,6 +20,11 @@ from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import TRIAL
 
 _LISTED = 20  # names in an error message, at most
+
+
+def method_name(config: Mapping[str, Any]) -> str:
+    """Name of the method that a recorded configuration is for, as given to `--method`."""
+    return str(config.get("method", {}).get("name", AMC_GAN.name))
 
 
 @contextmanager
@@ -81,7 +86,7 @@ def find_config(runs: Path, study: str, wanted: str | None) -> TrialConfig:
         if found is not None:
             reader, row = found
             trial = find_trial(reader, row, wanted)
-            return _config(row.preset, row.dataset, row.space.get("fixed", {}), trial)
+            return _config(row.preset, method_name(row.config), row.dataset, row.space.get("fixed", {}), trial)
     known = sorted({path.parent.name for name in ("record.db", "summary.json") for path in runs.glob(f"*/{name}")})
     path = runs / study / "summary.json"
     if study not in known or not path.is_file():
@@ -99,7 +104,8 @@ def _config_from_summary(path: Path, study: str, wanted: str | None) -> TrialCon
     key = None if best_trial is None else str(best_trial.get("key") if isinstance(best_trial, Mapping) else "")
     if key is not None and key not in {trial.key for trial in trials}:
         raise _not_a_summary(path, "the best trial is not among the trials")
-    return _config(str(content.get("preset", "")), dataset, fixed, _select(study, trials, key, wanted))
+    method = str(content.get("method", AMC_GAN.name))
+    return _config(str(content.get("preset", "")), method, dataset, fixed, _select(study, trials, key, wanted))
 
 
 def _read_summary(path: Path) -> Mapping[str, Any]:
@@ -154,7 +160,9 @@ def _select(study: str, trials: Sequence[TrialRow], best_key: str | None, wanted
     raise UserError(f"no trial {wanted!r} in study {study!r} (found: {keys})")
 
 
-def _config(preset: str, dataset: Mapping[str, Any], fixed: Mapping[str, Any], trial: TrialRow) -> TrialConfig:
+def _config(
+    preset: str, method: str, dataset: Mapping[str, Any], fixed: Mapping[str, Any], trial: TrialRow
+) -> TrialConfig:
     if not trial.params:
         raise UserError(f"{trial.key} of study {trial.study} has no parameters: choose another trial")
     return TrialConfig(
@@ -165,6 +173,7 @@ def _config(preset: str, dataset: Mapping[str, Any], fixed: Mapping[str, Any], t
         dataset=str(dataset.get("name", "")),
         origin=str(dataset.get("origin", "")),
         value=trial.value,
+        method=method,
         settings={**_split(dataset), **fixed, **trial.params},
     )
 

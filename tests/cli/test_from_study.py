@@ -18,7 +18,7 @@ PARAMS = {"weights.rank": 12.5, "optimizer.lr_generator": 1e-3, "switches.lrank"
 
 
 def found(**changes: Any) -> TrialConfig:
-    made = TrialConfig("s", "trial-0003", "COMPLETE", "compact", "natops", "procedural", 0.3, PARAMS)
+    made = TrialConfig("s", "trial-0003", "COMPLETE", "compact", "natops", "procedural", 0.3, "amc_gan", PARAMS)
     return replace(made, **changes)
 
 
@@ -77,7 +77,7 @@ def looked_up(runs: Path, study: str, trial: str | None) -> TrialConfig:
 
 def test_studies_are_looked_up_by_whatever_package_offers_it(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, f"{__name__}:looked_up")
-    assert find_config(Path("runs"), "any", "7") == found(study="any", trial="7")
+    assert find_config(Path("runs"), "any", "7", natops()) == found(study="any", trial="7")
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,17 @@ def test_settings_that_no_configuration_has_are_one_line(
     offer(monkeypatch, f"{__name__}:looked_up")
     monkeypatch.setitem(globals(), "looked_up", lambda runs, study, trial: found(settings=settings))
     with pytest.raises(UserError, match=f"settings of trial-0003 of study s cannot be used: .*{says}"):
-        find_config(Path("runs"), "s", None)
+        find_config(Path("runs"), "s", None, natops())
+
+
+def test_a_study_of_another_method_is_one_line_with_the_option_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(monkeypatch, f"{__name__}:looked_up")
+    monkeypatch.setitem(globals(), "looked_up", lambda runs, study, trial: found(method="package.module:NAME"))
+    with pytest.raises(UserError, match=r"s searched method 'package\.module:NAME': give --method package"):
+        find_config(Path("runs"), "s", None, natops())
 
 
 def test_without_any_look_up_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch)
     with pytest.raises(UserError, match=r"no installed package can look up studies: .*pip install -e \."):
-        find_config(Path("runs"), "s", None)
+        find_config(Path("runs"), "s", None, natops())

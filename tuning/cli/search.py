@@ -11,6 +11,7 @@ from pathlib import Path
 
 from amc.argument_types import integer
 from amc.cli.command import NO_SUCCESS, Parser, run_parsed
+from amc.cli.method_option import add_method_option
 from amc.errors import UserError
 from amc.evaluation.judges.identity import IdentityClassifier
 from amc.evaluation.judges.judge_cache import cache_files
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="python tuning/run_search.py",
-        description="Search AMC-GAN's hyperparameters. Rerun the same command to resume.",
+        description="Search the hyperparameters of AMC-GAN or another method. Rerun the same command to resume.",
     )
     add_arguments(parser)
     return parser
@@ -88,6 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"runs of the best configuration with new seeds after the search (default: {_by_preset('confirm_seeds')})",
     )
+    add_method_option(search)
     search.add_argument("--space", type=Path, metavar="FILE", help="TOML or JSON file that changes the search space")
     search.add_argument(
         "--allow-space-change",
@@ -128,7 +130,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
     """
     _check(args)
     goal = Goal(parse_objectives(args.objectives), tuple(parse_constraint(text) for text in args.constraint))
-    prepared = prepare(args)
+    prepared = prepare(args, args.method)
     space = search_space(prepared.config, args.space)
     sampling = create_sampler(args.sampler, space, args.seed)
     if args.split_rule not in (None, space.base.split.rule):
@@ -137,7 +139,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
         )
     prepared = prepared.with_base(space.base)  # a space file may fix how clips are cut and split
     name = args.study or default_study(prepared.config, "search")
-    imported = find_imported(args.warm_start, name, args.out, prepared.record, goal)
+    imported = find_imported(args.warm_start, name, args.out, prepared.record, goal, args.method)
     prepared.announce()
     identity = _identity(prepared, goal)
     judge = motion_classifier(prepared.config, prepared.chosen.data, JUDGE)

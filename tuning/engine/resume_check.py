@@ -13,6 +13,7 @@ from typing import Any
 
 from amc.errors import UserError
 from amc.methods import load_config
+from analysis.record.lookup import method_name
 from analysis.record.rows import StudyRow
 from analysis.record.writing import RecordWriter
 from tuning.search.goal import Goal
@@ -82,6 +83,7 @@ def check_same_study(known: StudyRow, wanted: StudyRow, *, allow: bool = False) 
         UserError: there are other differences; the message lists them and says what to do.
     """
     pairs = {name: (getattr(known, name), getattr(wanted, name)) for name in _FIXED}
+    pairs["method"] = method_name(known.config), method_name(wanted.config)
     pairs |= {f"data {name}": (known.dataset.get(name), wanted.dataset.get(name)) for name in _FIXED_DATA}
     fixed = [
         line for name, (old, new) in pairs.items() for line in _entry_differences(name, _as_json(old), _as_json(new))
@@ -138,8 +140,8 @@ def _base_changes(known: StudyRow, wanted: StudyRow) -> Iterator[str]:
     old, new = (load_config(row.config).flat() for row in (known, wanted))
     stated = {*known.space.get("fixed", {}), *wanted.space.get("fixed", {})}
     for name in new:
-        if old[name] != new[name] and name not in stated:
-            yield f"base {name}: {_value_text(old[name])} → {_value_text(new[name])}"
+        if old.get(name) != new[name] and name not in stated:
+            yield f"base {name}: {_value_text(old.get(name))} → {_value_text(new[name])}"
 
 
 def _value_text(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from amc.atomic import atomic_write
 from amc.dotted_fields import flattened
+from analysis.record.lookup import method_name
 from analysis.record.ranking import best, pareto, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
@@ -36,6 +37,7 @@ def summary(records: RecordReader, study: str) -> dict[str, Any]:
         "kind": row.kind,
         "dataset": dict(row.dataset),
         "preset": row.preset,
+        "method": method_name(row.config),
         "seed": row.seed,
         "settings": dict(row.settings),
         "fixed": dict(row.space.get("fixed", {})),

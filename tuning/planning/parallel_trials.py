@@ -127,12 +127,15 @@ def with_memory_cap(wanted: Resources, device_memory: int) -> Resources:
 
 
 def largest_config(base: Config, parameters: Sequence[Parameter] = ()) -> Config:
-    """The configuration of a search space that takes the most memory: all switches on, sizes at their maximum."""
+    """The configuration of a search space that takes the most memory: all switches on, sizes at their maximum.
+
+    Integers of a method's own settings are taken to be sizes.
+    """
     changes: dict[str, Any] = {}
     for row in parameters:
         if row.name.startswith("switches."):
             changes[row.name] = True
-        elif row.name.startswith(_MORE_MEMORY):
+        elif row.name.startswith(_MORE_MEMORY) or (row.name.startswith("method.") and row.kind == "int"):
             changes[row.name] = max(row.choices) if row.choices else row.from_unit(1.0)
     return with_overrides(base, changes)
 

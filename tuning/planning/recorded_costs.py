@@ -21,7 +21,7 @@ _LONGEST_LAUNCH = 120.0  # seconds; a study whose first trial started later was 
 
 # Studies that agree in these have about equal costs.
 _SETTINGS = ("machine", "workers", "cpus_per_trial", "gpus_per_trial")
-_CONFIG = ("model", "machine")
+_CONFIG = ("method", "model", "machine")
 _DATA = ("name", "reduction", "clips", "split")
 
 

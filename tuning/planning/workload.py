@@ -56,5 +56,5 @@ def relative_step_cost(sources: Sequence[TrialSource], base: Config) -> float:
 def step_shape(config: Config) -> dict[str, Any]:
     """The part of a configuration that determines arithmetic and memory of its training step."""
     values = config.to_dict()
-    named = {name: values[name] for name in ("dataset", "model", "switches", "readings", "machine")}
+    named = {name: values[name] for name in ("dataset", "method", "model", "switches", "readings", "machine")}
     return named | {"batch": config.training.batch, "average": config.training.average > 0}

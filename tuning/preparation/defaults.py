@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from amc.config import Config
+from amc.config import AMC_GAN, Config
+from amc.methods import get
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ DEFAULTS: Mapping[str, Defaults] = {
 
 
 def default_study(config: Config, what: str) -> str:
-    """The default name of a study, such as natops-compact-search."""
+    """The default name of a study, such as natops-compact-search, or natops-compact-cdna-search."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", config.dataset.name).strip("-._") or "data"
-    return f"{name}-{config.preset}-{what}"
+    method = "" if config.method == AMC_GAN else f"{get(config.method.name).name}-"
+    return f"{name}-{config.preset}-{method}{what}"

@@ -16,7 +16,7 @@ from typing import Any
 
 from amc.cli.data_options import ConfiguredData, configure_data
 from amc.cli.preset import chosen_preset
-from amc.config import Config
+from amc.config import AMC_GAN, Config
 from amc.data.training_data import prepare as prepare_data
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.judges.standard import JUDGE
@@ -109,7 +109,7 @@ class Preparation:
         return replace(self, resources=resources)
 
 
-def prepare(args: argparse.Namespace) -> Preparation:
+def prepare(args: argparse.Namespace, method: str = AMC_GAN.name) -> Preparation:
     """Checks the shared options and reads the data; a procedural stand-in is rendered if it is not cached yet.
 
     Raises:
@@ -120,7 +120,7 @@ def prepare(args: argparse.Namespace) -> Preparation:
     preset = chosen_preset(args.preset)
     wanted, devices = checks.check_resources(args)
     tracking, record = checks.check_tracking(args.tracking_uri), checks.check_record(args.record)
-    chosen = configure_data(args.dataset, args.data, preset, args.split_rule)
+    chosen = configure_data(args.dataset, args.data, preset, args.split_rule, method)
     return Preparation(args, preset, chosen, wanted, devices, until, record, tracking)
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from amc.config import AMC_GAN
 from amc.errors import UserError
 from amc.methods import load_config
 from analysis.record import ranking
 from analysis.record.equal_accuracies import ACCURACY, LOG_LIKELIHOOD, objective_value
-from analysis.record.lookup import open_study
+from analysis.record.lookup import method_name, open_study
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.rows import ImportedRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED, PRUNED, TRIAL
@@ -45,16 +46,19 @@ class ImportedHistory:
     start: Mapping[str, Any] | None = None
 
 
-def find_imported(wanted: str | None, study: str, runs: Path, record: str | None, goal: Goal) -> list[ImportedRow]:
+def find_imported(
+    wanted: str | None, study: str, runs: Path, record: str | None, goal: Goal, method: str = AMC_GAN.name
+) -> list[ImportedRow]:
     """The trials that `study` imported before, and those of the study `wanted` if it is not among their sources.
 
     Args:
         wanted: `--warm-start`; None imports no further study.
         runs: DIR.
         record: address of the record; None is DIR/STUDY/record.db.
+        method: that `study` searches.
 
     Raises:
-        UserError: the study `wanted` does not exist, or none of its trials can be used.
+        UserError: the study `wanted` does not exist or searched another method, or none of its trials can be used.
     """
     rows = _already_imported(record or runs / study / "record.db", study)
     if wanted is None or any(row.source == wanted for row in rows):
@@ -65,6 +69,11 @@ def find_imported(wanted: str | None, study: str, runs: Path, record: str | None
         if found is None:
             where = f"{record} or {runs}" if record else str(runs)
             raise UserError(f"--warm-start {wanted!r}: no such study in {where}")
+        other = method_name(found[1].config)
+        if other != method:
+            raise UserError(
+                f"--warm-start {wanted!r}: it searched method {other!r}, not {method!r}: choose another study"
+            )
         return rows + _read_study(*found, study, goal)
 
 

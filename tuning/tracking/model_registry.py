@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amc.evaluation import clip_maker
+from amc.methods import get
 from amc.training import checkpoint
+from analysis.record.lookup import method_name
 from analysis.record.rows import StudyRow, TrialRow
 from tuning.workers.attempts import attempt_folder
 
@@ -32,7 +34,7 @@ def register(client: MlflowClient, study: StudyRow, trial: TrialRow, folder: Pat
         folder: DIR/STUDY.
 
     Returns:
-        The version; None if the trial left no checkpoint that can make clips.
+        The version; None if the trial left no checkpoint that can make clips, or its method needs several frames.
 
     Raises:
         UserError: the checkpoint cannot be used.
@@ -41,7 +43,8 @@ def register(client: MlflowClient, study: StudyRow, trial: TrialRow, folder: Pat
     if version is None:
         files = attempt_folder(folder / "checkpoints", trial.key, trial.attempts)
         saved, velocities = files / checkpoint.FILE, files / clip_maker.FILE
-        if not saved.is_file() or not velocities.is_file():
+        several = get(method_name(trial.config)).frames_seen > 1
+        if several or not saved.is_file() or not velocities.is_file():
             return None
         version = _write(client, study, trial, saved, velocities)
     if str(client.get_registered_model(study.name).aliases.get(ALIAS)) != version:

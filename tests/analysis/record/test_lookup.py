@@ -92,7 +92,9 @@ def test_record_and_summary_give_the_same_configuration(base: Config, tmp_path: 
     write_search(path, base, space=space, dataset=study_row(base).dataset | {"split": {"rule": "natops-lfdm"}})
     found = find_config(tmp_path, "toy", None)
     settings = {"split.rule": "natops-lfdm", **space["fixed"], "weights.gan": 2.0}
-    assert found == TrialConfig("toy", "trial-0001", "COMPLETE", "smoke", "toy", "procedural", 0.75, settings)
+    assert found == TrialConfig(
+        "toy", "trial-0001", "COMPLETE", "smoke", "toy", "procedural", 0.75, "amc_gan", settings
+    )
     with RecordWriter(path) as record:
         write_summary(record, "toy", tmp_path / "toy" / "summary.json")
     path.unlink()  # as if the record were on a server
