@@ -22,6 +22,8 @@ from amc.methods.protocol import Method
 BUILT_IN: Mapping[str, str] = {
     "amc_gan": "amc.methods.amc_gan:METHOD",
     "cdna": "amc.methods.cdna:METHOD",
+    "adv_gdl": "amc.methods.adv_gdl:METHOD",
+    "mcnet": "amc.methods.mcnet:METHOD",
 }
 ENTRY_POINTS = "amc.methods"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from amc.config import Config, TrainingConfig
 from amc.data.conditions import Batch, Batches
@@ -52,6 +52,23 @@ def generate(config: Config, step: TrainingStep, batch: Batch) -> Tensor:
     with torch.no_grad():
         seen = batch.clip[:, : method.frames_seen]
         return method.generate(step.networks[method.predictor].eval(), seen, batch.motion, batch.noise)
+
+
+def check_recursion(config: Config) -> None:
+    """Checks that every prediction depends on each frame seen, so on the predictions between."""
+    step, batch = build(config), random_batch(config)
+    before = generate(config, step, batch)
+    for frame in range(method_of(config).frames_seen):
+        clip = batch.clip.clone()
+        clip[:, frame] = -clip[:, frame]
+        after = generate(config, step, replace(batch, clip=clip))
+        for t in range(before.shape[1]):
+            assert not torch.equal(after[:, t], before[:, t])
+
+
+def state(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of a network's parameters and buffers."""
+    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
 def parameters(config: Config) -> dict[str, int]:
