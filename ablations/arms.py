@@ -86,6 +86,7 @@ SHARED = (
     "model.frames",
     "model.classifier_width",
     "model.discarded_frames",
+    "readings.heatmap_variance",
     "readings.long_clips",
     "readings.test_velocity",
     "readings.velocity_quantile",

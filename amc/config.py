@@ -136,6 +136,7 @@ class Readings:
     test_velocity: Literal["class", "own"] = (
         "class"  # R13: velocities of a training clip of the class, or the clip's own
     )
+    heatmap_variance: float = 2**-8  # R16: of keypoint heatmaps (appendix B.4), where the frame spans [-1, 1]
     velocity_quantile: float = 0.99  # R14: quantile of |velocity| in training clips that is scaled to 1
     aux_targets: Literal["mismatched", "printed"] = "mismatched"  # R19: label of row 4 is y'l, or yl as printed
     mismatched_appearance: Literal["subject", "any"] = "subject"  # R20
@@ -162,6 +163,7 @@ class Readings:
         check_range(self, "smoothing_decrement", 0.0, 1.0)
         check_range(self, "centres", 0, math.inf)
         check_range(self, "velocity_quantile", 0.0, 1.0)
+        check_range(self, "heatmap_variance", 1e-6, 1.0)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from amc.cli.method_option import add_method_option
 from amc.cli.preset import chosen_preset
 from amc.config import AMC_GAN, DATASETS, Config, configure
 from amc.methods import BUILT_IN, method_of, with_method
+from amc.models.keypoint_classifier import KeypointClassifier
 from amc.models.motion_classifier import MotionClassifier
 from amc.training.macs import training_step_macs
 
@@ -40,7 +41,10 @@ def run(args: argparse.Namespace) -> int:
 def networks(config: Config) -> dict[str, nn.Module]:
     """The networks of a configuration by name, freshly initialised."""
     built = {name: build(config) for name, build in method_of(config).networks.items()}
-    return built | {"motion_classifier": MotionClassifier(config.model, config.dataset.classes)}
+    return built | {
+        "motion_classifier": MotionClassifier(config.model, config.dataset.classes),
+        "keypoint_classifier": KeypointClassifier(config.model, config.dataset.classes),
+    }
 
 
 def describe(config: Config) -> dict[str, Any]:

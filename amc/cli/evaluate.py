@@ -11,6 +11,9 @@ from amc.cli.accuracy_table import accuracy_table
 from amc.cli.method_option import add_expected_method_option
 from amc.cli.reopen import reopen
 from amc.evaluation.judges.standard import JUDGE, SECOND, classifier, identity_classifier
+from amc.evaluation.keypoints.judge import HELP as EXTRACTOR_HELP
+from amc.evaluation.keypoints.judge import cached_keypoint_judge, check_extractor
+from amc.evaluation.keypoints.summary import summary
 from amc.evaluation.score_sheet import REAL, STILL
 from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.references import references
@@ -28,6 +31,8 @@ _LINES = (
     ("diversity_noise", "diversity over z, %", 2, 100),
     ("diversity_velocity", "diversity over velocities, %", 2, 100),
     ("motion_energy", "motion energy, %", 2, 100),
+    ("keypoint_accuracy", "keypoint accuracy, %", 1, 100),
+    ("keypoint_missing", "frames without keypoints, %", 1, 100),
 )
 
 
@@ -42,15 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="validation",
         help="split to score (default: validation); do not select models by test scores",
     )
+    parser.add_argument("--extractor", metavar="NAME[:PATH]", help=f"also score keypoints alone; {EXTRACTOR_HELP}")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints the scores; returns the exit code."""
+    if args.extractor:
+        check_extractor(args.extractor)
     finished = reopen(args.run_directory, args.data, args.method)
     config, data = finished.config, finished.data
-    judges = _judges(finished)
+    judges = _judges(finished, args.extractor)
     beside = references(config, data, judges, part=args.split)
     sheets = {
         "generated": score(finished.generator, config, data, judges, part=args.split),
@@ -72,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         about = {"split": args.split, "split_rule": data.split.rule, "clips": clips, "steps": finished.step}
         about |= {"origin": data.clips.info.origin, "preset": config.preset}
         about |= {"method": config.method.name, "scores": found}
+        about |= {"keypoints": judges.keypoints.about()} if judges.keypoints else {}
         print(json.dumps(accuracies | about, indent=2))
     else:
         title = (
@@ -81,16 +90,19 @@ def run(args: argparse.Namespace) -> int:
         )
         print(accuracy_table(title, accuracies))
         print(_more(found))
+        if judges.keypoints:
+            print(f"keypoints are found by {summary(judges.keypoints.about())}")
     return 0
 
 
-def _judges(finished: Run) -> Judges:
+def _judges(finished: Run, extractor: str | None) -> Judges:
     """The judges of the run's data; trained now unless they are cached."""
     config, data = finished.config, finished.data
     return Judges(
         motion=classifier(config, data, JUDGE),
         second=classifier(config, data, SECOND),
         identity=identity_classifier(config, data) if has_subjects(data) else None,
+        keypoints=cached_keypoint_judge(config, data, extractor) if extractor else None,
     )
 
 

@@ -29,7 +29,9 @@ class ScoreSheet:
         clips: (C,) each, one value per clip: `psnr` (dB) and `ssim` (-1 to 1) with true velocities, `diversity_noise`
             and `diversity_velocity` (mean absolute pixel difference of two draws, 0 to 1), `motion_energy` (mean
             absolute difference of neighbouring frames, 0 to 1), `identity` (fraction of frames; measured on clips of
-            training subjects), `lpips` if it was requested.
+            training subjects), `lpips` if it was requested. With a keypoint judge also `keypoint_accuracy` (1 if the
+            keypoint classifier recognises the requested class, else 0) and `keypoint_missing` (fraction of the frames
+            that it looks at in which the extractor found nothing).
         frames: (T - 1,) each, means over clips: `psnr` and `ssim` of frames 2 to T.
         numbers: one value for all clips: `frechet_distance` and `kernel_distance` on the motion classifier's features,
             `features` (number of clips they are based on), `fvd` if it was requested.

@@ -32,12 +32,14 @@ PAPER = {
         "appearance_discriminator": 13_576_001,
         "motion_discriminator": 6_080_091,
         "motion_classifier": 11_289_688,
+        "keypoint_classifier": 82_912,
     },
     "mug": {
         "generator": 6_441_356,
         "appearance_discriminator": 13_576_001,
         "motion_discriminator": 6_064_553,
         "motion_classifier": 11_287_366,
+        "keypoint_classifier": 81_724,
     },
 }
 

@@ -31,6 +31,7 @@ class TrialSettings:
         objectives: names of the objectives that a trial must measure (`tuning.search.objectives`).
         score_test: every trial is scored on the test split at its end, not only confirming runs.
         lpips, fvd: files of weights for these metrics; None leaves the metric out.
+        extractor: of the keypoints that the keypoint classifier scores; None leaves it out.
     """
 
     data: str = ""
@@ -39,6 +40,7 @@ class TrialSettings:
     score_test: bool = False
     lpips: str | None = None
     fvd: str | None = None
+    extractor: str | None = None
 
     def files(self) -> dict[str, str]:
         """The settings that name a file, by field: every node that runs trials needs these files."""

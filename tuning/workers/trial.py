@@ -94,7 +94,12 @@ def _scored(job: Job, trained: Run, value: float, pausing: Callable[[], bool]) -
 
     asked = job.settings
     judges = cached_judges(
-        trained.config, trained.data, classifier_seed=asked.classifier_seed, lpips=asked.lpips, fvd=asked.fvd
+        trained.config,
+        trained.data,
+        classifier_seed=asked.classifier_seed,
+        lpips=asked.lpips,
+        fvd=asked.fvd,
+        extractor=asked.extractor,
     )
     sheet = score(trained.generator, trained.config, trained.data, judges, check_pause=check_pause)
     return Outcome(value=value, scores=headline(sheet), sheet=sheet.to_dict(), scorer=judges.scorer())

@@ -18,13 +18,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from amc.config import Config
 from amc.data.conditions import test_conditions, to_video
 from amc.data.training_data import TrainingData
 from amc.evaluation.generation import evaluation_mode, generate_clips
-from amc.evaluation.judges.judge_cache import cached_network, cpu_threads, network_key, split_digest
+from amc.evaluation.judges.fixed_length import fit
+from amc.evaluation.judges.judge_cache import cached_network, cpu_threads, network_key, padded, split_digest
 from amc.evaluation.judges.subject_frames import Augmentation, Subjects, augmented, divide
 from amc.models.subject_classifier import SubjectClassifier
 from amc.progress import Progress
@@ -211,10 +212,8 @@ def predict(network: SubjectClassifier, frames: NDArray[np.uint8], *, batch: int
     device = next(network.parameters()).device
     logits = [np.zeros((0, network.subjects), np.float32)]
     with evaluation_mode(network), torch.inference_mode():
-        for start in range(0, len(frames), batch):
-            part = frames[start : start + batch]
-            filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), np.uint8)])
-            logits.append(network(to_video(filled, device))[: len(part)].cpu().numpy())
+        for filled, count in padded(frames, batch):
+            logits.append(network(to_video(filled, device))[:count].cpu().numpy())
     return np.concatenate(logits)
 
 
@@ -241,26 +240,15 @@ def _train(
 ) -> tuple[SubjectClassifier, dict[str, Any]]:
     started = time.monotonic()
     clips = data.clips
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    # A small network gains little from a second thread, and its weights then do not depend on their number.
-    with cpu_threads(1), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        network = SubjectClassifier(config.model.size, len(subjects.known)).to(device)
-        optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
-        draw = np.random.default_rng(seed)
-        network.train()
-        for step in range(1, recipe.steps + 1):
-            chosen = draw.choice(subjects.fit, size=recipe.batch)
-            frames = augmented(clips, chosen, subjects.fit, recipe.augmentation, draw)
-            label = torch.from_numpy(subjects.classes(clips, chosen))
-            loss = F.cross_entropy(network(frames.to(device)), label.to(device))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            if progress is not None and step % recipe.report_every == 0 and step < recipe.steps:
-                progress(step, recipe.steps)
+
+    def loss(network: SubjectClassifier, draw: np.random.Generator, device: torch.device) -> Tensor:
+        chosen = draw.choice(subjects.fit, size=recipe.batch)
+        frames = augmented(clips, chosen, subjects.fit, recipe.augmentation, draw)
+        label = torch.from_numpy(subjects.classes(clips, chosen))
+        return F.cross_entropy(network(frames.to(device)), label.to(device))
+
+    network = fit(lambda: SubjectClassifier(config.model.size, len(subjects.known)), loss, recipe, seed, progress)
+    with cpu_threads(1):
         held = scored_frames(clips.frames[subjects.held_out], config)
         label_held = subjects.classes(clips, subjects.held_out)
         named = predict(network, held.reshape(-1, *held.shape[2:])).argmax(1).reshape(held.shape[:2])

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -120,6 +121,16 @@ def randomly_shifted(video: Tensor, most: int, draw: np.random.Generator) -> Ten
     padded = F.pad(video.flatten(0, 1), (most,) * 4, mode="replicate").unflatten(0, (b, t))
     offsets = draw.integers(0, 2 * most + 1, size=(b, 2))
     return torch.stack([padded[i, ..., y : y + h, x : x + w] for i, (y, x) in enumerate(offsets)])
+
+
+def padded(rows: NDArray[np.uint8], batch: int) -> Iterator[tuple[NDArray[np.uint8], int]]:
+    """Batches of exactly `batch` rows, and how many of them are not padding.
+
+    With batches of one size, the outputs for a row do not depend on the other rows.
+    """
+    for start in range(0, len(rows), batch):
+        part = rows[start : start + batch]
+        yield np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), part.dtype)]), len(part)
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

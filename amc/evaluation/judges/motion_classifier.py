@@ -27,6 +27,7 @@ from amc.evaluation.judges.judge_cache import (
     cached_network,
     cpu_threads,
     network_key,
+    padded,
     randomly_shifted,
     split_digest,
 )
@@ -142,11 +143,9 @@ def predict(network: MotionClassifier, frames: Frames, length: int, *, batch: in
     logits = []
     try:
         with torch.inference_mode():
-            for start in range(0, len(frames), batch):
-                part = frames[start : start + batch]
-                filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), np.uint8)])
+            for filled, count in padded(frames, batch):
                 video = classifier_input(to_video(filled), length, network.discarded_frames).to(device)
-                logits.append(network(video)[: len(part)].cpu().numpy())
+                logits.append(network(video)[:count].cpu().numpy())
     finally:
         network.train(was_training)
     if not logits:

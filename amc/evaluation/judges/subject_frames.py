@@ -97,6 +97,12 @@ def augmented(
     behind = painted_over(clips.frames[other, when], taken)
     frames = to_video(np.where(near[..., None], clips.frames[chosen, at], behind))
     frames = randomly_shifted(frames[:, None], round(how.shift * size), draw)[:, 0]
+    return degraded(frames, how, draw)
+
+
+def degraded(frames: Tensor, how: Augmentation, draw: np.random.Generator) -> Tensor:
+    """Frames (B, 3, H, W) in [-1, 1], some blurred, all recoloured and noisy, as generated ones may be."""
+    b = len(frames)
 
     def amounts(most: float, *shape: int) -> Tensor:
         return torch.from_numpy(draw.uniform(0, most, size=(b, *shape)).astype(np.float32))

@@ -106,6 +106,7 @@ def measure_video(video: NDArray[np.uint8], judges: Judges, length: int) -> Meas
         "features": found.features,
         "motion_energy": motion_energy(video),
     }
+    measured |= judges.keypoints.measure(video) if judges.keypoints else {}
     return measured | ({"fvd_features": judges.fvd.features(video)} if judges.fvd else {})
 
 
@@ -161,9 +162,11 @@ def score_sheet(
 ) -> ScoreSheet:
     """The score sheet of `clips`: per-clip values, means over clips per frame, distances."""
     by_frame: Measurements = {name: _floats(found[name]) for name in ("psnr", "ssim") if name in found}
-    plain = ("diversity_noise", "diversity_velocity", "motion_energy", "lpips")
+    plain = ("diversity_noise", "diversity_velocity", "motion_energy", "lpips", "keypoint_missing")
     by_clip: Measurements = {name: values.mean(1) for name, values in by_frame.items()}
     by_clip |= {name: _floats(found[name]) for name in plain if name in found} | identity
+    if "keypoint_predicted" in found:
+        by_clip["keypoint_accuracy"] = _floats(found["keypoint_predicted"] == data.clips.label[clips])
     return ScoreSheet(
         label=tuple(data.clips.label[clips].tolist()),
         subject=tuple(data.clips.subject[clips].tolist()),

@@ -19,6 +19,7 @@ from amc.evaluation.judges.identity import RECIPE, IdentityClassifier, cached_id
 from amc.evaluation.judges.motion_classifier import TrainedClassifier, cached_classifier
 from amc.evaluation.judges.standard import JUDGE, SECOND
 from amc.evaluation.judges.subject_frames import divide
+from amc.evaluation.keypoints.judge import KeypointJudge, cached_keypoint_judge
 from amc.evaluation.metrics.fvd import load_fvd
 from amc.evaluation.metrics.lpips import load_lpips
 from amc.evaluation.score_sheet import VERSION
@@ -59,6 +60,7 @@ class Judges:
         second: the same network trained with another seed.
         identity: the subject classifier; None if there are too few subjects.
         lpips, fvd: None unless the user provided weights.
+        keypoints: names the motion by keypoints alone; None unless it was requested.
         real: measurements of the real clips by part of the split; computed on first use.
     """
 
@@ -67,6 +69,7 @@ class Judges:
     identity: IdentityClassifier | None = None
     lpips: PerceptualDistance | None = None
     fvd: VideoFeatures | None = None
+    keypoints: KeypointJudge | None = None
     real: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict, repr=False, compare=False)
 
     def scorer(self) -> str:
@@ -79,7 +82,7 @@ class Judges:
             "lpips": self.lpips.digest if self.lpips else None,
             "fvd": self.fvd.digest if self.fvd else None,
             "seed": TEST_SEED,
-        }
+        } | ({"keypoints": self.keypoints.key} if self.keypoints else {})
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
@@ -90,15 +93,17 @@ def cached_judges(
     classifier_seed: int = JUDGE,
     lpips: str | None = None,
     fvd: str | None = None,
+    extractor: str | None = None,
 ) -> Judges:
     """The judges of the test split; classifiers are trained now unless they are cached.
 
     Args:
         classifier_seed: seed of the motion classifier that accuracy is measured with.
         lpips, fvd: files of weights; None leaves the metric out.
+        extractor: of keypoints, as in `--extractor`; None leaves the keypoint classifier out.
 
     Raises:
-        UserError: a file of weights cannot be used, or the cache folder is not writable.
+        UserError: the extractor cannot be used, a file of weights cannot be used, or the cache folder is not writable.
     """
     return Judges(
         motion=cached_classifier(data.clips, data.split, config, seed=classifier_seed),
@@ -106,6 +111,7 @@ def cached_judges(
         identity=cached_identity_classifier(config, data) if has_subjects(data) else None,
         lpips=load_lpips(Path(lpips)) if lpips else None,
         fvd=load_fvd(Path(fvd)) if fvd else None,
+        keypoints=cached_keypoint_judge(config, data, extractor) if extractor else None,
     )
 
 

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,8 +27,12 @@ OPTIONS = ("-2Dfp", "-aus")
 LONGEST = 3600  # seconds for one take
 
 
-def find_program(given: Path) -> Path:
+def find_program(given: Path, option: str = "--openface") -> Path:
     """Returns the absolute path of a program.
+
+    Args:
+        given: its path, or a name to be found on the PATH.
+        option: the command-line option that gave it, for the error message.
 
     Raises:
         UserError: the program does not exist or is not executable.
@@ -35,7 +40,7 @@ def find_program(given: Path) -> Path:
     # `which` finds a file without a folder in its name only on the PATH.
     found = str(given) if given.is_file() and os.access(given, os.X_OK) else shutil.which(given)
     if found is None:
-        raise UserError(f"--openface {given}: missing or not executable; give the path of OpenFace's FeatureExtraction")
+        raise UserError(f"{option} {given}: missing or not executable; give the path of OpenFace's FeatureExtraction")
     return Path(found).absolute()
 
 
@@ -85,20 +90,25 @@ def run_openface(program: Path, take: MugTake) -> Path:
 
     def make(partial: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="openface-") as scratch:
-            partial.write_bytes(_run(program, take, Path(scratch)))
+            partial.write_bytes(landmark_table(program, take.paths, Path(scratch)))
 
     return make_once(path, make)
 
 
 def _key(program: Path, take: MugTake) -> str:
-    whole = hashlib.sha256(" ".join(OPTIONS).encode() + _program_digest(program))
+    whole = hashlib.sha256(" ".join(OPTIONS).encode() + program_digest(program))
     for path in take.paths:
         whole.update(_digest(path))
     return whole.hexdigest()
 
 
 @lru_cache(maxsize=1)
-def _program_digest(program: Path) -> bytes:
+def program_digest(program: Path) -> bytes:
+    """Returns a hash of the program.
+
+    Raises:
+        LandmarksError: it cannot be read.
+    """
     return _digest(program)
 
 
@@ -110,12 +120,19 @@ def _digest(path: Path) -> bytes:
         raise LandmarksError(f"cannot read {printable(path.name)}: {error.strerror or error}") from error
 
 
-def _run(program: Path, take: MugTake, scratch: Path) -> bytes:
-    """Runs OpenFace on the frames, under names that sort in their order; returns the table."""
+def landmark_table(program: Path, images: Sequence[Path], scratch: Path) -> bytes:
+    """Runs OpenFace on the images of a sequence, under names that sort in their order; returns its table.
+
+    Args:
+        scratch: an empty folder for intermediate files.
+
+    Raises:
+        LandmarksError: the program failed; the message contains its last line of output.
+    """
     frames, out = scratch / "frames", scratch / "out"
     frames.mkdir()
     out.mkdir()
-    for number, path in enumerate(take.paths, start=1):
+    for number, path in enumerate(images, start=1):
         staged = frames / f"frame_{number:08d}{path.suffix.lower()}"
         try:
             staged.symlink_to(path.absolute())

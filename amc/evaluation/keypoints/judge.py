@@ -1,0 +1,143 @@
+"""The keypoint judge: an extractor, and the classifier of the keypoints that it finds in generated clips."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.cache import cache_dir, make_once
+from amc.config import Config
+from amc.data.training_data import TrainingData
+from amc.errors import UserError
+from amc.evaluation.keypoints import dlib_landmarks, openface, regressor
+from amc.evaluation.keypoints.classifier import TrainedKeypointClassifier, cached_keypoint_classifier
+from amc.evaluation.keypoints.extractor import KeypointExtractor, Points, nothing_found, valid_points
+from amc.progress import console
+
+CHUNK = 64  # clips that an extractor is given at a time
+_EXTERNAL: Mapping[str, Callable[[Path | None], KeypointExtractor]] = {
+    openface.NAME: openface.load_openface,
+    dlib_landmarks.NAME: dlib_landmarks.load_dlib,
+}
+EXTRACTORS = (regressor.NAME, *_EXTERNAL)
+HELP = (
+    f"extractor of the keypoints: {regressor.NAME} (trained on the data set's own), {openface.NAME}[:PROGRAM or FOLDER "
+    f"of tables], or {dlib_landmarks.NAME}:FILE of the 68-point predictor"
+)
+
+
+@dataclass(frozen=True)
+class KeypointJudge:
+    """Names the motion of clips by keypoints alone (section 4.1, appendix B.4).
+
+    Attributes:
+        frames: T - d, the number of frames that are looked at, the last ones (R15).
+    """
+
+    extractor: KeypointExtractor
+    classifier: TrainedKeypointClassifier
+    frames: int
+
+    @property
+    def key(self) -> str:
+        """A hash of everything that its output depends on besides the frames."""
+        return hashlib.sha256(f"{self.extractor.key} {self.classifier.key}".encode()).hexdigest()
+
+    def measure(self, video: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """Classes of videos (n, t, H, W, 3), t >= T - d, by keypoints found in their frames.
+
+        Returns:
+            `keypoint_predicted` (n,), `NO_CLASS` where more than half of the frames are without keypoints, and
+            `keypoint_missing` (n,), the fraction of these frames.
+        """
+        points = self.extractor(video[:, video.shape[1] - self.frames :])
+        return {
+            "keypoint_predicted": self.classifier.predict(points),
+            "keypoint_missing": nothing_found(points).mean(axis=1),
+        }
+
+    def about(self) -> dict[str, Any]:
+        """Facts that are recorded beside accuracies, as JSON values."""
+        return {
+            **self.extractor.about(),
+            "real_accuracy": self.classifier.test_accuracy,
+            "keypoint_classifier": self.classifier.key,
+        }
+
+
+def check_extractor(given: str) -> None:
+    """Checks the value of `--extractor`, before anything is trained.
+
+    Raises:
+        UserError: unknown extractor, or one that is not installed.
+    """
+    name, path = _parsed(given)
+    if name in _EXTERNAL:
+        _EXTERNAL[name](path)
+
+
+def cached_keypoint_judge(config: Config, data: TrainingData, given: str = regressor.NAME) -> KeypointJudge:
+    """The keypoint judge of these data; its networks are trained now, with progress on the screen, unless cached.
+
+    Args:
+        given: the value of `--extractor`: a name of `EXTRACTORS`, and a path after a colon where there is one.
+
+    Raises:
+        UserError: the extractor cannot be used, or the data have no keypoints.
+    """
+    name, path = _parsed(given)
+    frames = config.model.frames - config.model.discarded_frames
+    extractor: KeypointExtractor
+    if name in _EXTERNAL:
+        extractor = _EXTERNAL[name](path)
+    else:
+        with console("training the keypoint regressor", "batch") as progress:
+            extractor = regressor.cached_regressor(config, data, progress=progress)
+
+    def real(clips: NDArray[np.int64]) -> Points:
+        if extractor.finds_own:
+            shown = data.clips.keypoints[clips], data.clips.keypoints_valid[clips]
+            return valid_points(*shown)[:, -frames:]
+        return _found_in_real(extractor, data, clips, frames)
+
+    source = "of the data set" if extractor.finds_own else extractor.key
+    with console("training the keypoint classifier", "batch") as progress:
+        classifier = cached_keypoint_classifier(
+            config, data, lambda: (real(data.split.train), real(data.split.test)), source, progress=progress
+        )
+    return KeypointJudge(extractor, classifier, frames)
+
+
+def _parsed(given: str) -> tuple[str, Path | None]:
+    name, _, path = given.partition(":")
+    if name not in EXTRACTORS:
+        raise UserError(f"unknown extractor {name!r}: choose {', '.join(EXTRACTORS)}")
+    if path and name not in _EXTERNAL:
+        raise UserError(f"--extractor {given}: {name} takes no path")
+    return name, Path(path).expanduser() if path else None
+
+
+def _found_in_real(extractor: KeypointExtractor, data: TrainingData, clips: NDArray[np.int64], frames: int) -> Points:
+    """Points in the last `frames` frames of real clips; cached, since external extractors are slow."""
+    video = data.clips.frames
+    about = f"{extractor.key} {data.clips.info.fingerprint} {data.clips.reduction} {video.shape} {frames} "
+    name = hashlib.sha256(about.encode() + clips.astype("<i8").tobytes()).hexdigest()
+
+    def make(partial: Path) -> None:
+        found = []
+        with console(f"finding keypoints in real clips ({extractor.name})", "clip") as progress:
+            for start in range(0, len(clips), CHUNK):
+                progress(start, len(clips))
+                found.append(extractor(video[clips[start : start + CHUNK], -frames:]))
+            progress(len(clips), len(clips))
+        with partial.open("wb") as file:
+            np.save(file, np.concatenate(found))
+
+    points: Points = np.load(make_once(cache_dir() / "keypoints" / f"{name}.npy", make))
+    return points

@@ -1,0 +1,21 @@
+"""What is said of a keypoint judge beside its accuracies. Needs no PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def summary(about: Mapping[str, Any]) -> str:
+    """The extractor and, where it is known, its held-out error.
+
+    Args:
+        about: `KeypointJudge.about`.
+    """
+    error = about.get("held_out_error")
+    if error is None:
+        return f"{about['extractor']} (68 facial landmarks; no true landmarks to measure its error by)"
+    return (
+        f"{about['extractor']}, whose error on {error['frames']} real test frames is {error['pixels']:.2f} pixels "
+        f"({error['share']:.1%} of the size of the face or body); it finds {error['found']:.1%} of their keypoints"
+    )
