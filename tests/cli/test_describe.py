@@ -62,7 +62,7 @@ def test_other_methods_are_counted_by_name_and_described_on_their_own(monkeypatc
     assert counts["two"] == {"generator": 6, "discriminator": 6}
     alone = describe(methods.with_method(config, "two"))
     assert alone["method"] == "two"
-    assert alone["parameters"].keys() == {"generator", "discriminator", "motion_classifier"}
+    assert alone["parameters"].keys() == {"generator", "discriminator", "motion_classifier", "keypoint_classifier"}
 
 
 def _linear(config: Config) -> nn.Module:

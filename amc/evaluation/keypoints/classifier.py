@@ -1,7 +1,7 @@
 """The keypoint classifier (section 4.1, appendix B.4): training, cache, prediction.
 
-It is trained for a fixed length, so that nothing is selected on held-out clips: on the data set's own keypoints, or,
-for an extractor of 68 landmarks, on those found in real training clips, as in the paper.
+As in the paper, it learns from keypoints that the extractor finds in real training clips, so that it knows what the
+extractor's errors look like. It is trained for a fixed length, so that nothing is selected on held-out clips.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ class KeypointRecipe:
     batch: int = 64  # clips
     learning_rate: float = 2e-3  # Adam; falls to 0 along a half cosine
     shift: float = 1 / 16  # clips are shifted by up to this fraction of their width
-    jitter: float = 0.01  # standard deviation of noise on each point in each frame, of the width
     report_every: int = 50  # mini-batches
 
 
@@ -56,7 +55,7 @@ class TrainedKeypointClassifier:
 
     Attributes:
         network: in eval mode, its parameters frozen.
-        test_accuracy: on the points of the kind that it was trained on, of real test clips; nothing was selected by it.
+        test_accuracy: on points found in real test clips; nothing was selected by it.
         key: the name of its cache file.
         details: the header of its cache file.
     """
@@ -87,7 +86,7 @@ def cached_keypoint_classifier(
 
     Args:
         points: returns the points of the last T - d frames of the real training and test clips.
-        source: identifies where these points are from; part of the cache key.
+        source: the key of the extractor of these points; part of the cache key.
         progress: called with the mini-batches done, their number, and at the end the accuracy on test clips.
 
     Raises:
@@ -167,8 +166,7 @@ def _train(
         chosen = draw.choice(fit_on, recipe.batch)
         here = train[chosen]
         shift = draw.uniform(-recipe.shift, recipe.shift, (recipe.batch, 1, 1, 2))
-        noise = draw.standard_normal(here.shape, dtype=np.float32) * recipe.jitter
-        moved = torch.from_numpy((here + size * (shift + noise)).astype(np.float32)).to(device)
+        moved = torch.from_numpy((here + size * shift).astype(np.float32)).to(device)
         return F.cross_entropy(
             network(merged_heatmaps(moved, size, variance)), torch.from_numpy(label[chosen]).to(device)
         )

@@ -32,7 +32,6 @@ class Dlib:
     predictor: Any
     key: str
     name: str = NAME
-    finds_own: bool = False
 
     def __call__(self, frames: NDArray[np.uint8], /) -> Points:
         """The landmarks (n, t, 68, 2) of clips (n, t, H, W, 3), of the largest face in each frame."""

@@ -29,11 +29,6 @@ class KeypointExtractor(Protocol):
         """A hash of everything that its output depends on besides the frames."""
         ...
 
-    @property
-    def finds_own(self) -> bool:
-        """Whether its points are the keypoints of the data set; if not, they are the 68 landmarks of a face."""
-        ...
-
     def __call__(self, frames: NDArray[np.uint8], /) -> Points:
         """The points (n, t, k, 2) of clips (n, t, H, W, 3).
 

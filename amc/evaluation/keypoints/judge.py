@@ -17,7 +17,7 @@ from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.keypoints import dlib_landmarks, openface, regressor
 from amc.evaluation.keypoints.classifier import TrainedKeypointClassifier, cached_keypoint_classifier
-from amc.evaluation.keypoints.extractor import KeypointExtractor, Points, nothing_found, valid_points
+from amc.evaluation.keypoints.extractor import KeypointExtractor, Points, nothing_found
 from amc.progress import console
 
 CHUNK = 64  # clips that an extractor is given at a time
@@ -101,15 +101,15 @@ def cached_keypoint_judge(config: Config, data: TrainingData, given: str = regre
             extractor = regressor.cached_regressor(config, data, progress=progress)
 
     def real(clips: NDArray[np.int64]) -> Points:
-        if extractor.finds_own:
-            shown = data.clips.keypoints[clips], data.clips.keypoints_valid[clips]
-            return valid_points(*shown)[:, -frames:]
         return _found_in_real(extractor, data, clips, frames)
 
-    source = "of the data set" if extractor.finds_own else extractor.key
     with console("training the keypoint classifier", "batch") as progress:
         classifier = cached_keypoint_classifier(
-            config, data, lambda: (real(data.split.train), real(data.split.test)), source, progress=progress
+            config,
+            data,
+            lambda: (real(data.split.train), real(data.split.test)),
+            extractor.key,
+            progress=progress,
         )
     return KeypointJudge(extractor, classifier, frames)
 

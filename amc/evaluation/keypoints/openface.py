@@ -38,7 +38,6 @@ class OpenFace:
     tables: Path | None
     key: str
     name: str = NAME
-    finds_own: bool = False
 
     def __call__(self, frames: NDArray[np.uint8], /) -> Points:
         """The landmarks (n, t, 68, 2) of clips (n, t, H, W, 3).

@@ -78,7 +78,6 @@ class Regressor:
     key: str
     details: dict[str, Any]
     name: str = NAME
-    finds_own: bool = True
 
     def __call__(self, frames: NDArray[np.uint8], /) -> Points:
         """The points (n, t, k, 2) of clips (n, t, H, W, 3) at the size that the network was trained at."""
