@@ -24,7 +24,8 @@ from tuning.engine.folder_owner import check_owner
 from tuning.engine.sources import best, of_role
 from tuning.engine.summary import confirmed, summary, table
 from tuning.tracking.model_registry import delete_versions
-from tuning.tracking.store import SQLITE, answering, artifact_folder, delete_run, open_store
+from tuning.tracking.store import answering, artifact_folder, default_store, open_store, sqlite_file
+from tuning.tracking.study_runs import find_runs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -109,15 +110,18 @@ def _forget_runs(record: RecordWriter, study: str, runs: Path) -> int:
     Raises:
         UserError: MLflow does not respond; nothing of the study has been deleted here then.
     """
-    count = 0
-    for target in record.mlflow_targets(study):
-        if target.startswith(SQLITE) and not Path(target.removeprefix(SQLITE)).is_file():
-            continue  # the store was deleted with its runs
-        client = open_store(target, runs.absolute())
+    row, count = record.study(study), 0
+    for target in dict.fromkeys([*record.mlflow_targets(study), default_store(runs)]):
+        database = sqlite_file(target)
+        if database is not None and not database.is_file():
+            continue  # the store was moved, or deleted with its runs
+        client = open_store(target, runs)
         with answering(target):
-            delete_versions(client, record.study(study))
-            for cursor in record.mlflow_cursors(study, target).values():
-                count += delete_run(client, cursor.run_id)
+            delete_versions(client, row)
+            experiment = client.get_experiment_by_name(study)
+            for run in find_runs(client, experiment.experiment_id, row.uid) if experiment else ():
+                client.delete_run(run.run_id)
+                count += 1
     return count
 
 

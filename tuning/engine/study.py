@@ -38,7 +38,7 @@ from tuning.on_ray.runner import run_on_ray
 from tuning.search.goal import Goal
 from tuning.search.pruners import Pruner
 from tuning.tracking.mlflow_runs import MlflowRuns
-from tuning.tracking.store import default_store
+from tuning.tracking.store import default_store, normalized
 from tuning.tracking.sync_thread import SyncThread
 from tuning.workers.job import TrialSettings
 from tuning.workers.resources import Resources
@@ -123,7 +123,7 @@ class Study:
     @property
     def target(self) -> str:
         """Address of MLflow."""
-        return self.tracking or default_store(self.runs)
+        return normalized(self.tracking) if self.tracking else default_store(self.runs)
 
 
 @dataclass(frozen=True)
@@ -282,7 +282,7 @@ class StudyRun:
         with suppress(OSError):
             write_summary(self.record, name, path)
         patience = self.stop.seconds_left() if self._must_end_now() else FLUSH_SECONDS
-        if not self.sync_thread.wait(patience):
+        if not self.sync_thread.wait(patience) and not self.sync_thread.unusable:
             shown = without_password(self.study.target)
             _print_line(f"MLflow at {shown} is not up to date: rerun the same command to copy the rest")
         try:

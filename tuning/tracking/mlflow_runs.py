@@ -3,7 +3,7 @@
 `MlflowRuns.sync` compares the record with notes of what was copied already, and copies the rest. Copying the same thing
 twice is harmless, which happens if the process dies before it notes what it copied: runs are found by their tags before
 they are created, and metrics carry the timestamps of the record. If the store cannot be reached, metrics wait in the
-record.
+record. Runs and artifacts that the store has lost are copied again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from analysis.record.rows import MlflowCursor, Point, SheetRow, StudyRow, TrialR
 from analysis.record.states import COMPLETE, ENDED, FAILED, PRUNED, RUNNING, WAITING
 from analysis.record.writing import RecordWriter
 from tuning.tracking.results import log_files, log_results
-from tuning.tracking.store import experiment_id, open_store
+from tuning.tracking.store import close_store, experiment_id, open_store
+from tuning.tracking.study_runs import find_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -85,7 +86,9 @@ class MlflowRuns:
         try:
             self._copy(study_status)
         except BaseException:
-            self.store_runs = None  # a call that seemed to fail may have created a run
+            # A call that seemed to fail may have created a run, or the store may have been replaced.
+            close_store(self.client)
+            self.client, self.store_runs, self.copied_until = None, None, 0
             raise
         finally:
             self._write_cursors()
@@ -116,8 +119,16 @@ class MlflowRuns:
             self.cursors = self.record.mlflow_cursors(self.study.name, self.target)
             self.client = client
         if self.store_runs is None:
+            found = find_runs(self.client, self.experiment, self.study.uid)
             # An earlier driver may have created runs and died before it noted them.
-            self.store_runs = _runs(self.client, self.experiment, self.study.uid)
+            self.store_runs = {run.key: run.run_id for run in found}
+            # The store may have been deleted or replaced since the notes were made, or its artifacts.
+            there = {run.run_id: run for run in found}
+            self.cursors = {
+                key: cursor if there[cursor.run_id].has_artifacts else replace(cursor, status="", pictured=False)
+                for key, cursor in self.cursors.items()
+                if cursor.run_id in there
+            }
         return self.client
 
     def _parent_run(self, client: MlflowClient) -> MlflowCursor:
@@ -253,19 +264,6 @@ class MlflowRuns:
         self.last_answer = time.monotonic()
 
 
-def _runs(client: MlflowClient, experiment_id: str, uid: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    token = None
-    while token is None or token:
-        page = client.search_runs(
-            [experiment_id], filter_string=f"tags.`amc.study_id` = '{uid}'", max_results=1000, page_token=token
-        )
-        for run in page:
-            found[run.data.tags.get("amc.trial_key", PARENT)] = run.info.run_id
-        token = page.token or ""
-    return found
-
-
 def _common(study: StudyRow) -> dict[str, str]:
     return {
         "amc.study_id": study.uid,
@@ -281,7 +279,9 @@ def _common(study: StudyRow) -> dict[str, str]:
 def _log_params(client: MlflowClient, run_id: str, params: Mapping[str, Any]) -> None:
     from mlflow.entities import Param
 
-    rows = [Param(name, str(value)[:6000]) for name, value in params.items()]
+    # A parameter that a run has cannot be changed, though the study's settings may have been.
+    known = client.get_run(run_id).data.params
+    rows = [Param(name, str(value)[:6000]) for name, value in params.items() if name not in known]
     for start in range(0, len(rows), 100):
         client.log_batch(run_id, params=rows[start : start + 100])
 

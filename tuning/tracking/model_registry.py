@@ -39,14 +39,20 @@ def register(client: MlflowClient, study: StudyRow, trial: TrialRow, folder: Pat
     Raises:
         UserError: the checkpoint cannot be used.
     """
-    version = next((str(v.version) for v in _versions(client, study) if v.tags.get("amc.trial_key") == trial.key), None)
-    if version is None:
+    run_id = trial.mlflow_run_id or ""
+    mine = [v for v in _versions(client, study) if v.tags.get("amc.trial_key") == trial.key]
+    version = next((str(v.version) for v in mine if v.run_id == run_id), None)
+    if version is None or not client.list_artifacts(run_id, PLACE):
         files = attempt_folder(folder / "checkpoints", trial.key, trial.attempts)
         saved, velocities = files / checkpoint.FILE, files / clip_maker.FILE
         several = get(method_name(trial.config)).frames_seen > 1
         if several or not saved.is_file() or not velocities.is_file():
             return None
-        version = _write(client, study, trial, saved, velocities)
+        _log_model(client, run_id, saved, velocities)
+        version = version or _create_version(client, study, trial, run_id)
+    for stale in mine:
+        if stale.run_id != run_id:  # its run was deleted
+            client.delete_model_version(study.name, str(stale.version))
     if str(client.get_registered_model(study.name).aliases.get(ALIAS)) != version:
         client.set_registered_model_alias(study.name, ALIAS, version)
     return version
@@ -94,13 +100,15 @@ def save_model(path: Path, saved: Path, velocities: Path) -> None:
         )
 
 
-def _write(client: MlflowClient, study: StudyRow, trial: TrialRow, saved: Path, velocities: Path) -> str:
-    from mlflow.exceptions import MlflowException
-
-    run_id = trial.mlflow_run_id or ""
+def _log_model(client: MlflowClient, run_id: str, saved: Path, velocities: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="amc-model-") as folder:
         save_model(Path(folder) / PLACE, saved, velocities)
         client.log_artifacts(run_id, str(Path(folder) / PLACE), PLACE)
+
+
+def _create_version(client: MlflowClient, study: StudyRow, trial: TrialRow, run_id: str) -> str:
+    from mlflow.exceptions import MlflowException
+
     try:
         client.create_registered_model(
             study.name,

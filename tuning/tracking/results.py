@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,9 +64,9 @@ def log_files(client: MlflowClient, run_id: str, *, folder: Path, on_answer: Cal
     digest = _digest(folder)
     if digest is None:
         return
-    known = client.get_run(run_id).data.tags.get(FILES_DIGEST)
+    copied = _has(client, run_id, FILES_DIGEST, digest, [name for name in FILES if (folder / name).exists()])
     on_answer()
-    if known == digest:
+    if copied:
         return
     for path in (folder / name for name in FILES):
         if path.is_dir():
@@ -76,6 +76,13 @@ def log_files(client: MlflowClient, run_id: str, *, folder: Path, on_answer: Cal
         on_answer()
     client.log_batch(run_id, tags=[RunTag(FILES_DIGEST, digest)])  # last: it says that the files are complete
     on_answer()
+
+
+def _has(client: MlflowClient, run_id: str, tag: str, digest: str, names: Iterable[str]) -> bool:
+    """Whether the run has the digest in its tag, and an artifact of at least one of these names."""
+    if client.get_run(run_id).data.tags.get(tag) != digest:
+        return False
+    return bool({file.path for file in client.list_artifacts(run_id)} & {*names} or not {*names})
 
 
 def _digest(folder: Path) -> str | None:
@@ -100,9 +107,9 @@ def _log_documents(
     from mlflow.entities import Metric, RunTag
 
     digest = hashlib.sha256(next(iter(documents.values()), "").encode()).hexdigest()
-    known = client.get_run(run_id).data.tags.get(DOCUMENTS_DIGEST)
+    copied = _has(client, run_id, DOCUMENTS_DIGEST, digest, documents)
     on_answer()
-    if known == digest:
+    if copied:
         return
     for name, text in documents.items():
         client.log_text(run_id, text, name)

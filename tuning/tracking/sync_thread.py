@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable
 
-from amc.errors import UserError, first_line
+from amc.errors import first_line
 from analysis.record.connection.address import without_password
 from tuning.tracking.mlflow_runs import MlflowRuns
+from tuning.tracking.store_file import ANEW, UnusableStore, is_damaged
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 10.0  # seconds between two calls of `MlflowRuns.sync`
 CPU_SHARE = 1 / 30  # share of a core for copying: this thread and the driver's main thread share one interpreter
@@ -20,6 +22,9 @@ class SyncThread(threading.Thread):
 
     Args:
         warn: called with a line for the user, once when the store cannot be reached and for each problem.
+
+    Attributes:
+        unusable: the store cannot be used until somebody changes it; the thread has ended.
     """
 
     def __init__(self, mlflow_runs: MlflowRuns, warn: Callable[[str], None]) -> None:
@@ -27,10 +32,16 @@ class SyncThread(threading.Thread):
         self.mlflow_runs, self.warn = mlflow_runs, warn
         self.ending, self.abandoned = threading.Event(), threading.Event()
         self.status = "RUNNING"
-        self.warned = self.complete = False
+        self.warned = self.complete = self.unusable = False
 
     def run(self) -> None:
         """Copies until all is copied after `finish`, or `wait` has given up."""
+        with warnings.catch_warnings():
+            # MLflow's libraries warn when they are imported, which is an error under PYTHONWARNINGS=error.
+            warnings.simplefilter("ignore")
+            self._copy_until_finished()
+
+    def _copy_until_finished(self) -> None:
         pause = MIN_PAUSE
         while not self.complete and not self.abandoned.is_set():
             self.ending.wait(pause)
@@ -63,14 +74,17 @@ class SyncThread(threading.Thread):
         return self.complete
 
     def _sync(self, study_status: str) -> bool:
-        import mlflow.exceptions
-        import sqlalchemy.exc
-
         try:
             self.mlflow_runs.sync(study_status=study_status)
-        except (mlflow.exceptions.MlflowException, sqlalchemy.exc.OperationalError, OSError, UserError) as error:
+        except UnusableStore as error:
+            self._give_up(f"MLflow gets no data: {error}")
+            return False
+        except BaseException as error:  # whatever MLflow or its libraries raise, the study continues
+            target = without_password(self.mlflow_runs.target)
+            if is_damaged(error):
+                self._give_up(f"MLflow gets no data: {target} is damaged ({first_line(error)}): {ANEW}")
+                return False
             if not self.warned:
-                target = without_password(self.mlflow_runs.target)
                 self.warn(
                     f"MLflow at {target} does not answer ({first_line(error)}): the study continues, "
                     "and is copied to MLflow later from its record"
@@ -81,3 +95,8 @@ class SyncThread(threading.Thread):
             self.warn(problem)
         self.mlflow_runs.problems.clear()
         return True
+
+    def _give_up(self, line: str) -> None:
+        self.unusable = True
+        self.abandoned.set()
+        self.warn(line)

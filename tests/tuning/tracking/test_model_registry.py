@@ -14,52 +14,17 @@ import pytest
 
 from amc.config import Config
 from amc.evaluation import clip_maker
-from amc.evaluation.clip_maker import load_clip_maker, save_velocities
+from amc.evaluation.clip_maker import load_clip_maker
 from amc.training import checkpoint
-from amc.training.run import Run
-from analysis.record.states import COMPLETE
 from analysis.record.writing import RecordWriter
-from tests.toy import toy_config, toy_data
-from tests.tuning.toy_rows import study_row, trial_row
+from tests.tuning.toy_rows import study_row
+from tests.tuning.tracking.finished_study import copy_to_mlflow, end_trial
 from tuning.cli.studies import main
-from tuning.engine.summary import study_documents
 from tuning.tracking import model_registry
-from tuning.tracking.mlflow_runs import MlflowRuns
 from tuning.tracking.store import default_store, open_store
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
-
-
-def end(record: RecordWriter, base: Config, folder: Path, number: int, value: float) -> None:
-    """A complete trial with a checkpoint of its own."""
-    key = f"trial-{number:04d}"
-    record.add_trial(trial_row(base, number))
-    record.begin("toy", key)
-    record.mark_started("toy", key, 1)
-    record.report("toy", key, 1, 20, {"val/accuracy": value})
-    record.finish("toy", key, 1, COMPLETE, value=value)
-    run = Run(toy_config(average=0.9), toy_data())
-    files = folder / "toy" / "checkpoints" / key / "attempt-1"
-    run.save(files / checkpoint.FILE)
-    save_velocities(files / clip_maker.FILE, run.data)
-    samples = folder / "toy" / "samples" / key
-    samples.mkdir(parents=True)
-    (samples / "strip.png").write_bytes(key.encode())
-
-
-def finish(record: RecordWriter, folder: Path) -> MlflowRuns:
-    """The end of a driver."""
-    mlflow_runs = MlflowRuns(
-        record,
-        "toy",
-        runs=folder,
-        folder=folder / "toy",
-        target=default_store(folder),
-        documents=study_documents,
-    )
-    mlflow_runs.sync(study_status="FINISHED")
-    return mlflow_runs
 
 
 def state(client: Any) -> tuple[list[tuple[str, str]], str]:
@@ -88,8 +53,8 @@ def test_the_life_of_a_model(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    end(record, base, tmp_path, 0, 0.5)
-    mlflow_runs = finish(record, tmp_path)
+    end_trial(record, base, tmp_path, 0, 0.5)
+    mlflow_runs = copy_to_mlflow(record, tmp_path)
     assert mlflow_runs.problems == []
     client = open_store(default_store(tmp_path), tmp_path)
     assert state(client) == ([("1", "trial-0000")], "1")
@@ -130,23 +95,23 @@ def test_the_life_of_a_model(
     with monkeypatch.context() as patch:
         for name in ("log_artifacts", "log_text", "log_batch", "create_model_version", "set_registered_model_alias"):
             patch.setattr(f"mlflow.MlflowClient.{name}", forbidden(name))
-        finish(record, tmp_path)
+        copy_to_mlflow(record, tmp_path)
 
     # A better trial, with a driver that dies between any two calls and comes again.
-    end(record, base, tmp_path, 1, 0.75)
+    end_trial(record, base, tmp_path, 1, 0.75)
     for name in ("log_text", "log_artifacts", "create_model_version", "set_registered_model_alias"):
         with monkeypatch.context() as patch:
             patch.setattr(f"mlflow.MlflowClient.{name}", killed(name))
             with pytest.raises(KeyboardInterrupt):
-                finish(record, tmp_path)
-    finish(record, tmp_path)
+                copy_to_mlflow(record, tmp_path)
+    copy_to_mlflow(record, tmp_path)
     assert state(client) == ([("1", "trial-0000"), ("2", "trial-0001")], "2")
 
     # An unfit checkpoint is told, and keeps nothing else from being copied.
-    end(record, base, tmp_path, 2, 0.875)
+    end_trial(record, base, tmp_path, 2, 0.875)
     broken = tmp_path / "toy" / "checkpoints" / "trial-0002" / "attempt-1" / checkpoint.FILE
     broken.write_bytes(b"half a file")
-    assert "cannot register trial-0002 as a model" in finish(record, tmp_path).problems[0]
+    assert "cannot register trial-0002 as a model" in copy_to_mlflow(record, tmp_path).problems[0]
     assert state(client)[1] == "2"
 
     # Deleting the study removes the model, but not another folder's study of the same name.
