@@ -1,7 +1,7 @@
 """The clips of a study in one file, clips.zip: the frames of a clip below each other in one JPEG picture.
 
-All clips, real ones too, go through the same encoder at high quality with full colour resolution, so that compression
-cannot tell a method. Frames are padded to whole 8 x 8 blocks: no block mixes two frames.
+All clips, real ones too, go through the same encoder at the same quality with full colour resolution, so that
+compression cannot tell a method. Frames are padded to whole 8 x 8 blocks: no block mixes two frames.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,15 @@ from amc.errors import UserError
 from analysis.preference.design import read_design
 
 FILE_NAME = "clips.zip"
-QUALITY = 95
+QUALITIES = (95, 92, 90, 85, 80, 75)  # the first one with which all clips fit
+SIZE_LIMIT = 50e6  # bytes of the clips of a study of the paper's size or smaller
+PAPER_PIXELS = 514 * 32 * 64 * 64  # 100 conditions of five sources, catch trials and training pair
 BLOCK = 8
 _HIGHEST_PICTURE = 65535  # pixels, JPEG's limit
 
 
-def encode(frames: NDArray[np.uint8]) -> bytes:
-    """Encodes a clip (T, H, W, 3) as one JPEG picture.
+def encode(frames: NDArray[np.uint8], quality: int = QUALITIES[0]) -> bytes:
+    """Encodes a clip (T, H, W, 3) as one JPEG picture of a quality from 1 to 100.
 
     Raises:
         UserError: T frames below each other are higher than 65,535 pixels.
@@ -37,7 +39,7 @@ def encode(frames: NDArray[np.uint8]) -> bytes:
     if max(sheet.shape) > _HIGHEST_PICTURE:
         raise UserError(f"clips of {len(frames)} frames of {width} x {height} pixels are too large: make them smaller")
     out = io.BytesIO()
-    Image.fromarray(sheet).save(out, "JPEG", quality=QUALITY, subsampling=0)
+    Image.fromarray(sheet).save(out, "JPEG", quality=quality, subsampling=0)
     return out.getvalue()
 
 
@@ -55,18 +57,30 @@ def decode(content: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(padded[:, :height, :width])
 
 
-def write_clips(folder: Path, clips: Iterable[tuple[str, NDArray[np.uint8]]]) -> str:
-    """Writes clips.zip with the given (id, frames) and returns its SHA-256.
+def write_clips(folder: Path, clips: Callable[[], Iterable[tuple[str, NDArray[np.uint8]]]]) -> tuple[str, int]:
+    """Writes clips.zip at the highest of `QUALITIES` with which the file is small enough, otherwise at the lowest.
+
+    Args:
+        folder: the study.
+        clips: yields (id, frames) of all clips, the same ones at each call.
+
+    Returns:
+        The SHA-256 of the file, and the quality.
 
     Raises:
         OSError: the file cannot be written.
     """
     path = folder / FILE_NAME
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for clip_id, frames in clips:
-            # A fixed date, so that the same clips give the same file.
-            archive.writestr(zipfile.ZipInfo(f"{clip_id}.jpg"), encode(frames))
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    for quality in QUALITIES:
+        pixels = 0
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            for clip_id, frames in clips():
+                # A fixed date, so that the same clips give the same file.
+                archive.writestr(zipfile.ZipInfo(f"{clip_id}.jpg"), encode(frames, quality))
+                pixels += frames[..., 0].size
+        if path.stat().st_size <= SIZE_LIMIT * max(1.0, pixels / PAPER_PIXELS):
+            break
+    return hashlib.sha256(path.read_bytes()).hexdigest(), quality
 
 
 class ClipStore:

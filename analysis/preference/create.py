@@ -121,10 +121,9 @@ def _write(request: Request, name: str, folder: Path) -> Design:
     )
     training = (next(clip_ids), next(clip_ids))
     comparisons = tuple(Comparison(source.name, label) for label in shown for source in sources[1:])
-    rng = np.random.default_rng([request.seed, _BROKEN])
 
     def clips() -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        truth = opened[TRUTH]
+        truth, rng = opened[TRUTH], np.random.default_rng([request.seed, _BROKEN])
         shape = truth.frames(names[0]).shape
         for source in sources:
             for condition, clip_id in zip(names, source.clips, strict=True):
@@ -134,7 +133,7 @@ def _write(request: Request, name: str, folder: Path) -> Design:
         yield training[0], truth.frames(names[0])
         yield training[1], broken(truth.frames(names[0]), rng)
 
-    sha256 = write_clips(folder, clips())
+    sha256, quality = write_clips(folder, clips)
     frames, height, width, _ = opened[TRUTH].frames(names[0]).shape
     per_comparison = min(sum(one.label_shown == label for one in conditions) for label in shown)
     design = Design(
@@ -155,6 +154,7 @@ def _write(request: Request, name: str, folder: Path) -> Design:
         width=width,
         rate=RATE,
         clips_sha256=sha256,
+        jpeg_quality=quality,
         smallest_preference=smallest_preference(power_curve(request.raters, per_comparison, ALPHA / len(comparisons))),
     )
     write_design(design, folder)

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from amc.argument_types import integer
+from analysis.preference.clips import FILE_NAME as CLIPS
+from analysis.preference.clips import QUALITIES
 from analysis.preference.create import AUTO, BOTH, HIDDEN, SHOWN, Request, check_request, create
 from analysis.preference.design import Design
 from analysis.preference.power import POWER, power_curve, smallest_preference
@@ -94,12 +96,14 @@ def power_lines(request: Request) -> list[str]:
 def _summary(design: Design, folder: Path) -> list[str]:
     rule, questions = design.exclusion, _questions(design)
     found = design.smallest_preference
+    lowered = " (lower than usual, since the clips are noisy)" if design.jpeg_quality < QUALITIES[0] else ""
     return [
         f"study: {folder} ({len(design.conditions)} conditions, {', '.join(s.name for s in design.sources)})",
         f"each of {design.raters} raters answers {questions} questions, {rule.catch_trials} of them catch trials",
         f"excluded: raters with fewer than {rule.least_right} catch trials right (those who flip coins with "
         f"probability {rule.coin_excluded:.1%}; attentive raters are kept with probability {rule.attentive_kept:.1%})",
         f"smallest preference found with {POWER:.0%} power: {f'{found:.1%}' if found else 'above 99%'}",
+        f"clips: {(folder / CLIPS).stat().st_size / 1e6:.1f} MB, JPEG quality {design.jpeg_quality}{lowered}",
         f"edit the texts in {folder / 'texts'}, then run: python -m analysis preference serve {folder}",
     ]
 

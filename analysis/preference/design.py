@@ -146,6 +146,7 @@ class Design:
         rate: frames per second.
         clips_sha256: of the file of clips.
         smallest_preference: what the planned raters find with 80% power, by simulation; None: not even 99%.
+        jpeg_quality: of all clips.
     """
 
     name: str
@@ -167,6 +168,7 @@ class Design:
     clips_sha256: str
     smallest_preference: float | None
     alpha: float = ALPHA
+    jpeg_quality: int = 95
 
     @property
     def focus(self) -> Source:

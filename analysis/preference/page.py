@@ -46,7 +46,7 @@ def preference_page(results: Results) -> Page:
          f"against 50%, alpha {design.alpha}, Holm's correction."),
         ("Exclusion", f"Unfinished, or fewer than {rule.least_right} of {rule.catch_trials} catch trials right."),
         ("Clips", f"{plural(len(design.conditions), 'condition')}, {design.frames} frames of {design.width} x "
-         f"{design.height} pixels at {design.rate:g} frames per second."),
+         f"{design.height} pixels at {design.rate:g} frames per second, JPEG quality {design.jpeg_quality}."),
         ("Seed", str(design.seed)),
     )  # fmt: skip
     facts = (

@@ -1,8 +1,8 @@
 """Writing the answers of a study: a SQLite file that a killed process or a full disk leaves with whole answers only.
 
 The file is in WAL mode with `synchronous=FULL`: an answer is on the disk when `AnswerStore.answer` returns, so it
-survives a killed process and a power failure. Nothing in it identifies a person: a rater is a number, and of the
-rater's link only the SHA-256 is kept.
+survives a killed process and a power failure. Answers that arrive during a write share the next transaction. Nothing in
+the file identifies a person: a rater is a number, and of the rater's link only the SHA-256 is kept.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,6 +67,15 @@ class NotSaved(Exception):
     """The answer could not be written, for example because the disk is full; nothing was changed."""
 
 
+@dataclass
+class _Submission:
+    """An answer that waits to be written, and then what became of it."""
+
+    given: Answer
+    nonce: str
+    outcome: Shown | Exception | None = None
+
+
 class AnswerStore:
     """The answers of a study, open for reading and writing by several threads. Use as a context manager.
 
@@ -79,17 +89,20 @@ class AnswerStore:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
         design = design_sha256(folder)
-        self._lock = threading.Lock()
-        with one_line_errors(self.path):
-            self._connection = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+        self._lock, self._reading = threading.Lock(), threading.Lock()
+        self._submissions: deque[_Submission] = deque()
+        self._connection = self._connect()
+        self._reader = self._connect()  # reading need not wait until an answer is on the disk
         try:
             with one_line_errors(self.path):
                 self._prepare(design)
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
+
+    def _connect(self) -> sqlite3.Connection:
+        with one_line_errors(self.path):
+            return sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
     def _prepare(self, design: str) -> None:
         run = self._connection.execute
@@ -114,7 +127,8 @@ class AnswerStore:
 
     def close(self) -> None:
         """Closes the file."""
-        with self._lock:
+        with self._lock, self._reading:
+            self._reader.close()
             self._connection.close()
 
     def add_raters(self, token_hashes: Sequence[bytes]) -> None:
@@ -150,8 +164,8 @@ class AnswerStore:
 
     def position(self, rater: int) -> int:
         """Index of the question that the rater answers next."""
-        with self._lock:
-            return self._position(rater)
+        with self._reading:
+            return _position(self._reader, rater)
 
     def show(self, rater: int) -> Shown:
         """The rater's current question. Its nonce stays the same until the question is answered.
@@ -160,12 +174,12 @@ class AnswerStore:
             NotSaved: a new nonce could not be written.
         """
         with self._lock:
-            position, nonce = self._position(rater), self._nonce(rater)
+            position, nonce = _position(self._connection, rater), _nonce(self._connection, rater)
         if nonce is None:
             nonce = _new_nonce()
             with self._writing():
                 self._connection.execute("UPDATE raters SET nonce = coalesce(nonce, ?) WHERE rater = ?", (nonce, rater))
-                position, nonce = self._position(rater), self._nonce(rater) or nonce
+                position, nonce = _position(self._connection, rater), _nonce(self._connection, rater) or nonce
         return Shown(position, nonce)
 
     def answer(self, given: Answer, nonce: str) -> Shown:
@@ -177,19 +191,41 @@ class AnswerStore:
             Refused: the question is not the one shown, the nonce is not its nonce, or it has another answer already.
             NotSaved: the answer could not be written.
         """
-        with self._writing():
-            position, expected = self._position(given.rater), self._nonce(given.rater)
-            if given.position == position and expected is not None and secrets.compare_digest(nonce, expected):
-                expected = _new_nonce()
-                self._insert([given], nonce)
-                self._connection.execute("UPDATE raters SET nonce = ? WHERE rater = ?", (expected, given.rater))
-                return Shown(position + 1, expected)
-            before = self._connection.execute(
-                "SELECT answer, nonce FROM answers WHERE rater = ? AND position = ?", (given.rater, given.position)
-            ).fetchone()
-            if before != (given.answer, nonce) or expected is None:
-                raise Refused
-            return Shown(position, expected)
+        submission = _Submission(given, nonce)
+        self._submissions.append(submission)
+        with self._lock:
+            if submission.outcome is None:  # otherwise another thread has written it together with its own
+                self._write_submissions()
+        if isinstance(submission.outcome, Shown):
+            return submission.outcome
+        raise submission.outcome or RuntimeError("the answer was neither written nor refused")
+
+    def _write_submissions(self) -> None:
+        """Writes all answers that wait, in one transaction. The caller holds the lock."""
+        batch = [self._submissions.popleft() for _ in range(len(self._submissions))]
+        outcomes: list[Shown | Exception]
+        try:
+            with self._transaction():
+                outcomes = [self._write(one.given, one.nonce) for one in batch]
+        except Exception as error:
+            outcomes = [NotSaved(str(error)) if isinstance(error, sqlite3.OperationalError) else error] * len(batch)
+        for one, outcome in zip(batch, outcomes, strict=True):
+            one.outcome = outcome
+
+    def _write(self, given: Answer, nonce: str) -> Shown | Refused:
+        """Writes an answer to the question that the rater sees, within a transaction."""
+        position, expected = _position(self._connection, given.rater), _nonce(self._connection, given.rater)
+        if given.position == position and expected is not None and secrets.compare_digest(nonce, expected):
+            expected = _new_nonce()
+            self._insert([given], nonce)
+            self._connection.execute("UPDATE raters SET nonce = ? WHERE rater = ?", (expected, given.rater))
+            return Shown(position + 1, expected)
+        before = self._connection.execute(
+            "SELECT answer, nonce FROM answers WHERE rater = ? AND position = ?", (given.rater, given.position)
+        ).fetchone()
+        if before != (given.answer, nonce) or expected is None:
+            return Refused()
+        return Shown(position, expected)
 
     def add(self, answers: Iterable[Answer]) -> None:
         """Adds answers that were collected elsewhere: all of them or none.
@@ -226,17 +262,9 @@ class AnswerStore:
             ],
         )
 
-    def _position(self, rater: int) -> int:
-        row = self._connection.execute("SELECT max(position) FROM answers WHERE rater = ?", (rater,)).fetchone()
-        return 0 if row[0] is None else int(row[0]) + 1
-
-    def _nonce(self, rater: int) -> str | None:
-        row = self._connection.execute("SELECT nonce FROM raters WHERE rater = ?", (rater,)).fetchone()
-        return None if row is None else row[0]
-
     def _query(self, statement: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
-        with self._lock:
-            return self._connection.execute(statement, values).fetchall()
+        with self._reading:
+            return self._reader.execute(statement, values).fetchall()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -258,6 +286,16 @@ class AnswerStore:
             if self._connection.in_transaction:  # a full disk may have ended it already
                 self._connection.execute("ROLLBACK")
             raise
+
+
+def _position(connection: sqlite3.Connection, rater: int) -> int:
+    row = connection.execute("SELECT max(position) FROM answers WHERE rater = ?", (rater,)).fetchone()
+    return 0 if row[0] is None else int(row[0]) + 1
+
+
+def _nonce(connection: sqlite3.Connection, rater: int) -> str | None:
+    row = connection.execute("SELECT nonce FROM raters WHERE rater = ?", (rater,)).fetchone()
+    return None if row is None else row[0]
 
 
 def _now() -> str:

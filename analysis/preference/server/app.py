@@ -76,7 +76,7 @@ class Visit:
     questions: tuple[Question, ...]
 
 
-def visit(token: str, request: Request) -> Visit:
+async def visit(token: str, request: Request) -> Visit:
     """The rater whose token is in the address.
 
     Raises:
@@ -86,10 +86,10 @@ def visit(token: str, request: Request) -> Visit:
     rater = study.rater(token)
     if rater is None:
         raise HTTPException(404)
-    return Visit(study, rater, f"/r/{token}", study.questions(rater))
+    return Visit(study, rater, f"/r/{token}", study.questions[rater])
 
 
-def consented_visit(visit: Annotated[Visit, Depends(visit)]) -> Visit:
+async def consented_visit(visit: Annotated[Visit, Depends(visit)]) -> Visit:
     """The rater whose token is in the address, once they have accepted the consent text.
 
     Raises:
@@ -143,7 +143,7 @@ def question(visit: ConsentedVisit) -> Response:
 
 
 @router.get("/r/{token}/clip/{position}/{side}")
-def clip(visit: ConsentedVisit, position: int, side: str) -> Response:
+async def clip(visit: ConsentedVisit, position: int, side: str) -> Response:
     """A clip of the current question, as raw bytes. Its address says who asks and where, never what it shows."""
     if position != visit.study.store.position(visit.rater) or position >= len(visit.questions):
         raise HTTPException(404)
@@ -151,7 +151,7 @@ def clip(visit: ConsentedVisit, position: int, side: str) -> Response:
     clip_id = {"left": current.left, "right": current.right}.get(side)
     if clip_id is None:
         raise HTTPException(404)
-    return Response(visit.study.clip(clip_id), media_type="application/octet-stream")
+    return Response(await visit.study.clip(clip_id), media_type="application/octet-stream")
 
 
 @router.post("/r/{token}/answer")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from functools import cache, cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
+
+from fastapi.concurrency import run_in_threadpool
 
 from analysis.preference.assignment import questions_for
 from analysis.preference.clips import ClipStore
-from analysis.preference.design import Question, read_design
+from analysis.preference.design import read_design
 from analysis.preference.server.links import token_hash
 from analysis.preference.server.pages import Pages
 from analysis.preference.store import AnswerStore
 from analysis.preference.texts import read_texts
 
-CLIPS_IN_MEMORY = 128  # of 393 kB at 64 x 64 pixels and 32 frames
+CLIP_MEMORY = 256 * 1024**2  # bytes of decoded clips; a study of the paper's size needs 202 MB
 
 
 class ServedStudy:
@@ -23,6 +25,9 @@ class ServedStudy:
     Args:
         folder: the study.
 
+    Attributes:
+        questions: the ordered questions of each rater.
+
     Raises:
         UserError: the design, the clips, the texts or the answers cannot be read.
     """
@@ -30,10 +35,14 @@ class ServedStudy:
     def __init__(self, folder: Path) -> None:
         self.design = read_design(folder)
         self.pages = Pages(read_texts(folder), self.design)
+        self.questions = [questions_for(self.design, rater) for rater in range(self.design.raters)]
         self._clips = ClipStore(folder)
         self._decoding = threading.Lock()  # decoders are not safe in several threads
-        self.questions = cache(self._questions)
-        self.clip = lru_cache(CLIPS_IN_MEMORY)(self._clip)
+        clip_bytes = 3 * self.design.frames * self.design.height * self.design.width
+        # Decoded before the first rater comes, since decoding delays answers; the rest is decoded on request.
+        self._decoded = {
+            clip_id: self._decode(clip_id) for clip_id in self.design.clip_ids[: CLIP_MEMORY // clip_bytes]
+        }
         self.store = AnswerStore(folder)  # last, since it creates a file
 
     def __enter__(self) -> ServedStudy:
@@ -50,11 +59,11 @@ class ServedStudy:
         """Whose link has this token; None if nobody's."""
         return self._raters.get(token_hash(token))
 
-    def _questions(self, rater: int) -> tuple[Question, ...]:
-        """The ordered questions of a rater."""
-        return questions_for(self.design, rater)
-
-    def _clip(self, clip_id: str) -> bytes:
+    async def clip(self, clip_id: str) -> bytes:
         """A clip as raw RGB bytes, T x H x W x 3: all clips have the same length."""
+        decoded = self._decoded.get(clip_id)
+        return await run_in_threadpool(self._decode, clip_id) if decoded is None else decoded
+
+    def _decode(self, clip_id: str) -> bytes:
         with self._decoding:
             return self._clips.frames(clip_id).tobytes()

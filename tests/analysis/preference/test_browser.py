@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -18,6 +17,7 @@ from amc import __main__ as amc_main
 from analysis import __main__ as analysis_main
 from analysis.preference.answers import read_answers
 from analysis.preference.assignment import intact_side
+from analysis.preference.clips import ClipStore
 from analysis.preference.design import Design, Question, read_design
 from analysis.preference.server.study import ServedStudy
 from tests.analysis.preference.browser import axe_core, chromium, faults
@@ -77,7 +77,7 @@ def test_forty_pairs_by_keyboard_through_a_closed_browser_and_a_killed_server(
 ) -> None:
     folder = study_of_smoke_methods(tmp_path)
     with ServedStudy(folder) as study:
-        questions = study.questions(0)
+        questions = study.questions[0]
     design, rng = read_design(folder), random.Random(0)
     # Broken clips are recognized, so that the rater is not excluded; the rest is at random.
     given = [intact_side(design, q) if q.role == "catch" else rng.choice(q.choices) for q in questions]
@@ -192,7 +192,7 @@ def test_no_page_has_an_accessibility_fault(browser: Browser, folder: Path, axe:
         check()
         page.get_by_role("link").click()
         shown = set()
-        for number, question in enumerate(running.study.questions(0), 1):
+        for number, question in enumerate(running.study.questions[0], 1):
             at(page, number)
             if view == "still":
                 page.get_by_role("button", name="Play").click()
@@ -224,10 +224,11 @@ def test_both_clips_play_the_same_frame_sharp_edged_and_large(browser: Browser, 
     with served(folder) as running, browser.new_context(**VIEWS["laptop"]) as context:
         page = context.new_page()
         start(page, running.raters[0].link)
-        question, design = running.study.questions(0)[0], running.study.design
+        question, design, clips = running.study.questions[0][0], running.study.design, ClipStore(folder)
+        assert question.right is not None
         shape = (design.frames, design.height * design.width * 3)
         frames = [
-            [",".join(map(str, frame)) for frame in np.frombuffer(running.study.clip(clip), np.uint8).reshape(shape)]
+            [",".join(map(str, frame)) for frame in clips.frames(clip).reshape(shape)]
             for clip in (question.left, question.right)
         ]
         script = f"(frames) => [...document.querySelectorAll('canvas')].map((c, i) => ({FRAME_OF})([c, frames[i]]))"

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.stats import binom
 
 from amc.errors import UserError
 from analysis import __main__ as analysis_main
+from analysis.preference import clips
 from analysis.preference.clips import ClipStore, decode, encode
 from analysis.preference.create import broken
 from analysis.preference.design import Design, ExclusionRule, read_design
@@ -222,11 +224,29 @@ def test_a_study_moves_with_its_folder_alone_and_notices_damaged_clips(
         ClipStore(copy)
 
 
-def test_a_study_of_the_papers_size_is_below_50_mb() -> None:
-    # 100 conditions of five sources, catch trials and training pair: 514 clips, here with more noise than videos have.
+def _noisy(level: float) -> NDArray[np.uint8]:
     rng = np.random.default_rng(0)
-    noisy = np.clip(clip(0, 1, 32, 64) + rng.normal(0, 4, (32, 64, 64, 3)), 0, 255).astype(np.uint8)
-    assert 514 * len(encode(noisy)) < 50e6
+    return np.clip(clip(0, 1, 32, 64) + rng.normal(0, level, (32, 64, 64, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("level", "quality"), [(4, 95), (8, 92), (16, 85)])
+def test_a_study_of_the_papers_size_is_below_50_mb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: float, quality: int
+) -> None:
+    # Of the 514 clips of 100 conditions, five sources, catch trials and training pair, two.
+    monkeypatch.setattr(clips, "SIZE_LIMIT", clips.SIZE_LIMIT * 2 / 514)
+    frames = _noisy(level)
+    assert clips.write_clips(tmp_path, lambda: [("a", frames), ("b", frames)])[1] == quality
+    assert 514 * (tmp_path / clips.FILE_NAME).stat().st_size / 2 < 50e6
+
+
+def test_a_larger_study_may_be_larger_in_proportion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = _noisy(8)
+    size = len(encode(frames))
+    monkeypatch.setattr(clips, "SIZE_LIMIT", 1.1 * size)
+    monkeypatch.setattr(clips, "PAPER_PIXELS", frames[..., 0].size)
+    for count in (1, 3):
+        assert clips.write_clips(tmp_path, lambda count=count: [(str(i), frames) for i in range(count)])[1] == 95
 
 
 def test_designs_that_contradict_themselves_are_refused(tmp_path: Path, study: tuple[Path, Design]) -> None:

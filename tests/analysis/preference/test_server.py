@@ -14,6 +14,8 @@ import pytest
 import requests
 
 from analysis.preference.answers import read_answers, read_progress
+from analysis.preference.clips import ClipStore
+from analysis.preference.server import study
 from analysis.preference.server.app import router
 from analysis.preference.server.security import BODY_LIMIT, HEADERS
 from tests.analysis.preference.served_study import SECRETS, make_study
@@ -38,7 +40,7 @@ def rater(running: Served) -> Rater:
 
 
 def test_a_rater_answers_every_question_once(running: Served, folder: Path) -> None:
-    rater, questions = running.raters[0], running.study.questions(0)
+    rater, questions, clips = running.raters[0], running.study.questions[0], ClipStore(folder)
     assert "/consent" in rater.get().text
     assert rater.get("/question").status_code == 403
     rater.consent()
@@ -51,7 +53,7 @@ def test_a_rater_answers_every_question_once(running: Served, folder: Path) -> N
         for video in question["videos"]:
             pixels = rater.get(f"/clip/{position}/{video['side']}")
             assert pixels.headers["Content-Type"] == "application/octet-stream"
-            assert pixels.content == running.study.clip(getattr(expected, video["side"]))
+            assert pixels.content == clips.frames(getattr(expected, video["side"])).tobytes()
         response = rater.answer(question, answer=expected.choices[-1])
         assert response.status_code == 200
         question = response.json()
@@ -63,6 +65,15 @@ def test_a_rater_answers_every_question_once(running: Served, folder: Path) -> N
         (0, i, question.id, question.choices[-1]) for i, question in enumerate(questions)
     ]
     assert {(a.seconds, a.window) for a in answers} == {(1.25, (390, 844))}
+
+
+def test_clips_that_do_not_fit_in_memory_are_decoded_on_request(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "CLIP_MEMORY", 0)
+    with served(folder) as running:
+        rater = running.raters[0]
+        rater.consent()
+        left = ClipStore(folder).frames(running.study.questions[0][0].left)
+        assert rater.get("/clip/0/left").content == left.tobytes()
 
 
 def test_a_rater_comes_back_to_the_same_question(rater: Rater, folder: Path, running: Served) -> None:
@@ -321,7 +332,7 @@ def test_nothing_that_a_rater_gets_tells_a_method(running: Served, rater: Rater)
     lengths, shapes, question = set(), {}, rater.question()
     token = rater.link.rpartition("/")[2]
     while not question["finished"]:
-        expected = running.study.questions(0)[question["position"]]
+        expected = running.study.questions[0][question["position"]]
         sent = [json.dumps(question | {"nonce": ""}), rater.get("/questions").text.replace(token, "")]
         for video in question["videos"]:
             response = rater.get(f"/clip/{question['position']}/{video['side']}")

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import pytest
 
 from amc.errors import UserError
 from analysis.preference.answers import Answer, Progress, read_answers, read_progress
-from analysis.preference.store import AnswerStore, NotSaved, Refused
+from analysis.preference.store import AnswerStore, NotSaved, Refused, Shown
 
 HASHES = [b"\x01" * 32, b"\x02" * 32]
 
@@ -116,6 +118,43 @@ def test_one_of_many_simultaneous_answers_is_kept(store: AnswerStore, folder: Pa
     assert sorted(map(str, results)) == sorted(
         str(store.show(0)) if choice == kept.answer else choice for choice in ("left", "right") * 8
     )
+
+
+def _give_together(store: AnswerStore, given: Sequence[tuple[Answer, str]]) -> list[Shown | BaseException]:
+    """Gives answers while another one is being written, and returns what became of each."""
+    with ThreadPoolExecutor(len(given)) as threads:
+        waiting = []
+        with store._lock:
+            for answer, nonce in given:
+                waiting.append(threads.submit(store.answer, answer, nonce))
+                while len(store._submissions) < len(waiting):
+                    time.sleep(0.001)
+        return [one.exception() or one.result() for one in waiting]
+
+
+def test_answers_that_arrive_together_are_written_together(store: AnswerStore, folder: Path) -> None:
+    shown = store.show(0), store.show(1)
+    statements: list[str] = []
+    store._connection.set_trace_callback(statements.append)
+    first, refused, second = _give_together(
+        store, [(made(0), shown[0].nonce), (made(1), "wrong"), (made(1, answer="right"), shown[1].nonce)]
+    )
+    store._connection.set_trace_callback(None)
+    assert statements.count("COMMIT") == 1
+    assert isinstance(refused, Refused)
+    assert [first, second] == [store.show(0), store.show(1)]
+    assert read_answers(folder) == [made(0), made(1, answer="right")]
+
+
+def test_on_a_full_disk_all_answers_that_arrive_together_are_told(store: AnswerStore, folder: Path) -> None:
+    shown = store.show(0), store.show(1)
+    (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+    store._connection.execute(f"PRAGMA max_page_count={pages}")
+    long = replace(made(1), question="q" * 20_000)
+    outcomes = _give_together(store, [(made(0), shown[0].nonce), (long, shown[1].nonce)])
+    assert [type(outcome) for outcome in outcomes] == [NotSaved, NotSaved]
+    assert read_answers(folder) == []
+    assert (store.show(0), store.show(1)) == shown
 
 
 def test_consent_is_noted_once(store: AnswerStore, folder: Path) -> None:
