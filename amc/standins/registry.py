@@ -11,6 +11,7 @@ from amc.standins.body.kinematics import CROP
 from amc.standins.body.subjects import SUBJECTS as BODY_SUBJECTS
 from amc.standins.face.clip import CANVAS
 from amc.standins.face.clip import make_clip as make_face_clip
+from amc.standins.face.expressions import chosen_emotions
 from amc.standins.face.subjects import SUBJECTS as FACE_SUBJECTS
 from amc.standins.stand_in import StandIn
 
@@ -31,14 +32,14 @@ NATOPS = StandIn(
 # Subjects show the six emotions.
 MUG = StandIn(
     name="mug",
-    version=1,
+    version=2,
     class_names=mug.EMOTIONS,
     keypoint_names=mug.KEYPOINT_NAMES,
     pairs=mug.PAIRS,
     max_size=CANVAS,
     min_frames=4,  # with fewer, the first frame would already show the expression
     subjects=FACE_SUBJECTS,
-    chosen=range,
+    chosen=chosen_emotions,
     make_clip=make_face_clip,
 )
 

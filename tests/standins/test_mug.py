@@ -19,7 +19,7 @@ from amc.importing.mug.alignment import EYES
 from amc.standins.face import clip as face_clip
 from amc.standins.face.clip import COPIES, aligned, cut, design, make_clip, moments
 from amc.standins.face.curves import between, stroke, through
-from amc.standins.face.expressions import expression
+from amc.standins.face.expressions import chosen_emotions, expression
 from amc.standins.face.geometry import CENTRE, NEUTRAL, PIXELS, Shape, neutral, project
 from amc.standins.face.layers import Layer, layers
 from amc.standins.face.performance import Performance, draw_performance, envelope, intensities, landmarks
@@ -100,9 +100,9 @@ def test_units_do_what_their_names_say() -> None:
     for unit, (point, way) in expected.items():
         assert np.sign(under({unit: 5})[point, 1]) == way, unit
     # Of intensity 5, by the table.
-    assert under({12: 5})[48].tolist() == pytest.approx([-12, -12.5])
-    assert under({12: 2})[54].tolist() == pytest.approx([4.8, -5.0])
-    assert under({20: 5})[54].tolist() == pytest.approx([11, 3])
+    assert under({12: 5})[48].tolist() == pytest.approx([-12.5, -15])
+    assert under({12: 2})[54].tolist() == pytest.approx([5, -6])
+    assert under({20: 5})[54].tolist() == pytest.approx([14, 3.5])
     # The jaw drops further in a stretch than in a drop, brows come together, lips narrow.
     assert under({27: 5})[8, 1] > under({26: 5})[8, 1] > 10
     assert under({4: 5})[21, 0] > 5
@@ -183,6 +183,16 @@ def test_a_performance_shows_a_prototype_of_its_emotion() -> None:
     sided = [expression(2, take(i)).sides[NUMBERS.index(20)] for i in range(100)]
     assert any(s[0] == 0 for s in sided)
     assert any(s[1] == 0 for s in sided)
+
+
+def test_fewer_emotions_are_the_clearest() -> None:
+    names = [[EMOTIONS[i] for i in chosen_emotions(classes)] for classes in (2, 3, 5, 6)]
+    assert names[:2] == [["happy", "surprise"], ["anger", "happy", "surprise"]]
+    assert set(EMOTIONS) - set(names[2]) == {"fear"}
+    assert names[3] == list(EMOTIONS)
+    # Class 1 of 3 is happy: its corners of the mouth, and so its pictures, are those of class 3 of 6.
+    of_three, of_six = (make_clip(5, size=16, frames=4, classes=c, seed=0, label=c // 2) for c in (3, 6))
+    np.testing.assert_array_equal(of_three.frames, of_six.frames)
 
 
 @given(clips=st.integers(1, 3000), classes=st.integers(2, 6))
@@ -363,7 +373,7 @@ def test_motion_tells_the_six_classes_apart() -> None:
     labels = np.repeat(np.arange(6), [len(known[c]) for c in range(6)])
     rows = np.concatenate([known[c] for c in range(6)])
     right = sum(int(labels[np.linalg.norm(rows - found, axis=1).argmin()]) == c for c, found in held_out)
-    assert right / len(held_out) > 0.75
+    assert right / len(held_out) > 0.9
 
 
 def test_the_file_holds_the_clips(tmp_path: Path) -> None:
@@ -371,7 +381,7 @@ def test_the_file_holds_the_clips(tmp_path: Path) -> None:
     MUG.synthesize(path, clips=160, size=16, frames=4, classes=3, seed=0, workers=1)
     contents = check(path, content=True)
     info = contents.info
-    assert (info.name, info.origin, info.class_names) == ("mug", "procedural", ("anger", "disgust", "fear"))
+    assert (info.name, info.origin, info.class_names) == ("mug", "procedural", ("anger", "happy", "surprise"))
     assert (info.keypoint_names, info.pairs) == (KEYPOINT_NAMES, PAIRS)
     assert info.generator == MUG.recipe(clips=160, size=16, frames=4, classes=3, seed=0)
     assert contents.keypoints_valid.all()

@@ -20,7 +20,7 @@ from amc.data.datasets.mug import AFTER_PEAK, BEFORE_PEAK, KEYPOINT_LANDMARKS, S
 from amc.data.resize import area_resize, resize_points
 from amc.data.similarity import Similarity
 from amc.importing.mug.alignment import alignment
-from amc.standins.face.expressions import expression
+from amc.standins.face.expressions import chosen_emotions, expression
 from amc.standins.face.geometry import PIXELS
 from amc.standins.face.layers import layers
 from amc.standins.face.performance import Performance, draw_performance, intensities, landmarks
@@ -80,12 +80,12 @@ def make_clip(
     subjects: int = SUBJECTS,
     label: int | None = None,
 ) -> RenderedClip:
-    """Renders clip `index`. With `label`, the same subject and performance show that emotion instead."""
+    """Renders clip `index`. With `label`, the same subject and performance show that class instead."""
     planned, number, performance, copy_number = design(index, classes, subjects)
     shown = planned if label is None else label
     take = draw_performance(performance, seed, length=_LENGTH, before=BEFORE_PEAK * 3, after=AFTER_PEAK * 3 + 1)
     copy = cut(performance, copy_number, seed)
-    who, peak = _subject(number, seed), expression(shown, take)
+    who, peak = _subject(number, seed), expression(chosen_emotions(classes)[shown], take)
     view = aligned(who, take)
     times = moments(take, copy.stride, frames)
     intensity = intensities(take, peak.intensity, times)
@@ -108,7 +108,8 @@ def aligned(who: FaceSubject, take: Performance) -> Similarity:
     The importer uses the landmarks of the expression, so faces with a dropped jaw become slightly smaller. Here, that
     would reveal the class in the first frame.
     """
-    times = np.arange(take.length, dtype=np.float64)
+    # A head sways slowly, so every fourth frame gives the same medians and percentiles.
+    times = np.arange(0, take.length, 4, dtype=np.float64)
     shown = expression(None, take)
     intensity = intensities(take, shown.intensity, times)
     points = landmarks(who.shape, take, intensity, shown.sides, times)[:, :LANDMARKS]

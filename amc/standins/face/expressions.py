@@ -16,15 +16,17 @@ from amc.standins.face.units import NUMBERS
 # FACS levels as ranges of intensity, from 0 to 5. Z is the strongest level in the FACS of 1978 (X, Y, Z); it alone
 # distinguishes fear's 1 + 2 + 5Z from surprise's 1 + 2 + 5B.
 _LEVELS: Mapping[str, tuple[float, float]] = {
-    "": (3.2, 5.0),
-    "*": (2.4, 5.0),
-    "Z": (4.2, 5.0),
+    "": (3.6, 5.0),
+    "*": (3.4, 5.0),
+    "Z": (4.4, 5.0),
     "A": (0.6, 1.4),
     "B": (1.6, 2.4),
     "C": (2.4, 3.4),
     "D": (3.4, 4.4),
     "E": (4.4, 5.0),
 }
+# The order in which emotions are taken into a file with fewer than all: those first that small frames show best.
+_CLEAREST = ("happy", "surprise", "anger", "disgust", "sad", "fear")
 _OPENS = (26, 27)  # units that drop the jaw and so part the lips (25)
 
 
@@ -34,6 +36,11 @@ class Expression:
 
     intensity: NDArray[np.float64]
     sides: NDArray[np.float64]  # (units, 2): factors of the right and the left half
+
+
+def chosen_emotions(classes: int) -> tuple[int, ...]:
+    """Indices in `EMOTIONS` of the classes of a file with so many, ascending."""
+    return tuple(sorted(EMOTIONS.index(name) for name in _CLEAREST[:classes]))
 
 
 def expression(label: int | None, performance: Performance) -> Expression:

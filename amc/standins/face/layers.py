@@ -123,7 +123,10 @@ class _Drawing:
             # From the nose around the mouth.
             start, end = self.moved(p[:, wing], 3 * out, -2), self.moved(p[:, corner], 8 * out, 1)
             bend = self.moved((start + end) / 2, 4 * out, -3)
-            self.wrinkle(through(np.stack([start, bend, end], axis=1)), 2.6, self.strength(9, 10, 11, 12), 0.14)
+            self.wrinkle(through(np.stack([start, bend, end], axis=1)), 2.6, self.strength(9, 10, 12), 0.14)
+            # Deeper in its middle, and a fold of the cheek beside it.
+            fold = self.path(p[:, wing], (7 * out, -9), (14 * out, -3), (20 * out, 5))
+            self.wrinkle(fold, 4.0, self.strength(11))
             # Below and beside the eye.
             low, lid = p[:, lids[1]], p[:, lids[0]]
             cheek = self.moved(low, -5 * out, 6.5), self.moved(lid, out, 7), self.moved(lid, 10 * out, 3.5)
@@ -153,16 +156,16 @@ class _Drawing:
         low = self.at(*((36, 41, 40, 39) if side == 0 else (42, 47, 46, 45)))
         upper, lower = through(top), through(low)
         socket = self.moved(upper, 0, -5.5)
-        self.add(_band(socket, lower), self.skin(0.22))
+        self.add(_band(socket, lower), self.skin(0.38))
         self.add(_band(upper, lower), (240, 238, 234))
         # The eyeball does not move with the lids.
         centre = (top[:, 0] + top[:, 3]) / 2 + self.u * np.array([0, -0.4])
-        self.add(between(ellipse(centre, 5.8 * self.u, 5.8 * self.u, samples=28), upper, lower), self.look.iris)
-        self.add(between(ellipse(centre, 2.6 * self.u, 2.6 * self.u), upper, lower), (16, 12, 12))
+        self.add(between(ellipse(centre, 7.4 * self.u, 7.4 * self.u, samples=28), upper, lower), self.look.iris)
+        self.add(between(ellipse(centre, 3.6 * self.u, 3.6 * self.u), upper, lower), (16, 12, 12))
         glint = self.moved(centre, 1.8, -2.0)
         self.add(between(ellipse(glint, 1.2 * self.u, 1.2 * self.u, samples=8), upper, lower), (250, 250, 250))
         self.add(stroke(lower, [0.6 * self.u, 1.1 * self.u, 0.6 * self.u]), blend(self.skin(0.6), _DARK, 0.3))
-        self.add(stroke(upper, [1.2 * self.u, 2.3 * self.u, 1.4 * self.u]), blend(self.look.brow, _DARK, 0.5))
+        self.add(stroke(upper, [1.4 * self.u, 3.0 * self.u, 1.6 * self.u]), blend(self.look.brow, _DARK, 0.5))
         self.add(stroke(self.moved(upper, 0, -4.6), [0.4 * self.u, 1.2 * self.u, 0.4 * self.u]), self.skin(0.6))
 
     def brow(self, side: int) -> None:

@@ -63,6 +63,8 @@ def lit(pictures: NDArray[np.uint8], lights: NDArray[np.int32]) -> NDArray[np.ui
 
 def _places(view: Similarity, size: int) -> tuple[Array, Array]:
     """x and y of each pixel of a crop in the frame, from -1 at its left and top edge to 1 at the others."""
-    grid = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1).astype(np.float64)
-    at = view.move_back(grid, size) / (FRAME / 2) - 1
-    return at[..., 0], at[..., 1]
+    back, at = view.inverse, (np.arange(size) + 0.5) / size
+    across, down = at[None, :], at[:, None]
+    x = back.a.real * across - back.a.imag * down + back.b.real - 0.5
+    y = back.a.imag * across + back.a.real * down + back.b.imag - 0.5
+    return x / (FRAME / 2) - 1, y / (FRAME / 2) - 1

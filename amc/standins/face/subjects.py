@@ -82,17 +82,17 @@ def subject(number: int, seed: int) -> FaceSubject:
     )
     skin = _mixed(_SKIN, random)
     hair = _HAIR[random.integers(len(_HAIR))]
-    redness = random.uniform(0.35, 0.75)
+    redness = random.uniform(0.55, 0.9)
     man = random.random() < 0.5
     long_hair, bearded, glasses = random.random(3)
     look = FaceLook(
         skin=skin,
         hair=hair,
-        brow=blend(hair, (30, 22, 18), 0.35),
-        lip=blend(blend(skin, (176, 52, 62), redness), (90, 30, 34), 0.12),
+        brow=blend(hair, (30, 22, 18), 0.65),
+        lip=blend(blend(skin, (176, 44, 56), redness), (90, 30, 34), 0.15),
         iris=_IRIS[random.integers(len(_IRIS))],
         shirt=_SHIRT[random.integers(len(_SHIRT))],
-        brow_thickness=around(6.2 if man else 5.0, 0.6),
+        brow_thickness=around(8.4 if man else 7.4, 0.5),
         hairline=around(0.0, 4.0),
         parting=float(random.uniform(-1, 1)),
         long_hair=bool(not man and long_hair < 0.75),
