@@ -17,10 +17,10 @@ from amc.standins.face.units import NUMBERS
 # distinguishes fear's 1 + 2 + 5Z from surprise's 1 + 2 + 5B.
 _LEVELS: Mapping[str, tuple[float, float]] = {
     "": (3.6, 5.0),
-    "*": (3.4, 5.0),
+    "*": (3.8, 5.0),
     "Z": (4.4, 5.0),
     "A": (0.6, 1.4),
-    "B": (1.6, 2.4),
+    "B": (1.2, 2.0),
     "C": (2.4, 3.4),
     "D": (3.4, 4.4),
     "E": (4.4, 5.0),
