@@ -16,7 +16,7 @@ import ray
 
 from amc.errors import UserError
 from analysis.record.connection.lock import study_lock
-from tuning.on_ray.nodes import Node
+from tuning.on_ray.nodes import Node, living_nodes
 from tuning.workers.resources import Resources
 
 _SESSION = "amc-ray-"
@@ -61,17 +61,13 @@ def join_cluster(address: str) -> list[Node]:
         ray.init(
             address=address, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False
         )
-        rows = [row for row in ray.nodes() if row["Alive"]]  # type: ignore[no-untyped-call]
+        return living_nodes()
     except Exception as error:  # Ray has many classes for this, some of them private
         text = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
             f"--address {address}: cannot connect to a Ray cluster ({text[0][:200]}): start one with "
             "`ray start --head`, and give this command the cluster's token (docs/cluster.md)"
         ) from error
-    return [
-        Node(row["NodeManagerHostname"], int(row["Resources"].get("CPU", 0)), int(row["Resources"].get("GPU", 0)))
-        for row in rows
-    ]
 
 
 def _check_reachable(address: str) -> None:

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import ray
 from ray import tune
 from ray.exceptions import RayError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -26,11 +25,12 @@ from amc.errors import UserError, first_line
 from analysis.record.rows import TrialRow
 from tuning.on_ray.actor import CRASHED, OUTCOME, REPORT, STARTED, TrialActor
 from tuning.on_ray.node_files import NodeFile, driver_node
+from tuning.on_ray.nodes import living_nodes, trials_on
 from tuning.workers.job import Job, Outcome
 from tuning.workers.resources import Resources
 
 _START_SECONDS = 30.0  # an actor that has not started after this time is no longer waited for
-_NODE_CHECK_SECONDS = 10.0  # between two checks for nodes that are alive
+_NODE_CHECK_SECONDS = 10.0  # between two looks at which nodes are alive
 _PAUSE_SECONDS = 5.0  # that trials get to save a checkpoint when the study is stopped
 
 
@@ -163,6 +163,7 @@ class TrialSlots:
         occupied: ids of Tune's trials that have an actor or wait for one.
         starting: ids of Tune's trials that have not sent a message yet, with the time at which they were created.
         started: ids of Tune's trials whose job has a process.
+        room: how many trials run at once: less than `workers` after the loss of a node.
         pause_deadline: `time.monotonic()` after which pausing trials are no longer waited for.
     """
 
@@ -171,11 +172,12 @@ class TrialSlots:
     ) -> None:
         self.engine, self.modules, self.stop_requested = engine, modules, stop_requested
         self.workers, self.threads, self.gpus = resources.workers, resources.cpus, resources.gpus
+        self.room = self.workers
         self.jobs: dict[str, Job] = {}
         self.occupied: set[str] = set()
         self.starting: dict[str, float] = {}
         self.started: set[str] = set()
-        self.next_node_check = time.monotonic() + _START_SECONDS
+        self.next_node_check = time.monotonic() + _NODE_CHECK_SECONDS
         self.pause_deadline = math.inf
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
@@ -193,7 +195,7 @@ class TrialSlots:
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """The next job as a configuration for Tune; None if there is no room or no job."""
-        if len(self.occupied) >= self.workers:
+        if len(self.occupied) >= self.room:
             return None
         with self._abort_on_record_error():
             self.engine.fill()
@@ -247,11 +249,12 @@ class TrialSlots:
         - Tune closes a released actor if no trial is waiting. So it is kept until a trial is waiting.
         - Tune may give a released actor to a trial whose own actor is still starting, and close the starting one. If
           trials are shorter than the start of an actor, they would then run one at a time. So it is kept until all
-          actors have started, but at most `_START_SECONDS`: after the loss of a node, a starting trial may be waiting
-          for the resources of this actor.
+          actors have started, but at most `_START_SECONDS`, and not after the loss of a node: a starting trial waits
+          for the resources of this actor then.
         """
         if self.starting:
-            return max(self.starting.values()) > time.monotonic() - _START_SECONDS
+            recent = max(self.starting.values()) > time.monotonic() - _START_SECONDS
+            return recent and len(self.occupied) <= self.room
         self.engine.fill()
         return not (self.engine.has_waiting or self.engine.is_finished)
 
@@ -280,12 +283,15 @@ class TrialSlots:
         return self.jobs.keys() <= self.starting.keys() or time.monotonic() > self.pause_deadline
 
     def _check_nodes(self) -> None:
-        """Aborts the study if only trials that do not start are left and no node is alive."""
+        """Adapts to lost and new nodes. Aborts the study if none is left and all trials wait for one."""
         now = time.monotonic()
-        if self.jobs and self.jobs.keys() <= self.starting.keys() and now > self.next_node_check:
-            self.next_node_check = now + _NODE_CHECK_SECONDS
-            if not any(node["Alive"] for node in ray.nodes()):  # type: ignore[no-untyped-call]
-                self.engine.abort("no Ray node is left to run trials")
+        if now < self.next_node_check:
+            return
+        self.next_node_check = now + _NODE_CHECK_SECONDS
+        nodes = living_nodes()
+        self.room = max(1, min(self.workers, trials_on(nodes, self.threads, self.gpus)))
+        if not nodes and self.jobs and self.jobs.keys() <= self.starting.keys():
+            self.engine.abort("no Ray node is left to run trials")
 
     @contextlib.contextmanager
     def _abort_on_record_error(self) -> Iterator[None]:

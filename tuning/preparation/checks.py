@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 
 import torch
@@ -39,8 +40,12 @@ def check_resources(args: argparse.Namespace) -> tuple[Resources, int]:
     """
     devices = torch.cuda.device_count()
     if args.address is not None:
-        cluster = join_cluster(args.address)
-        return cluster_resources(args.workers, args.cpus_per_trial, args.gpus_per_trial, cluster), devices
+        nodes = join_cluster(args.address)
+        resources = cluster_resources(args.workers, args.cpus_per_trial, args.gpus_per_trial, nodes)
+        if args.workers is not None and resources.workers < args.workers:
+            text = f"--workers {args.workers}: the cluster has room for {resources.workers} such trials at once"
+            print(f"{text}; running {resources.workers}", file=sys.stderr, flush=True)
+        return resources, devices
     return machine_resources(args.workers, args.cpus_per_trial, args.gpus_per_trial, devices=devices), devices
 
 

@@ -13,6 +13,7 @@ from analysis.record.writing import RecordWriter
 from tests.tuning.engine.test_engine import engine
 from tuning.engine.engine import MAX_FAILED_STARTS
 from tuning.on_ray import runner
+from tuning.on_ray.nodes import Node
 from tuning.on_ray.runner import TrialSlots
 from tuning.workers.resources import Resources
 
@@ -43,6 +44,32 @@ def test_an_idle_worker_gives_up_the_room_that_the_last_trial_waits_for(
     assert says(slots, "a", "outcome", value=0.5)
     assert slots.on_message("a", IDLE)
     monkeypatch.setattr(runner, "_START_SECONDS", -1.0)
+    assert not slots.on_message("a", IDLE)
+
+
+def test_no_more_trials_than_the_nodes_that_are_left_have_room_for(
+    slots: TrialSlots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial too many would wait for room that idle workers have, and they would wait for it to start."""
+    assert slots.suggest("a")
+    assert slots.suggest("b")
+    assert says(slots, "a", "started")
+    nodes = [Node("left", 1, 0)]
+    monkeypatch.setattr(runner, "living_nodes", lambda: nodes)
+    slots.next_node_check = 0.0
+    assert not slots.should_stop()
+    slots.on_exit("b")
+    assert slots.suggest("c") is None
+    nodes.append(Node("back", 4, 0))
+    slots.next_node_check = 0.0
+    assert not slots.should_stop()
+    assert slots.suggest("c")
+    assert slots.suggest("d") is None  # two workers were asked for
+    # Both nodes are lost again while "c" has not started: the worker of "a" gives up its room at once.
+    nodes.clear()
+    slots.next_node_check = 0.0
+    assert not slots.should_stop()
+    says(slots, "a", "outcome", value=0.5)
     assert not slots.on_message("a", IDLE)
 
 
@@ -83,7 +110,7 @@ def test_a_trial_alone_waits_for_the_others_and_they_for_it(slots: TrialSlots, r
 
 def test_no_node_left_is_told(slots: TrialSlots, record: RecordWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     assert slots.suggest("a")
-    monkeypatch.setattr(runner.ray, "nodes", lambda: [{"Alive": False}])
+    monkeypatch.setattr(runner, "living_nodes", list)
     assert not slots.should_stop()
     slots.next_node_check = 0.0
     assert slots.should_stop()
