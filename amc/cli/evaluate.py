@@ -54,10 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the scores; returns the exit code."""
-    if args.extractor:
-        check_extractor(args.extractor)
     finished = reopen(args.run_directory, args.data, args.method)
     config, data = finished.config, finished.data
+    if args.extractor:
+        check_extractor(args.extractor, data)
     judges = _judges(finished, args.extractor)
     beside = references(config, data, judges, part=args.split)
     sheets = {

@@ -10,6 +10,7 @@ from analysis.scores.study_scores import StudyScores
 from analysis.tables.confusion import confusion_table
 from analysis.tables.cost import cost_table
 from analysis.tables.judges import judges_table
+from analysis.tables.keypoints import has_keypoints, keypoints_table
 from analysis.tables.layout.formats import PLAIN, Table, write
 from analysis.tables.metrics import metrics_table
 from analysis.tables.recall import recall_table
@@ -29,7 +30,9 @@ def tables_of(scores: StudyScores) -> list[Table]:
     """Returns Table 4 and the other tables; those computed from single clips only if there are score sheets."""
     scored = any(arm.sheets for arm in scores.arms)
     by_subject = (subjects_table,) if scores.subjects else ()
-    return [make(scores) for make in (ablation_table, *by_subject, *(CLIPWISE if scored else ()), cost_table)]
+    by_keypoints = (keypoints_table,) if has_keypoints(scores) else ()
+    others = (*by_keypoints, *by_subject, *(CLIPWISE if scored else ()), cost_table)
+    return [make(scores) for make in (ablation_table, *others)]
 
 
 def write_ablation_tables(scores: StudyScores, folder: Path, style: str = PLAIN) -> list[Table]:

@@ -119,6 +119,25 @@ def test_evaluate_scores_either_split(
     assert all(text in shown for text in ("PSNR", "Frechet distance", "identity kept"))
 
 
+@pytest.mark.slow
+def test_evaluate_scores_keypoints_alone(
+    trained: tuple[Path, dict[str, object], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, _, _ = trained
+    assert amc_main.main(["evaluate", str(out), "--extractor", "regressor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    about, scores = found["keypoints"], found["scores"]
+    assert about["held_out_error"]["pixels"] < 1
+    assert about["held_out_error"]["found"] > 0.9
+    assert scores["real"]["keypoint_accuracy"] > 0.8
+    assert scores["first_frame_repeated"]["keypoint_accuracy"] < 0.7
+    assert scores["real"]["keypoint_missing"] == 0
+    assert amc_main.main(["evaluate", str(out), "--extractor", "regressor"]) == 0
+    shown = capsys.readouterr().out
+    assert "keypoint accuracy, %" in shown
+    assert f"{about['held_out_error']['pixels']:.2f} pixels" in shown
+
+
 def test_generate_starts_with_the_image_and_shows_each_class(
     trained: tuple[Path, dict[str, object], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -400,6 +419,9 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["train", "--data", "missing.h5", "--preset", "smoke", "--out", "OUT"], "missing.h5"),
         (["train", "--dataset", "natops"], "--out"),
         (["evaluate", "nowhere"], "no checkpoint"),
+        (["evaluate", "RUN", "--extractor", "openpose"], "unknown extractor"),
+        (["evaluate", "RUN", "--extractor", "openface:missing"], "missing or not executable"),
+        (["evaluate", "RUN", "--extractor", "dlib"], "pip install 'amc-gan[dlib]'"),
         (["generate", "nowhere", "--out", "OUT"], "no checkpoint"),
         (["generate", "RUN", "--class", "Dance", "--out", "OUT"], "unknown class"),
         (["generate", "RUN", "--clip", "240", "--out", "OUT"], "0 to 239"),

@@ -26,10 +26,10 @@ from amc.evaluation.judges.fixed_length import fit
 from amc.evaluation.judges.judge_cache import cached_network, cpu_threads, split_digest
 from amc.evaluation.keypoints.extractor import Points, nothing_found
 from amc.evaluation.keypoints.heatmaps import merged_heatmaps
+from amc.evaluation.keypoints.summary import MOST_MISSING
 from amc.models.keypoint_classifier import KeypointClassifier
 from amc.progress import Progress
 
-MOST_MISSING = 0.5  # of a clip's frames may be without any point; a clip with more has no class
 NO_CLASS = -1
 BATCH = 256  # clips per forward pass
 

@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from amc.cache import cache_dir, make_once
 from amc.config import Config
 from amc.data.training_data import TrainingData
 from amc.errors import UserError
+from amc.evaluation.judges.judge_cache import Judge
 from amc.evaluation.keypoints import dlib_landmarks, openface, regressor
 from amc.evaluation.keypoints.classifier import TrainedKeypointClassifier, cached_keypoint_classifier
 from amc.evaluation.keypoints.extractor import KeypointExtractor, Points, nothing_found
+from amc.evaluation.keypoints.summary import MISSING
 from amc.progress import console
 
 CHUNK = 64  # clips that an extractor is given at a time
@@ -49,6 +52,12 @@ class KeypointJudge:
         """A hash of everything that its output depends on besides the frames."""
         return hashlib.sha256(f"{self.extractor.key} {self.classifier.key}".encode()).hexdigest()
 
+    @property
+    def networks(self) -> tuple[Judge, ...]:
+        """Its networks that are cached."""
+        found = (self.classifier,)
+        return (self.extractor, *found) if isinstance(self.extractor, regressor.Regressor) else found
+
     def measure(self, video: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
         """Classes of videos (n, t, H, W, 3), t >= T - d, by keypoints found in their frames.
 
@@ -59,7 +68,7 @@ class KeypointJudge:
         points = self.extractor(video[:, video.shape[1] - self.frames :])
         return {
             "keypoint_predicted": self.classifier.predict(points),
-            "keypoint_missing": nothing_found(points).mean(axis=1),
+            MISSING: nothing_found(points).mean(axis=1),
         }
 
     def about(self) -> dict[str, Any]:
@@ -71,15 +80,20 @@ class KeypointJudge:
         }
 
 
-def check_extractor(given: str) -> None:
+def check_extractor(given: str, data: TrainingData | None = None) -> None:
     """Checks the value of `--extractor`, before anything is trained.
 
+    Args:
+        data: that it will be used on, if they are known already.
+
     Raises:
-        UserError: unknown extractor, or one that is not installed.
+        UserError: unknown extractor, one that is not installed, or data without keypoints that it could learn from.
     """
     name, path = _parsed(given)
     if name in _EXTERNAL:
         _EXTERNAL[name](path)
+    elif data is not None:
+        regressor.check_keypoints(data)
 
 
 def cached_keypoint_judge(config: Config, data: TrainingData, given: str = regressor.NAME) -> KeypointJudge:
@@ -136,8 +150,7 @@ def _found_in_real(extractor: KeypointExtractor, data: TrainingData, clips: NDAr
                 progress(start, len(clips))
                 found.append(extractor(video[clips[start : start + CHUNK], -frames:]))
             progress(len(clips), len(clips))
-        with partial.open("wb") as file:
-            np.save(file, np.concatenate(found))
+        save_file({"points": np.concatenate(found)}, partial)
 
-    points: Points = np.load(make_once(cache_dir() / "keypoints" / f"{name}.npy", make))
+    points: Points = load_file(make_once(cache_dir() / "keypoints" / f"{name}.safetensors", make))["points"]
     return points

@@ -1,9 +1,12 @@
-"""What is said of a keypoint judge beside its accuracies. Needs no PyTorch."""
+"""Names of a keypoint judge's scores, and what is said of it beside them. Needs no PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+ACCURACY, MISSING = "keypoint_accuracy", "keypoint_missing"  # per clip, in a score sheet
+MOST_MISSING = 0.5  # of a clip's frames may be without any point; a clip with more has no class
 
 
 def summary(about: Mapping[str, Any]) -> str:

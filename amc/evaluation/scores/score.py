@@ -17,6 +17,7 @@ from amc.evaluation.generation import TEST_SEED, VALIDATION_SEED, generate_clips
 from amc.evaluation.judges.identity import identity_by_clip
 from amc.evaluation.judges.judge_cache import cpu_threads
 from amc.evaluation.judges.motion_classifier import RECIPE, predict
+from amc.evaluation.keypoints.summary import ACCURACY, MISSING
 from amc.evaluation.metrics.distances import FEWEST, frechet_distance, kernel_distance
 from amc.evaluation.metrics.pixels import difference, motion_energy, psnr, ssim
 from amc.evaluation.score_sheet import ScoreSheet
@@ -162,11 +163,11 @@ def score_sheet(
 ) -> ScoreSheet:
     """The score sheet of `clips`: per-clip values, means over clips per frame, distances."""
     by_frame: Measurements = {name: _floats(found[name]) for name in ("psnr", "ssim") if name in found}
-    plain = ("diversity_noise", "diversity_velocity", "motion_energy", "lpips", "keypoint_missing")
+    plain = ("diversity_noise", "diversity_velocity", "motion_energy", "lpips", MISSING)
     by_clip: Measurements = {name: values.mean(1) for name, values in by_frame.items()}
     by_clip |= {name: _floats(found[name]) for name in plain if name in found} | identity
     if "keypoint_predicted" in found:
-        by_clip["keypoint_accuracy"] = _floats(found["keypoint_predicted"] == data.clips.label[clips])
+        by_clip[ACCURACY] = _floats(found["keypoint_predicted"] == data.clips.label[clips])
     return ScoreSheet(
         label=tuple(data.clips.label[clips].tolist()),
         subject=tuple(data.clips.subject[clips].tolist()),

@@ -1,0 +1,157 @@
+"""Accuracies by keypoints alone (section 4.1, appendix B.4): one row per method or arm, the paper's values beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from amc.evaluation.keypoints.summary import ACCURACY, MISSING, MOST_MISSING, summary
+from amc.evaluation.score_sheet import ScoreSheet
+from analysis.record.states import OURS
+from analysis.scores.estimates import PERCENT, POINTS, Clips, as_list, difference, estimate_mean
+from analysis.scores.study_scores import StudyScores
+from analysis.statistics.holm import holm
+from analysis.statistics.levels import INTERVAL
+from analysis.tables.layout.caption import facts, sentence
+from analysis.tables.layout.cells import mean_and_sd, number, p_cell, plural, span
+from analysis.tables.layout.formats import Table
+from analysis.tables.layout.text_table import TextTable
+from analysis.tables.table4_notes import interval_note
+
+NAME = "keypoints"
+WHAT = "accuracy (%) of the keypoint classifier on clips generated for the test split"
+# Section 4.1, in percent, by arm; the names of methods are those of `--method`.
+PAPER: Mapping[str, Mapping[str, float]] = {"mug": {OURS: 70.34, "cdna": 23.52, "adv_gdl": 28.81, "mcnet": 35.38}}
+_HEAD = (
+    "method", "paper", "mean ± SD of seeds, %", INTERVAL, "seeds", "minus Ours", INTERVAL, "p (Holm)",
+    "frames without keypoints, %", "clips without a class, %",
+)  # fmt: skip
+
+
+def has_keypoints(scores: StudyScores) -> bool:
+    """Whether any run was scored by a keypoint classifier."""
+    return any(ACCURACY in sheet.clips for arm in scores.arms for sheet in arm.sheets.values())
+
+
+def keypoints_content(scores: StudyScores) -> dict[str, Any]:
+    """Returns the content of `keypoints.json`: {"caption", "rows" (one per arm), "references"}.
+
+    Differences use the seeds that both arms have, clip by clip; `p_holm` is corrected over all of them.
+    """
+    values = {arm.slug: _values(arm.sheets) for arm in scores.arms}
+    paper = PAPER.get(str(scores.row.dataset["name"]), {})
+    rows: list[dict[str, Any]] = []
+    tested = []
+    for arm in scores.arms:
+        mine = values[arm.slug]
+        level = estimate_mean(mine, 100, PERCENT, folds=scores.folds)
+        means = {seed: 100 * float(one.mean()) for seed, one in sorted(mine.items())}
+        row: dict[str, Any] = {"arm": arm.slug, "title": arm.title, "paper": paper.get(arm.slug)}
+        row |= {
+            "mean": None if level is None else level.mean,
+            "sd_seeds": float(np.std([*means.values()], ddof=1)) if len(means) > 1 else None,
+            "ci95": None if level is None else as_list(level.interval),
+            "n_seeds": len(mine),
+            "clips": scores.clips,
+            "n_pairs": 0,
+            **dict.fromkeys(("difference", "difference_ci95", "p", "p_holm")),
+        }
+        if arm.slug != OURS:
+            paired = difference(mine, values.get(OURS, {}))
+            apart = estimate_mean(paired, 100, POINTS, folds=scores.folds)
+            row["n_pairs"] = len(paired)
+            if apart is not None:
+                row |= {"difference": apart.mean, "difference_ci95": as_list(apart.interval), "p": apart.p}
+        if row["p"] is not None:
+            tested.append(row)
+        row |= _missing([sheet for sheet in arm.sheets.values() if MISSING in sheet.clips])
+        row["values"] = {str(seed): mean for seed, mean in means.items()}
+        rows.append(row)
+    for row, corrected in zip(tested, holm([row["p"] for row in tested]), strict=True):
+        row["p_holm"] = corrected
+    caption = facts(scores)
+    caption["extractor"] = scores.row.settings.get("keypoints")
+    caption["notes"] = _notes(scores, caption, len(tested))
+    return {"caption": caption, "rows": rows, "references": _references(scores)}
+
+
+def keypoints_text(content: Mapping[str, Any]) -> TextTable:
+    """Returns the table as text, from its content."""
+    references = [("guessing", content["caption"]["chance"], None, None)]
+    references += [(one["title"], one["mean"], one["missing"], one["no_class"]) for one in content["references"]]
+    return TextTable(
+        caption=sentence(content["caption"], WHAT),
+        head=_HEAD,
+        rows=tuple(map(_cells, content["rows"])),
+        references=tuple(
+            (title, "-", number(mean), *["-"] * 5, number(missing), number(no_class))
+            for title, mean, missing, no_class in references
+        ),
+        notes=tuple(content["caption"]["notes"]),
+    )
+
+
+def keypoints_table(scores: StudyScores) -> Table:
+    """Returns the table in all its forms."""
+    content = keypoints_content(scores)
+    records = [{"kind": "method", **row} for row in content["rows"]]
+    records += [{"kind": "reference", **row} for row in content["references"]]
+    return Table(NAME, content, keypoints_text(content), records)
+
+
+def _values(sheets: Mapping[int, ScoreSheet]) -> dict[int, Clips]:
+    """{seed: (C,) whether each clip is right}."""
+    return {seed: np.array(sheet.clips[ACCURACY]) == 1 for seed, sheet in sheets.items() if ACCURACY in sheet.clips}
+
+
+def _missing(sheets: Sequence[ScoreSheet]) -> dict[str, Any]:
+    """Mean percentages over runs of frames without keypoints, and of clips with too many of them for a class."""
+    if not sheets:
+        return {"missing": None, "no_class": None}
+    found = np.concatenate([sheet.clips[MISSING] for sheet in sheets])
+    return {"missing": 100 * float(found.mean()), "no_class": 100 * float((found > MOST_MISSING).mean())}
+
+
+def _references(scores: StudyScores) -> list[dict[str, Any]]:
+    known = (("still", "first frame repeated", scores.still), ("real", "real clips", scores.real))
+    return [
+        {"arm": key, "title": title, "mean": 100 * float(np.mean(sheet.clips[ACCURACY])), **_missing([sheet])}
+        for key, title, sheet in known
+        if sheet is not None and ACCURACY in sheet.clips
+    ]
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        row["title"],
+        number(row["paper"], ".2f"),
+        mean_and_sd(row["mean"], row["sd_seeds"]),
+        span(row["ci95"]),
+        str(row["n_seeds"]),
+        number(row["difference"], "+.1f"),
+        span(row["difference_ci95"]),
+        p_cell(row["p_holm"]),
+        number(row["missing"]),
+        number(row["no_class"]),
+    )
+
+
+def _notes(scores: StudyScores, caption: Mapping[str, Any], tests: int) -> list[str]:
+    notes = []
+    if caption["extractor"] is not None:
+        notes.append(f"Keypoints are found by {summary(caption['extractor'])}.")
+    notes.append(
+        f"Nothing is filled in: a frame without keypoints is an empty map. A clip with more than {MOST_MISSING:.0%} of "
+        "such frames has no class and counts as wrong."
+    )
+    notes.append(interval_note(scores))
+    if tests:
+        notes.append(f"p values are Holm-corrected over {plural(tests, 'comparison')} with Ours.")
+    if caption["dataset"] in PAPER and (caption["origin"] == "procedural" or caption["preset"] != "paper"):
+        notes.append(
+            "The paper's accuracies are of 68 landmarks by OpenFace in the recorded videos at full size; only their "
+            "order can be compared with this table."
+        )
+    return notes
