@@ -223,7 +223,7 @@ class _StreamStatistics:
         self._last: float | None = None
         self._held = 0.0  # seconds for which the last frame is shown, if announced
         self._read_to = 0  # position in the file after the last packet
-        self._last_packet: Packet | None = None
+        self._last_packet: Packet[VideoStream] | None = None
 
     def begin(self, stream: VideoStream, frame: VideoFrame) -> None:
         """Records what is known once the first frame is decoded."""
@@ -284,7 +284,7 @@ class _StreamStatistics:
         self.oddities.append(f"the file announces more than it has, but nothing is cut off: {missing}")
         return None
 
-    def packet(self, packet: Packet) -> None:
+    def packet(self, packet: Packet[VideoStream]) -> None:
         """Records that a packet was read."""
         if packet.size:
             self._read_to = max(self._read_to, (packet.pos or 0) + packet.size)

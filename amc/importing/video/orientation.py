@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -29,7 +28,7 @@ def orientation(frame: VideoFrame) -> tuple[tuple[bool, int], str]:
 
     A matrix with another angle is rounded to quarter turns, and one that shows nothing is ignored: the remark says so.
     """
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return (False, 0), ""
     rows = np.frombuffer(bytes(data), np.int32)[[0, 1, 3, 4]].reshape(2, 2).astype(np.float64)
