@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -28,7 +29,8 @@ def orientation(frame: VideoFrame) -> tuple[tuple[bool, int], str]:
 
     A matrix with another angle is rounded to quarter turns, and one that shows nothing is ignored: the remark says so.
     """
-    data = frame.side_data.get("DISPLAYMATRIX")
+    side_data: Any = frame.side_data  # its type declares other keys than it takes
+    data = side_data.get("DISPLAYMATRIX")
     if data is None:
         return (False, 0), ""
     rows = np.frombuffer(bytes(data), np.int32)[[0, 1, 3, 4]].reshape(2, 2).astype(np.float64)
