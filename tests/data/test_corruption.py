@@ -21,6 +21,7 @@ from amc.data.clipfile import Contents, check, open_clips, verified
 from amc.errors import UserError
 from amc.importing.folder.listing import list_videos
 from amc.importing.keypoint_table import KeypointTable, read_table
+from amc.importing.problems import Problems
 from amc.importing.video.decoding import LEAST_SHARE, UnreadableVideo, VideoFacts, examine
 from amc.processes import WorkerDied, crash_safe_map
 from tests.importing.made_videos import folder_of_videos, moving_square, write_gif, write_video
@@ -219,9 +220,9 @@ def test_folder_layouts(
         for name, make in things.items():
             if not (root / label / name).is_symlink() and not (root / label / name).exists():
                 make(root / label / name)
-    listing = list_videos(root)
+    listing = list_videos(root, Problems())
     assert [video.source for video in listing.videos] == list(range(len(listing.videos)))
     assert len({video.name for video in listing.videos}) == len(listing.videos)
-    assert listing == list_videos(root)
+    assert listing == list_videos(root, Problems())
     for video in listing.videos:
         assert isinstance(examine(video.path), UnreadableVideo)

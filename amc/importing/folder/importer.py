@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -33,11 +32,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.argument_types import integer
-from amc.data.clipfile import ClipInfo, ClipWriter, check_replaceable, read_info
+from amc.data.clipfile import ClipInfo, ClipWriter, check_replaceable
 from amc.data.procedural_marker import MARKER
 from amc.errors import UserError
 from amc.importing.class_counts import ClassCounts
-from amc.importing.folder.listing import SUBJECT_PATTERN, ListedVideo, Listing, list_videos, number_videos
+from amc.importing.folder.listing import ListedVideo, Listing, list_videos, number_videos
+from amc.importing.folder.summary import summary
 from amc.importing.folder.windows import Window, WindowSettings, windows
 from amc.importing.gap_filling import MAX_GAP, fill_gaps
 from amc.importing.keypoint_source import KeypointSource, keypoint_source
@@ -104,10 +104,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--subject-pattern",
-        default=SUBJECT_PATTERN,
         metavar="REGEX",
-        help="regular expression whose group is the performer in a file name (default: a number after a word such as "
-        "subject, performer or person, or after s or p)",
+        help="regular expression whose group is the performer in a file name (default: the number after a word such as "
+        "subject, performer or person, else after s or p; the summary shows what was found)",
     )
     add("--strict", action="store_true", help="fail if a video cannot be used")
     add("--name", metavar="NAME", help="name of the data set (default: the folder's name)")
@@ -130,8 +129,8 @@ def run(args: argparse.Namespace) -> int:
     name = _name(args.name, args.source)
     names = parse_names(args.keypoint_names) if args.keypoint_names is not None else None
     workers = cores() if args.workers is None else args.workers
-    listing = list_videos(args.source, args.subject_pattern)
     problems, counts = Problems(), ClassCounts()
+    listing = list_videos(args.source, problems, args.subject_pattern)
     with keypoint_source(args.keypoints, names) as source:
         examined = _examine(listing, settings, rate, problems, workers)
         _classes(args, (each.video for each in examined), problems)
@@ -151,7 +150,7 @@ def run(args: argparse.Namespace) -> int:
             generator=_generator(settings, rate, args.subject_pattern, source, subjects),
         )
     empty = _write(args.out, info, usable, settings, counts, workers)
-    print(_summary(args.out, info, settings, usable, listing, problems, counts, empty))
+    print(summary(args.out, [each.source.video for each in usable], settings, problems, counts, empty))
     return 0
 
 
@@ -293,7 +292,11 @@ def _find_keypoints(
 
 
 def _generator(
-    settings: WindowSettings, rate: Fraction | None, pattern: str, source: KeypointSource, subjects: tuple[str, ...]
+    settings: WindowSettings,
+    rate: Fraction | None,
+    pattern: str | None,
+    source: KeypointSource,
+    subjects: tuple[str, ...],
 ) -> dict[str, Any]:
     generator: dict[str, Any] = {
         "tool": "amc.importing.folder.importer",
@@ -301,7 +304,7 @@ def _generator(
         "arguments": {
             **asdict(settings),
             "fps": "the video's own, its average where frame times are uneven" if rate is None else str(rate),
-            "subject_pattern": pattern,
+            "subject_pattern": pattern or "a number after a word for a person, else after s or p",
             "keypoints": source.description,
             "max_gap": MAX_GAP,
         },
@@ -370,35 +373,3 @@ def _write(
                 raise UserError(f"{video.path}: changed while it was read ({error}); rerun the command") from error
             progress(i, len(usable))
     return empty
-
-
-def _summary(
-    out: Path,
-    info: ClipInfo,
-    settings: WindowSettings,
-    usable: list[VideoWithKeypoints],
-    listing: Listing,
-    problems: Problems,
-    counts: ClassCounts,
-    empty: int,
-) -> str:
-    subjects = Counter(each.source.video.subject for each in usable)
-    skipped = sum(problem.skipped for problem in problems.found)
-    lines = [
-        f"{out}: {info.name}, origin={info.origin}, fingerprint {read_info(out).fingerprint[:16]}",
-        f"  {counts.clips.total()} clips of {settings.frames} frames, {settings.size}x{settings.size} px, from "
-        f"{len(usable)} videos; {len(info.class_names)} classes, {len(subjects.keys() - {-1})} known subjects",
-        f"  {len(info.keypoint_names)} keypoints from: {info.generator['arguments']['keypoints']}",
-        *counts.table(info.class_names),
-    ]
-    if info.origin == "procedural":
-        lines.append(f"  procedural, not filmed ({MARKER} in the folder says so)")
-    if subjects[-1]:
-        lines.append(f"  subject unknown in {subjects[-1]} videos: their names do not match --subject-pattern")
-    if empty:
-        lines.append(f"  left out {empty} windows without a single valid keypoint")
-    if listing.others:
-        lines.append(f"  ignored {listing.others} files without a video file extension")
-    if skipped:
-        lines.append(f"  left out {skipped} videos")
-    return "\n".join([*lines, *problems.lines()])

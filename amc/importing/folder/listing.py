@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from amc.data.procedural_marker import MARKER
 from amc.errors import UserError
 from amc.importing.file_names import printable
+from amc.importing.folder.performers import named_performer
+from amc.importing.problems import Problems
 
 VIDEO_SUFFIXES = frozenset(
     f".{ending}"
@@ -18,12 +22,7 @@ VIDEO_SUFFIXES = frozenset(
     )
 )
 
-# A word for a person, or only s or p, followed by a number: performer_3.mp4, wave-Subject12.avi, g04s17.avi, p05.mov.
-SUBJECT_PATTERN = (
-    r"(?i)(?:(?<![a-z])(?:subject|subj|sub|performer|person|participant|actor|signer|speaker|user|id)[ _-]?"
-    # Matches in g04s17, but not in 720p_1 or 24s_2, which contain a height and seconds.
-    r"|(?<![a-z0-9])[sp][ _-]?|(?<=[0-9])[sp](?=[0-9]))(\d+)"
-)
+_PARTS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"})  # of a split
 
 _LARGEST_NUMBER = 10**9  # more digits are a date or a code, not a subject's number
 
@@ -38,7 +37,8 @@ class ListedVideo:
         label: name of its class.
         source: its index among all listed videos.
         subject: number of the performer; -1 if unknown.
-        performer: part of the file name that identifies the performer; None if there is none.
+        performer: part of the file name that identifies the performer; None if there is none, or several.
+        pattern: what in the file name states the performer, such as `subject N`.
     """
 
     path: Path
@@ -47,6 +47,7 @@ class ListedVideo:
     source: int
     subject: int = -1
     performer: str | None = None
+    pattern: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,49 +57,128 @@ class Listing:
     Attributes:
         videos: all of them.
         subjects: names of the subjects 0, 1, ...; empty if the file names contain numbers, which are used directly.
-        others: number of visible files in the folder and its classes without a video's file name extension.
     """
 
     videos: tuple[ListedVideo, ...]
     subjects: tuple[str, ...]
-    others: int
 
 
-def list_videos(source: Path, subject_pattern: str = SUBJECT_PATTERN) -> Listing:
-    """Lists SOURCE/<class>/<video>. Hidden files, hidden folders and deeper folders are ignored.
+def list_videos(source: Path, problems: Problems, subject_pattern: str | None = None) -> Listing:
+    """Lists SOURCE/<class>/<video>. Hidden files and folders are ignored; all other files are named in `problems`.
 
     Args:
         source: the folder.
+        problems: receives files in other folders, files with other endings, class folders whose names look alike, and
+            file names that state two performers.
         subject_pattern: a regular expression to search for in each file name. Its group `subject`, or else its first
-            group, is the performer. If the performers of all videos are numbers, these are the subjects (without
-            leading zeros); otherwise the distinct texts are sorted and numbered.
+            group, is the performer; by default `amc.importing.folder.performers` finds it. If the performers of all
+            videos are numbers, these are the subjects (without leading zeros); otherwise the distinct texts are sorted
+            and numbered.
 
     Raises:
-        UserError: the folder does not exist or cannot be read, or the pattern is invalid or has no group.
+        UserError: the folder does not exist or cannot be read, all videos are in deeper folders, or the pattern is
+            invalid or has no group.
     """
-    pattern = _compiled(subject_pattern)
+    pattern = None if subject_pattern is None else _compiled(subject_pattern)
     if not source.is_dir():
         raise UserError(f"{source}: no such folder; give a folder with a sub-folder of videos for each class")
+    found = _Found()
     try:
-        top = _visible(source)
-        inside = {folder: _visible(folder) for folder in top if folder.is_dir()}
+        for path in _visible(source):
+            if path.is_dir():
+                found.folder(path)
+            elif _is_video(path):
+                problems.skip("in no class folder", printable(path.name), "in no class folder: move it into one")
+            else:
+                found.others.setdefault(path.suffix.lower(), []).append(printable(path.name))
     except OSError as error:
         raise UserError(f"cannot read {error.filename}: {error.strerror or error}") from error
-    others = sum(not path.is_dir() for path in top)
-    videos: list[ListedVideo] = []
-    for folder, paths in inside.items():
-        for path in paths:
+    if found.deeper and not found.videos:
+        raise UserError(f"{source}: {_layout_advice(source, found.deeper)}")
+    found.report(problems)
+    videos = []
+    for i, (label, path) in enumerate(found.videos):
+        name = f"{label}/{printable(path.name)}"
+        performer, shown = _performer(pattern, path.name, name, problems)
+        videos.append(ListedVideo(path, name, label, i, performer=performer, pattern=shown))
+    return Listing(*number_videos(videos))
+
+
+class _Found:
+    """What is in the class folders."""
+
+    def __init__(self) -> None:
+        self.classes: list[str] = []  # names of the folders
+        self.videos: list[tuple[str, Path]] = []  # with their classes
+        self.deeper: dict[str, list[str]] = {}  # names of videos by deeper folder
+        self.others: dict[str, list[str]] = {}  # paths of other files by ending
+
+    def folder(self, folder: Path) -> None:
+        """Adds a class folder."""
+        self.classes.append(folder.name)
+        label = printable(folder.name)
+        for path in _visible(folder):
             if path.is_dir():
-                continue
-            if path.suffix.lower() not in VIDEO_SUFFIXES:
-                others += 1
-                continue
-            label = printable(folder.name)
-            performer = _performer(pattern, path.name)
-            videos.append(
-                ListedVideo(path, f"{label}/{printable(path.name)}", label, source=len(videos), performer=performer)
+                self._deeper(path, f"{label}/{printable(path.name)}")
+            elif _is_video(path):
+                self.videos.append((label, path))
+            else:
+                self.others.setdefault(path.suffix.lower(), []).append(f"{label}/{printable(path.name)}")
+
+    def _deeper(self, folder: Path, place: str) -> None:
+        if folder.is_symlink():  # may lead back up
+            return
+        inside = _visible(folder)
+        if names := [printable(path.name) for path in inside if not path.is_dir() and _is_video(path)]:
+            self.deeper[place] = names
+        for path in inside:
+            if path.is_dir():
+                self._deeper(path, f"{place}/{printable(path.name)}")
+
+    def report(self, problems: Problems) -> None:
+        """Names everything that is no video of a class."""
+        for place, names in self.deeper.items():
+            problems.skip(
+                "deeper folders",
+                f"{place}/",
+                f"videos in a deeper folder ({len(names)}, such as {names[0]}): move them to {place.split('/')[0]}/",
             )
-    return Listing(*number_videos(videos), others)
+        for suffix, names in sorted(self.others.items()):
+            if names != [MARKER]:
+                problems.note(
+                    "kinds of other files",
+                    names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
+                    f"ignored, as {suffix or 'a name without one'} is no ending of a video; if it is a video, convert "
+                    "or rename it, for example to .mp4",
+                )
+        alike: dict[str, list[str]] = {}
+        for name in self.classes:
+            alike.setdefault(" ".join(unicodedata.normalize("NFKC", name).casefold().split()), []).append(name)
+        for names in alike.values():
+            if len(names) > 1:
+                form = len({unicodedata.normalize("NFKC", name) for name in names}) == 1
+                problems.note(
+                    "class folders that look alike",
+                    " and ".join(f"{printable(name)}/" for name in names),
+                    f"classes whose names differ only in {'Unicode form' if form else 'case or spaces'}: if they are "
+                    "one, move their videos into one folder",
+                )
+
+
+def _layout_advice(source: Path, deeper: Mapping[str, list[str]]) -> str:
+    """What to do if all videos are in deeper folders."""
+    place, names = next(iter(deeper.items()))
+    tops = list(dict.fromkeys(folder.split("/")[0] for folder in deeper))
+    if place.count("/") > 1:
+        return f"its videos are too deep, such as {place}/{names[0]}: give the folder whose sub-folders are the classes"
+    found = f"its videos are one folder too deep, such as {place}/{names[0]}"
+    if len(tops) == 1 or all(top.lower() in _PARTS for top in tops):
+        return f"{found}: give {' or '.join(str(source / top) for top in tops)} instead"
+    return f"{found}: move them up into {tops[0]}/ and the other classes"
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def number_videos(videos: Sequence[ListedVideo]) -> tuple[tuple[ListedVideo, ...], tuple[str, ...]]:
@@ -126,12 +206,23 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return compiled
 
 
-def _performer(pattern: re.Pattern[str], name: str) -> str | None:
+def _performer(pattern: re.Pattern[str] | None, name: str, place: str, problems: Problems) -> tuple[str | None, str]:
+    """The performer that a file name states, and what states it."""
+    if pattern is None:
+        named = named_performer(name)
+        if len(named.candidates) > 1:
+            problems.note(
+                "names with two performers",
+                place,
+                f"its name states several performers ({', '.join(named.candidates)}), so it has none: rename it, or "
+                "give --subject-pattern",
+            )
+        return named.number, named.pattern if named.number is not None else ""
     match = pattern.search(name)
     if match is None:
-        return None
+        return None, ""
     found: str | None = match["subject"] if "subject" in pattern.groupindex else match[1]
-    return found
+    return found, "--subject-pattern" if found else ""
 
 
 def _number_subjects(performers: list[str | None]) -> tuple[list[int], tuple[str, ...]]:

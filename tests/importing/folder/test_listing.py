@@ -7,7 +7,19 @@ from pathlib import Path
 import pytest
 
 from amc.errors import UserError
-from amc.importing.folder.listing import list_videos
+from amc.importing.folder.listing import Listing
+from amc.importing.folder.listing import list_videos as list_with_problems
+from amc.importing.problems import Problems
+
+
+def list_videos(source: Path, pattern: str | None = None) -> Listing:
+    return list_with_problems(source, Problems(), pattern)
+
+
+def _said(source: Path) -> list[str]:
+    problems = Problems()
+    list_with_problems(source, problems)
+    return [str(problem) for problem in problems.found]
 
 
 def _files(root: Path, *names: str) -> Path:
@@ -36,28 +48,55 @@ def test_classes_are_folders_in_order(tmp_path: Path) -> None:
         ("a/z.MOV", "a", 1),
         ("b/x.mp4", "b", 2),
     ]
-    assert listing.others == 3  # notes.txt, top.mp4 (in no class), d.csv
+    assert _said(root) == [
+        "top.mp4: in no class folder: move it into one",
+        "a/deep/: videos in a deeper folder (1, such as w.mp4): move them to a/",
+        "c/d.csv: ignored, as .csv is no ending of a video; if it is a video, convert or rename it, for example to "
+        ".mp4",
+        "a/notes.txt: ignored, as .txt is no ending of a video; if it is a video, convert or rename it, for example to "
+        ".mp4",
+    ]
     assert {v.subject for v in listing.videos} == {-1}
     assert listing.subjects == ()
 
 
 @pytest.mark.parametrize(
-    ("name", "subject"),
+    ("top", "advice"),
     [
-        ("performer_3.mp4", 3),
-        ("Subject012-wave.mp4", 12),
-        ("wave person 7.mp4", 7),
-        ("g01s05.avi", 5),
-        ("P9.mov", 9),
-        ("wave_720p_1.mp4", -1),
-        ("run-24s_2.mp4", -1),
-        ("clips12.mp4", -1),
-        ("wave.mp4", -1),
-        ("anna.mp4", -1),
+        (("train",), "give {}/train instead"),
+        (("test", "train", "val"), "give {0}/test or {0}/train or {0}/val instead"),
+        (("wave", "bend"), "move them up into bend/ and the other classes"),
     ],
 )
-def test_default_subject_pattern(tmp_path: Path, name: str, subject: int) -> None:
-    assert list_videos(_files(tmp_path, f"a/{name}")).videos[0].subject == subject
+def test_videos_one_folder_too_deep(tmp_path: Path, top: tuple[str, ...], advice: str) -> None:
+    root = _files(tmp_path, *(f"{name}/{c}/x.mp4" for name in top for c in "ab"))
+    with pytest.raises(UserError) as raised:
+        list_videos(root)
+    first = min(top)
+    assert str(raised.value) == (
+        f"{root}: its videos are one folder too deep, such as {first}/a/x.mp4: {advice.format(root)}"
+    )
+
+
+def test_videos_much_too_deep(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="give the folder whose sub-folders are the classes"):
+        list_videos(_files(tmp_path, "x/y/wave/s1/a.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("names", "how"),
+    [
+        (("Wave", "wave"), "case or spaces"),
+        (("wave", "wave "), "case or spaces"),
+        (("caf\u00e9", "cafe\u0301"), "Unicode form"),
+    ],
+)
+def test_class_folders_that_look_alike(tmp_path: Path, names: tuple[str, str], how: str) -> None:
+    root = _files(tmp_path, *(f"{name}/x.mp4" for name in names), "bend/x.mp4")
+    if len(list(root.iterdir())) < 3:
+        pytest.skip("this file system takes these names as one")
+    (said,) = _said(root)
+    assert f": classes whose names differ only in {how}: if they are one, move their videos into one folder" in said
 
 
 def test_named_subjects(tmp_path: Path) -> None:
