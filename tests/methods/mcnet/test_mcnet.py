@@ -138,5 +138,6 @@ def test_settings_out_of_range(change: dict[str, float]) -> None:
 
 @pytest.mark.slow
 def test_overfits_four_clips() -> None:
-    mine, repeated = overfit(with_overrides(baseline("mcnet", steps=400), {"method.learning_rate": 1e-3}))
+    faster = {"method.learning_rate": 1.5e-3, "model.width": 0.125}
+    mine, repeated = overfit(with_overrides(baseline("mcnet", steps=400), faster))
     assert mine > repeated + 6
