@@ -2,6 +2,7 @@
 # make ablations    run the arms of Table 4 at smoke size and write tables and a report
 # make test         run the quick tests
 # make test-slow    run the long tests
+# make test-cluster run searches on four hosts in network namespaces, and on Slurm if installed; needs root on Linux
 # make lint         check format, lint and types
 # make pose         install the pose estimator that `amc.data prepare folder` uses
 # make clean        remove the environments and caches
@@ -19,7 +20,7 @@ STAMP := $(VENV)/.installed
 POSE := .venv-pose
 
 .DEFAULT_GOAL := help
-.PHONY: help search ablations test test-slow lint pose clean
+.PHONY: help search ablations test test-slow test-cluster lint pose clean
 
 help:
 	@sed -n '1,/^PYTHON/s/^#  *//p' Makefile
@@ -43,6 +44,10 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(PYTEST) -m slow $(ARGS)
+
+# One after the other: each test starts four hosts.
+test-cluster: $(STAMP)
+	$(PYTEST) -n 0 -m cluster $(ARGS)
 
 lint: $(STAMP)
 	.ci/lint $(BIN)/python

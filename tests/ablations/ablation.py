@@ -54,7 +54,7 @@ class Ablation(Search):
 
     def sheets(self) -> dict[str, SheetRow]:
         """The score sheets on record."""
-        with RecordReader(self.folder / "record.db") as records:
+        with RecordReader(self.record or self.folder / "record.db") as records:
             return records.score_sheets(self.study)
 
     def forget(self, *keys: str) -> None:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STUDY = "natops-smoke-search"
 KEPT = 3  # best trials whose checkpoints stay
 PATIENCE = 300.0  # seconds that anything may take on a slow and busy machine
-_MARK = "AMC_TEST_MARK"  # in the environment of a command and of all that it starts
+MARK = "AMC_TEST_MARK"  # in the environment of a command and of all that it starts
 _HOT = bytes.fromhex("d9d505f920a163d7")  # begins SQLite's rollback journal until its transaction is committed
 
 
@@ -75,6 +75,7 @@ class Search:
         self.target = target or default_store(self.runs)
         self.study = STUDY
         self.folder = self.runs / self.study
+        self.record: str | None = None  # its address; by default a file in `self.folder`
         space = folder / "space.toml"
         space.write_text(f'[fixed]\n"training.steps" = {steps}\n"training.evaluate_every" = {every}\n')
         self.command = [sys.executable, str(ROOT / "tuning" / "run_search.py"), "--dataset", "natops"]
@@ -89,7 +90,7 @@ class Search:
         with self.log.open("wb") as output:
             return subprocess.Popen(
                 self.command,
-                env=os.environ | {_MARK: self.mark},
+                env=os.environ | {MARK: self.mark},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -107,7 +108,7 @@ class Search:
     def look(self) -> Look:
         """The record as it is now; nothing where there is none yet."""
         try:
-            with RecordReader(self.folder / "record.db") as records:
+            with RecordReader(self.record or self.folder / "record.db") as records:
                 trials = {trial.key: trial for trial in records.trials(self.study)}
                 return Look(trials, tuple(records.points(self.study)))
         except UserError:
@@ -156,7 +157,7 @@ class Search:
 
     def processes(self) -> list[Process]:
         """All living processes that stem from this search's commands."""
-        mark = f"{_MARK}={self.mark}".encode()
+        mark = f"{MARK}={self.mark}".encode()
         return [process for process in everything() if mark in _read(process.pid, "environ").split(b"\0")]
 
     def tracked(self) -> list[Run]:
@@ -210,7 +211,7 @@ def check_the_end(search: Search, witness: Witness) -> Look:
     assert [key for key in trials if trials[key].role == CONFIRM] == ["confirm-0000"]
     best = sorted(
         (trial for trial in trials.values() if trial.state == COMPLETE and trial.role == "trial"),
-        key=lambda trial: (-(trial.value or 0), trial.number),
+        key=lambda trial: (-(trial.value or 0), -(trial.log_likelihood or 0), trial.number),
     )
     assert trials["confirm-0000"].parent == best[0].key
     assert trials["confirm-0000"].state == COMPLETE

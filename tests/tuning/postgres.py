@@ -10,10 +10,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -41,26 +42,39 @@ class Server:
 
     Attributes:
         owner: the user it runs as, as arguments of `subprocess`: a server refuses to be root's.
+        address: of the interface that it listens on.
+        network: words that run a command in another network namespace; empty for this machine's own.
     """
 
     place: Path
     folder: Path
     port: int
     owner: dict[str, int]
+    address: str = "127.0.0.1"
+    network: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str, user: str = USER) -> str:
         """The address of a database, over TCP and with a password."""
-        return f"postgresql://{user}:{PASSWORD.replace('/', '%2F')}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{user}:{PASSWORD.replace('/', '%2F')}@{self.address}:{self.port}/{database}"
+
+    def socket_url(self, database: str) -> str:
+        """The address of a database for its superuser, over the Unix socket."""
+        return f"postgresql://owner@/{database}?host={self.folder}&port={self.port}"
 
     def start(self) -> None:
         """Until it takes connections."""
         command = [str(self.place / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder)]
-        command += ["-h", "127.0.0.1", "-p", str(self.port)]
+        command += ["-h", self.address, "-p", str(self.port)]
         for setting in _HASTY.split():
             command += ["-c", setting]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **self.owner)
+            if self.network:  # only root may enter it, and postgres refuses to be root's
+                user, group = self.owner["user"], self.owner["group"]
+                become = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
+                self.process = _popen([*self.network, *become, *command], log)
+            else:
+                self.process = _popen(command, log, **self.owner)
         deadline = time.monotonic() + 120
         while self.psql("SELECT 1", check=False).returncode:
             assert self.process.poll() is None, (self.folder / "log").read_text()
@@ -98,6 +112,10 @@ class Server:
         return self.url(name)
 
 
+def _popen(command: Sequence[str], log: IO[bytes], **owner: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **owner)
+
+
 def _owner() -> dict[str, int]:
     if os.geteuid() != 0:
         return {}
@@ -118,8 +136,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A server until the end of the block."""
+def running(address: str = "127.0.0.1", port: int | None = None, network: Sequence[str] = ()) -> Iterator[Server]:
+    """A server until the end of the block; see `Server` for the arguments. The port is a free one by default."""
     place = binaries()
     if place is None:
         missing = "PostgreSQL's server (initdb, postgres) is not installed"
@@ -136,9 +154,9 @@ def running() -> Iterator[Server]:
         command = [place / "initdb", "-D", folder / "data", "-U", "owner", "-A", "trust", "--no-sync", "-E", "UTF8"]
         subprocess.run([*command, "--locale=C"], check=True, capture_output=True, cwd=folder, **owner)
         # Over TCP the password counts.
-        rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        rules = f"local all all trust\nhost all all {address}/24 scram-sha-256\n"
         (folder / "data" / "pg_hba.conf").write_text(rules)
-        server = Server(place, folder, free_port(), owner)
+        server = Server(place, folder, port or free_port(), owner, address, network)
         try:
             server.start()
             server.psql(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
