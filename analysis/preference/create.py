@@ -179,7 +179,7 @@ def _open(request: Request, folder: Path) -> dict[str, ClipSource]:
             truth = truth or made.truth
         if conditions not in (None, made.conditions):
             raise UserError(
-                f"--source {name}={path} has other test clips or velocities than the runs before it: "
+                f"--source {name}={path} has other data, classes, test clips or velocities than the runs before it: "
                 "give runs that were trained on the same data with the same split"
             )
         conditions = made.conditions

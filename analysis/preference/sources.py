@@ -111,11 +111,12 @@ class GeneratedClips:
 
 @dataclass(frozen=True)
 class GeneratedFile:
-    """What the file of generated clips holds."""
+    """What the file of generated clips holds. Runs with equal `conditions` generate clips under the same conditions."""
 
     method: GeneratedClips
     truth: GeneratedClips
-    conditions: tuple[str, tuple[int, ...], tuple[int, ...]]  # fingerprint, clips, velocities
+    # Fingerprint of the data, classes, clips, and the clips that the velocities come from.
+    conditions: tuple[str, tuple[str, ...], tuple[int, ...], tuple[int, ...]]
 
 
 def checkpoint_folder(path: Path, runs: Path) -> Path | None:
@@ -169,7 +170,7 @@ def _read_generated(path: Path, origin: str) -> GeneratedFile:
             for where, array in ((origin, "generated"), ("test split", "truth"))
         )
         velocities = tuple(int(clip) for clip in content["velocity_of"])
-        return GeneratedFile(method, truth, (str(content["fingerprint"]), tuple(numbers), velocities))
+        return GeneratedFile(method, truth, (str(content["fingerprint"]), classes, tuple(numbers), velocities))
 
 
 def read_classes(path: Path) -> dict[str, str]:

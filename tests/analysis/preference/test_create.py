@@ -132,6 +132,18 @@ def _short(root: Path) -> None:
     write_video(root / "cdna" / "002.mkv", clip(0, 0, frames=3))
 
 
+def _small(root: Path) -> None:
+    write_video(root / "cdna" / "002.mkv", clip(0, 0, size=8))
+
+
+def _extra(root: Path) -> None:
+    shutil.copy(root / "cdna" / "002.mkv", root / "cdna" / "009.mkv")
+
+
+def _twice(root: Path) -> None:
+    shutil.copy(root / "cdna" / "002.mkv", root / "cdna" / "002.avi")
+
+
 def _no_class(root: Path) -> None:
     (root / "classes.csv").write_text("video,class\n000,nod\n")
 
@@ -147,6 +159,9 @@ def _empty(root: Path) -> None:
         (_missing, "cdna has no video named '002', which truth has"),
         (_unreadable, "002.mkv"),
         (_short, "cdna, '002': 3 frames of 16 x 16 pixels, but the first real clip has 4 frames"),
+        (_small, "cdna, '002': 4 frames of 8 x 8 pixels, but the first real clip has 4 frames of 16 x 16 pixels"),
+        (_extra, "truth has no video named '009', which cdna has"),
+        (_twice, "have the same name: keep one of them"),
         (_no_class, "is unknown: give --classes"),
         (_empty, "has no videos"),
     ],

@@ -3,15 +3,79 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from amc import __main__ as amc_main
 from analysis import __main__ as analysis_main
+from analysis.preference import sources
 from analysis.preference.clips import ClipStore
 from analysis.preference.design import read_design
+from analysis.preference.sources import CHECKPOINT, TEST_CLIPS
+
+
+def _generated(**changed: object) -> dict[str, Any]:
+    """What `python -m amc generate --test-clips 3` writes for clips of 4 frames of 16 x 16 pixels."""
+    frames = np.zeros((3, 4, 16, 16, 3), dtype=np.uint8)
+    plain = {
+        "clip": np.array([2, 5, 7]),
+        "class_names": np.array(["nod", "wave"]),
+        "label": np.array([0, 1, 0]),
+        "dataset": np.array("natops"),
+        "fingerprint": np.array("a1b2"),
+        "velocity_of": np.array([0, 3, 4]),
+        "generated": frames,
+        "truth": frames,
+    }
+    return plain | changed
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"fingerprint": np.array("c3d4")}, "has other data, classes, test clips or velocities"),
+        ({"class_names": np.array(["nod", "shake"])}, "has other data, classes, test clips or velocities"),
+        ({"clip": np.array([2, 5, 8])}, "has other data, classes, test clips or velocities"),
+        ({"velocity_of": np.array([0, 3, 5])}, "has other data, classes, test clips or velocities"),
+        (
+            {"generated": np.zeros((3, 4, 32, 32, 3), dtype=np.uint8)},
+            "4 frames of 32 x 32 pixels, but the first real clip has 4 frames of 16 x 16 pixels; make them equal",
+        ),
+        (
+            {"generated": np.zeros((3, 6, 16, 16, 3), dtype=np.uint8)},
+            "6 frames of 16 x 16 pixels, but the first real clip has 4 frames of 16 x 16 pixels; make them equal",
+        ),
+    ],
+)
+def test_runs_under_unequal_conditions_are_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changed: dict[str, object],
+    message: str,
+) -> None:
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        content = _generated(**(changed if command[4] == str(tmp_path / "other") else {}))
+        np.savez(Path(command[command.index("--out") + 1]) / TEST_CLIPS, **content)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(sources.subprocess, "run", run)
+    for name in ("one", "same", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / CHECKPOINT).touch()
+    command = ["preference", "create", "--conditions", "3", "--out", str(tmp_path / "study")]
+    command += ["--source", f"one={tmp_path / 'one'}"]
+    assert analysis_main.main([*command, "--source", f"other={tmp_path / 'other'}"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert "other" in error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other", "same"]
+    assert analysis_main.main([*command, "--source", f"same={tmp_path / 'same'}"]) == 0
 
 
 @pytest.mark.slow
