@@ -141,8 +141,8 @@ def check_answers(connection: sqlite3.Connection, path: Path, design: str) -> No
         raise UserError(f"{path} was written by another version of this program (format {version}, not {VERSION})")
     if of_design != design:
         raise UserError(
-            f"{path} has answers to another design than {path.with_name('design.json')}: restore that design, "
-            "or move answers.db away to start anew"
+            f"{path} holds answers to another design than {path.with_name('design.json')}: restore that "
+            "design, or move answers.db away to start over"
         )
 
 
@@ -160,7 +160,7 @@ def one_line_errors(path: Path) -> Iterator[None]:
         raise UserError(f"{path} cannot be used: {error}") from error
     except sqlite3.DatabaseError as error:
         raise UserError(
-            f"{path} is damaged ({error}): restore it from a copy, or move it away to start anew"
+            f"{path} is damaged ({error}): restore it from a copy, or move it away to start over"
         ) from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error

@@ -101,8 +101,11 @@ def check_request(request: Request, out: Path) -> None:
             raise UserError(
                 f"--source {name}=…: names must be different, of letters, digits, '-' and '_', and not {TRUTH!r}"
             )
-    if request.conditions < LEAST_CONDITIONS * (2 if request.labels == BOTH else 1):
-        raise UserError(f"--conditions {request.conditions} is too few: each half of a study needs {LEAST_CONDITIONS}")
+    least = LEAST_CONDITIONS * (2 if request.labels == BOTH else 1)
+    if request.conditions < least:
+        raise UserError(
+            f"--conditions {request.conditions} is too few: a study with --labels {request.labels} needs {least}"
+        )
     if request.naming and request.labels == SHOWN:
         raise UserError("--naming needs conditions whose label is hidden: give --labels hidden or --labels both")
 

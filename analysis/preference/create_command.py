@@ -49,9 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=integer(0), default=0, metavar="S", help="random seed of the study (default: 0)")
     parser.add_argument("--data", type=Path, metavar="FILE.h5", help="clip file that the runs were trained on")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the studies (runs)")
     parser.add_argument(
-        "--power", action="store_true", help="print what differences the raters can show, and make nothing"
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the studies (default: runs)"
+    )
+    parser.add_argument(
+        "--power", action="store_true", help="print what differences the planned raters can show, and exit"
     )
     parser.set_defaults(run=run)
 
@@ -100,8 +102,8 @@ def _summary(design: Design, folder: Path) -> list[str]:
     return [
         f"study: {folder} ({len(design.conditions)} conditions, {', '.join(s.name for s in design.sources)})",
         f"each of {design.raters} raters answers {questions} questions, {rule.catch_trials} of them catch trials",
-        f"excluded: raters with fewer than {rule.least_right} catch trials right (those who flip coins with "
-        f"probability {rule.coin_excluded:.1%}; attentive raters are kept with probability {rule.attentive_kept:.1%})",
+        f"excluded: raters with fewer than {rule.least_right} catch trials right (a rater who answers at random is "
+        f"excluded with probability {rule.coin_excluded:.1%}, an attentive one is kept with {rule.attentive_kept:.1%})",
         f"smallest preference found with {POWER:.0%} power: {f'{found:.1%}' if found else 'above 99%'}",
         f"clips: {(folder / CLIPS).stat().st_size / 1e6:.1f} MB, JPEG quality {design.jpeg_quality}{lowered}",
         f"edit the texts in {folder / 'texts'}, then run: python -m analysis preference serve {folder}",

@@ -167,7 +167,7 @@ def _notes(results: Results) -> Iterator[str]:
     yield f"Agreement between raters (Krippendorff's alpha): {number(results.alpha_pairs, '.2f')}."
     yield (
         f"Excluded by the rule in the design: raters who have not finished or have fewer than {rule.least_right} of "
-        f"{rule.catch_trials} catch trials right. A rater who flips coins is excluded with probability "
+        f"{rule.catch_trials} catch trials right. A rater who answers at random is excluded with probability "
         f"{rule.coin_excluded:.1%}."
     )
     for record in results.raters:

@@ -12,7 +12,7 @@ from analysis.preference.server.address import LOOPBACK, PORT
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The study, where to listen, and --status."""
     parser.add_argument("folder", type=Path, metavar="STUDY", help="folder of the study, made by `create`")
-    parser.add_argument("--status", action="store_true", help="print how far each rater is, and serve nothing")
+    parser.add_argument("--status", action="store_true", help="print each rater's progress and exit")
     parser.add_argument(
         "--port", type=integer(0, 65535), default=PORT, help=f"port to listen on; 0: any that is free (default: {PORT})"
     )

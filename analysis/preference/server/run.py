@@ -65,7 +65,7 @@ def serve(folder: Path, *, host: str, port: int, host_names: list[str], public: 
         app = create_app(study, [host, "localhost", LOOPBACK, *host_names])
         if public:
             print(_PROXY.format(name=host_names[0], address=own))
-        print(f"links: {links or 'as written before (links.csv is not there)'}")
+        print(f"links: {links or 'unchanged (links.csv has been moved away)'}")
         print(f"serving {folder} at http://{own}; stop with Ctrl-C, rerun to continue", flush=True)
         make_server(app).run(sockets=[listener])
 

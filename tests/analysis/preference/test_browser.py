@@ -106,7 +106,7 @@ def test_forty_pairs_by_keyboard_through_a_closed_browser_and_a_killed_server(
     # The server has been killed. The answer cannot be sent, and the page says so.
     press(page, questions[25], given[25], rng)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("There is no connection")
+    expect(page.get_by_role("alert")).to_contain_text("The study cannot be reached")
     expect(page.get_by_role("button", name="Try again")).to_be_focused()
     assert len(read_answers(folder)) == 25
     with serve_command(folder, "--port", port):
