@@ -44,6 +44,7 @@ class MeanSquares:
     Attributes:
         seeds: number of runs S; each is a training seed of its own.
         clips: number of clips C over all folds.
+        subjects: number of subjects over all folds; None if clips are the only units.
         mean: mean of the runs' means.
         run: squared standard error of the mean by the spread of the S runs, with S - 1 degrees of freedom.
         units: the parts by clips and, with folds over subjects, by subjects; empty if there is one clip.
@@ -53,6 +54,7 @@ class MeanSquares:
 
     seeds: int
     clips: int
+    subjects: int | None
     mean: Floats
     run: Floats
     units: tuple[UnitVariance, ...]
@@ -86,7 +88,8 @@ def mean_squares(
     if subjects is not None:
         by_unit.append([_by_subject(table, ids) for table, ids in zip(tables, subjects, strict=True)])
     units = tuple(_unit_variance(one) for one in by_unit if sum(table.shape[-1] - 1 for table in one) > 0)
-    return MeanSquares(seeds, clips, mean, run, units, _least(folds, mean, clips, extent), share)
+    people = None if subjects is None else sum(len(np.unique(ids)) for ids in subjects)
+    return MeanSquares(seeds, clips, people, mean, run, units, _least(folds, mean, clips, extent), share)
 
 
 def _unit_variance(tables: Sequence[Floats]) -> UnitVariance:

@@ -15,7 +15,7 @@ def design(seed: float, clip: float, rest: float, seeds: int, clips: int) -> Mea
     values = [np.array(part / seeds) for part in (seed + rest / clips, rest / clips)]
     unit = UnitVariance(values[1], (seeds - 1) * (clips - 1), np.array(clip / clips), clips - 1)
     zero = np.array(0.0)
-    return MeanSquares(seeds, clips, zero, values[0], (unit,) if clips > 1 else (), zero, share=False)
+    return MeanSquares(seeds, clips, None, zero, values[0], (unit,) if clips > 1 else (), zero, share=False)
 
 
 def size_of(found: MeanSquares, tests: int = 1) -> float:
