@@ -9,7 +9,7 @@ import pytest
 
 from amc.config import Config, mug, natops, with_overrides
 from amc.errors import UserError
-from amc.methods import load_config
+from amc.methods import BEFORE_SETTING, load_config
 
 SETTINGS = [name for name in natops("compact").flat() if name != "preset" and not name.startswith("dataset.")]
 
@@ -33,7 +33,13 @@ def test_a_stored_configuration_without_a_setting_has_its_default(name: str) -> 
     default = Config(dataset=config.dataset, preset=config.preset, model=config.model, weights=config.weights).flat()[
         name
     ]
-    assert load_config(stored) == with_overrides(config, {name: default})
+    assert load_config(stored) == with_overrides(config, {name: BEFORE_SETTING.get(name, default)})
+
+
+def test_a_configuration_stored_before_the_mixed_mini_batch_keeps_its_own() -> None:
+    stored = natops("compact").to_dict()
+    del stored["readings"]["generator_rows"]
+    assert load_config(stored).readings.generator_rows == "generated"
 
 
 @pytest.mark.parametrize("method", ["amc_gan", {"name": ["amc_gan"]}, {"name": 3}, 3])

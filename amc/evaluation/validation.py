@@ -82,23 +82,26 @@ def log_likelihood(logits: NDArray[np.float32], label: NDArray[np.int64]) -> flo
 
 
 def accuracies(run: Run, first: TrainedClassifier, second: TrainedClassifier) -> dict[str, float]:
-    """Accuracies on the validation split, as fractions.
+    """Accuracies on the validation split, as fractions, and the log-likelihood that orders equal ones.
 
     Returns:
-        `accuracy` and `second_classifier_accuracy` of generated clips; `copy_frame_accuracy` of clips that repeat
-        their first frame, the score of a generator without motion; `real_accuracy` of real clips; `chance`.
+        `accuracy`, `log_likelihood` and `second_classifier_accuracy` of generated clips; `copy_frame_accuracy` of
+        clips that repeat their first frame, the score of a generator without motion; `real_accuracy` of real clips;
+        `chance`.
     """
     clips, length = run.data.clips, run.config.model.frames
     validation_clips = run.data.split.validation
     still = np.repeat(clips.frames[validation_clips, :1], length, axis=1)
     by_first, by_second = (
-        recognised(run.generator, run.config, run.data, classifier, validation_clips, VALIDATION_SEED)
+        _logits(run.generator, run.config, run.data, classifier, validation_clips, VALIDATION_SEED)
         for classifier in (first, second)
     )
+    label = clips.label[validation_clips]
     return {
-        "accuracy": float(by_first.mean()),
-        "second_classifier_accuracy": float(by_second.mean()),
+        "accuracy": accuracy(by_first, label),
+        "log_likelihood": log_likelihood(by_first, label),
+        "second_classifier_accuracy": accuracy(by_second, label),
         "real_accuracy": first.validation_accuracy,
-        "copy_frame_accuracy": accuracy(predict(first.network, still, length), clips.label[validation_clips]),
+        "copy_frame_accuracy": accuracy(predict(first.network, still, length), label),
         "chance": first.chance,
     }

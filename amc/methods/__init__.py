@@ -26,6 +26,8 @@ BUILT_IN: Mapping[str, str] = {
     "mcnet": "amc.methods.mcnet:METHOD",
 }
 ENTRY_POINTS = "amc.methods"
+# What runs did before a setting existed, where its default is something else.
+BEFORE_SETTING: Mapping[str, Any] = {"readings.generator_rows": "generated"}
 
 
 @cache
@@ -98,7 +100,7 @@ def load_config(values: Mapping[str, Any]) -> Config:
     """Rebuilds a configuration from `Config.to_dict`, with checks of each field.
 
     A missing size or loss weight gets the value of the data set and preset, as in `amc.config.configure`; any other
-    missing setting gets the default of its class.
+    missing setting gets its value in `BEFORE_SETTING`, or the default of its class.
 
     Raises:
         UserError: `dataset` or `preset` is missing or unknown, the method or a field is unknown, or a value has the
@@ -113,4 +115,5 @@ def load_config(values: Mapping[str, Any]) -> Config:
         raise UserError(f"not a configuration of a training run: {error}") from error
     config = Config(dataset=spec, preset=defaults.preset, method=method, model=defaults.model, weights=defaults.weights)
     rest = {k: v for k, v in flattened(dict(values)) if not k.startswith("dataset.") and k != "preset"}
-    return with_overrides(config, rest)
+    before = {name: value for name, value in BEFORE_SETTING.items() if name.partition(".")[0] in values}
+    return with_overrides(config, before | rest)

@@ -22,7 +22,7 @@ from analysis.statistics.levels import CONFIDENCE
 from analysis.statistics.mean_squares import Floats, MeanSquares
 
 SMALLEST = 1e-100  # p values below are returned as 0
-CLIPS_OF_A_SUBJECT = 6  # independent clips that one subject counts for, at most, at the end of a share towards the middle
+CLIPS_OF_A_SUBJECT = 6  # independent clips that a subject counts for at most, at a share's end towards the middle
 BISECTIONS = 60
 
 
@@ -89,9 +89,9 @@ def _quantile_squared(count: int, alpha: Floats) -> Floats:
 def _share_interval(found: MeanSquares, half: Floats, alpha: Floats) -> tuple[Floats, Floats]:
     # Wilson's score interval for the number of independent clips that would have this half width. Near 0 or 1 the
     # spread is small and a few seeds or subjects show little of what others may do: the end towards the middle is that
-    # of a share with two right and two wrong clips added (Agresti & Coull, American Statistician 52, 1998). Where hardly
-    # any subject fails, the clips of one look more independent than they are: the few subjects that would fail are
-    # likely not among those seen. So a subject counts for no more than a few clips there.
+    # of a share with two right and two wrong clips added (Agresti & Coull, American Statistician 52, 1998). Where
+    # hardly any subject fails, the clips of one look more independent than they are: the few subjects that would fail
+    # are likely not among those seen. So a subject counts for no more than a few clips there.
     clips = found.clips
     pseudo = (found.mean * clips + 1) / (clips + 2)
     inverse = half**2 / (pseudo * (1 - pseudo))

@@ -44,6 +44,7 @@ def test_train_writes_the_result_and_announces_the_origin(trained: tuple[Path, d
     assert result == printed
     assert {
         "validation_accuracy",
+        "log_likelihood",
         "second_classifier_accuracy",
         "real_accuracy",
         "copy_frame_accuracy",
@@ -58,6 +59,7 @@ def test_train_writes_the_result_and_announces_the_origin(trained: tuple[Path, d
     assert result["clips"] == 24
     # 24 clips: a fraction of them, not percent.
     assert (result["validation_accuracy"] * 24) % 1 == pytest.approx(0)
+    assert result["log_likelihood"] < 0
     # The stand-in can be told apart in full, and not by its first frames.
     assert result["real_accuracy"] >= 0.9
     assert result["copy_frame_accuracy"] <= 0.6

@@ -25,7 +25,7 @@ class Defaults:
 
 DEFAULTS: Mapping[str, Defaults] = {
     "paper": Defaults(trials=50, confirm_seeds=3, first_rung=6_000),
-    "compact": Defaults(trials=6, confirm_seeds=2, first_rung=400),
+    "compact": Defaults(trials=5, confirm_seeds=1, first_rung=600),
     "smoke": Defaults(trials=8, confirm_seeds=1, first_rung=10),
 }
 

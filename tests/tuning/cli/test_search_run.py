@@ -89,3 +89,18 @@ def test_a_search_and_the_same_command_again(
     assert json.loads(capsys.readouterr().out) == found
     assert main([*arguments, "--preset", "smoke", "--seed", "4"]) == 2
     assert "exists with other settings (seed: 0 → 4" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_confirming_runs_are_tested_on_the_subjects_of_their_folds(tmp_path: Path, clips: Path) -> None:
+    arguments = ["--data", str(clips), "--trials", "1", "--confirm-seeds", "2", "--folds", "2"]
+    first = search(tmp_path, *arguments)
+    assert first.returncode == 0, first.stdout
+    summary = tmp_path / "runs" / STUDY / "summary.json"
+    runs = json.loads(summary.read_text())["confirm"]["runs"]
+    assert len(runs) == 2
+    # Together the folds hold every clip once.
+    assert sum(run["scores"]["test/clips"] for run in runs) == 48
+    again = search(tmp_path, *arguments)
+    assert again.returncode == 0, again.stdout
+    assert json.loads(summary.read_text())["confirm"]["runs"] == runs

@@ -57,6 +57,16 @@ def test_the_same_again_changes_nothing(record: RecordWriter, base: Config, tmp_
     assert create_or_resume(record, row(base, tmp_path), allow=True).settings == {"trials": 4}
 
 
+def test_a_study_from_before_the_mixed_mini_batch_is_not_continued_with_it(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
+    wanted = row(base, tmp_path)
+    readings = {name: value for name, value in wanted.config["readings"].items() if name != "generator_rows"}
+    create_or_resume(record, replace(wanted, config={**wanted.config, "readings": readings}))
+    with pytest.raises(UserError, match=r"base readings\.generator_rows: generated → mixed"):
+        create_or_resume(record, wanted)
+
+
 def test_the_versions_of_the_last_command_are_kept_beside_the_first(
     record: RecordWriter, base: Config, tmp_path: Path
 ) -> None:
