@@ -16,7 +16,7 @@ from amc.cli.command import Parser, run_parsed
 # Module with `add_arguments(parser)`, and one line of help. `amc-gan --help` lists them in this order.
 COMMANDS = {
     "search": ("tuning.cli.search", "search the hyperparameters of AMC-GAN or another method"),
-    "ablate": ("ablations.cli", "run the ablation arms of Table 4"),
+    "ablate": ("ablations.cli", "run the ablation arms of Table 4, or the methods of Table 3"),
     "train": ("amc.cli.train", "train one model, score it, and write result.json and pictures"),
     "evaluate": ("amc.cli.evaluate", "score a trained model on the validation or test split"),
     "generate": ("amc.cli.generate", "generate videos from one image with a trained model"),

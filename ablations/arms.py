@@ -50,6 +50,7 @@ def _off(*switches: str) -> dict[str, Any]:
     return {f"switches.{name}": False for name in switches}
 
 
+PAPER_DATASET = "natops"  # the data set of the paper's Table 4
 ALL = "all"  # on the command line: the arms of Table 4
 TABLE_4: tuple[Arm, ...] = (
     Arm(OURS, "Ours", {}, 91.12),
@@ -94,7 +95,7 @@ SHARED = (
     "training.batch",
     "training.evaluate_every",
 )
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
+SLUG = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
 
 
 def select_arms(slugs: str | None, table: Sequence[Arm] = TABLE_4, more: Sequence[Arm] = MORE) -> tuple[Arm, ...]:
@@ -127,7 +128,7 @@ def resolve_pairs(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """
     rows: dict[str, Arm] = {}
     for arm in arms:
-        if not _SLUG.fullmatch(arm.slug) or arm.slug == ALL:
+        if not SLUG.fullmatch(arm.slug) or arm.slug == ALL:
             raise UserError(
                 f"arm {arm.slug!r}: use lower-case letters, digits and '_', at most 40 characters, and not {ALL!r}"
             )

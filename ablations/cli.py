@@ -1,4 +1,4 @@
-"""`run_all.py`: the ablation arms of Table 4 with several seeds each, then tables, figures and a report."""
+"""`run_all.py`: the arms of Table 4 or the methods of Table 3 with several seeds each, then tables and a report."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ablations import table3
 from ablations.results import FIGURES, REPORT, TABLES
 from ablations.study import prepare_study
 from amc.argument_types import integer
 from amc.cli.command import NO_SUCCESS, Parser, run_parsed
+from amc.errors import UserError
 from analysis.record.reading import RecordReader
 from analysis.scores.load_study import load_study
 from analysis.tables.layout.formats import markdown
@@ -35,15 +37,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="python ablations/run_all.py",
-        description="Run the ablation arms of Table 4. Rerun the same command to resume.",
+        description="Run the ablation arms of Table 4, or the methods of Table 3. Rerun the same command to resume.",
     )
     add_arguments(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the ablation study, or its forecast, and returns the exit code."""
+    """Runs the study or studies, or their forecast, and returns the exit code."""
     with sigterm_as_interrupt():
+        if args.table == "3":
+            return table3.run(args)
+        if args.tune is not None:
+            raise UserError("--tune tunes the methods of Table 3: give --table 3, or leave it out")
         study = prepare_study(args)
         if args.dry_run:
             return show_forecast(study, as_json=args.json)
@@ -56,14 +62,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of an ablation study."""
     options.add_options(parser)
     ablation = parser.add_argument_group("ablation")
-    ablation.add_argument("--table", default="4", choices=("4",), help="table of the paper to reproduce (default: 4)")
+    ablation.add_argument(
+        "--table", default="4", choices=("3", "4"), help="table of the paper to reproduce (default: 4)"
+    )
     ablation.add_argument(
         "--arms",
         metavar="SLUGS",
-        help="comma-separated arms, such as no_ya,no_ym or all,ours_again; ours is always included "
-        "(default: all, the arms of Table 4)",
+        help="comma-separated arms, such as no_ya,no_ym or all,ours_again; ours is always included. For Table 3, "
+        "methods as in --method, such as cdna or all,package.module:NAME (default: all, those of the paper's table)",
     )
     ablation.add_argument("--seeds", type=integer(1), default=3, metavar="N", help="seeds per arm (default: 3)")
+    ablation.add_argument(
+        "--tune",
+        type=integer(1),
+        metavar="N",
+        help="tune every method of Table 3 by a search of N trials first (default: each has the preset's settings)",
+    )
     ablation.add_argument(
         "--from-study",
         metavar="NAME",

@@ -11,7 +11,7 @@ from analysis.scores.load_study import load_study
 from analysis.tables.write_tables import write_ablation_tables
 
 TABLES, FIGURES, REPORT = "tables", "figures", "report.html"  # in DIR/<study>
-TABLE_NAMES = {"table4", "keypoints", "subjects", "metrics", "recall", "confusion", "judges", "cost"}
+TABLE_NAMES = {"table3", "table4", "keypoints", "subjects", "metrics", "recall", "confusion", "judges", "cost"}
 FORMS = ("json", "md", "csv", "tex")
 
 

@@ -21,7 +21,7 @@ from amc.data.training_data import TrainingData
 from amc.errors import UserError
 from amc.evaluation.pictures.sample_gif import NAME as ROW
 from amc.evaluation.pictures.sample_gif import write_real_gif, write_sample_gif
-from amc.evaluation.score_sheet import REAL, STILL
+from amc.evaluation.score_sheet import LAST_SEEN, REAL, STILL
 from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.references import references
 from amc.evaluation.scores.score import score
@@ -45,6 +45,7 @@ class Scoring:
         study: name of the study.
         config: of Ours, which has the same data as all arms; runs with another split are left alone.
         until: `time.monotonic()` at which the time budget ends; None without one.
+        last_seen: also score clips that repeat the last frame that a method may see.
     """
 
     study: str
@@ -52,6 +53,7 @@ class Scoring:
     data: TrainingData
     judges: Judges
     until: float | None = None
+    last_seen: bool = False
 
     def __call__(self, record: RecordWriter, folder: Path) -> None:
         """Adds what is missing in the record and in `folder`, which is DIR/<study>.
@@ -79,13 +81,16 @@ class Scoring:
         """
         scored = record.score_sheet_versions(self.study)
         runs = [scored[trial.key][0] == scorer for trial in ended if trial.key in scored]
-        keys = {key: reference_key(key, self.config.split) for key in (REAL, STILL)}
+        keys = {
+            key: reference_key(key, self.config.split)
+            for key in (REAL, STILL, *((LAST_SEEN,) if self.last_seen else ()))
+        }
         done = all(key in scored and scored[key][0] == scorer for key in keys.values())
         if done or sum(runs) + coming < len(runs) - sum(runs) or self._late():
             return
         with console("scoring real clips", "pass") as progress:
             progress(0, 1)
-            for key, sheet in references(self.config, self.data, self.judges).items():
+            for key, sheet in references(self.config, self.data, self.judges, last_seen=self.last_seen).items():
                 record.put_score_sheet(SheetRow(self.study, keys[key], scorer, time.time(), sheet.to_dict()))
             progress(1, 1)
 

@@ -38,6 +38,22 @@ def configure_data(
     """
     # Before a stand-in is made, which may take long.
     with_method(configure(dataset if dataset and dataset in DATASETS else "natops", preset), method)
+    source, config = choose_data(dataset, file, preset, split_rule, method)
+    return ConfiguredData(source, config, prepare(config, source.path))
+
+
+def choose_data(
+    dataset: str | None,
+    file: Path | None,
+    preset: str,
+    split_rule: str | None = None,
+    method: str = AMC_GAN.name,
+) -> tuple[DataSource, Config]:
+    """The clip file and the configuration for it; see `configure_data`.
+
+    Raises:
+        UserError: the file cannot be used, or the method does not fit it.
+    """
     source = resolve(dataset, file, preset)
     info = read_info(source.path)
     name = dataset or info.name
@@ -45,4 +61,4 @@ def configure_data(
     config = with_method(configure(name, preset, spec=spec), method)
     if split_rule is not None:
         config = with_overrides(config, {"split.rule": split_rule})
-    return ConfiguredData(source, config, prepare(config, source.path))
+    return source, config

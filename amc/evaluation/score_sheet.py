@@ -1,7 +1,8 @@
 """Score sheets: all scores of a run on the test split, per clip where possible. Needs no PyTorch.
 
 A run is scored once when it ends, and again, without training, when the way of scoring has changed. A study has two
-more sheets as references: of the real test clips, and of clips that repeat their first frame.
+more sheets as references: of the real test clips, and of clips that repeat their first frame. A comparison of methods
+has a third: of clips that repeat the last frame that a method may see.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 from amc.errors import UserError
 
 VERSION = 1  # of the content of a sheet and the definition of its scores
-REAL, STILL = "reference:real", "reference:still"  # keys of the reference sheets
+# Keys of the reference sheets.
+REAL, STILL, LAST_SEEN = "reference:real", "reference:still", "reference:last_seen"
 DIGITS = 6  # significant digits that are stored
 
 

@@ -8,10 +8,12 @@ import sys
 
 from amc.errors import UserError
 from analysis.cli.study_options import add_options, open_record
+from analysis.record.members import read_members
 from analysis.scores.join_studies import join_studies
 from analysis.scores.load_study import is_ablation, load_study
+from analysis.scores.study_scores import TABLE_3
 from analysis.tables.layout.formats import PLAIN, STYLES, markdown
-from analysis.tables.write_tables import write_ablation_tables, write_search_tables
+from analysis.tables.write_tables import write_ablation_tables, write_methods_table, write_search_tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,14 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         action="append",
         metavar="NAME",
-        help="may be repeated to join ablation studies on the same data",
+        help="may be repeated to join ablation studies on the same data, or Table 3 of several data sets",
     )
     parser.add_argument(
         "--style",
         choices=STYLES,
         default=PLAIN,
-        help="style of the LaTeX files. paper: Table 4 and the table by subject use booktabs, siunitx and the paper's "
-        f"symbols, and NAME_body.tex is for \\input; plain: no packages (default: {PLAIN})",
+        help="style of the LaTeX files. paper: Tables 3 and 4 and the table by subject use booktabs, siunitx and the "
+        f"paper's symbols, and NAME_body.tex is for \\input; plain: no packages (default: {PLAIN})",
     )
     parser.add_argument("--json", action="store_true", help="print the first table as JSON")
     add_options(parser)
@@ -38,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Writes the tables and prints the first one."""
     names = list(dict.fromkeys(args.study))
+    joint = names[0] if len(names) == 1 else None
+    members = read_members(args.runs / names[0]) if joint else []
+    if members:
+        args.out, names = args.out or args.runs / names[0] / "tables", members
     if len(names) > 1 and args.out is None:
         raise UserError("tables of several studies need a folder of their own: give --out")
     folder = args.out or args.runs / names[0] / "tables"
@@ -47,7 +53,10 @@ def run(args: argparse.Namespace) -> int:
             for name in names[1:]:
                 with open_record(args, name) as others:
                     scores.append(load_study(others, name))
-            written = write_ablation_tables(join_studies(scores), folder, args.style)
+            if len(scores) > 1 and scores[0].row.kind == TABLE_3:
+                written = [write_methods_table(scores, folder, joint, args.style)]
+            else:
+                written = write_ablation_tables(join_studies(scores), folder, args.style)
         elif len(names) > 1:
             raise UserError(f"study {names[0]!r} is a search: give one --study")
         elif args.style != PLAIN:

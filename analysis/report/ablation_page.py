@@ -1,4 +1,4 @@
-"""The report page of an ablation study."""
+"""The report page of an ablation study, or of a comparison of methods on one data set."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from analysis.report.ablation_summary import summarize_ablation
 from analysis.report.embed import embedded_figure
 from analysis.report.formatting import listed
 from analysis.report.html_tables import html_table, split_table
+from analysis.report.methods_summary import summarize_methods
 from analysis.report.page import Page, Picture, Section
 from analysis.report.sections.animated_clips import clips_section
 from analysis.report.sections.commands import commands_section
@@ -21,12 +22,13 @@ from analysis.report.sections.definitions import definitions_section
 from analysis.report.sections.limitations import PROCEDURAL, limits_section
 from analysis.report.sections.provenance import provenance_section
 from analysis.scores.load_study import load_study
-from analysis.scores.study_scores import StudyScores
+from analysis.scores.study_scores import TABLE_3, StudyScores
 from analysis.tables.judges import judges_table
 from analysis.tables.layout.cells import plural
 from analysis.tables.metrics import metrics_table
 from analysis.tables.recall import recall_table
 from analysis.tables.subjects import subjects_table
+from analysis.tables.table3 import methods_content, methods_text
 from analysis.tables.table4 import ablation_content, ablation_text
 
 STRIPS = "figure3"
@@ -37,11 +39,18 @@ def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) ->
     """Returns the page; figures are saved in `out`/figures."""
     scores = load_study(records, study)
     row, trials = scores.row, records.trials(study)
-    content = ablation_content(scores)
+    if row.kind == TABLE_3:
+        content = methods_content([scores])
+        table, title = html_table(methods_text(content), words=frozenset({0, 1})), "methods compared"
+        summary = summarize_methods(content)
+    else:
+        content = ablation_content(scores)
+        table, title = html_table(ablation_text(content)), "ablation of AMC-GAN"
+        summary = summarize_ablation(content, _without_motion(scores))
     figures = draw_all(scores, records, folder / "samples", out / "figures")
     number = row.kind.removeprefix("table")
     sections = [
-        Section("table", f"Table {number}", grids=(html_table(ablation_text(content)),)),
+        Section("table", f"Table {number}", grids=(table,)),
         *_figures(figures, unreadable_pictures(scores, folder / "samples")),
         clips_section(scores, folder),
         *_metrics(scores),
@@ -52,10 +61,10 @@ def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) ->
         commands_section(records, row),
     ]
     return Page(
-        title=f"{row.name}: ablation of AMC-GAN",
+        title=f"{row.name}: {title}",
         facts=tuple(_facts(scores)),
         banners=tuple(_banners(scores)),
-        summary=summarize_ablation(content, _without_motion(scores)),
+        summary=summary,
         sections=tuple(sections),
     )
 
@@ -81,7 +90,7 @@ def _facts(scores: StudyScores) -> Iterable[tuple[str, str]]:
     row = scores.row
     yield "data", f"{row.dataset['name']}, origin={row.dataset['origin']}"
     yield "preset", row.preset
-    yield "arms", str(len(scores.arms))
+    yield ("methods" if row.kind == TABLE_3 else "arms"), str(len(scores.arms))
     yield "seeds", str(row.settings["seeds"])
     yield "runs complete", f"{scores.finished} of {scores.planned}"
     yield "test clips", str(scores.clips)
@@ -95,7 +104,7 @@ def _figures(figures: Sequence[SavedFigure], unread: Sequence[str]) -> Iterable[
     strips = [figure for figure in figures if figure.name.startswith(STRIPS)]
     note = () if drawn else ("There are no figures yet.",)
     yield Section("figures", "Figures", pictures=pictures(drawn), notes=note)
-    missing = [] if strips else ["The study's folder has no samples of Ours, No Da or No Dm."]
+    missing = [] if strips else ["The study's folder has no samples of the arms that the figure shows."]
     if unread:
         missing.append(f"Skipped because they cannot be read: {listed(unread)} in samples/.")
     yield Section("strips", "Matched and mismatched conditions", pictures=pictures(strips), notes=tuple(missing))

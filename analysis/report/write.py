@@ -34,7 +34,15 @@ def write_report(records: RecordReader, study: str, folder: Path, out: Path) -> 
         UserError: there is no such study, or `out` cannot be written.
     """
     make = ablation_page if is_ablation(records.study(study)) else search_page
-    page = make(records, study, folder, out)
+    return write_page(make(records, study, folder, out), out)
+
+
+def write_page(page: Page, out: Path) -> Path:
+    """Writes a page as `out`/report.html and returns its path.
+
+    Raises:
+        UserError: `out` cannot be written.
+    """
     path = out / NAME
     try:
         out.mkdir(parents=True, exist_ok=True)

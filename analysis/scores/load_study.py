@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from amc.errors import UserError
-from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
+from amc.evaluation.score_sheet import LAST_SEEN, REAL, STILL, ScoreSheet
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL
 from analysis.scores.study_scores import ACCURACY, ArmRun, ArmScores, StudyScores, correct, test_fold
 
-PAPER_DATASET = "natops"  # the data set of the paper's Table 4
 CURVE = "val/accuracy"
 Value = TypeVar("Value", int, float)
 
@@ -64,6 +63,7 @@ def load_study(records: RecordReader, study: str) -> StudyScores:
         clipwise=bool(scorer),
         unscored=len(done - current.keys()) if scorer else 0,
         scorer=scorer,
+        last_seen=_reference(LAST_SEEN, current),
     )
 
 
@@ -155,9 +155,18 @@ def _arm(
     last = any(one["arm"] == slug for one in row.settings["arms"])
     asked = {f"{slug}-seed-{number}" for number in range(int(row.settings["seeds"]))} if last else set()
     changes, of = arm.get("changes", {}), tuple(arm.get("of") or ())
-    paper = arm["paper"] if row.dataset.get("name") == PAPER_DATASET else None
     planned = len(asked | {run.key for run in runs if run.state == COMPLETE})
-    return ArmScores(slug, arm["title"], paper, changes, of, runs, planned, own_seeds=bool(shift))
+    return ArmScores(
+        slug,
+        arm["title"],
+        arm["paper"],
+        changes,
+        of,
+        runs,
+        planned,
+        own_seeds=bool(shift),
+        frames_seen=arm.get("frames_seen"),
+    )
 
 
 def _accuracy(trial: TrialRow, sheet: ScoreSheet | None, by_sheet: bool) -> float | None:

@@ -1,4 +1,7 @@
-"""Scores of an ablation study (arms by seeds), from which tables, figures and the report are made."""
+"""Scores of an ablation study (arms by seeds), from which tables, figures and the report are made.
+
+In a comparison of methods the arms are methods, and Ours is AMC-GAN.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +72,7 @@ class ArmScores:
         runs: all recorded runs, by seed.
         planned: number of runs requested so far.
         own_seeds: whether its training seeds differ from those of Ours.
+        frames_seen: number of real frames that the method is given; None in a study of a single method.
     """
 
     slug: str
@@ -79,6 +83,7 @@ class ArmScores:
     runs: tuple[ArmRun, ...]
     planned: int
     own_seeds: bool = False
+    frames_seen: int | None = None
 
     @property
     def is_control(self) -> bool:
@@ -135,6 +140,7 @@ class StudyScores:
         unscored: number of complete runs that are excluded because they have no sheet by the study's scorer; 0 if no
             run has a sheet.
         scorer: digest of the scorer that all scores come from; empty if no run has a sheet.
+        last_seen: score sheet of clips that repeat the last frame that a method may see; None if there is none.
     """
 
     row: StudyRow
@@ -146,6 +152,7 @@ class StudyScores:
     clipwise: bool
     unscored: int = 0
     scorer: str = ""
+    last_seen: ScoreSheet | None = None
 
     @property
     def planned(self) -> int:
@@ -185,6 +192,14 @@ class StudyScores:
         """Subjects of the test clips, over all folds tested so far; without those that are unknown."""
         return tuple(sorted({name for sheet in self.test_sheets for name in sheet.subject if name >= 0}))
 
+    @property
+    def unseen_frames(self) -> int | None:
+        """Number of last frames that no method has seen; None if every arm sees the first frame alone."""
+        if all((arm.frames_seen or 1) == 1 for arm in self.arms):
+            return None
+        model = self.row.config["model"]
+        return int(model["frames"] - model["discarded_frames"])
+
     @cached_property
     def failed(self) -> tuple[ArmRun, ...]:
         """The failed runs."""
@@ -220,9 +235,17 @@ class StudyScores:
         return float(shares.min()), float(shares.max())
 
     @property
+    def last_seen_accuracy(self) -> float | None:
+        """The same on clips that repeat the last frame that a method may see; None if not measured."""
+        return None if self.last_seen is None else float(correct(self.last_seen).mean())
+
+    @property
     def still_accuracy(self) -> float | None:
         """Motion classifier accuracy on clips that repeat their first frame, 0 to 1; None if not measured."""
         return None if self.still is None else float(correct(self.still).mean())
+
+
+TABLE_3 = "table3"  # kind of a study whose arms are methods
 
 
 def correct(sheet: ScoreSheet, *, second: bool = False) -> Bools:

@@ -31,6 +31,7 @@ class Metric:
         scale: factor of the sheet's values.
         digits: decimals shown.
         bounds: range of a mean, after scaling.
+        given: whether it covers all frames after the first, of which some methods are given more than others.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Metric:
     scale: float = 1.0
     digits: int = 1
     bounds: tuple[float, float] = (0.0, math.inf)
+    given: bool = False
 
     @property
     def head(self) -> str:
@@ -49,15 +51,15 @@ class Metric:
 METRICS: tuple[Metric, ...] = (
     Metric("second", "second classifier, %", HIGHER, 100.0, 1, (0.0, 100.0)),
     Metric("identity", "identity kept, %", HIGHER, 100.0, 1, (0.0, 100.0)),
-    Metric("psnr", "PSNR, dB", HIGHER, 1.0, 2, (-math.inf, math.inf)),
-    Metric("ssim", "SSIM", HIGHER, 1.0, 3, (-1.0, 1.0)),
-    Metric("lpips", "LPIPS", LOWER, 1.0, 3),
+    Metric("psnr", "PSNR, dB", HIGHER, 1.0, 2, (-math.inf, math.inf), given=True),
+    Metric("ssim", "SSIM", HIGHER, 1.0, 3, (-1.0, 1.0), given=True),
+    Metric("lpips", "LPIPS", LOWER, 1.0, 3, given=True),
     Metric("frechet_distance", "Fréchet distance of features", LOWER, 1.0, 2),
     Metric("kernel_distance", "kernel distance of features", LOWER, 1.0, 3, (-math.inf, math.inf)),
-    Metric("fvd", "FVD", LOWER, 1.0, 1),
-    Metric("diversity_noise", "diversity over z, 1/1000", REAL_BEST, 1000.0, 2),
-    Metric("diversity_velocity", "diversity over velocities, 1/1000", REAL_BEST, 1000.0, 2),
-    Metric("motion_energy", "motion energy, 1/1000", REAL_BEST, 1000.0, 2),
+    Metric("fvd", "FVD", LOWER, 1.0, 1, given=True),
+    Metric("diversity_noise", "diversity over z, 1/1000", REAL_BEST, 1000.0, 2, given=True),
+    Metric("diversity_velocity", "diversity over velocities, 1/1000", REAL_BEST, 1000.0, 2, given=True),
+    Metric("motion_energy", "motion energy, 1/1000", REAL_BEST, 1000.0, 2, given=True),
 )
 
 
@@ -89,7 +91,11 @@ def metrics_content(scores: StudyScores) -> dict[str, Any]:
             for arm in scores.arms
         ],
         "references": [
-            {"key": key, "title": title, "values": {metric.key: _reference(sheet, metric) for metric in known}}
+            {
+                "key": key,
+                "title": title,
+                "values": {metric.key: _reference(sheet, metric, scores.unseen_frames) for metric in known},
+            }
             for key, title, sheet in references
             if sheet is not None
         ],
@@ -123,13 +129,21 @@ def metrics_table(scores: StudyScores) -> Table:
 
 def _of(scores: StudyScores, arm: ArmScores, metric: Metric) -> dict[int, Clips]:
     """{seed: values} of one metric, for the seeds that have it."""
-    found = {seed: _values(sheet, metric) for seed, sheet in arm.sheets.items()}
+    found = {seed: _values(sheet, metric, scores.unseen_frames) for seed, sheet in arm.sheets.items()}
     return {seed: values for seed, values in found.items() if values is not None}
 
 
-def _values(sheet: ScoreSheet, metric: Metric) -> Clips | None:
+def _values(sheet: ScoreSheet, metric: Metric, unseen: int | None) -> Clips | None:
+    """Values of a metric by clip, or a single one; None if there are none that can be compared.
+
+    Args:
+        unseen: number of last frames that no method has seen, if some methods see more frames than others.
+    """
     if metric.key == "second":
         return correct(sheet, second=True) if sheet.predicted_second else None
+    if metric.given and unseen is not None:
+        by_frame = sheet.frames.get(metric.key)
+        return None if by_frame is None else np.array([np.mean(by_frame[-unseen:])])
     if metric.key in sheet.clips:
         return np.asarray(sheet.clips[metric.key], dtype=np.float64)
     if metric.key in sheet.numbers:
@@ -137,8 +151,8 @@ def _values(sheet: ScoreSheet, metric: Metric) -> Clips | None:
     return None
 
 
-def _reference(sheet: ScoreSheet, metric: Metric) -> dict[str, Any] | None:
-    values = _values(sheet, metric)
+def _reference(sheet: ScoreSheet, metric: Metric, unseen: int | None) -> dict[str, Any] | None:
+    values = _values(sheet, metric, unseen)
     if values is None or not np.isfinite(values).all() or not values.size:
         return None
     return {"mean": metric.scale * float(values.mean()), "ci95": None, "n_seeds": 1, "clips": int(values.size)}
@@ -164,6 +178,12 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], known: list[Metric])
         names = " and ".join([", ".join(true[:-1]), true[-1]] if len(true) > 1 else true)
         verb = "are" if len(true) > 1 else "is"
         notes.append(f"{names} {verb} measured on clips generated with the test clip's true velocities.")
+    if scores.unseen_frames is not None:
+        notes.append(
+            "Some methods are given more frames than others, so PSNR and SSIM are those of the last "
+            f"{scores.unseen_frames} frames, which no method has seen. Diversity, motion energy, LPIPS and FVD cover "
+            "frames that some methods are given, and are left out."
+        )
     if "identity" in keys:
         notes.append(
             f"Identity kept is measured on{_identity_clips(scores)} clips generated for training subjects, from frames "

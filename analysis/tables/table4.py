@@ -39,6 +39,9 @@ from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
 from analysis.tables.table4_notes import ablation_notes
 
+Tested = tuple[dict[str, Any], MeanEstimate]
+"""A row whose difference to Ours is tested, and the estimate of that difference."""
+
 WHAT = "motion classifier accuracy (%) on clips generated for the test split"
 
 
@@ -49,6 +52,17 @@ def ablation_content(scores: StudyScores) -> dict[str, Any]:
     arms compared. Ours with other seeds (`control`) is compared by Welch's test over all its seeds, outside of the
     correction. An arm that combines two others also has their `interaction`: combined - first - second + Ours.
     """
+    rows, tested = compared_rows(scores)
+    caption = facts(scores) | correct_for_family(tested)
+    caption["order"] = _order(rows)
+    caption["validation"] = validation_agreement(scores)
+    caption["target"] = target_accuracy(scores)
+    caption["notes"] = ablation_notes(scores, rows, caption)
+    return {"caption": caption, "rows": rows}
+
+
+def compared_rows(scores: StudyScores) -> tuple[list[dict[str, Any]], list[Tested]]:
+    """Returns a row per arm, and those rows that belong to the family of Holm's correction with their estimates."""
     values = {arm.slug: accuracies(scores, arm) for arm in scores.arms}
     target = target_accuracy(scores)
     ours = values.get(OURS, {})
@@ -59,20 +73,10 @@ def ablation_content(scores: StudyScores) -> dict[str, Any]:
         rows.append(row)
         if apart is not None and apart.p is not None:
             tested.append((row, apart))
-    _correct_for_family(tested)
     paper = {row["arm"]: row["paper"] for row in rows}
     for row in rows:
         row["paper_agrees"] = _agrees(row, paper.get(OURS))
-    caption = facts(scores)
-    caption["compared"] = len(tested)
-    caption["rejected"] = sum(row["p_holm"] <= ALPHA for row, _ in tested)
-    pairs = max((row["n_pairs"] for row, _ in tested), default=0)
-    caption["smallest_p"] = 2 / 2**pairs if pairs else None  # of the exact test with that many pairs
-    caption["order"] = _order(rows)
-    caption["validation"] = validation_agreement(scores)
-    caption["target"] = target
-    caption["notes"] = ablation_notes(scores, rows, caption)
-    return {"caption": caption, "rows": rows}
+    return rows, tested
 
 
 def ablation_text(content: Mapping[str, Any]) -> TextTable:
@@ -236,8 +240,8 @@ def _control(scores: StudyScores, mine: Mapping[int, Clips], ours: Mapping[int, 
     return row | {"difference": found.difference, "difference_ci95": as_list(found.interval), "p": found.p}
 
 
-def _correct_for_family(tested: Sequence[tuple[dict[str, Any], MeanEstimate]]) -> None:
-    """Adds Holm's p, and what each arm's test could detect at the level that it was held to.
+def correct_for_family(tested: Sequence[Tested]) -> dict[str, Any]:
+    """Adds Holm's p, and what each arm's test could detect at the level that it was held to; returns counts.
 
     Holm tests the smallest p first. An arm that is rejected as number k was held to alpha / (n - k + 1), all that are
     not rejected to the level of the first of them.
@@ -251,6 +255,12 @@ def _correct_for_family(tested: Sequence[tuple[dict[str, Any], MeanEstimate]]) -
         found = apart.detectable(len(tested) - min(rank, rejected))
         row["detectable"] = None if found is None else found.size
         row["detectable_ci95"] = None if found is None else as_list(found.interval)
+    pairs = max((row["n_pairs"] for row, _ in tested), default=0)
+    return {
+        "compared": len(tested),
+        "rejected": rejected,
+        "smallest_p": 2 / 2**pairs if pairs else None,  # of the exact test with that many pairs
+    }
 
 
 def _order(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

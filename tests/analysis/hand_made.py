@@ -50,7 +50,7 @@ def write_scores(
     row = {"preset": "compact", "seed": 0, "config": config, "space": {}, "versions": {}, "created": 0.0}
     row |= {"settings": {"seeds": max(map(len, scores.values())), "arms": described}, "dataset": dataset, **changes}
     with RecordWriter(address) as record:
-        record.create_study(StudyRow(name=name, uid="", kind="table4", **row))
+        record.create_study(StudyRow(name=name, uid="", **{"kind": "table4", **row}))
         number = 0
         for arm, values in scores.items():
             shift = int(more.get(arm, {}).get("seed_shift", 0))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from amc.argument_types import integer
 from amc.cli.command import NO_SUCCESS, Parser, run_parsed
@@ -122,8 +123,11 @@ def _by_preset(name: str) -> str:
     return ", ".join(f"{getattr(row, name)} for {preset}" for preset, row in DEFAULTS.items())
 
 
-def prepare_study(args: argparse.Namespace) -> Study:
+def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = None) -> Study:
     """The study that the arguments describe, with its data read and its classifiers trained.
+
+    Args:
+        fixed: settings of all trials, by dotted name, which are not searched.
 
     Raises:
         UserError: An argument or the data cannot be used. Nothing of the study has been created then.
@@ -131,7 +135,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
     _check(args)
     goal = Goal(parse_objectives(args.objectives), tuple(parse_constraint(text) for text in args.constraint))
     prepared = prepare(args, args.method)
-    space = search_space(prepared.config, args.space)
+    space = search_space(prepared.config, args.space, fixed)
     sampling = create_sampler(args.sampler, space, args.seed)
     if args.split_rule not in (None, space.base.split.rule):
         raise UserError(

@@ -134,11 +134,13 @@ class Ending:
         code: exit code.
         summary: content of its `summary.json`.
         results: whether this run of the command made its tables and figures.
+        unfinished: trials are left because the time budget is used up.
     """
 
     code: int
     summary: Mapping[str, Any]
     results: bool = False
+    unfinished: bool = False
 
 
 def run_study(study: Study) -> Ending:
@@ -299,9 +301,11 @@ class StudyRun:
             )
         if self.stop.signals.came:
             return Ending(INTERRUPTED, content, self.mlflow_runs.results)
-        if self.stop.out_of_time() and not self._all_trials_ended():
+        unfinished = self.stop.out_of_time() and not self._all_trials_ended()
+        if unfinished:
             _print_line("the time budget is used up: rerun the same command to resume")
-        return Ending(DONE if self._any_success() else NO_SUCCESS, content, self.mlflow_runs.results)
+        code = DONE if self._any_success() else NO_SUCCESS
+        return Ending(code, content, self.mlflow_runs.results, unfinished)
 
     def _mlflow_status(self) -> str:
         """The status of the study's own run in MLflow when the command ends."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from amc.config import Config
 from amc.errors import UserError
@@ -22,8 +24,11 @@ def default_parameters(base: Config) -> list[Parameter]:
     return [parse_parameter(name, entry, values, where) for name, entry in method_of(base).search_space.items()]
 
 
-def search_space(base: Config, file: Path | None = None) -> Space:
+def search_space(base: Config, file: Path | None = None, fixed: Mapping[str, Any] | None = None) -> Space:
     """The default space around `base`, changed by a space file (`tuning.search.space_file`) if one is given.
+
+    Args:
+        fixed: without a file, settings of all trials, by dotted name, which are not searched.
 
     Raises:
         UserError: the file cannot be read, or the content of the file or of the method's search space is invalid.
@@ -33,4 +38,5 @@ def search_space(base: Config, file: Path | None = None) -> Space:
         return apply_space_file(base, parameters, file)
     if not parameters:
         raise UserError(f"method {base.method.name!r} has no search space: give one with --space FILE")
-    return checked_space(base, parameters, {})
+    fixed = fixed or {}
+    return checked_space(base, [row for row in parameters if row.name not in fixed], fixed)

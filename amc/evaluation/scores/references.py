@@ -1,4 +1,4 @@
-"""Score sheets of the references of a study: real clips, and clips that repeat their first frame."""
+"""Score sheets of the references of a study: real clips, and clips that repeat their first or last seen frame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from amc.config import Config
 from amc.data.training_data import TrainingData
 from amc.evaluation.judges import identity
 from amc.evaluation.judges.identity import identity_clips, scored_frames
-from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
+from amc.evaluation.score_sheet import LAST_SEEN, REAL, STILL, ScoreSheet
 from amc.evaluation.scores.score import (
     CHUNK,
     Measurements,
@@ -30,8 +30,10 @@ from amc.evaluation.scores.test_judges import Judges
 _FLOOR = 6  # stream of random numbers, beside those of the draws
 
 
-def references(config: Config, data: TrainingData, judges: Judges, *, part: Part = "test") -> dict[str, ScoreSheet]:
-    """The score sheets `REAL` and `STILL`.
+def references(
+    config: Config, data: TrainingData, judges: Judges, *, part: Part = "test", last_seen: bool = False
+) -> dict[str, ScoreSheet]:
+    """The score sheets `REAL` and `STILL`, and `LAST_SEEN` if it is asked for.
 
     `REAL` holds the accuracies on the real test clips, the highest that a generator can be expected to reach, and
     their motion energy. Frechet and kernel distances compare the real test clips with training clips: the lowest that
@@ -39,9 +41,15 @@ def references(config: Config, data: TrainingData, judges: Judges, *, part: Part
     PSNR, SSIM and LPIPS are left out.
 
     `STILL` holds the scores of clips that repeat their first frame, as from a generator without motion.
+
+    `LAST_SEEN` holds those of clips that go on with their frame number d, `config.model.discarded_frames`: the last one
+    that is not scored, and so the last that a method may see.
     """
     with limited_threads(config):
-        return _references(config, data, judges, part)
+        found = _references(config, data, judges, part)
+        if last_seen:
+            found[LAST_SEEN] = _held(config, data, judges, part, config.model.discarded_frames)
+        return found
 
 
 def _references(config: Config, data: TrainingData, judges: Judges, part: Part) -> dict[str, ScoreSheet]:
@@ -50,24 +58,27 @@ def _references(config: Config, data: TrainingData, judges: Judges, part: Part) 
     train = matching_training_clips(data, clips)
     floor = in_chunks(len(train), CHUNK, lambda rows: measure_video(data.clips.frames[train[rows], 1:], judges, length))
 
-    def still(rows: slice) -> Measurements:
-        frames = data.clips.frames[clips[rows]]
-        held = _still(frames, length - 1)
-        return measure_video(held, judges, length) | compare_with_real(held, frames[:, 1:], judges)
-
-    found = in_chunks(len(clips), CHUNK, still)
     return {
         REAL: score_sheet(
             data, clips, real, feature_distances(floor, real), _identity(data, config, judges, lambda frames: frames)
         ),
-        STILL: score_sheet(
-            data,
-            clips,
-            found,
-            feature_distances(found, real),
-            _identity(data, config, judges, lambda frames: _still(frames, length)),
-        ),
+        STILL: _held(config, data, judges, part, 1),
     }
+
+
+def _held(config: Config, data: TrainingData, judges: Judges, part: Part, seen: int) -> ScoreSheet:
+    """The score sheet of clips that repeat their frame number `seen`, from 1, after that frame."""
+    clips, length = clips_of(data, part), config.model.frames
+
+    def measured(rows: slice) -> Measurements:
+        frames = data.clips.frames[clips[rows]]
+        held = _hold(frames, seen, length)
+        return measure_video(held, judges, length) | compare_with_real(held, frames[:, 1:], judges)
+
+    found = in_chunks(len(clips), CHUNK, measured)
+    distances = feature_distances(found, measured_real(config, data, judges, part))
+    identity = _identity(data, config, judges, lambda frames: _hold(frames, seen, length))
+    return score_sheet(data, clips, found, distances, identity)
 
 
 def matching_training_clips(data: TrainingData, clips: NDArray[np.int64], seed: int = 0) -> NDArray[np.int64]:
@@ -81,9 +92,9 @@ def matching_training_clips(data: TrainingData, clips: NDArray[np.int64], seed: 
     return result
 
 
-def _still(frames: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """The first frame of (n, T, H, W, 3), repeated `count` times."""
-    return np.repeat(frames[:, :1], count, axis=1)
+def _hold(frames: NDArray[np.uint8], seen: int, length: int) -> NDArray[np.uint8]:
+    """Frames 2 to `length` of clips (n, T, H, W, 3) that repeat frame number `seen`, from 1, after that frame."""
+    return np.concatenate([frames[:, 1:seen], np.repeat(frames[:, seen - 1 : seen], length - seen, axis=1)], axis=1)
 
 
 def _identity(

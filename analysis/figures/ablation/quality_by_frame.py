@@ -38,8 +38,8 @@ def quality_by_frame(scores: StudyScores, measure: FrameMeasure) -> Drawing | No
         f"{measure.key}_by_frame",
         f"{measure.title} by frame",
         f"{measure.title} of generated frames against the real clip's frames, generated with the real clip's "
-        "velocities: mean over test clips and seeds; the band spans the lowest to the highest seed. The first frame "
-        "is given. " + study_facts(scores, shown) + excluded_runs(scores),
+        "velocities: mean over test clips and seeds; the band spans the lowest to the highest seed. Frames that "
+        "are given are left out. " + study_facts(scores, shown) + excluded_runs(scores),
         f"Line charts of {measure.title} by frame, one panel per arm next to Ours. First to last frame: "
         + ", ".join(f"{_title(one)} {one.values[:, 0].mean():.3g} to {one.values[:, -1].mean():.3g}" for one in ends)
         + ".",
@@ -49,7 +49,8 @@ def quality_by_frame(scores: StudyScores, measure: FrameMeasure) -> Drawing | No
 
 def _band(arm: ArmScores, key: str) -> Band | None:
     found = [sheet.frames[key] for sheet in arm.sheets.values() if sheet.frames.get(key)]
-    curves = [{float(place): value for place, value in enumerate(values, start=2)} for values in found]
+    given = arm.frames_seen or 1
+    curves = [{float(place): value for place, value in enumerate(values, start=2) if place > given} for values in found]
     return band(f"{arm.title} ({plural(len(curves), 'seed')})", curves)
 
 

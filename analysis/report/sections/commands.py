@@ -65,7 +65,10 @@ def _options(row: StudyRow) -> Iterator[str]:
     arms = [str(arm["arm"]) for arm in settings.get("arms", ())]
     if arms:
         yield from ("--table", row.kind.removeprefix("table"))
-        yield from ("--arms", ",".join(arm for arm in arms if arm != OURS) or OURS)
+        named = [str(arm.get("method", arm["arm"])) for arm in settings["arms"] if arm["arm"] != OURS]
+        yield from ("--arms", ",".join(named) or OURS)
+        if settings.get("tune"):
+            yield from ("--tune", str(settings["tune"]))
         yield from ("--seeds", str(settings["seeds"]))
         if settings.get("from_study"):
             yield from ("--from-study", str(settings["from_study"]))

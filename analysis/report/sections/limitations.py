@@ -8,6 +8,7 @@ from typing import Any
 from analysis.record.rows import StudyRow
 from analysis.report.formatting import number
 from analysis.report.page import Section
+from analysis.scores.study_scores import TABLE_3
 from analysis.tables.layout.cells import plural
 
 PROCEDURAL = (
@@ -45,9 +46,15 @@ def _limits(
         yield (
             "The data are a procedural stand-in rendered by this program, not the recorded videos of the paper. "
             "Results may not transfer to those. Accuracies cannot be compared with the paper's; differences between "
-            "arms are at most a hint."
+            "models are at most a hint."
         )
-    if row.preset != "paper":
+    if row.preset != "paper" and row.kind == TABLE_3:
+        yield (
+            f"Preset {row.preset}: smaller clips, narrower networks and fewer steps than the paper. Methods that need "
+            "long training or large clips may appear weaker than they are, and the methods' steps differ in number and "
+            "cost."
+        )
+    elif row.preset != "paper":
         yield (
             f"Preset {row.preset}: smaller clips, narrower networks and fewer steps than the paper, with the same "
             "budget for all arms. Parts that help only late in training or at full size may appear to have no effect."

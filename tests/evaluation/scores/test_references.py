@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amc.evaluation.judges.motion_classifier import accuracy, predict
-from amc.evaluation.score_sheet import REAL, STILL
+from amc.evaluation.score_sheet import LAST_SEEN, REAL, STILL
 from amc.evaluation.scores.references import matching_training_clips, references
 from tests.evaluation.scores.known import toy_judges
 from tests.toy import toy_clips, toy_config, toy_data
@@ -37,6 +37,19 @@ def test_references_are_what_classifiers_see_in_real_and_in_still_clips() -> Non
     assert max(found[STILL].clips["motion_energy"]) == 0
     assert found[STILL].numbers["frechet_distance"] > found[REAL].numbers["frechet_distance"]
     assert references(CONFIG, DATA, judges) == found
+
+
+def test_the_last_seen_frame_is_the_last_that_is_not_scored_and_then_stands_still() -> None:
+    judges, length = toy_judges(CONFIG, DATA), CONFIG.model.frames
+    plain, found = references(CONFIG, DATA, judges), references(CONFIG, DATA, judges, last_seen=True)
+    assert {key: found[key] for key in plain} == plain
+    sheet, frames = found[LAST_SEEN], DATA.clips.frames[DATA.split.test]
+    held = frames.copy()
+    held[:, 4:] = frames[:, 3:4]  # d = 4
+    expected = predict(judges.motion.network, held, length)
+    assert sheet.predicted == tuple(expected.argmax(1).tolist())
+    assert sheet.frames["ssim"][:3] == (1, 1, 1)  # frames 2 to 4 are real
+    assert max(sheet.frames["ssim"][3:]) < 1
 
 
 def test_the_floor_is_of_training_clips_with_the_same_classes() -> None:

@@ -1,0 +1,136 @@
+"""The methods of Table 3 as a table of data, and how each becomes an entry of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ablations.arms import ALL, SLUG
+from ablations.comparison import Entry
+from amc.config import AMC_GAN, Config, with_overrides
+from amc.errors import UserError
+from amc.methods import BUILT_IN, get, with_method
+from amc.methods.protocol import Method
+from analysis.record.states import OURS
+
+# Accuracies that the paper reports, in percent, by data set.
+PAPER: Mapping[str, Mapping[str, float]] = {
+    "natops": {"amc_gan": 91.12, "cdna": 6.80, "adv_gdl": 8.45, "mcnet": 12.76},
+    "mug": {"amc_gan": 99.79, "cdna": 35.38, "adv_gdl": 40.47, "mcnet": 43.22},
+}
+# Settings of the clips and judges, and of AMC-GAN's parts that all methods' data depend on.
+SHARED = (
+    "seed",
+    "preset",
+    "dataset",
+    "split",
+    "model.size",
+    "model.frames",
+    "model.classifier_width",
+    "model.discarded_frames",
+    "readings.long_clips",
+    "readings.test_velocity",
+    "readings.velocity_quantile",
+)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A method in the comparison.
+
+    Attributes:
+        name: as in `--method` and in the configuration.
+        slug: in keys of trials and in tables.
+        method: its entry in the registry.
+    """
+
+    name: str
+    slug: str
+    method: Method
+
+    @property
+    def title(self) -> str:
+        """Name in tables."""
+        return f"{self.method.title} (ours)" if self.slug == OURS else self.method.title
+
+
+def select_methods(names: str | None) -> tuple[Compared, ...]:
+    """The methods that --arms selects, AMC-GAN first.
+
+    Args:
+        names: comma-separated, as in `--method`; `all` and None are the methods of this package.
+
+    Raises:
+        UserError: A method is unknown or cannot be imported, or two have the same name in tables.
+    """
+    wanted = dict.fromkeys([AMC_GAN.name])
+    for name in (part.strip() for part in (names or ALL).split(",")):
+        if name == ALL:
+            wanted |= dict.fromkeys(BUILT_IN)
+        elif name and name != OURS:
+            wanted[name] = None
+    found: dict[str, Compared] = {}
+    for name in wanted:
+        method = get(name)
+        slug = OURS if name == AMC_GAN.name else method.name
+        if not SLUG.fullmatch(slug) or slug == ALL or (slug == OURS and name != AMC_GAN.name):
+            raise UserError(
+                f"method {name!r} is named {slug!r}: use lower-case letters, digits and '_', at most 40 characters, "
+                f"and neither {ALL!r} nor {OURS!r}"
+            )
+        if slug in found:
+            raise UserError(f"methods {found[slug].name!r} and {name!r} are both named {slug!r}: leave one out")
+        found[slug] = Compared(name, slug, method)
+    return tuple(found.values())
+
+
+def method_entries(base: Config, methods: Sequence[Compared], tuned: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
+    """The methods as entries of a comparison.
+
+    Args:
+        base: the configuration of AMC-GAN with the settings of its preset.
+        tuned: by slug, settings that a search found, by dotted name.
+
+    Raises:
+        UserError: A method does not fit the clips, or changes a setting that all methods share.
+    """
+    return [_entry(base, each, tuned.get(each.slug, {})) for each in methods]
+
+
+def method_config(base: Config, name: str) -> Config:
+    """The configuration of a method with the settings of its preset.
+
+    Raises:
+        UserError: The method does not fit the clips, or changes a setting that all methods share.
+    """
+    config = with_method(base, name) if name != AMC_GAN.name else base
+    _check_shared(name, changes_of(base, config))
+    return config
+
+
+def changes_of(base: Config, config: Config) -> dict[str, Any]:
+    """Settings of `config` that `base` does not have, or has with another value."""
+    before = base.flat()
+    return {name: value for name, value in config.flat().items() if before.get(name) != value}
+
+
+def _entry(base: Config, compared: Compared, tuned: Mapping[str, Any]) -> Entry:
+    config = replace(with_overrides(method_config(base, compared.name), tuned), seed=base.seed)
+    changes = changes_of(base, config)
+    _check_shared(compared.name, changes)
+    facts = {
+        "arm": compared.slug,
+        "title": compared.title,
+        "paper": PAPER.get(base.dataset.name, {}).get(compared.name),
+        "changes": changes,
+        "method": compared.name,
+        "frames_seen": compared.method.frames_seen,
+    }
+    return Entry(compared.slug, config, changes, facts)
+
+
+def _check_shared(name: str, changes: Mapping[str, Any]) -> None:
+    shared = [each for each in changes if any(f"{each}.".startswith(f"{fixed}.") for fixed in SHARED)]
+    if shared:
+        raise UserError(f"method {name!r} changes {', '.join(shared)}, which all methods of Table 3 share")

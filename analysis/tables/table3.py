@@ -1,0 +1,247 @@
+"""Table 3: one row per data set and method with its accuracy, the paper's value, and its difference to AMC-GAN.
+
+The statistics are those of Table 4 (`analysis.tables.table4`); Holm's correction covers all rows of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from amc.errors import UserError
+from analysis.record.states import OURS
+from analysis.scores.study_scores import TABLE_3, StudyScores
+from analysis.statistics.levels import ALPHA, CONFIDENCE, INTERVAL
+from analysis.tables.layout.caption import facts, failures, unscored
+from analysis.tables.layout.cells import mean_and_sd, number, p_cell, plural, span
+from analysis.tables.layout.formats import Table
+from analysis.tables.layout.text_table import TextTable
+from analysis.tables.table4 import WHAT, compared_rows, correct_for_family
+from analysis.tables.table4_notes import grown_note, interval_note, paired_seeds
+
+_REFERENCES = (
+    ("guessing", "chance"),
+    ("first frame repeated", "first_frame_accuracy"),
+    ("last seen frame repeated", "last_seen_accuracy"),
+    ("real clips", "real_accuracy"),
+)
+_HEAD = (
+    "method", "data set", "frames seen", "paper", "mean ± SD of seeds, %", INTERVAL, "seeds", "minus Ours", INTERVAL,
+    "p (Holm)", "exact p", "second classifier", "validation",
+)  # fmt: skip
+_PAPER_HEAD = (
+    "model", "data set", "frames", "paper", "accuracy", "SD", f"{CONFIDENCE:.0%} CI", "minus Ours",
+    f"{CONFIDENCE:.0%} CI", "p (Holm)",
+)  # fmt: skip
+
+
+def check_joinable(studies: Sequence[StudyScores]) -> None:
+    """Checks that studies of methods can be in one Table 3.
+
+    Raises:
+        UserError: one is no study of methods, two have the same data set, their presets or tuning differ, or only some
+            of their clips are procedural.
+    """
+    names = " and ".join(repr(scores.row.name) for scores in studies)
+    for scores in studies:
+        if scores.row.kind != TABLE_3:
+            raise UserError(f"study {scores.row.name!r} is no comparison of methods: leave it out of Table 3")
+    rows = [scores.row for scores in studies]
+    if len({row.dataset["name"] for row in rows}) < len(rows):
+        raise UserError(f"studies {names} have the same data set: give one study per data set")
+    for what, values in (
+        ("presets", {row.preset for row in rows}),
+        ("numbers of tuning trials", {row.settings.get("tune") for row in rows}),
+        ("origins", {row.dataset["origin"] == "procedural" for row in rows}),
+    ):
+        if len(values) > 1:
+            raise UserError(f"studies {names} cannot be in one table: their {what} differ")
+
+
+def methods_content(studies: Sequence[StudyScores], name: str | None = None) -> dict[str, Any]:
+    """Returns the content of `table3.json`.
+
+    Args:
+        studies: one for each data set.
+        name: of the table's study; by default that of the studies.
+
+    Raises:
+        UserError: see `check_joinable`.
+    """
+    check_joinable(studies)
+    rows: list[dict[str, Any]] = []
+    tested, captions = [], []
+    for scores in studies:
+        mine, some = compared_rows(scores)
+        seen = {arm.slug: arm.frames_seen for arm in scores.arms}
+        for row in mine:
+            row |= {"dataset": scores.row.dataset["name"], "frames_seen": seen[row["arm"]]}
+        rows += mine
+        tested += some
+        last = scores.last_seen_accuracy
+        captions.append(facts(scores) | {"last_seen_accuracy": None if last is None else 100 * last})
+    first = captions[0]
+    caption = {
+        "study": name or " + ".join(scores.row.name for scores in studies),
+        "dataset": ",".join(one["dataset"] for one in captions),
+        "origin": ",".join(dict.fromkeys(one["origin"] for one in captions)),
+        "preset": first["preset"],
+        "seeds": max(one["seeds"] for one in captions),
+        "runs": sum(one["runs"] for one in captions),
+        "runs_planned": sum(one["runs_planned"] for one in captions),
+        "tuned": _tuned(studies),
+        "datasets": captions,
+        **correct_for_family(tested),
+    }
+    caption["notes"] = _notes(studies, rows, caption)
+    return {"caption": caption, "rows": rows}
+
+
+def _tuned(studies: Sequence[StudyScores]) -> dict[str, Any] | None:
+    """Number of trials of each method's search, and the titles of the methods; None if no method was tuned."""
+    trials = studies[0].row.settings.get("tune")
+    titles = dict.fromkeys(arm.title for scores in studies for arm in scores.arms)
+    return {"trials": trials, "methods": list(titles)} if trials else None
+
+
+def methods_text(content: Mapping[str, Any]) -> TextTable:
+    """Returns the table as text, from its content."""
+    caption = content["caption"]
+    return TextTable(
+        caption=_sentence(caption),
+        head=_HEAD,
+        rows=tuple(map(_cells, content["rows"])),
+        references=_references(caption, len(_HEAD)),
+        notes=tuple(caption["notes"]),
+    )
+
+
+def methods_table(studies: Sequence[StudyScores], name: str | None = None) -> Table:
+    """Returns the table in all its forms; see `methods_content`."""
+    content = methods_content(studies, name)
+    same = {one["dataset"]: _shared(one) for one in content["caption"]["datasets"]}
+    records = [{"kind": "method", **row, **same[row["dataset"]]} for row in content["rows"]]
+    records += [
+        {"kind": "reference", "arm": key, "title": title, "mean": one[key], "dataset": data, **same[data]}
+        for one in content["caption"]["datasets"]
+        for data in (one["dataset"],)
+        for title, key in _REFERENCES
+        if one[key] is not None
+    ]
+    return Table(TABLE_3, content, methods_text(content), records, paper=_paper_text(content))
+
+
+def _shared(caption: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts about the data that every row of the CSV file repeats."""
+    found = {name: caption[name] for name in ("study", "origin", "preset", "fingerprint")}
+    return found | {"test_clips": caption["clips"], "split_rule": caption["split"]["rule"]}
+
+
+def _references(caption: Mapping[str, Any], columns: int) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (title, one["dataset"], "-", "-", number(one[key]), *["-"] * (columns - 5))
+        for one in caption["datasets"]
+        for title, key in _REFERENCES
+        if one[key] is not None
+    )
+
+
+def _sentence(caption: Mapping[str, Any]) -> str:
+    tuned = caption["tuned"]
+    data = "; ".join(
+        f"{one['dataset']}, origin={one['origin']}, split by {one['split']['rule']}, "
+        f"{plural(one['clips'], 'test clip')}, data {one['fingerprint'][:12]}"
+        for one in caption["datasets"]
+    )
+    how = (
+        f"each method tuned by a search of {plural(tuned['trials'], 'trial')}: {', '.join(tuned['methods'])}"
+        if tuned
+        else "no method tuned: each has the settings of its preset"
+    )
+    text = f"{caption['study']}: {WHAT}; {data}; preset {caption['preset']}, {plural(caption['seeds'], 'seed')}; {how}."
+    if caption["runs"] < caption["runs_planned"]:
+        text += f" NOT FINISHED: {caption['runs']} of {caption['runs_planned']} runs."
+    text += "".join(f" {unscored(one)}" for one in caption["datasets"] if one["unscored"])
+    return text + "".join(map(failures, caption["datasets"]))
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        row["title"],
+        row["dataset"],
+        number(row["frames_seen"], "d"),
+        number(row["paper"], ".2f"),
+        mean_and_sd(row["mean"], row["sd_seeds"]),
+        span(row["ci95"]),
+        str(row["n_seeds"]),
+        number(row["difference"], "+.1f"),
+        span(row["difference_ci95"]),
+        p_cell(row["p_holm"]),
+        p_cell(row["p_exact"]),
+        number(row["second_mean"]),
+        number(row["validation_mean"]),
+    )
+
+
+def _paper_text(content: Mapping[str, Any]) -> TextTable:
+    """The table as an author prints it: without what serves to check it."""
+    caption = content["caption"]
+    return TextTable(
+        caption=_sentence(caption),
+        head=_PAPER_HEAD,
+        rows=tuple(
+            (
+                row["title"],
+                row["dataset"],
+                number(row["frames_seen"], "d"),
+                number(row["paper"], ".2f"),
+                number(row["mean"]),
+                number(row["sd_seeds"]),
+                span(row["ci95"]),
+                number(row["difference"], "+.1f"),
+                span(row["difference_ci95"], "+.1f"),
+                p_cell(row["p_holm"]),
+            )
+            for row in content["rows"]
+        ),
+        references=_references(caption, len(_PAPER_HEAD)),
+        notes=("SD: standard deviation over seeds.", *caption["notes"]),
+    )
+
+
+def _notes(studies: Sequence[StudyScores], rows: Sequence[Mapping[str, Any]], caption: Mapping[str, Any]) -> list[str]:
+    notes = list(dict.fromkeys(map(_frames_note, studies)))
+    intervals = [interval_note(scores) for scores in studies]
+    if len(set(intervals)) == 1:
+        notes += intervals[:1]
+    else:
+        notes += [f"{scores.row.dataset['name']}: {text}" for scores, text in zip(studies, intervals, strict=True)]
+    compared, floor = int(caption["compared"]), caption["smallest_p"]
+    if compared:
+        pairs = paired_seeds(row for row in rows if row["p_holm"] is not None)
+        note = (
+            f"p values are Holm-corrected over {plural(compared, 'comparison')} with Ours. The exact p is that of the "
+            f"sign-flip test, not corrected: with {pairs} it cannot be below {floor:.3g}"
+        )
+        if floor * compared > ALPHA:
+            note += ", so it could not reject anything after correction"
+        notes.append(f"{note}.")
+    if caption["origin"] == "procedural" or caption["preset"] != "paper":
+        notes.append(
+            "The paper's accuracies are of the recorded videos at full size; only their order can be compared with "
+            "this table."
+        )
+    for one in caption["datasets"]:
+        notes += grown_note(one["grown"])
+    return notes
+
+
+def _frames_note(scores: StudyScores) -> str:
+    model = scores.row.config["model"]
+    frames, hidden = model["frames"], model["discarded_frames"]
+    ours = next((arm.title for arm in scores.arms if arm.slug == OURS), "Ours")
+    return (
+        f"Ours is {ours}. A method that sees s real frames predicts the other {frames} - s, from the last seen one on "
+        f"with its own output. All methods are scored on the same clips by the same classifiers, on the last "
+        f"{frames - hidden} of {frames} frames, none of which any method has seen."
+    )

@@ -1,0 +1,145 @@
+"""`run_all.py --table 3`: the example of docs/method_example, installed, is tuned and compared from another folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ablations.cli import main
+from ablations.table3 import _parts
+from amc.evaluation.score_sheet import LAST_SEEN, REAL, STILL
+from analysis.record.reading import RecordReader
+from analysis.record.rows import TrialRow
+from tests.toy import write_toy_file
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "docs" / "method_example"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--arms", "no_ya"], "unknown method 'no_ya': choose one of amc_gan, "),
+        (["--arms", "absent_package:METHOD"], "ModuleNotFoundError: No module named 'absent_package'"),
+        (["--dataset", "natops,natops"], "names a data set twice"),
+        (["--dataset", "natops,kth"], "unknown data set 'kth'"),
+        (["--data", "no.h5", "--dataset", "natops,mug"], "has one data set"),
+        (["--data", "no.h5"], "no.h5"),
+        (["--from-study", "found"], "give --tune N to tune every method"),
+        (["--tune", "0"], "--tune: give an integer of 1 or more"),
+        (["--table", "4", "--tune", "3"], "give --table 3, or leave it out"),
+        (["--study", "../there"], "--study '../there'"),
+    ],
+)
+def test_wrong_use_is_one_line_and_leaves_nothing(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AMC_DATA", raising=False)
+    monkeypatch.setattr("amc.cli.data_source._stand_in", lambda name, preset: pytest.fail("made a stand-in"))
+    assert main(["--table", "3", "--preset", "smoke", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "studies"),
+    [
+        ([], {"natops": "", "mug": ""}),  # the default names of the studies are made later
+        (["--dataset", "mug"], {"mug": ""}),
+        (["--study", "t3"], {"natops": "t3-natops", "mug": "t3-mug"}),
+        (["--study", "t3", "--dataset", "mug"], {"mug": "t3"}),
+        (["--study", "t3", "--data", "f.h5"], {None: "t3"}),
+        (["--study", "t3", "--data", "f.h5", "--dataset", "natops"], {"natops": "t3"}),
+    ],
+)
+def test_each_data_set_has_a_study(arguments: list[str], studies: dict[str | None, str]) -> None:
+    from ablations.cli import _parser
+
+    parts = _parts(_parser().parse_args(["--table", "3", *arguments]))
+    assert {part.args.dataset: part.study for part in parts} == studies
+
+
+def command(folder: Path, site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    ended = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended
+
+
+def trials(folder: Path, study: str) -> dict[str, TrialRow]:
+    with RecordReader(folder / "runs" / study / "record.db") as records:
+        return {trial.key: trial for trial in records.trials(study)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.filterwarnings("default")  # MLflow's own
+def test_the_example_is_installed_searched_compared_and_reported_outside_of_the_repository(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    pip = ["-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--no-deps", "--target", str(site)]
+    copy = tmp_path / "method_example"  # a build leaves folders beside its sources
+    copy.mkdir()
+    for file in EXAMPLE.iterdir():
+        if file.is_file():
+            (copy / file.name).write_bytes(file.read_bytes())
+    command(tmp_path, site, *pip, str(copy))
+    clips = write_toy_file(tmp_path / "squares.h5")
+    shared = ["--data", str(clips), "--preset", "smoke", "--split-rule", "random", "--workers", "2", "--json"]
+
+    searching = [str(ROOT / "tuning" / "run_search.py"), *shared, "--method", "unet", "--trials", "2"]
+    found = json.loads(command(tmp_path, site, *searching, "--confirm-seeds", "0").stdout)
+    assert found["study"] == "squares-smoke-unet-search"
+    assert found["method"] == "unet"
+    assert {trial["state"] for trial in found["trials"]} <= {"COMPLETE", "PRUNED"}
+    assert found["best"]["params"].keys() == {"method.learning_rate", "method.width"}
+
+    comparing = [str(ROOT / "ablations" / "run_all.py"), "--table", "3", *shared, "--seeds", "2"]
+    comparing += ["--arms", "unet", "--tune", "1"]
+    content: dict[str, Any] = json.loads(command(tmp_path, site, *comparing).stdout)
+    name = "squares-smoke-table3"
+    folder = tmp_path / "runs" / name
+    rows = {row["arm"]: row for row in content["rows"]}
+    assert {arm: (row["title"], row["n_seeds"], row["frames_seen"]) for arm, row in rows.items()} == {
+        "ours": ("AMC-GAN (ours)", 2, 1),
+        "unet": ("U-Net", 2, 1),
+    }
+    assert content["caption"]["tuned"] == {"trials": 1, "methods": ["AMC-GAN (ours)", "U-Net"]}
+    assert content == json.loads((folder / "tables" / "table3.json").read_text())
+    made = {path.name for path in (folder / "tables").iterdir()}
+    assert made >= {f"{table}.{form}" for table in ("table3", "metrics") for form in ("md", "csv", "tex", "json")}
+    page = (folder / "report.html").read_text()
+    assert "U-Net" in page
+    assert page.count("data:image/gif;base64,") >= 3  # the truth and both methods
+    with RecordReader(folder / "record.db") as records:
+        assert records.score_sheets(name).keys() == {
+            *(f"{arm}-seed-{seed}" for arm in ("ours", "unet") for seed in (0, 1)), REAL, STILL, LAST_SEEN,
+        }  # fmt: skip
+    before = trials(tmp_path, name)
+    for method, arm in (("amc_gan", "ours"), ("unet", "unet")):
+        (tuned,) = trials(tmp_path, f"{name}-{method}-search").values()
+        assert before[f"{arm}-seed-0"].config | {"seed": 0} == {**tuned.config, "seed": 0}
+
+    # The same command again trains nothing, and finds the same.
+    assert json.loads(command(tmp_path, site, *comparing).stdout) == content
+    assert trials(tmp_path, name) == before
+    again = subprocess.run(
+        [sys.executable, *comparing[:-2]], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "were tuned with 1 trials: give --tune 1 to resume it" in again.stderr
