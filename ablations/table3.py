@@ -170,7 +170,7 @@ def _tuned(part: Part, methods: Sequence[Compared], until: float | None) -> dict
 def _best_parameters(part: Part, compared: Compared, until: float | None) -> Mapping[str, Any]:
     study = _search(part, compared, until)
     ending = run_study(study)
-    with RecordReader(study.record or study.folder / "record.db") as records:
+    with RecordReader(study.record_address) as records:
         trials = records.trials(study.row.name, TRIAL)
     _go_on(ending, until)
     chosen = best(trials)
@@ -249,10 +249,7 @@ def _show(args: argparse.Namespace, joint: str, ended: Sequence[tuple[Study, End
     """Writes the table and the report of several data sets, and prints the table and where the results are."""
     out = sys.stderr if args.json else sys.stdout
     with ExitStack() as stack:
-        found = [
-            (stack.enter_context(RecordReader(study.record or study.folder / "record.db")), study.row.name)
-            for study, _ in ended
-        ]
+        found = [(stack.enter_context(RecordReader(study.record_address)), study.row.name) for study, _ in ended]
         scores = [load_study(records, name) for records, name in found]
         content = methods_content(scores, joint)
         if len(ended) > 1:
