@@ -77,7 +77,7 @@ def comparison_study(prepared: Preparation, name: str, comparison: Comparison, c
         UserError: The clips cannot be divided into folds, or not even one trial fits into memory.
     """
     base, args = prepared.config, prepared.args
-    checkpoints.check(base)
+    checkpoints.check(base, prepared.chosen.data)
     splits = splits_of_runs(base, prepared.chosen.data, base.split.folds, args.seeds)
     prepared.announce()
     judge = motion_classifier(base, prepared.chosen.data, JUDGE)
@@ -92,8 +92,7 @@ def comparison_study(prepared: Preparation, name: str, comparison: Comparison, c
             "arms": [dict(entry.facts) for entry in comparison.entries],
             **comparison.settings,
             "class_names": list(prepared.chosen.data.clips.info.class_names),
-            **checkpoints.paths,
-            **({"digests": checkpoints.digests} if checkpoints.digests else {}),
+            **checkpoints.settings(),
         },
     )
     study = build_study(
@@ -101,7 +100,9 @@ def comparison_study(prepared: Preparation, name: str, comparison: Comparison, c
         row,
         [ListedTrials(proposals(comparison.entries, args.seeds, args.seed))],
         create_pruner("none", base.training.steps, base.training.evaluate_every),
-        settings=replace(prepared.settings, score_test=True).with_files(checkpoints.paths),
+        settings=replace(prepared.settings, score_test=True, extractor=checkpoints.extractor).with_files(
+            checkpoints.paths
+        ),
         cached=cache_files(judge),
         merge_settings=merge_arms,
     )
@@ -158,11 +159,23 @@ def _with_scoring(
 
     found = [each.judges for each in scorings]
     motion = [each.motion for each in found]
+    keypoints = [each.keypoints for each in found if each.keypoints]
+    # With folds, the error of the extractor is that of the first one.
+    about = {"keypoints": keypoints[0].about()} if keypoints else {}
     real = {"validation": fmean(m.validation_accuracy for m in motion), "test": fmean(m.test_accuracy for m in motion)}
     return replace(
         study,
-        row=replace(study.row, dataset={**study.row.dataset, "real_accuracy": real}),
-        cached=cache_files(*motion, *(each.second for each in found), *(each.identity for each in found)),
+        row=replace(
+            study.row,
+            dataset={**study.row.dataset, "real_accuracy": real},
+            settings={**study.row.settings, **about},
+        ),
+        cached=cache_files(
+            *motion,
+            *(each.second for each in found),
+            *(each.identity for each in found),
+            *(network for each in keypoints for network in each.networks),
+        ),
         before_trials=scoring,
         make_results=results,
     )
@@ -173,5 +186,11 @@ def _scoring(study: Study, split: SplitData, checkpoints: MetricCheckpoints) -> 
     config, data = split.config, split.data
     motion_classifier(config, data, JUDGE)
     test_judges.train(config, data)
-    judges = cached_judges(config, data, lpips=checkpoints.paths.get("lpips"), fvd=checkpoints.paths.get("fvd"))
+    judges = cached_judges(
+        config,
+        data,
+        lpips=checkpoints.paths.get("lpips"),
+        fvd=checkpoints.paths.get("fvd"),
+        extractor=checkpoints.extractor,
+    )
     return Scoring(study.row.name, config, data, judges, study.until)

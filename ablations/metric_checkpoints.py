@@ -1,4 +1,4 @@
-"""Checkpoints for LPIPS and FVD that the user provides with --lpips and --fvd."""
+"""Metrics that are measured on request: LPIPS and FVD by the user's checkpoints, and keypoints by an extractor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from amc.config import Config
+from amc.data.training_data import TrainingData
 from amc.errors import UserError
+from amc.evaluation.keypoints.judge import check_extractor
 from amc.evaluation.metrics.fvd import check_length, load_fvd
 from amc.evaluation.metrics.lpips import load_lpips
 
@@ -26,30 +28,43 @@ class MetricCheckpoints:
     Attributes:
         paths: absolute paths of the files.
         digests: SHA-256 of the files.
+        extractor: of keypoints, as in --extractor; None if no keypoint classifier scores the runs.
     """
 
     paths: dict[str, str]
     digests: dict[str, str] = field(default_factory=dict)
+    extractor: str | None = None
 
-    def check(self, config: Config) -> None:
+    def check(self, config: Config, data: TrainingData) -> None:
         """Checks that the metrics can measure clips of this configuration, before anything is trained.
 
         Raises:
-            UserError: The clips are too short for FVD.
+            UserError: The clips are too short for FVD, or have no keypoints that the extractor could learn from.
         """
         if "fvd" in self.paths:
             check_length(config.model.frames - 1)  # the first frame is given, not generated
+        if self.extractor:
+            check_extractor(self.extractor, data)
+
+    def settings(self) -> dict[str, Any]:
+        """What the study's record keeps of them."""
+        return {
+            **self.paths,
+            **({"digests": self.digests} if self.digests else {}),
+            **({"extractor": self.extractor} if self.extractor else {}),
+        }
 
 
-def load_checkpoints(lpips: Path | None, fvd: Path | None) -> MetricCheckpoints:
-    """The files of `--lpips` and `--fvd`, each read once, so that an unusable one is reported early.
+def load_checkpoints(lpips: Path | None, fvd: Path | None, extractor: str | None = None) -> MetricCheckpoints:
+    """The files of `--lpips` and `--fvd`, each read once, and `--extractor`; an unusable one is reported early.
 
     Raises:
-        UserError: A file is missing, broken, or a checkpoint of another network.
+        UserError: A file is missing, broken, or a checkpoint of another network, or the extractor cannot be used.
     """
+    asked = None if extractor in (None, str(NONE)) else check_extractor(str(extractor))
     given = {name: path for name, path in (("lpips", lpips), ("fvd", fvd)) if path is not None and path != NONE}
     digests = {name: _DIGEST[name](path) for name, path in given.items()}
-    return MetricCheckpoints({name: str(path.absolute()) for name, path in given.items()}, digests)
+    return MetricCheckpoints({name: str(path.absolute()) for name, path in given.items()}, digests, asked)
 
 
 def with_recorded(given: MetricCheckpoints, dropped: Collection[str], recorded: Mapping[str, Any]) -> MetricCheckpoints:
@@ -73,4 +88,10 @@ def with_recorded(given: MetricCheckpoints, dropped: Collection[str], recorded: 
         if digest != recorded.get("digests", {}).get(name, digest):
             raise UserError(f"{path} has changed; {advice}")
         paths[name], digests[name] = str(path), digest
-    return MetricCheckpoints(paths, digests)
+    extractor = given.extractor or (None if "extractor" in dropped else recorded.get("extractor"))
+    if extractor and not given.extractor:
+        try:
+            check_extractor(extractor)
+        except UserError as error:
+            raise UserError(f"{error}; the study was scored with it: provide it, or give --extractor none") from error
+    return MetricCheckpoints(paths, digests, extractor)

@@ -30,7 +30,7 @@ def prepare_study(args: argparse.Namespace) -> Study:
         UserError: An argument or the data cannot be used. Nothing of the study has been created then.
     """
     arms = select_arms(args.arms)
-    checkpoints = load_checkpoints(args.lpips, args.fvd)
+    checkpoints = load_checkpoints(args.lpips, args.fvd, args.extractor)
     if args.dataset is None and args.data is None:
         args.dataset = "natops"
     prepared = prepare(args)
@@ -62,7 +62,7 @@ def with_record(
     args, folds = prepared.args, prepared.args.folds or 0
     known = study_on_record(prepared.record_address(name), name)
     if known is not None:
-        dropped = [option for option in ("lpips", "fvd") if getattr(args, option) == NONE]
+        dropped = [option for option in ("lpips", "fvd", "extractor") if str(getattr(args, option)) == str(NONE)]
         checkpoints = with_recorded(checkpoints, dropped, known.settings)
         check_folds(name, load_config(known.config).split.folds, folds)
     return prepared.with_base(with_fold(prepared.config, folds, 0)), known, checkpoints

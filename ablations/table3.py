@@ -2,6 +2,8 @@
 
 Each data set has a study of its own, DIR/<study>-<data set>, whose arms are the methods. Each search has one, too,
 DIR/<study>-<data set>-<method>-search. The table of all data sets and its report are written to DIR/<study>.
+
+`--table keypoints` is the same study, whose runs are also scored by keypoints alone.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any
 from ablations.comparison import Comparison, comparison_study
 from ablations.merge_arms import study_on_record
 from ablations.methods import Compared, method_config, method_entries, select_methods
-from ablations.metric_checkpoints import load_checkpoints
+from ablations.metric_checkpoints import NONE, load_checkpoints
 from ablations.results import REPORT, TABLES
 from ablations.study import with_record
 from amc.cli.command import NO_SUCCESS, Parser
@@ -26,6 +28,8 @@ from amc.cli.data_options import choose_data
 from amc.cli.preset import chosen_preset
 from amc.config import DATASETS, Switches, configure
 from amc.errors import UserError
+from amc.evaluation.keypoints.judge import EXTRACTORS
+from amc.evaluation.keypoints.regressor import NAME as REGRESSOR
 from amc.stop_signals import INTERRUPTED
 from amc.training.macs import training_step_macs
 from analysis.record.members import write_members
@@ -34,6 +38,8 @@ from analysis.record.reading import RecordReader
 from analysis.record.states import OURS, TRIAL
 from analysis.scores.load_study import load_study
 from analysis.scores.study_scores import TABLE_3
+from analysis.tables.keypoints import NAME as KEYPOINTS
+from analysis.tables.keypoints import keypoints_content, keypoints_text
 from analysis.tables.layout.formats import markdown
 from analysis.tables.table3 import methods_content, methods_text
 from analysis.tables.write_tables import write_methods_table
@@ -45,7 +51,7 @@ from tuning.preparation.defaults import default_study
 from tuning.preparation.preparation import prepare
 from tuning.tracking.store import ui_command
 
-DEFAULT = "natops,mug"  # data sets
+DEFAULT = {"3": "natops,mug", KEYPOINTS: "mug"}  # data sets; the paper has keypoint accuracies of MUG alone
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,9 @@ def run(args: argparse.Namespace) -> int:
         UserError: An argument or the data cannot be used. Nothing of a study has been created then.
     """
     methods = select_methods(args.arms)
+    if args.table == KEYPOINTS and args.extractor == str(NONE):
+        raise UserError(f"--table {KEYPOINTS} needs an extractor: give --extractor one of {', '.join(EXTRACTORS)}")
+    load_checkpoints(args.lpips, args.fvd, args.extractor)  # unusable ones are reported before a stand-in is made
     if args.from_study is not None:
         raise UserError("--from-study starts Table 4 from a search: give --tune N to tune every method of Table 3")
     until = checks.deadline(args)
@@ -100,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
 def _parts(args: argparse.Namespace) -> list[Part]:
     """The data sets, each with its own options."""
     checks.check_study(args)
-    names = [name.strip() for name in (args.dataset or DEFAULT).split(",") if name.strip()]
+    names = [name.strip() for name in (args.dataset or DEFAULT[args.table]).split(",") if name.strip()]
     if args.data is not None:
         if args.dataset is not None and len(names) > 1:
             raise UserError("--data FILE.h5 has one data set: give --dataset with one name, or leave it out")
@@ -209,7 +218,10 @@ def _comparison(
 ) -> Study:
     args = _with_budget(part.args, until)
     prepared = prepare(args)
-    prepared, _, checkpoints = with_record(prepared, part.study, load_checkpoints(args.lpips, args.fvd))
+    asked = load_checkpoints(args.lpips, args.fvd, args.extractor)
+    prepared, _, checkpoints = with_record(prepared, part.study, asked)
+    if args.table == KEYPOINTS and checkpoints.extractor is None:
+        checkpoints = replace(checkpoints, extractor=REGRESSOR)
     entries = method_entries(prepared.config, methods, tuned)
     comparison = Comparison(
         kind=TABLE_3,
@@ -259,7 +271,13 @@ def _show(args: argparse.Namespace, joint: str, ended: Sequence[tuple[Study, End
 
             write_joint_report(found, args.out, folder, joint)
             write_members(folder, [name for _, name in found])
-    print(markdown(methods_text(content)), file=out)
+    shown: dict[str, Any] = content
+    texts = [methods_text(content)]
+    if args.table == KEYPOINTS:
+        contents = [keypoints_content(each) for each in scores]
+        texts = [keypoints_text(each) for each in contents]
+        shown = contents[0] if len(contents) == 1 else {"tables": contents}
+    print("\n".join(map(markdown, texts)), file=out)
     for folder in dict.fromkeys([args.out / joint, *(study.folder for study, _ in ended)]):
         for name in (TABLES, REPORT):
             if (folder / name).exists():
@@ -269,5 +287,5 @@ def _show(args: argparse.Namespace, joint: str, ended: Sequence[tuple[Study, End
         print(f"error: no run succeeded; see the logs in {folder}", file=sys.stderr)
     print(f"to open MLflow: {ui_command(ended[0][0].target)}", file=out, flush=True)
     if args.json:
-        print(json.dumps(content, indent=2))
+        print(json.dumps(shown, indent=2))
     return NO_SUCCESS if failed else DONE

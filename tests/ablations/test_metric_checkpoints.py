@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ablations.metric_checkpoints import NONE, MetricCheckpoints, load_checkpoints, with_recorded
@@ -13,6 +15,7 @@ from amc.errors import UserError
 from amc.models.i3d import I3D
 from amc.models.lpips import LpipsNetwork
 from tests.evaluation.metrics.made_weights import written
+from tests.toy import toy_data
 
 
 def test_files_are_read_once_and_named_by_their_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +54,30 @@ def test_a_study_goes_on_with_what_it_was_scored_with(tmp_path: Path) -> None:
 
 def test_clips_that_are_too_short_for_fvd() -> None:
     given = MetricCheckpoints({"fvd": "/i3d.safetensors"})
-    given.check(natops("compact"))
+    given.check(natops("compact"), toy_data())
     with pytest.raises(UserError, match="needs clips of at least 9 frames, these have 7"):
-        given.check(natops("smoke"))
-    MetricCheckpoints({"lpips": "/lpips.safetensors"}).check(natops("smoke"))
+        given.check(natops("smoke"), toy_data())
+    MetricCheckpoints({"lpips": "/lpips.safetensors"}).check(natops("smoke"), toy_data())
+
+
+def test_a_study_goes_on_with_its_extractor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing, asked = load_checkpoints(None, None), load_checkpoints(None, None, "regressor")
+    assert asked.settings() == {"extractor": "regressor"}
+    assert with_recorded(nothing, [], asked.settings()) == asked
+    assert load_checkpoints(None, None, "none") == nothing == with_recorded(nothing, ["extractor"], asked.settings())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tables").mkdir()
+    assert load_checkpoints(None, None, "openface:tables").extractor == f"openface:{tmp_path / 'tables'}"
+    with pytest.raises(UserError, match="unknown extractor 'openpose'"):
+        load_checkpoints(None, None, "openpose")
+    gone = {"extractor": f"openface:{tmp_path / 'gone'}"}
+    with pytest.raises(UserError, match=r"missing or not executable.*or give --extractor none"):
+        with_recorded(nothing, [], gone)
+
+
+def test_data_without_keypoints_are_refused_before_anything_is_trained() -> None:
+    data = toy_data()
+    none = replace(data, clips=replace(data.clips, keypoints_valid=np.zeros_like(data.clips.keypoints_valid)))
+    with pytest.raises(UserError, match=r"have no keypoints, .* --keypoints"):
+        MetricCheckpoints({}, extractor="regressor").check(natops("smoke"), none)
+    MetricCheckpoints({}).check(natops("smoke"), none)

@@ -35,6 +35,9 @@ EXAMPLE = ROOT / "docs" / "method_example"
         (["--tune", "0"], "--tune: give an integer of 1 or more"),
         (["--table", "4", "--tune", "3"], "give --table 3, or leave it out"),
         (["--study", "../there"], "--study '../there'"),
+        (["--extractor", "openface:nowhere"], "nowhere: missing or not executable; give the path of OpenFace"),
+        (["--extractor", "dlib"], "dlib is not installed; run `pip install 'amc-gan[dlib]'`"),
+        (["--table", "keypoints", "--extractor", "none"], "needs an extractor"),
     ],
 )
 def test_wrong_use_is_one_line_and_leaves_nothing(
@@ -59,6 +62,7 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
     [
         ([], {"natops": "", "mug": ""}),  # the default names of the studies are made later
         (["--dataset", "mug"], {"mug": ""}),
+        (["--table", "keypoints"], {"mug": ""}),
         (["--study", "t3"], {"natops": "t3-natops", "mug": "t3-mug"}),
         (["--study", "t3", "--dataset", "mug"], {"mug": "t3"}),
         (["--study", "t3", "--data", "f.h5"], {None: "t3"}),
@@ -137,6 +141,17 @@ def test_the_example_is_installed_searched_compared_and_reported_outside_of_the_
     # The same command again trains nothing, and finds the same.
     assert json.loads(command(tmp_path, site, *comparing).stdout) == content
     assert trials(tmp_path, name) == before
+
+    # Neither does the table of keypoints: it scores the runs of Table 3 once more.
+    by_keypoints = [argument if argument != "3" else "keypoints" for argument in comparing]
+    table = json.loads(command(tmp_path, site, *by_keypoints).stdout)
+    assert {row["arm"]: row["n_seeds"] for row in table["rows"]} == {"ours": 2, "unet": 2}
+    assert table["caption"]["extractor"]["held_out_error"]["pixels"] < 1
+    assert {row["arm"]: row["mean"] for row in table["references"]}["real"] > 90
+    assert table == json.loads((folder / "tables" / "keypoints.json").read_text())
+    assert json.loads((folder / "tables" / "table3.json").read_text())["rows"] == content["rows"]
+    after = trials(tmp_path, name)
+    assert {key: trial.attempts for key, trial in after.items()} == {key: t.attempts for key, t in before.items()}
     again = subprocess.run(
         [sys.executable, *comparing[:-2]], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True, text=True, timeout=300,

@@ -80,11 +80,14 @@ class KeypointJudge:
         }
 
 
-def check_extractor(given: str, data: TrainingData | None = None) -> None:
+def check_extractor(given: str, data: TrainingData | None = None) -> str:
     """Checks the value of `--extractor`, before anything is trained.
 
     Args:
         data: that it will be used on, if they are known already.
+
+    Returns:
+        The value, its path absolute if it is that of a file or folder.
 
     Raises:
         UserError: unknown extractor, one that is not installed, or data without keypoints that it could learn from.
@@ -94,6 +97,7 @@ def check_extractor(given: str, data: TrainingData | None = None) -> None:
         _EXTERNAL[name](path)
     elif data is not None:
         regressor.check_keypoints(data)
+    return f"{name}:{path.absolute()}" if path is not None and path.exists() else given
 
 
 def cached_keypoint_judge(config: Config, data: TrainingData, given: str = regressor.NAME) -> KeypointJudge:

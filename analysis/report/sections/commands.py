@@ -75,6 +75,9 @@ def _options(row: StudyRow) -> Iterator[str]:
         for option in WEIGHTS:
             if settings.get(option):
                 yield from (f"--{option}", _name(settings[option]))
+        if settings.get("extractor"):
+            name, colon, path = str(settings["extractor"]).partition(":")
+            yield from ("--extractor", f"{name}{colon}{_name(path)}")
     else:
         for option in ("trials", "confirm_seeds", "sampler", "pruner"):
             if option in settings:
