@@ -18,6 +18,7 @@ from analysis.record.states import COMPLETE
 from tests.toy import write_toy_file
 from tests.tuning.exactly_once import Row, violations
 from tests.tuning.killing import ROOT, Look, Search, Witness, gone, headers
+from tuning.engine.folder_owner import FILE as OWNER
 
 STUDY = "squares-smoke-table4"
 ARMS = ("ours", "no_ym")
@@ -103,7 +104,8 @@ def check_the_end(study: Ablation, witness: Witness) -> Look:
     assert {path.name for path in (study.folder / "tables").iterdir()} >= TABLES
     assert list((study.folder / "figures").glob("*.svg"))
     assert (study.folder / "report.html").stat().st_size > 10_000
-    assert not [path for path in study.folder.rglob(".*") if path.is_file() and not path.name.endswith(".lock")]
+    hidden = {path.name for path in study.folder.rglob(".*") if path.is_file() and not path.name.endswith(".lock")}
+    assert hidden <= {OWNER}
     assert not gone(study.processes)
     return look
 

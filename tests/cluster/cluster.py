@@ -95,6 +95,12 @@ class Cluster:
         write_toy_file(self.shared / "squares.h5")
         return self[HEAD].run(section(STUDY).replace("SHARED/", f"{self.shared}/"))
 
+    def signal(self, number: int) -> None:
+        """Sends a signal to all running trials."""
+        for name in EACH:
+            for pid in self[name].trials():
+                os.kill(pid, number)
+
     def stop(self) -> None:
         """Stops Ray on all hosts that are left, as the page says."""
         for name in EACH:
@@ -147,7 +153,7 @@ class SearchOnHead(OnHead):
     """A search on the toy clips, in a folder that all hosts share."""
 
     def __init__(self, cluster: Cluster, name: str) -> None:
-        super().__init__(cluster.shared / name, trials=6, steps=120, every=10)
+        super().__init__(cluster.shared / name, trials=6, steps=200, every=10)
         use_toy_clips(self)
         self.study = name
         self.folder = self.runs / name

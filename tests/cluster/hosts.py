@@ -126,11 +126,11 @@ class Host:
         namespace = _process_namespace(self.pid)
         return [process for process in everything() if _process_namespace(process.pid) == namespace]
 
-    def trains(self) -> bool:
-        """Whether a trial runs here: the trial server has forked a child for it."""
+    def trials(self) -> list[int]:
+        """The processes of the trials that run here: the trial server forks a child for each."""
         here = self.processes()
         servers = {process.pid for process in here if "tuning.workers.trial_server" in process.command}
-        return any(process.parent in servers for process in here)
+        return [process.pid for process in here if process.parent in servers]
 
     def lose(self) -> None:
         """Ends the host with all its processes at once, as in a power failure: nothing says goodbye on the network."""

@@ -25,6 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("amc", "analysis", "tuning")  # sent to the nodes; the rest of the checkout, runs included, is not
 CONNECT_SECONDS = 3.0
 
+# Ray prints what its nodes say about their end, stack traces included, to the driver's standard output, whatever
+# `log_to_driver` is. Standard output is for results, such as JSON.
+ray._private.worker.print_to_stdstream = lambda data, ignore_prefix: None
+
 
 @contextlib.contextmanager
 def session(resources: Resources, *, devices: int, on_cluster: bool) -> Iterator[Path]:

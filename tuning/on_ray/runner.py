@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -289,7 +290,10 @@ class TrialSlots:
             return
         self.next_node_check = now + _NODE_CHECK_SECONDS
         nodes = living_nodes()
-        self.room = max(1, min(self.workers, trials_on(nodes, self.threads, self.gpus)))
+        room = max(1, min(self.workers, trials_on(nodes, self.threads, self.gpus)))
+        if room != self.room:
+            self.room = room
+            print(f"{len(nodes)} Ray nodes are alive: running up to {room} trials at once", file=sys.stderr, flush=True)
         if not nodes and self.jobs and self.jobs.keys() <= self.starting.keys():
             self.engine.abort("no Ray node is left to run trials")
 

@@ -28,6 +28,14 @@ def test_leaving_lets_no_other_thread_collect_what_held_references(monkeypatch: 
     assert gc.isenabled()
 
 
+def test_what_nodes_say_about_their_end_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    """The function is Ray's own, which Ray looks up at each message."""
+    code = ray._private.worker.listen_error_messages.__code__
+    assert "print_to_stdstream" in code.co_names
+    ray._private.worker.print_to_stdstream({"lines": ["*** StackTrace"], "pid": "raylet", "is_err": False}, False)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_collecting_goes_on_where_the_shutdown_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise RuntimeError("no")

@@ -48,7 +48,7 @@ def test_an_idle_worker_gives_up_the_room_that_the_last_trial_waits_for(
 
 
 def test_no_more_trials_than_the_nodes_that_are_left_have_room_for(
-    slots: TrialSlots, monkeypatch: pytest.MonkeyPatch
+    slots: TrialSlots, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A trial too many would wait for room that idle workers have, and they would wait for it to start."""
     assert slots.suggest("a")
@@ -58,6 +58,7 @@ def test_no_more_trials_than_the_nodes_that_are_left_have_room_for(
     monkeypatch.setattr(runner, "living_nodes", lambda: nodes)
     slots.next_node_check = 0.0
     assert not slots.should_stop()
+    assert capsys.readouterr().err == "1 Ray nodes are alive: running up to 1 trials at once\n"
     slots.on_exit("b")
     assert slots.suggest("c") is None
     nodes.append(Node("back", 4, 0))
