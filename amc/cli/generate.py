@@ -18,6 +18,7 @@ from amc.cli.command import check_out_folder
 from amc.cli.method_option import add_expected_method_option
 from amc.cli.reopen import reopen
 from amc.data.conditions import TestConditions
+from amc.data.pictures import rgb_pixels
 from amc.data.resize import area_resize
 from amc.data.training_data import TrainingData
 from amc.errors import UserError, cannot_write
@@ -195,7 +196,7 @@ def _seen_frames(args: argparse.Namespace, finished: Run) -> NDArray[np.uint8]:
         raise UserError(f"{method.title} sees {method.frames_seen} frames of a clip: give --clip N instead of --image")
     try:
         with Image.open(args.image) as image:
-            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            pixels = rgb_pixels(ImageOps.exif_transpose(image))
     except FileNotFoundError as error:
         raise UserError(f"--image {args.image}: file not found") from error
     except _UNREADABLE as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from amc.errors import UserError
@@ -25,8 +26,12 @@ class KeypointSource(Protocol):
     def description(self) -> str:
         """What the points depend on besides the video; stored in the clip file."""
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """How the points were read, where that is unusual."""
+
     def unknown_videos(self, known: Sequence[str]) -> list[str]:
-        """Names of videos that the source has points for, but that are not known, sorted."""
+        """Names of videos that the source has points for, but that are not known, sorted; called before `find`."""
 
     def find(
         self, name: str, path: Path, facts: VideoFacts, progress: Callable[[int], None] | None = None
@@ -64,27 +69,68 @@ def keypoint_source(table: Path | None, names: Sequence[str] | None) -> Iterator
         yield _EstimatorSource(estimator)
 
 
+# How names in a table may differ from those of the files, in the order in which they are tried.
+_SAME: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("", str.strip),  # a table's cells are stripped
+    ("Unicode form", lambda name: unicodedata.normalize("NFC", name.strip())),
+    ("case", lambda name: unicodedata.normalize("NFC", name.strip()).casefold()),
+    ("the ending", lambda name: unicodedata.normalize("NFC", str(PurePosixPath(name.strip()).with_suffix("")))),
+    ("the folder", lambda name: unicodedata.normalize("NFC", PurePosixPath(name.strip()).name)),
+    ("folder and ending", lambda name: unicodedata.normalize("NFC", PurePosixPath(name.strip()).stem)),
+)
+
+
 @dataclass(frozen=True)
 class _TableSource:
     table: KeypointTable
     description: str = "keypoint table"
+    names_in_table: dict[str, str] = field(default_factory=dict)  # by known name
+    differing: dict[str, int] = field(default_factory=dict)  # number of names by how they differ
 
     @property
     def names(self) -> tuple[str, ...]:
         return self.table.names
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        matched = [f"{count} names of videos match except for {how}" for how, count in self.differing.items()]
+        return (*self.table.remarks, *matched)
+
     def unknown_videos(self, known: Sequence[str]) -> list[str]:
-        return sorted(set(self.table.videos).difference(name.strip() for name in known))
+        names = self.names_in_table
+        for how, form in _SAME:
+            ours, theirs = (
+                _unique(set(known) - set(names), form),
+                _unique(set(self.table.videos) - set(names.values()), form),
+            )
+            found = {ours[key]: theirs[key] for key in ours.keys() & theirs.keys()}
+            names |= found
+            if how and found:
+                self.differing[how] = len(found)
+        return sorted(set(self.table.videos).difference(names.values()))
 
     def find(
         self, name: str, path: Path, facts: VideoFacts, progress: Callable[[int], None] | None = None
     ) -> VideoKeypoints | None:
-        return self.table.videos.get(name.strip())  # a table's cells are stripped
+        rows = self.table.videos.get(self.names_in_table.get(name, name))
+        if rows is None or not self.table.shares:
+            return rows
+        # (0, 0) is the corner of the frame, and pixels are counted from their centres.
+        return replace(rows, points=rows.points * (facts.width, facts.height) - 0.5)
+
+
+def _unique(names: Iterable[str], form: Callable[[str], str]) -> dict[str, str]:
+    """The names by their form, without those that share it."""
+    forms: dict[str, list[str]] = {}
+    for name in names:
+        forms.setdefault(form(name), []).append(name)
+    return {key: found[0] for key, found in forms.items() if len(found) == 1}
 
 
 @dataclass(frozen=True)
 class _EstimatorSource:
     estimator: PoseEstimator
+    remarks: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

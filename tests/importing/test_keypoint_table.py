@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -71,10 +73,13 @@ def test_names_given_take_the_place_of_the_files(tmp_path: Path) -> None:
         ("v,0,1,2,3", "line 3: 5 cells under 6 columns"),
         (",0,1,2,3,4", "line 3: the cell under 'video' is empty"),
         ("v,-1,1,2,3,4", "line 3: frame -1 is negative"),
-        ("v,1.0,1,2,3,4", "line 3: frame '1.0' is not a whole number"),
+        ("v,1.5,1,2,3,4", "line 3: frame '1.5' is not a whole number"),
         ("v,99999999999,1,2,3,4", "is not a whole number"),
         ("v,0,one,2,3,4", "line 3: x_0 is 'one'"),
-        ("v,0,1,nan,3,4", "line 3: x_1 is 'nan'"),
+        ("v,0,1,nan,3,4", "line 3: only one of x_1 and y_1 is given"),
+        ('v,0,"1,5",2,3,4.5', "line 3: x_0 is '1,5', but y_1 is '4.5' in another place: use"),
+        ('v,0,"1,500",2,3,4', "line 3: x_0 is '1,500': a decimal comma or thousands?"),
+        ('v,0,"1.500,5",2,3,4', "line 3: x_0 is '1.500,5', which is not a plausible number"),
         ("v,0,1,2,inf,4", "line 3: y_0 is 'inf'"),
         ("v,0,1_0,2,3,4", "line 3: x_0 is '1_0'"),
         ("v,0,1,2,3,1e7", "line 3: y_1 is '1e7'"),
@@ -137,7 +142,8 @@ def test_names_and_pairs() -> None:
     assert left_right_pairs(["nose", "mouth"]) == ()
 
 
-_coordinate = st.floats(-1e6, 1e6)
+# Not from 0 to 1, nor at (0, 0) or (-1, -1), which mean something else.
+_coordinate = st.one_of(st.floats(2, 1e6), st.floats(-1e6, -2))
 _point = st.one_of(st.none(), st.tuples(_coordinate, _coordinate))
 _video = st.dictionaries(
     st.integers(0, 5000), st.tuples(st.lists(_point, min_size=2, max_size=2), st.floats(0, 1)), min_size=1
@@ -179,3 +185,112 @@ def test_any_damage_is_one_line(tmp_path: Path, data: st.DataObject) -> None:
     except UserError as error:
         said = str(error)
     assert "\n" not in said
+
+
+PLAIN = "# keypoints: a,b\n" + HEAD + "\n" + "".join(f"a/x.mp4,{i},{i + 40}.5,60,50,70.25\n" for i in range(4))
+GERMAN = PLAIN.replace(",", ";").replace(".5", ",5").replace(".25", ",25")
+POINTS = np.array([[[i + 40.5, 50], [60, 70.25]] for i in range(4)])
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "remarks"),
+    [
+        (PLAIN, "utf-8-sig", ()),
+        (PLAIN, "utf-16", ("read as UTF-16",)),
+        (PLAIN, "utf-16-le", ("read as UTF-16",)),
+        (PLAIN.replace("a/x.mp4", "a/\u00e9.mp4"), "cp1252", ("read as Windows-1252, as it is not UTF-8",)),
+        (PLAIN.replace(",", ";").replace("a;b", "a,b"), "utf-8", ("separated by semicolons",)),
+        (
+            PLAIN.replace(",", ";").replace(".5", ",5").replace(".25", ",25"),
+            "utf-8",
+            ("separated by semicolons", "decimal commas"),
+        ),
+        (PLAIN.replace(",", "\t"), "utf-8", ("separated by tabs",)),
+        (PLAIN.replace("a/", "a\\"), "utf-8", ("backslashes in paths read as slashes",)),
+        (PLAIN.replace("video,frame,x_0", "Video, FRAME ,X0"), "utf-8", ()),
+        (PLAIN.replace("\n", ",,\n"), "utf-8", ()),
+        ("sep=,\n" + PLAIN.replace("# keypoints: a,b", '"# keypoints: a,b",,'), "utf-8", ()),
+        (PLAIN.replace("\n", "\r\n"), "utf-8", ()),
+        (PLAIN.replace("x_0,x_1,y_0,y_1", "a_x,b_x,a_y,b_y").replace("# keypoints: a,b\n", ""), "utf-8", ()),
+        (re.sub(r"mp4,(\d)", r"mp4,\1.0", PLAIN), "utf-8", ()),
+    ],
+)
+def test_tables_as_other_programs_save_them(tmp_path: Path, text: str, encoding: str, remarks: tuple[str, ...]) -> None:
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    table = read_table(tmp_path / "t.csv")
+    assert (table.names, table.remarks, table.shares) == (("a", "b"), remarks, False)
+    (rows,) = table.videos.values()
+    np.testing.assert_array_equal(rows.points, POINTS)
+    assert rows.frame.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("nowhere", ["0,0", "-1,-1", "0.0,0.0", "nan,NaN", "NA,", "null,None"])
+def test_points_that_were_not_found(tmp_path: Path, nowhere: str) -> None:
+    x, y = nowhere.split(",")
+    table = read_table(_table(tmp_path / "t.csv", f"v,0,{x},60,{y},70", "v,1,40,60,50,70"))
+    np.testing.assert_array_equal(np.isnan(table.videos["v"].points[:, 0, 0]), [True, False])
+    assert table.remarks == (("1 points at (0, 0) or (-1, -1) taken as not found",) if x[-1] in "01" else ())
+
+
+def test_shares_of_the_frame(tmp_path: Path) -> None:
+    rows = [f"v,{i},{0.3 + 0.01 * i},1.2,0.5,0.75" for i in range(9)]
+    table = read_table(_table(tmp_path / "t.csv", *rows))
+    assert table.shares
+    assert table.remarks == ("coordinates from 0 to 1 multiplied by the frame's width and height",)
+    mixed = [*rows, *(f"w,{i},30,40,50,60" for i in range(9))]
+    with pytest.raises(UserError, match="v has coordinates from 0 to 1, but w has pixels; use one"):
+        read_table(_table(tmp_path / "t.csv", *mixed))
+    whole = [f"v,{i},{i % 2},1,1,{i % 2}" for i in range(9)]
+    assert not read_table(_table(tmp_path / "t.csv", *whole)).shares
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "advice"),
+    [
+        (
+            "t.json",
+            b'{"annotations": [{"image_id": 1, "keypoints": [1, 2, 2]}]}',
+            "in COCO's format, which does not say",
+        ),
+        ("t.json", b'[{"image_id": 1, "keypoints": [1, 2, 2]}]', "in COCO's format, which does not say which video"),
+        ("t.csv", b'{"people": []}', "one frame of OpenPose; give the folder with all of its files"),
+        ("t.json", b'{"landmarks": []}', "a JSON file, not a table; .*For landmarks of MediaPipe"),
+        ("t.h5", b"\x89HDF\r\n\x1a\n", r"deeplabcut.analyze_videos_converth5_to_csv\(FOLDER\) writes CSV files"),
+        ("t.xlsx", b"PK\x03\x04", "a spreadsheet .*: save it as CSV"),
+        ("t.pkl", b"\x80\x04\x95", "a pickle, which could run code and is not read"),
+    ],
+)
+def test_other_formats_are_named_with_what_to_do(tmp_path: Path, name: str, content: bytes, advice: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=advice):
+        read_table(tmp_path / name)
+
+
+def test_deeplabcut(tmp_path: Path) -> None:
+    head = "scorer,DLC_net,DLC_net,DLC_net,DLC_net,DLC_net,DLC_net\nbodyparts,nose,nose,nose,paw,paw,paw\n"
+    head += "coords,x,y,likelihood,x,y,likelihood\n"
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "film1DLC_net.csv").write_text(head + "0,10.5,20,0.9,5,6,0.1\n1,11,21,0.99,5,6,1\n")
+    table = read_table(tmp_path)
+    assert table.names == ("nose", "paw")
+    assert table.remarks == ("read as DeepLabCut's, without points whose likelihood is below 0.6",)
+    assert set(table.videos) == {"a/film1", "b/film1"}
+    np.testing.assert_array_equal(table.videos["a/film1"].points, [[[10.5, 20], [np.nan, np.nan]], [[11, 21], [5, 6]]])
+
+
+def test_openpose(tmp_path: Path) -> None:
+    def person(x: float, confidence: float) -> dict[str, list[float]]:
+        return {"pose_keypoints_2d": [x, 2.0, confidence, *[0.0, 0.0, 0.0] * 24]}
+
+    (tmp_path / "wave").mkdir()
+    for frame, people in enumerate([[person(1.5, 0.9)], [], [person(9, 0.2), person(3, 0.8)]]):
+        path = tmp_path / "wave" / f"film_{frame:012d}_keypoints.json"
+        path.write_text(json.dumps({"version": 1.3, "people": people}))
+    table = read_table(tmp_path)
+    assert (len(table.names), table.names[0], table.names[8]) == (25, "nose", "mid_hip")
+    rows = table.videos["wave/film"]
+    assert rows.frame.tolist() == [0, 2]
+    np.testing.assert_array_equal(rows.points[:, 0], [[1.5, 2], [3, 2]])
+    assert np.isnan(rows.points[:, 1:]).all()
+    assert table.remarks == ("read as OpenPose's", "1 frames have several people, of whom the clearest is used")

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from amc.cache import creating
 from amc.data.clipfile import Contents, open_clips, read_clip
+from amc.data.fonts import drawable, text_font
 from amc.data.inspection.drawing import COLOURS, drawn, marks
 from amc.progress import Progress
 
@@ -23,7 +24,7 @@ _GAP = 12  # pixels between columns
 _MILLISECONDS = 100  # per frame of a GIF
 _OF_PALETTE = 4  # frames that the palette of a GIF is computed from
 _PAPER, _INK = (255, 255, 255), (0, 0, 0)
-_FONT = ImageFont.load_default(12)
+_TEXT = 12  # pixels: size of the font
 
 
 @dataclass(frozen=True)
@@ -147,10 +148,11 @@ def _column(numbers: Sequence[int], rows: Sequence[_Row]) -> Image.Image:
 
 def _write(picture: Image.Image, text: str, x: int, y: int, width: int) -> None:
     """Writes a line of text at (x, y), shortened to `width` pixels."""
-    shown = text
-    while len(shown) > 1 and _FONT.getlength(shown) > width - 4:
+    font = text_font(_TEXT)
+    shown = drawable(font, text)
+    while len(shown) > 1 and font.getlength(shown) > width - 4:
         shown = shown.removesuffix("…")[:-1] + "…"
-    ImageDraw.Draw(picture).text((x + 2, y + 1), shown, fill=_INK, font=_FONT)
+    ImageDraw.Draw(picture).text((x + 2, y + 1), shown, fill=_INK, font=font)
 
 
 def _write_gif(path: Path, title: str, captions: Sequence[str], clips: Sequence[Sequence[Image.Image]]) -> None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from amc.atomic import atomic_write
-from amc.evaluation.pictures.strip import GAP, INK, LINE, PAPER, checked, enlarged, text_font, text_width
+from amc.data.fonts import drawable, text_font
+from amc.evaluation.pictures.strip import GAP, INK, LINE, PAPER, TEXT, checked, enlarged, text_width
 
 BETWEEN = 16  # pixels of larger gaps; analysis/figures/ablation/figure3.py crops the picture by these sizes
 
@@ -56,9 +57,9 @@ def figure(groups: Sequence[Sequence[LabelledClip]], path: Path, *, columns: int
     columns = min(columns, length)
     shown = [0, *(round(length * (column + 1) / columns) - 1 for column in range(columns))]
     heads = ["input", *(f"frame {index + 1}" for index in shown[1:])]  # counted from 1, as the paper does
-    font = text_font()
+    font = text_font(TEXT)
     first = enlarged(videos[0].frames[0])
-    left = GAP + max(text_width(font, line) for video in videos for line in video.label) + BETWEEN
+    left = GAP + max(text_width(font, drawable(font, line)) for video in videos for line in video.label) + BETWEEN
     step = max(first.width, *(text_width(font, head) for head in heads)) + GAP
     places = [left + step * column + (BETWEEN if column else 0) for column in range(len(shown))]
     row = max(first.height, LINE * max(len(video.label) for video in videos)) + GAP
@@ -72,7 +73,7 @@ def figure(groups: Sequence[Sequence[LabelledClip]], path: Path, *, columns: int
         for video in group:
             top = y + (row - GAP - LINE * len(video.label)) // 2
             for line, text in enumerate(video.label):
-                draw.text((GAP, top + LINE * line), text, INK, font)
+                draw.text((GAP, top + LINE * line), drawable(font, text), INK, font)
             for place, index in zip(places, shown, strict=True):
                 sheet.paste(enlarged(video.frames[index]), (place, y))
             y += row

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from amc.atomic import atomic_write
+from amc.data.fonts import Font, drawable, text_font
 
 Row = tuple[str, npt.NDArray[np.uint8]]
 """A caption (in GIFs of one or more lines) and a clip (T, H, W, 3)."""
@@ -37,10 +38,10 @@ def strip(rows: Sequence[Row], path: Path, *, columns: int = 8) -> None:
         ValueError: there are no rows, or a clip is not uint8 (T, H, W, 3).
     """
     drawn = []
+    font = text_font(TEXT)
     for caption, frames in checked(rows):
         chosen = np.unique(np.linspace(0, len(frames) - 1, min(columns, len(frames))).round().astype(int))
-        drawn.append((f"{caption}   frames {_listing(chosen)}", [enlarged(frames[i]) for i in chosen]))
-    font = text_font()
+        drawn.append((f"{drawable(font, caption)}   frames {_listing(chosen)}", [enlarged(frames[i]) for i in chosen]))
     width = max(
         max(text_width(font, caption), sum(image.width + GAP for image in images) - GAP) for caption, images in drawn
     )
@@ -94,10 +95,10 @@ def pages(rows: Sequence[Row]) -> list[Image.Image]:
     Raises:
         ValueError: there are no rows, or a clip is not uint8 (T, H, W, 3).
     """
-    font = text_font()
+    font = text_font(TEXT)
     across = math.ceil(math.sqrt(len(checked(rows))))
     clips = [[enlarged(frame) for frame in frames] for _, frames in rows]
-    captions = [caption.split("\n") for caption, _ in rows]
+    captions = [[drawable(font, line) for line in caption.split("\n")] for caption, _ in rows]
     width = GAP + max(
         *(images[0].width for images in clips),
         *(text_width(font, line) + 2 * GAP for lines in captions for line in lines),
@@ -151,11 +152,6 @@ def _listing(chosen: npt.NDArray[np.int64]) -> str:
     return " ".join(str(i + 1) for i in chosen)
 
 
-def text_font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    """The font of all pictures: Pillow's own."""
-    return ImageFont.load_default(TEXT)
-
-
-def text_width(font: ImageFont.ImageFont | ImageFont.FreeTypeFont, text: str) -> int:
+def text_width(font: Font, text: str) -> int:
     """Pixels that a line of text is wide."""
     return math.ceil(font.getlength(text))

@@ -49,6 +49,7 @@ from amc.processes import ATTEMPTS, WorkerDied, cores, crash_safe_map, parallel_
 from amc.progress import console
 
 IMPORTER_VERSION = 2
+_KEYPOINTS_HELP = "keypoint table, or a folder of files of DeepLabCut or OpenPose (default: run the pose estimator)"
 FRAMES, SIZE, STRIDE = 32, 64, 1
 CLIPS_PER_JOB = 128  # cut and sent by a worker process at once: 50 MB at 32 frames of 64 pixels
 FASTEST = 1000  # maximum of --fps, in frames per second
@@ -84,7 +85,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("source", type=Path, metavar="SRC", help="folder with a sub-folder of videos for each class")
     add("--out", type=Path, required=True, metavar="FILE.h5", help="the clip file to write")
-    add("--keypoints", type=Path, metavar="TABLE.csv", help="keypoint table (default: run the pose estimator)")
+    add(
+        "--keypoints",
+        type=Path,
+        metavar="TABLE.csv",
+        help=_KEYPOINTS_HELP,
+    )
     add("--keypoint-names", metavar="a,b,…", help="names of the table's points, instead of those in the table")
     add("--frames", type=integer(2), default=FRAMES, metavar="T", help="frames per clip (default: %(default)s)")
     add(
@@ -258,6 +264,8 @@ def _find_keypoints(
     """Finds the keypoints of all videos and fills their gaps; returns the videos that have any valid keypoint."""
     for name in source.unknown_videos([video.name for video in listing.videos]):
         problems.note("only in the keypoint table", name, "the keypoint table has it, but the folder does not")
+    for remark in source.remarks:
+        problems.note("remarks on the keypoint table", "keypoint table", remark)
     usable: list[VideoWithKeypoints] = []
     total, before = sum(each.facts.frames for each in examined), 0
     with console("finding keypoints", "frame") as progress:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from amc.data.pictures import rgb_pixels
+
 _FORMATS = ("JPEG", "PNG", "BMP")
 _ORIENTATION = 0x0112  # the EXIF tag
 MOST_PIXELS = 50_000_000  # an image header with more is damaged or malicious
@@ -42,7 +44,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
                 picture.load()
                 # Only if necessary, because each of the two conversions copies the image.
                 upright = picture if picture.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(picture)
-                return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"), dtype=np.uint8)
+                return rgb_pixels(upright)
     except _PROBLEMS as error:
         raise ImageError(
             f"damaged or not an image ({' '.join(str(error).split())[:80] or type(error).__name__})"

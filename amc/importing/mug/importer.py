@@ -25,7 +25,7 @@ from amc.data.datasets.landmarks import LANDMARKS
 from amc.data.datasets.mug import KEYPOINT_NAMES, PAIRS, STRIDES
 from amc.errors import UserError
 from amc.importing.gap_filling import MAX_GAP
-from amc.importing.keypoint_table import parse_names, read_table
+from amc.importing.keypoint_table import parse_names, pixels_only, read_table
 from amc.importing.mug.clip_variants import DRAWS, distribute_clips, possible_variants, shuffled
 from amc.importing.mug.cutting import ImportCounts, cut_take
 from amc.importing.mug.openface.program import OPTIONS, find_program
@@ -201,7 +201,8 @@ def _inputs(args: argparse.Namespace, files: MugFiles, problems: Problems) -> tu
     """Takes with their rows of the keypoint table, if there is one, and the source of the keypoints."""
     if args.keypoints is None:
         return [TakeInput(take) for take in files.takes], "OpenFace"
-    table = read_table(args.keypoints, None if args.keypoint_names is None else parse_names(args.keypoint_names))
+    names = None if args.keypoint_names is None else parse_names(args.keypoint_names)
+    table = pixels_only(args.keypoints, read_table(args.keypoints, names))
     missing = [name for name in KEYPOINT_NAMES if name not in table.names]
     if len(table.names) != LANDMARKS and missing:
         raise UserError(

@@ -14,7 +14,7 @@ from typing import Protocol
 from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.errors import UserError
 from amc.importing.keypoint_source import keypoint_source
-from amc.importing.keypoint_table import VideoKeypoints, read_table
+from amc.importing.keypoint_table import VideoKeypoints, pixels_only, read_table
 from amc.importing.natops.source_files import NatopsVideo, identity
 from amc.importing.problems import Problems
 
@@ -66,7 +66,7 @@ def joint_source(
     if table is None:
         with keypoint_source(None, None) as source:
             return EstimatorJoints(source.description, columns(source.names, source.description))
-    read = read_table(table)
+    read = pixels_only(table, read_table(table))
     chosen = columns(read.names, str(table))
     rows: dict[tuple[int, int], VideoKeypoints] = {}
     known = {(video.gesture, video.subject) for video in videos}

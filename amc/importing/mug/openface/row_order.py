@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from amc.importing.mug.images import ImageError, read_image
+from amc.importing.mug.openface.table import LandmarksError
 from amc.importing.mug.source_files import MugTake
 
+_MARGIN = 0.05  # by how much one order must fit the images better: a difference of correlations
 _SIDE = 48  # pixels of the images that are compared
 
 
@@ -25,6 +27,9 @@ def rows_of_frames(take: MugTake, landmarks: NDArray[np.float64]) -> NDArray[np.
     Args:
         take: a take of n frames.
         landmarks: (n, 68, 2) in the order of the rows, NaN where not found.
+
+    Raises:
+        LandmarksError: the images do not tell by a margin of `_MARGIN`.
     """
     by_name = _ranks(take.names)
     in_order = np.arange(len(by_name))
@@ -38,6 +43,11 @@ def rows_of_frames(take: MugTake, landmarks: NDArray[np.float64]) -> NDArray[np.
             continue  # reported when the frame is needed
         images[i] = np.asarray(small, dtype=np.float64).ravel()
     similarity = [_similarity(images, landmarks[rows]) for rows in (in_order, by_name)]
+    if abs(similarity[1] - similarity[0]) < _MARGIN:
+        raise LandmarksError(
+            "its rows may be in the order of the frames' names or of their numbers, and the images do not tell which; "
+            "pad the numbers in the names (img_0009 before img_0010) and run OpenFace again"
+        )
     return by_name if similarity[1] > similarity[0] else None
 
 
