@@ -32,7 +32,11 @@ METHOD = Method(
     build=MCnetStep,
     generate=_generate,
     settings=MCnetSettings,
-    presets={"compact": {"training.steps": 2400}},
+    # The published rate, 1e-4, is too slow for as few steps as the small presets have.
+    presets={
+        "compact": {"training.steps": 2400, "method.learning_rate": 1e-3},
+        "smoke": {"method.learning_rate": 1e-3},
+    },
     search_space={
         "method.learning_rate": {"kind": "log", "factor": 5},
         "method.beta1": {"kind": "float", "low": 0.0, "high": 0.95},
