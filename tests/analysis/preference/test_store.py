@@ -248,7 +248,7 @@ def test_answers_to_another_design_are_refused(store: AnswerStore, folder: Path)
     store.answer(made(), store.show(0).nonce)
     (folder / "design.json").write_text('{"other": 1}')
     for use in (AnswerStore, read_answers, read_progress):
-        with pytest.raises(UserError, match=r"answers.db has answers to another design than .*design.json"):
+        with pytest.raises(UserError, match=r"answers.db holds answers to another design than .*design.json"):
             use(folder)
     (folder / "design.json").write_text("{}")
     assert read_answers(folder) == [made()]
