@@ -104,7 +104,7 @@ def check_request(request: Request, out: Path) -> None:
     least = LEAST_CONDITIONS * (2 if request.labels == BOTH else 1)
     if request.conditions < least:
         raise UserError(
-            f"--conditions {request.conditions} is too few: a study with --labels {request.labels} needs at least {least}"
+            f"--conditions {request.conditions} is too few: with --labels {request.labels} a study needs {least}"
         )
     if request.naming and request.labels == SHOWN:
         raise UserError("--naming needs conditions whose label is hidden: give --labels hidden or --labels both")
