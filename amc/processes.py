@@ -24,6 +24,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
+from amc.cgroups import cpu_quota, whole_cores
 from amc.errors import UserError
 
 A = TypeVar("A")
@@ -38,8 +39,9 @@ class WorkerDied:
 
 
 def cores() -> int:
-    """Number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Number of CPU cores that this process may use, within the quota of its container."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return whole_cores(cores, cpu_quota())
 
 
 def parallel_map(
@@ -154,7 +156,7 @@ class _WorkerProcess:
         search = os.pathsep.join(path or os.getcwd() for path in sys.path)
         try:
             return subprocess.Popen(
-                [sys.executable, "-m", "amc.processes"],
+                [sys.executable, "-P", "-m", "amc.processes"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | {"PYTHONPATH": search},

@@ -66,7 +66,8 @@ def test_on_a_gpu_it_is_a_fraction(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_the_machine_has(tmp_path: Path) -> None:
     assert 0 < free_memory() <= total_memory()
-    account = tmp_path / "meminfo"
+    account = tmp_path / "proc" / "meminfo"
+    account.parent.mkdir()
     account.write_text("MemTotal:       1000 kB\nMemAvailable:    250 kB\nHugePages_Total:       0\n")
-    assert meminfo(account) == {"MemTotal": 1_024_000, "MemAvailable": 256_000}
+    assert meminfo(tmp_path) == {"MemTotal": 1_024_000, "MemAvailable": 256_000}
     assert meminfo(tmp_path / "nowhere") == {}
