@@ -9,9 +9,14 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-# Slurm's --signal usually sends SIGUSR1. SIGTERM comes only seconds before SIGKILL.
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+# Slurm's --signal usually sends SIGUSR1. SIGTERM comes only seconds before SIGKILL, SIGHUP when a terminal closes.
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 INTERRUPTED = 130  # exit code
+
+
+def heeded() -> list[signal.Signals]:
+    """The stop signals, without SIGHUP if it is ignored, as under nohup."""
+    return [number for number in STOPS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
 
 
 class StopSignals:
@@ -19,11 +24,12 @@ class StopSignals:
 
     Args:
         say: called at the first signal; it must be safe in a signal handler.
+        before_exit: called before the exit at the second signal.
     """
 
-    def __init__(self, say: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, say: Callable[[], object] = lambda: None, before_exit: Callable[[], object] = lambda: None):
         self.came = False
-        self.say = say
+        self.say, self.before_exit = say, before_exit
         self.before: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignals:
@@ -37,7 +43,7 @@ class StopSignals:
 
     def install(self) -> None:
         """Installs the handlers; call it again after a library has installed its own."""
-        for number in STOPS:
+        for number in heeded():
             signal.signal(number, self._take)
 
     def __call__(self) -> bool:
@@ -45,7 +51,9 @@ class StopSignals:
         return self.came
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        if self.came and number != signal.SIGUSR1:
+        if self.came and number not in (signal.SIGUSR1, signal.SIGHUP):
+            with contextlib.suppress(Exception):
+                self.before_exit()
             os._exit(INTERRUPTED)
         if not self.came:
             self.came = True

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from amc.stop_signals import STOPS, StopSignals
+from amc.stop_signals import INTERRUPTED, StopSignals, heeded
 
-CLOSE_SECONDS = 9.0  # that an interrupted study has from the signal to the end of its process
+CLOSE_SECONDS = 8.0  # that an interrupted study has from the signal to the end of its process
+FORCE_SECONDS = 9.7  # after which the process ends by force: Ray's shutdown may take long on a busy machine
 STOPPING = "stopping: rerun the same command to resume"
 
 
@@ -24,6 +26,7 @@ class StopRequest:
     Attributes:
         since: `time.monotonic()` at which the stop was requested; None before.
         outside_trials: the signal arrived before or after the trials.
+        before_forced_exit: called before a second signal, or the end of `FORCE_SECONDS`, ends the process.
     """
 
     def __init__(self, deadline: float | None) -> None:
@@ -31,8 +34,11 @@ class StopRequest:
         self.since: float | None = None
         self.outside_trials = False
         # A signal handler may interrupt any other output, so it bypasses Python's buffers.
-        self.signals = StopSignals(lambda: self._start_clock() and os.write(2, f"{STOPPING}\n".encode()))
+        self.signals = StopSignals(self._on_first_signal, lambda: self.before_forced_exit())
         self.installed = False
+        self.before_forced_exit: Callable[[], object] = lambda: None
+        self.timer = threading.Timer(FORCE_SECONDS, self._exit)
+        self.timer.daemon = True
 
     def __call__(self) -> bool:
         """Whether the study must stop."""
@@ -56,6 +62,19 @@ class StopRequest:
         waited = 0.0 if self.since is None else time.monotonic() - self.since
         return max(1.0, CLOSE_SECONDS - waited)
 
+    def close(self) -> None:
+        """Call it when the study has ended: the process is not ended by force any more."""
+        self.timer.cancel()
+
+    def _on_first_signal(self) -> None:
+        self._start_clock()
+        self.timer.start()
+        os.write(2, f"{STOPPING}\n".encode())
+
+    def _exit(self) -> None:
+        self.before_forced_exit()
+        os._exit(INTERRUPTED)
+
     def _start_clock(self) -> bool:
         self.since = time.monotonic()
         return True
@@ -63,12 +82,12 @@ class StopRequest:
 
 @contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGUSR1 raise KeyboardInterrupt, as Ctrl-C does, while a study is being prepared."""
+    """SIGTERM, SIGHUP and SIGUSR1 raise KeyboardInterrupt, as Ctrl-C does, while a study is being prepared."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in STOPS if number != signal.SIGINT}
+    before = {number: signal.signal(number, interrupt) for number in heeded() if number != signal.SIGINT}
     try:
         yield
     finally:

@@ -13,14 +13,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from amc.cli.command import NO_SUCCESS
 from amc.errors import UserError
 from amc.stop_signals import INTERRUPTED
-from analysis.record.connection.address import without_password
-from analysis.record.connection.lock import study_lock
+from analysis.record.connection.address import database_url, sqlite_path, without_password
+from analysis.record.connection.lock import record_lock_path, study_lock
 from analysis.record.rows import ImportedRow, StudyRow
 from analysis.record.states import COMPLETE, OPEN
 from analysis.record.writing import RecordWriter
@@ -33,7 +34,7 @@ from tuning.engine.progress import StudyProgress
 from tuning.engine.resume_check import MergeSettings, create_or_resume
 from tuning.engine.sources import TrialSource
 from tuning.engine.summary import study_documents, summary, write_summary
-from tuning.on_ray import node_files, ray_session
+from tuning.on_ray import node_files, ray_session, session_folder
 from tuning.on_ray.runner import run_on_ray
 from tuning.search.goal import Goal
 from tuning.search.pruners import Pruner
@@ -148,18 +149,31 @@ def run_study(study: Study) -> Ending:
 
     Raises:
         UserError: the study is being run by another process, differs from the one on record, its record cannot be
-            used, its folder belongs to a study of another record, or `before_trials` failed.
+            used, its folder belongs to a study of another record, Ray cannot be started, or `before_trials` failed.
+            A study that is new then leaves nothing behind.
     """
     created = _missing_folders(study.folder)
+    file = sqlite_path(database_url(study.record_address))
+    new_file = file if file is not None and not file.exists() else None
     try:
         with _driven_record(study) as record:
+            new = record.find_study(study.row.name) is None
             row = create_or_resume(record, study.row, allow=study.allow_changes, merge=study.merge_settings)
             write_owner(study.folder, record.study(row.name).uid, study.record_address)
             record.add_imported(study.imported)
             if study.before_trials is not None:
                 study.before_trials(record, study.folder)
-            return StudyRun(replace(study, row=row), record).run()
-    except UserError:
+            try:
+                return StudyRun(replace(study, row=row), record).run()
+            except ray_session.RayCannotStart:
+                if new:
+                    record.delete_study(row.name)
+                raise
+    except UserError as error:
+        if isinstance(error, ray_session.RayCannotStart) and new_file is not None:
+            lock = record_lock_path(new_file, study.row.name)
+            for path in (new_file, new_file.with_name(f"{new_file.name}-journal"), lock):
+                path.unlink(missing_ok=True)
         if study.folder in created and not (study.folder / "checkpoints").exists():
             _remove_folders(created)
         raise
@@ -222,6 +236,7 @@ class StudyRun:
         )
         self.sync_thread = SyncThread(self.mlflow_runs, _print_line)
         self.stop = StopRequest(_trials_deadline(study))
+        self.started = True  # False if Ray could not be started
 
     def run(self) -> Ending:
         """Runs what is left of the study.
@@ -238,9 +253,14 @@ class StudyRun:
         except KeyboardInterrupt:  # a signal before or after the trials: during them, `self.stop` handles signals
             self.stop.on_keyboard_interrupt()
             _print_line(STOPPING)
+        except ray_session.RayCannotStart:
+            self.started = False
+            raise
         finally:
             self.engine.pause_file.close()
-            content = self._close()
+            if self.started:
+                content = self._close()
+            self.stop.close()
         return self._ending(content)
 
     def _run_trials(self) -> None:
@@ -251,13 +271,22 @@ class StudyRun:
         try:
             with stop.signals, session as folder:
                 stop.signals.install()  # Ray has installed its own handlers
+                stop.before_forced_exit = partial(session_folder.kill_processes, folder)
                 self.sync_thread.start()  # only now: its imports would delay the start of Ray
                 files = node_files.put_files(study.settings.files(), study.cached) if study.on_cluster else []
                 if stop.signals.came:
                     engine.stopping = True
                 else:
                     modules = [study.trainable.split(":")[0]]
-                    run_on_ray(engine, study.resources, modules, folder / "tune", stop_requested=stop, files=files)
+                    run_on_ray(
+                        engine,
+                        study.resources,
+                        modules,
+                        folder,
+                        stop_requested=stop,
+                        on_cluster=study.on_cluster,
+                        files=files,
+                    )
                 if study.make_results is None or self._must_end_now():
                     self.sync_thread.finish(self._mlflow_status())  # copies while Ray shuts down
         finally:

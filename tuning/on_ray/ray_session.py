@@ -6,24 +6,34 @@ import contextlib
 import gc
 import logging
 import os
-import shutil
-import socket
-import tempfile
-from collections.abc import Iterator
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import ray
 
-from amc.errors import UserError
-from analysis.record.connection.lock import study_lock
-from tuning.on_ray.nodes import Node, living_nodes
+from amc.cache import cache_dir
+from amc.errors import UserError, first_line
+from amc.stop_signals import heeded
+from tuning.on_ray.session_folder import kill_processes, last_log_line, session_folder
+from tuning.on_ray.start_check import check_machine
+from tuning.on_ray.worker_path import python_command, without_current_folder, worker_pythonpath
 from tuning.workers.resources import Resources
 
-_SESSION = "amc-ray-"
 OBJECT_STORE = 128 * 1024**2  # bytes, for an instance on this machine: jobs and reports are small
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("amc", "analysis", "tuning")  # sent to the nodes; the rest of the checkout, runs included, is not
-CONNECT_SECONDS = 3.0
+SLOW_SECONDS = 20.0  # after which the user is told that Ray is still starting
+START_SECONDS = 180.0  # after which it is given up; a busy machine may need a minute
+_TOKEN = secrets.token_hex(32)  # one for all sessions of this process, because Ray reads it once
+_FORCE_SECONDS = 10.0  # that the main thread then gets to notice
+
+
+class RayCannotStart(UserError):
+    """Ray could not be started on this machine."""
 
 # Ray prints what its nodes say about their end, stack traces included, to the driver's standard output, whatever
 # `log_to_driver` is. Standard output is for results, such as JSON.
@@ -37,72 +47,170 @@ def session(resources: Resources, *, devices: int, on_cluster: bool) -> Iterator
     Args:
         devices: GPUs of this machine; used when Ray is started here.
         on_cluster: `join_cluster` was called before, and trials run on that cluster.
+
+    Raises:
+        RayCannotStart: the message says what to set.
+        KeyboardInterrupt: a stop signal arrived while Ray was starting.
     """
-    with _folder() as folder:
-        if not on_cluster:
-            _start(resources, devices, folder)
+    with contextlib.ExitStack() as stack:
+        try:
+            if not on_cluster:
+                check_machine(resources.workers)
+            folder = stack.enter_context(session_folder())
+            if not on_cluster:
+                stack.callback(kill_processes, folder)
+                stack.enter_context(_environment())
+                _start(resources, devices, folder)
+        except RayCannotStart:
+            raise
+        except UserError as error:
+            raise RayCannotStart(str(error)) from error
         try:
             yield folder
         finally:
             _shut_down()
 
 
-def join_cluster(address: str) -> list[Node]:
-    """Connects this process to a Ray cluster; returns the nodes that are alive.
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """Environment variables that Ray's processes inherit.
 
-    Args:
-        address: `auto`, or the host and port of the cluster's head.
-
-    Raises:
-        UserError: there is no cluster at that address, or it refused the connection.
+    - A token of this process's own, so that no file in the home folder is needed and no other study can join.
+    - Paths that are relative to the current folder are made absolute.
     """
-    if address.startswith("ray://"):
-        raise UserError(f"--address {address}: run the command on a node of the cluster, with --address auto")
-    if address != "auto":
-        _check_reachable(address)
-    code = {"py_modules": [str(ROOT / name) for name in PACKAGES]}
+    changes = {
+        "RAY_AUTH_TOKEN": _TOKEN,
+        "PYTHONPATH": worker_pythonpath(),
+        **({"AMC_CACHE": str(cache_dir().absolute())} if os.environ.get("AMC_CACHE") else {}),
+    }
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
     try:
-        ray.init(
-            address=address, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False
-        )
-        return living_nodes()
-    except Exception as error:  # Ray has many classes for this, some of them private
-        text = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(
-            f"--address {address}: cannot connect to a Ray cluster ({text[0][:200]}): start one with "
-            "`ray start --head`, and give this command the cluster's token (docs/cluster.md)"
-        ) from error
-
-
-def _check_reachable(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise UserError(f"--address {address}: give auto, or the head's host:port, such as 10.0.0.1:6379")
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
-        raise UserError(
-            f"--address {address}: no answer ({error}): check that the head of the cluster is running"
-        ) from error
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _start(resources: Resources, devices: int, folder: Path) -> None:
-    known = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    # Ray's processes inherit it, so that workers find the packages whatever the current folder is.
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(known))
-    ray.init(
-        address="local",
-        num_cpus=resources.workers * resources.cpus,
-        num_gpus=devices,
-        object_store_memory=OBJECT_STORE,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
+    """Starts Ray. A stop signal meanwhile raises KeyboardInterrupt.
+
+    Raises:
+        RayCannotStart: it could not be started.
+    """
+    empty = folder / "empty"
+    empty.mkdir()
+    watch = StartWatch(folder)
+    with _interruptible(), without_current_folder(empty):
+        watch.start()
+        try:
+            ray.init(**_options(resources, devices, folder))
+        except (KeyboardInterrupt, SystemExit):  # Ray's own handler of SIGTERM exits
+            _shut_down()
+            if watch.reason:
+                raise RayCannotStart(watch.reason) from None
+            raise KeyboardInterrupt from None
+        except Exception as error:  # of many classes, some of them private
+            _shut_down()
+            raise RayCannotStart(_message(first_line(error), folder)) from error
+        finally:
+            watch.close()
+
+
+def _options(resources: Resources, devices: int, folder: Path) -> Mapping[str, Any]:
+    return {
+        "address": "local",
+        "num_cpus": resources.workers * resources.cpus,
+        "num_gpus": devices,
+        "object_store_memory": OBJECT_STORE,
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "runtime_env": python_command() or None,
         # Ray's memory monitor would kill the actor, which is small, and not the trial, which is large. Workers that Ray
         # starts in advance would stay idle: actors get processes of their own.
-        _system_config={"memory_monitor_refresh_ms": 0, "prestart_worker_first_driver": False},
-        _temp_dir=str(folder),
-    )
+        "_system_config": {"memory_monitor_refresh_ms": 0, "prestart_worker_first_driver": False},
+        "_temp_dir": str(folder),
+    }
+
+
+def _message(reason: str, folder: Path) -> str:
+    line = last_log_line(folder)
+    seen = f"{reason}; its log: {line}" if line else reason
+    return f"Ray cannot start ({seen}): free memory and processes on this machine, then rerun the same command"
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Stop signals raise KeyboardInterrupt within the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in heeded()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class StartWatch(threading.Thread):
+    """Watches Ray's start from a thread of its own, because the main thread waits for Ray.
+
+    Attributes:
+        reason: why the start was given up; empty if it was not.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(name="Ray start watch", daemon=True)
+        self.folder, self.reason, self.closed = folder, "", threading.Event()
+
+    def run(self) -> None:
+        """Tells the user of a slow start, and interrupts one that cannot succeed."""
+        began, told = time.monotonic(), False
+        while not self.closed.wait(1.0):
+            waited = time.monotonic() - began
+            if waited > SLOW_SECONDS and not told:
+                told = True
+                line = last_log_line(self.folder)
+                _print_line(f"Ray is still starting after {waited:.0f} s" + (f"; its log: {line}" if line else ""))
+            dead = dead_child()
+            if dead or waited > START_SECONDS:
+                why = f"its process {dead} ended" if dead else f"no answer for {waited:.0f} s"
+                self.reason = _message(why, self.folder)
+                os.kill(os.getpid(), signal.SIGINT)
+                if not self.closed.wait(_FORCE_SECONDS):
+                    _print_line(f"error: {self.reason}")
+                    kill_processes(self.folder)
+                    os._exit(2)
+                return
+
+    def close(self) -> None:
+        """Ends the watch."""
+        self.closed.set()
+
+
+def dead_child() -> str:
+    """The name of a process of Ray that this process started and that has ended; empty if none has."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            name, _, rest = (entry / "stat").read_text(errors="replace").partition("(")[2].rpartition(")")
+            state, parent = rest.split()[:2]
+            if state == "Z" and int(parent) == os.getpid() and name in ("gcs_server", "raylet"):
+                return name
+    return ""
+
+
+def _print_line(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _shut_down() -> None:
@@ -119,18 +227,3 @@ def _shut_down() -> None:
     finally:
         if collecting:
             gc.enable()
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    """Yields a temporary folder for one Ray instance, and deletes those that killed drivers left.
-
-    It is not under $TMPDIR, because the path of a Unix socket is limited to 107 characters.
-    """
-    for left in Path("/tmp").glob(f"{_SESSION}*"):
-        with contextlib.suppress(UserError, OSError), study_lock(left / "lock", "that session"):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_SESSION, dir="/tmp", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        with study_lock(folder / "lock", "this session"):
-            yield folder

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import ray
 from ray import tune
 from ray.exceptions import RayError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -25,8 +26,10 @@ from ray.tune.search import Searcher
 from amc.errors import UserError, first_line
 from analysis.record.rows import TrialRow
 from tuning.on_ray.actor import CRASHED, OUTCOME, REPORT, STARTED, TrialActor
+from tuning.on_ray.clusters import ClusterWatch
 from tuning.on_ray.node_files import NodeFile, driver_node
 from tuning.on_ray.nodes import living_nodes, trials_on
+from tuning.on_ray.start_problems import StartCheck
 from tuning.workers.job import Job, Outcome
 from tuning.workers.resources import Resources
 
@@ -96,9 +99,10 @@ def run_on_ray(
     engine: StudyEngine,
     resources: Resources,
     modules: list[str],
-    storage: Path,
+    folder: Path,
     *,
     stop_requested: Callable[[], bool],
+    on_cluster: bool = False,
     files: Sequence[NodeFile] = (),
 ) -> None:
     """Runs jobs until the engine has no more or `stop_requested` returns True; then running jobs are returned to it.
@@ -107,16 +111,19 @@ def run_on_ray(
 
     Args:
         modules: imported by each worker's trial server before its first trial.
-        storage: an empty folder for the files that Tune writes; they are not used.
+        folder: of the session; Tune writes files there that are not used.
+        on_cluster: Ray was joined, not started here.
         files: copied to nodes other than this one.
     """
-    slots = TrialSlots(engine, resources, modules, stop_requested)
+    starts = StartCheck(None if on_cluster else folder, resources)
+    slots = TrialSlots(engine, resources, modules, stop_requested, starts)
+    watch = _watch_cluster(slots) if on_cluster else None
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(resources.workers)  # else workers start one after the other
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     logging.getLogger("ray.air").setLevel(logging.CRITICAL)
     try:
         with contextlib.suppress(Interrupted):
-            _tuner(slots, resources, storage, files).fit()
+            _tuner(slots, resources, folder / "tune", files).fit()
     except (RayError, tune.TuneError) as error:
         engine.abort(f"Ray stopped while the study was running ({first_line(error)})")
     finally:
@@ -124,6 +131,22 @@ def run_on_ray(
         with contextlib.suppress(UserError):
             for job in slots.jobs.values():
                 engine.interrupt(job)
+        if watch is not None and not engine.fatal_error:
+            watch.close()  # else it stays: Ray's shutdown may wait for a cluster that has ended
+
+
+def _watch_cluster(slots: TrialSlots) -> ClusterWatch:
+    def end_now(reason: str) -> None:
+        with contextlib.suppress(UserError):
+            for job in list(slots.jobs.values()):
+                slots.engine.interrupt(job)
+        with contextlib.suppress(OSError):
+            print(f"error: {reason}: rerun the same command to resume", file=sys.stderr, flush=True)
+        os._exit(2)
+
+    watch = ClusterWatch(ray.get_runtime_context().gcs_address, slots.engine.abort, end_now)
+    watch.start()
+    return watch
 
 
 def _tuner(slots: TrialSlots, resources: Resources, storage: Path, files: Sequence[NodeFile]) -> tune.Tuner:
@@ -169,11 +192,17 @@ class TrialSlots:
     """
 
     def __init__(
-        self, engine: StudyEngine, resources: Resources, modules: list[str], stop_requested: Callable[[], bool]
+        self,
+        engine: StudyEngine,
+        resources: Resources,
+        modules: list[str],
+        stop_requested: Callable[[], bool],
+        starts: StartCheck | None = None,
     ) -> None:
         self.engine, self.modules, self.stop_requested = engine, modules, stop_requested
         self.workers, self.threads, self.gpus = resources.workers, resources.cpus, resources.gpus
         self.room = self.workers
+        self.starts = starts or StartCheck(None, resources)
         self.jobs: dict[str, Job] = {}
         self.occupied: set[str] = set()
         self.starting: dict[str, float] = {}
@@ -275,6 +304,7 @@ class TrialSlots:
     def should_stop(self) -> bool:
         """Whether Tune's run ends now: the study was interrupted, and its trials have paused or had enough time."""
         self._check_nodes()
+        self._check_starts()
         if not (self.engine.fatal_error or self.stop_requested()):
             return False
         if not self.engine.stopping:
@@ -296,6 +326,14 @@ class TrialSlots:
             print(f"{len(nodes)} Ray nodes are alive: running up to {room} trials at once", file=sys.stderr, flush=True)
         if not nodes and self.jobs and self.jobs.keys() <= self.starting.keys():
             self.engine.abort("no Ray node is left to run trials")
+
+    def _check_starts(self) -> None:
+        """Tells the user that workers do not start, and aborts the study if they cannot."""
+        waiting = bool(self.jobs) and self.jobs.keys() <= self.starting.keys()
+        waited = time.monotonic() - min(self.starting[one] for one in self.jobs) if waiting else 0.0
+        problem = self.starts(waited)
+        if problem:
+            self.engine.abort(problem)
 
     @contextlib.contextmanager
     def _abort_on_record_error(self) -> Iterator[None]:

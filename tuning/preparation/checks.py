@@ -12,8 +12,8 @@ from amc.errors import UserError
 from analysis.record.connection.address import database_url
 from analysis.record.connection.database import reading_engine
 from tuning.engine.study import checked_name
+from tuning.on_ray.clusters import join_cluster
 from tuning.on_ray.nodes import cluster_resources
-from tuning.on_ray.ray_session import join_cluster
 from tuning.planning.durations import parse_duration
 from tuning.workers.resources import Resources, machine_resources
 

@@ -64,10 +64,11 @@ class TrialWorker:
             return
         self.close()
         environment = os.environ | {name: str(self.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))  # how this process found the packages
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tuning.workers.trial_server", *self.modules],
+                [sys.executable, "-P", "-m", "tuning.workers.trial_server", *self.modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

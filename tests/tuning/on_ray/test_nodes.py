@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from amc.errors import UserError
+from tuning.on_ray.clusters import join_cluster
 from tuning.on_ray.nodes import Node, cluster_resources
-from tuning.on_ray.ray_session import join_cluster
 from tuning.workers.resources import Resources
 
 NODES = [Node("a", 8, 2), Node("b", 4, 0), Node("c", 6, 1)]
