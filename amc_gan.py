@@ -12,6 +12,7 @@ import sys
 from collections.abc import Collection, Sequence
 
 from amc.cli.command import Parser, run_parsed
+from amc.program import importing, protect_streams
 
 # Module with `add_arguments(parser)`, and one line of help. `amc-gan --help` lists them in this order.
 COMMANDS = {
@@ -33,6 +34,8 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one sub-command and returns its exit code."""
+    if argv is None:
+        protect_streams()
     given = list(sys.argv[1:] if argv is None else argv)
     return run_parsed(parser(given[:1]), given)
 
@@ -44,7 +47,8 @@ def parser(loaded: Collection[str]) -> Parser:
     for name, (module, about) in COMMANDS.items():
         command = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
         if name in loaded:
-            importlib.import_module(module).add_arguments(command)
+            with importing():
+                importlib.import_module(module).add_arguments(command)
     return top
 
 

@@ -13,6 +13,10 @@ if __name__ == "__main__":
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
     sys.path.insert(0, str(here.parent))
-    from ablations.cli import main
+    from amc.program import importing, protect_streams
+
+    protect_streams()
+    with importing():
+        from ablations.cli import main
 
     sys.exit(main())

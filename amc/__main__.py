@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from amc.cli import command, describe
-from amc.cli import evaluate as evaluate_command
-from amc.cli import generate as generate_command
-from amc.cli import selftest as selftest_command
-from amc.cli import train as train_command
+from amc.program import importing, protect_streams
+
+with importing():
+    from amc.cli import command, describe
+    from amc.cli import evaluate as evaluate_command
+    from amc.cli import generate as generate_command
+    from amc.cli import selftest as selftest_command
+    from amc.cli import train as train_command
 
 # The module of each subcommand, and one sentence about it for --help.
 COMMANDS = {
@@ -32,4 +35,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    protect_streams()
     sys.exit(main())

@@ -24,7 +24,7 @@ def cache_dir() -> Path:
     """The folder for generated data and trained classifiers: $AMC_CACHE, else `amc-gan` in the user's cache folder."""
     named = os.environ.get("AMC_CACHE")
     if named:
-        return Path(named).expanduser()
+        return Path(named).expanduser().absolute()
     return platformdirs.user_cache_path("amc-gan", appauthor=False, opinion=False)
 
 

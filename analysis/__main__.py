@@ -6,7 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from amc.cli.command import Parser, run_parsed
-from analysis.cli import preference, report, tables
+from amc.program import importing, protect_streams
+
+with importing():
+    from analysis.cli import preference, report, tables
 
 COMMANDS = {
     "tables": (tables, "write tables as Markdown, LaTeX, CSV and JSON"),
@@ -25,4 +28,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    protect_streams()
     sys.exit(main())

@@ -158,3 +158,9 @@ def test_what_is_no_ordinary_file_is_left_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="it is not an ordinary file"), creating(pipe):
         raise AssertionError("never asked for")
     assert pipe.is_fifo()
+
+
+def test_a_relative_cache_is_one_folder_for_all_processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AMC_CACHE", "here/cache")
+    assert cache_dir() == tmp_path / "here" / "cache"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from tuning.cli.studies import main
+from amc.program import importing, protect_streams
+
+with importing():
+    from tuning.cli.studies import main
 
 if __name__ == "__main__":
+    protect_streams()
     sys.exit(main())

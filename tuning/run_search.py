@@ -14,6 +14,10 @@ if __name__ == "__main__":
     # Python put this folder first; a module of ours must not stand in for a library of the same name.
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
     sys.path.insert(0, str(here.parent))
-    from tuning.cli.search import main
+    from amc.program import importing, protect_streams
+
+    protect_streams()
+    with importing():
+        from tuning.cli.search import main
 
     sys.exit(main())

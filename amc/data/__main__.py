@@ -1,5 +1,11 @@
 """`python -m amc.data`: runs the command line of `amc/cli/data.py`."""
 
-import runpy
+import importlib
+import sys
 
-runpy.run_module("amc.cli.data", run_name="__main__", alter_sys=True)
+from amc.program import importing, protect_streams
+
+protect_streams()
+with importing():
+    command = importlib.import_module("amc.cli.data")  # by name, because `data` is below `cli`
+sys.exit(command.main())

@@ -63,7 +63,7 @@ class RecordReader:
             in any method if the database does not respond.
     """
 
-    patience = 0.0  # seconds for which to retry while the database does not respond
+    patience = lock_patience = 0.0  # see `DatabaseClient`
 
     def __init__(self, address: str | Path) -> None:
         self.address = database_url(address)

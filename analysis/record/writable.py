@@ -26,6 +26,7 @@ from analysis.record.reading import RecordReader
 from analysis.record.schema import SCHEMA_VERSION, metadata, schema_table, trial_table
 
 PATIENCE = 60.0  # seconds for which a driver retries while the database server does not respond; training goes on
+LOCK_PATIENCE = 600.0  # seconds for which a driver retries while another program keeps a SQLite file locked
 
 
 class WritableRecord(RecordReader):
@@ -43,8 +44,9 @@ class WritableRecord(RecordReader):
         _create_tables(database_url(address))
         super().__init__(address)
         self._writer = self.engine
-        # Retrying is for servers: SQLite has already waited for its lock, and its other errors are final.
+        # Errors of a SQLite file are final, except a lock: another program, such as a backup, may read it for long.
         self.patience = PATIENCE if sqlite_path(self.address) is None else 0.0
+        self.lock_patience = LOCK_PATIENCE
 
     def _create_engine(self) -> sa.Engine:
         return writing_engine(self.address)

@@ -6,6 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Mapping
+from textwrap import shorten
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -14,6 +15,8 @@ from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, ENDED
 from tuning.engine.engine import EngineCallback
 from tuning.search.objectives import ACCURACY, TITLES
+
+REASON = 200  # characters of a failure's reason; `summary.json` and the trial's log have all of it
 
 
 class StudyProgress(EngineCallback):
@@ -57,7 +60,7 @@ class StudyProgress(EngineCallback):
             return
         value = "" if trial.value is None else f", {_objectives_text(trial)}"
         at = "" if trial.state == COMPLETE else f" at step {trial.step}/{trial.budget}"
-        reason = f" ({trial.reason})" if trial.reason else ""
+        reason = f" ({shorten(trial.reason, REASON, placeholder='…')})" if trial.reason else ""
         self._line(f"{trial.key} {trial.state}{at}{value}, {trial.seconds:.0f} s{reason}{self._time_left()}")
 
     def close(self) -> None:

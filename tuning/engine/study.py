@@ -163,12 +163,13 @@ def run_study(study: Study) -> Ending:
             record.add_imported(study.imported)
             if study.before_trials is not None:
                 study.before_trials(record, study.folder)
-            try:
-                return StudyRun(replace(study, row=row), record).run()
-            except ray_session.RayCannotStart:
-                if new:
-                    record.delete_study(row.name)
-                raise
+            with _record_stays(file):
+                try:
+                    return StudyRun(replace(study, row=row), record).run()
+                except ray_session.RayCannotStart:
+                    if new:
+                        record.delete_study(row.name)
+                    raise
     except UserError as error:
         if isinstance(error, ray_session.RayCannotStart) and new_file is not None:
             lock = record_lock_path(new_file, study.row.name)
@@ -190,6 +191,34 @@ def _driven_record(study: Study) -> Iterator[RecordWriter]:
                 yield record
         finally:
             record.close()
+
+
+@contextmanager
+def _record_stays(file: Path | None) -> Iterator[None]:
+    """Checks that the file of the record is the same after the block; None for a database server.
+
+    Raises:
+        UserError: it was deleted or replaced, which may have caused any other error in the block.
+    """
+
+    def identity() -> tuple[int, int] | None:
+        with suppress(OSError):
+            found = file.stat() if file is not None else None
+            return None if found is None else (found.st_dev, found.st_ino)
+        return None
+
+    before, cause = identity(), None
+    try:
+        yield
+    except UserError as error:
+        if identity() == before:
+            raise
+        cause = error
+    if identity() != before:
+        raise UserError(
+            f"the study record {file} was deleted or replaced while the study ran, so its last results are not on "
+            "record: put it back from a backup, then rerun the same command, or give another --study"
+        ) from cause
 
 
 def _missing_folders(folder: Path) -> list[Path]:

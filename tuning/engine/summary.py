@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from amc.atomic import atomic_write
@@ -24,6 +25,7 @@ from tuning.search.goal import Goal
 from tuning.search.objectives import ACCURACY, NAMES
 
 ROWS = 20  # shown on the screen
+REASON = 100  # characters of a failure's reason in a row; `summary.json` and the trial's log have all of it
 TEST = "test/accuracy"
 
 
@@ -86,7 +88,9 @@ def table(records: RecordReader, study: str) -> str:
     for place, trial in enumerate(rows[:ROWS], start=1):
         values = _values(trial)
         shown = " ".join(f"{_percent(values.get(name)):>{_width(name)}}" for name in row.goal["objectives"])
-        note = trial.reason if trial.state == "FAILED" else _changes(trial.params, base)
+        note = (
+            shorten(trial.reason, REASON, placeholder="…") if trial.state == "FAILED" else _changes(trial.params, base)
+        )
         note = f"violates a constraint; {note}" if trial.violation else note
         likelihood = "" if trial.log_likelihood is None else f"{trial.log_likelihood:.4f}"
         shown = f"{shown} {likelihood:>8}"

@@ -129,10 +129,12 @@ class DatabaseClient(Protocol):
     Attributes:
         address: address of the database.
         patience: seconds for which to retry while the database does not respond.
+        lock_patience: the same while another program keeps a SQLite file locked.
     """
 
     address: sa.URL
     patience: float
+    lock_patience: float
 
 
 def retry_while_unreachable(method: F) -> F:
@@ -159,18 +161,21 @@ def retry_while_unreachable(method: F) -> F:
             now = time.monotonic()
             shown = f"the study record {without_password(self.address)}"
             reason = first_line(trouble.orig or trouble)
+            locked = getattr(trouble.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            advice = "; close the program that has the file open" if locked else ""
+            patience = self.lock_patience if locked else self.patience
             if began is None:
                 began = now
-                if self.patience > 0:
+                if patience > 0:
                     print(
-                        f"{shown} does not respond ({reason}): retrying for {self.patience:.0f} s",
+                        f"{shown} does not respond ({reason}): retrying for {patience:.0f} s{advice}",
                         file=sys.stderr,
                         flush=True,
                     )
-            left = began + self.patience - now
+            left = began + patience - now
             if left <= 0:
-                self.patience = 0.0
-                raise UserError(f"cannot use {shown} ({reason})") from trouble
+                self.patience = self.lock_patience = 0.0
+                raise UserError(f"cannot use {shown} ({reason}){advice}") from trouble
             time.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE)
 

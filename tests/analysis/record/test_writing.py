@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import textwrap
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amc.config import Config, natops
+from amc.errors import UserError
 from amc.evaluation.score_sheet import REAL, ScoreSheet
+from analysis.record.connection import database
 from analysis.record.rows import MlflowCursor, SheetRow, TrialStage
 from analysis.record.writing import MAX_STALLS, RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
@@ -274,3 +278,28 @@ def test_a_writer_killed_while_it_scores_leaves_a_matching_sheet_and_scores(tmp_
         number = record.trial("toy", KEY).scores["number"]
         assert number in (told, told + 1)
         assert record.score_sheets("toy")[KEY].content["number"] == number
+
+
+def test_a_program_that_reads_for_long_holds_a_writer_up_and_ends_nothing(
+    tmp_path: Path, base: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a backup does: it keeps SQLite's read lock, so that no writer can commit."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    path = tmp_path / "record.db"
+    with RecordWriter(path) as record, closing(sqlite3.connect(path, check_same_thread=False)) as backup:
+        backup.execute("BEGIN")
+        backup.execute("SELECT * FROM study").fetchall()
+        timer = threading.Timer(1.0, backup.rollback)
+        timer.start()
+        record.create_study(study_row(base))
+        timer.join()
+        line = capsys.readouterr().err
+        assert line.endswith("(database is locked): retrying for 600 s; close the program that has the file open\n")
+        assert len(line.splitlines()) == 1
+        backup.execute("BEGIN")
+        backup.execute("SELECT * FROM study").fetchall()
+        record.lock_patience = 0.2
+        with pytest.raises(UserError, match=r"\(database is locked\); close the program that has the file open"):
+            record.update_study("toy", settings={"trials": 9})
+        backup.rollback()
+        assert record.study("toy").settings == {"trials": 4}

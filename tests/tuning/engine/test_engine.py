@@ -15,6 +15,7 @@ from analysis.record.states import COMPLETE, FAILED, PRUNED, WAITING
 from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
 from tests.tuning.in_process import run_in_process
+from tests.tuning.toy_rows import trial_row
 from tuning.engine.engine import Engine, EngineCallback, StudyPlan
 from tuning.engine.sources import SEEDS, ConfirmingRuns, ListedTrials, Proposal, SampledTrials
 from tuning.engine.summary import confirmed, summary, table, write_summary
@@ -209,6 +210,17 @@ def test_summary_and_table(record: RecordWriter, base: Config, tmp_path: Path) -
     assert confirmed(record, "toy").startswith(
         "trial-0000 repeated with 2 new seeds: test accuracy 100.0% (95% interval"
     )
+
+
+def test_a_long_reason_is_one_short_row(record: RecordWriter, base: Config) -> None:
+    record.add_trial(trial_row(base))
+    record.begin("toy", "trial-0000")
+    record.finish("toy", "trial-0000", 1, FAILED, reason="RuntimeError: " + "size mismatch for a.b " * 30)
+    row = table(record, "toy").splitlines()[2]
+    assert "RuntimeError: size mismatch" in row
+    assert row.endswith("…")
+    assert len(row) < 170
+    assert len(summary(record, "toy")["trials"][0]["reason"]) > 600
 
 
 def test_what_a_run_was_scored_with_is_on_record(record: RecordWriter, base: Config, tmp_path: Path) -> None:

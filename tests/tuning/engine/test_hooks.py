@@ -171,3 +171,14 @@ def test_results_have_their_share_of_a_time_budget(study: Study, monkeypatch: py
     assert _trials_deadline(replace(drawing, until=1040.0)) == 1030.0
     assert _trials_deadline(replace(drawing, until=9000.0)) == 9000.0 - RESULTS_SECONDS
     assert _trials_deadline(replace(drawing, until=900.0)) == 900.0
+
+
+def test_a_record_that_was_deleted_while_the_study_ran_is_not_called_complete(study: Study) -> None:
+    """Nothing that the study wrote after that is on record, so the line promises nothing."""
+    path = study.folder / "record.db"
+    deleting = replace(study, make_results=lambda record, folder: path.unlink())
+    with pytest.raises(
+        UserError, match=r"record.db was deleted or replaced while the study ran.*put it back"
+    ) as caught:
+        run_study(deleting)
+    assert "no results are lost" not in str(caught.value)
