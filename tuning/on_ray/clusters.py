@@ -55,7 +55,7 @@ def join_cluster(address: str) -> list[Node]:
     except Exception as error:  # Ray has many classes for this, some of them private
         text = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
-            f"--address {address}: cannot connect to the Ray cluster at {head} ({text[0][:200]}): start one with "
+            f"--address {address}: cannot connect to a Ray cluster ({text[0][:200]}): start one with "
             "`ray start --head`, and give this command the cluster's token (docs/cluster.md)"
         ) from error
     cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
