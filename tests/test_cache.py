@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,3 +165,28 @@ def test_a_relative_cache_is_one_folder_for_all_processes(monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AMC_CACHE", "here/cache")
     assert cache_dir() == tmp_path / "here" / "cache"
+
+
+@pytest.mark.skipif(os.getuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+def test_a_complete_cache_that_may_not_be_written_is_used(tmp_path: Path) -> None:
+    """Root may write anything, so it gives up that capability."""
+    (tmp_path / "made").write_text("complete")
+    tmp_path.chmod(0o555)
+    code = (
+        "import sys; sys.path[:0] = sys.argv[2:]\n"
+        "from pathlib import Path; from amc.cache import make_once\n"
+        "for name in ('made', 'new'):\n"
+        "    try: print(make_once(Path(sys.argv[1]) / name, lambda path: path.write_text('')).read_text())\n"
+        "    except Exception as error: print(error)"
+    )
+    without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    done = subprocess.run(
+        [*without, sys.executable, "-c", code, str(tmp_path), *sys.path],
+        env=os.environ | {"AMC_CACHE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    tmp_path.chmod(0o755)
+    first, second = done.stdout.splitlines()
+    assert first == "complete"
+    assert second == f"cannot write the cache folder {tmp_path}: Permission denied; set AMC_CACHE to another folder"
