@@ -35,6 +35,7 @@ _FORCE_SECONDS = 10.0  # that the main thread then gets to notice
 class RayCannotStart(UserError):
     """Ray could not be started on this machine."""
 
+
 # Ray prints what its nodes say about their end, stack traces included, to the driver's standard output, whatever
 # `log_to_driver` is. Standard output is for results, such as JSON.
 ray._private.worker.print_to_stdstream = lambda data, ignore_prefix: None
