@@ -79,7 +79,7 @@ def table_text(data: bytes, known: Callable[[str], bool]) -> TableText:
         content = line.strip()
         if content.lstrip('"').startswith("#"):
             comments.append((number, _comment(content)))
-        elif content.strip(",;\t| ") and not re.fullmatch(r"sep=.", content, re.IGNORECASE):  # written by Excel
+        elif content.strip(",;\t| ") and not re.fullmatch(r"sep=.?", content, re.IGNORECASE):  # written by Excel
             header, separator = _header(line, known)
             remarks += [f"separated by {SEPARATORS[separator]}"] if separator != "," else []
             return TableText(comments, header, number, separator, remarks, lines)
