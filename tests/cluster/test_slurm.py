@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -32,17 +31,14 @@ def test_a_search_that_is_preempted(can_have_hosts: None, tmp_path: Path, sessio
         job = slurm.submit(f"docs/cluster/slurm.sbatch {arguments}")
         search.log = shared / "amc-gan" / f"slurm-{job}.out"
         slurm.wait_for(job, "RUNNING", lambda: sum(trial.step > 0 for trial in search.look().training) == 2)
-        print(time.monotonic(), "training")
         urgent = slurm.submit(URGENT)
         slurm.wait_for(urgent, "COMPLETED")
-        print(time.monotonic(), "urgent done")
         look = search.look()
         witness.saw(look)
         assert {trial.state for trial in look.trials.values()} == {"WAITING"}, search.printed()
         slurm.wait_for(job, "PENDING")
         slurm.run(f"scontrol update JobId={job} StartTime=now")  # it would wait for two minutes
         slurm.wait_for(job, "COMPLETED")
-        print(time.monotonic(), "done")
         assert slurm.job(job)["Restarts"] == "1"
         look = check_the_end(search, witness)
     searched = [trial for trial in look.trials.values() if trial.role == "trial"]
