@@ -25,6 +25,7 @@ def _generate(network: nn.Module, seen: Tensor, motion: Tensor, noise: Tensor) -
 
 # SGD, as published, needs far more steps than the small presets have.
 _ADAM = {"method.optimizer": "adam", "method.learning_rate": 1e-3, "method.discriminator_learning_rate": 2e-4}
+_SLOWER = {"method.learning_rate": 3e-4, "method.discriminator_learning_rate": 1e-4}
 
 METHOD = Method(
     name="adv_gdl",
@@ -36,7 +37,7 @@ METHOD = Method(
     generate=_generate,
     settings=AdvGDLSettings,
     presets={
-        "compact": {"training.steps": 4000, **_ADAM},
+        "compact": {"training.steps": 4000, **_ADAM, **_SLOWER},
         "smoke": _ADAM,
     },
     search_space={

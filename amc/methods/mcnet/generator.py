@@ -98,6 +98,15 @@ class MCnet(nn.Module):
         self.decoder3 = _convs(ch(256), ch(256), ch(256), ch(128))
         self.decoder2 = _convs(ch(128), ch(128), ch(64))
         self.decoder1 = nn.Sequential(_convs(ch(64), ch(64)), nn.Conv2d(ch(64), 3, 3, padding=1))
+        self._initialize()
+
+    def _initialize(self) -> None:
+        """He et al. (2015): no layer is normalised, and with PyTorch's default signals shrink from layer to layer."""
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d) and not name.endswith("gates") and module.out_channels != 3:
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
 
     def forward(self, seen: Tensor, horizon: int | None = None) -> Tensor:
         """Predicts frames; from the second on, both encoders see predicted frames.
