@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ablations.cli import main
-from ablations.table3 import _parts
+from ablations.table3 import _parts, _show
 from amc.evaluation.score_sheet import LAST_SEEN, REAL, STILL
 from analysis.record.reading import RecordReader
 from analysis.record.rows import TrialRow
+from tests.analysis.tables.test_table3 import record
 from tests.toy import write_toy_file
+from tuning.engine.study import Ending
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "method_example"
@@ -74,6 +78,30 @@ def test_each_data_set_has_a_study(arguments: list[str], studies: dict[str | Non
 
     parts = _parts(_parser().parse_args(["--table", "3", *arguments]))
     assert {part.args.dataset: part.study for part in parts} == studies
+
+
+def test_two_data_sets_end_in_one_table_and_one_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [record(tmp_path, data) for data in ("natops", "mug")]
+    studies: list[Any] = [
+        SimpleNamespace(
+            record_address=tmp_path / name / "record.db",
+            folder=tmp_path / name,
+            row=SimpleNamespace(name=name),
+            target="sqlite:///mlflow.db",
+        )
+        for name in names
+    ]
+    args = argparse.Namespace(table="3", out=tmp_path, json=True)
+    assert _show(args, "t3", [(study, Ending(0, {})) for study in studies]) == 0
+    printed = capsys.readouterr()
+    content = json.loads(printed.out)
+    assert {row["dataset"] for row in content["rows"]} == {"natops", "mug"}
+    made = {path.relative_to(tmp_path / "t3").as_posix() for path in (tmp_path / "t3").rglob("*") if path.is_file()}
+    assert made == {"studies.json", "report.html", *(f"tables/table3.{form}" for form in ("md", "csv", "tex", "json"))}
+    assert content == json.loads((tmp_path / "t3" / "tables" / "table3.json").read_text())
+    assert f"report: {tmp_path / 't3' / 'report.html'}" in printed.err
+    # One data set without a complete run: the others' results are there, and the exit code says so.
+    assert _show(args, "t3", [(studies[0], Ending(0, {})), (studies[1], Ending(3, {}))]) == 3
 
 
 def command(folder: Path, site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
