@@ -12,8 +12,8 @@ from types import FrameType
 
 from amc.stop_signals import INTERRUPTED, StopSignals, heeded
 
-CLOSE_SECONDS = 8.0  # that an interrupted study has from the signal to the end of its process
-FORCE_SECONDS = 9.7  # after which the process ends by force: Ray's shutdown may take long on a busy machine
+CLOSE_SECONDS = 7.5  # that an interrupted study has from the signal to the end of its process
+FORCE_SECONDS = 9.0  # after which the process ends by force: Ray's shutdown may take long on a busy machine
 STOPPING = "stopping: rerun the same command to resume"
 
 
