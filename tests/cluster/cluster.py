@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,6 +86,8 @@ class Cluster:
             (self[name].home / ".ray").mkdir(mode=0o700)
             shutil.copy2(token, self[name].home / ".ray")
             self.join(name)
+        while self[HEAD].run("ray status").count(" node_") < len(EACH):
+            time.sleep(0.5)  # a node is listed some seconds after it has joined
 
     def join(self, name: str) -> None:
         """Starts Ray on a host that is not the first."""
