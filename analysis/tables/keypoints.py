@@ -74,7 +74,13 @@ def keypoints_content(scores: StudyScores) -> dict[str, Any]:
     caption = facts(scores)
     caption["extractor"] = scores.row.settings.get("keypoints")
     caption["notes"] = _notes(scores, caption, len(tested))
-    return {"caption": caption, "rows": rows, "references": _references(scores)}
+    references = _references(scores)
+    # The caption's references are those of this classifier, not of the motion classifier.
+    by_key = {one["arm"]: one["mean"] for one in references}
+    caption["first_frame_accuracy"] = by_key.get("still")
+    caption["real_accuracy"] = by_key.get("real")
+    caption["real_second_accuracy"] = None
+    return {"caption": caption, "rows": rows, "references": references}
 
 
 def keypoints_text(content: Mapping[str, Any]) -> TextTable:

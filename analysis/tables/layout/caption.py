@@ -79,7 +79,9 @@ def sentence(caption: Mapping[str, Any], what: str) -> str:
     )
     if caption["first_frame_accuracy"] is not None:
         text += f", first frame repeated {caption['first_frame_accuracy']:.1f}"
-    text += f", real clips {caption['real_accuracy']:.1f}."
+    if caption["real_accuracy"] is not None:
+        text += f", real clips {caption['real_accuracy']:.1f}"
+    text += "."
     if caption["runs"] < caption["runs_planned"]:
         text += f" NOT FINISHED: {caption['runs']} of {caption['runs_planned']} runs."
     if caption["unscored"]:

@@ -52,6 +52,7 @@ def test_rows_by_hand(scores: StudyScores) -> None:
     assert (cdna["mean"], cdna["paper"], cdna["difference"]) == (12.5, 23.52, -50.0)
     assert cdna["n_pairs"] == 2
     assert cdna["p_holm"] == cdna["p"]
+    assert content["caption"]["real_accuracy"] is None  # that of the motion classifier is not this classifier's
     assert ours["values"] == {"0": 75.0, "1": 50.0}
     assert (ours["missing"], ours["no_class"]) == (6.25, 0.0)  # half of the frames may be missing
     assert (cdna["missing"], cdna["no_class"]) == (43.75, 37.5)
