@@ -50,7 +50,6 @@ def _off(*switches: str) -> dict[str, Any]:
     return {f"switches.{name}": False for name in switches}
 
 
-PAPER_DATASET = "natops"  # the data set of the paper's Table 4
 ALL = "all"  # on the command line: the arms of Table 4
 TABLE_4: tuple[Arm, ...] = (
     Arm(OURS, "Ours", {}, 91.12),

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ablations.arms import PAPER_DATASET, Arm, arm_config, check_arms, describe_arm, select_arms
+from ablations.arms import Arm, arm_config, check_arms, describe_arm, select_arms
 from ablations.comparison import Comparison, Entry, comparison_study, proposals
 from ablations.merge_arms import study_on_record
 from ablations.metric_checkpoints import NONE, MetricCheckpoints, load_checkpoints, with_recorded
@@ -69,14 +69,13 @@ def with_record(
 
 
 def arm_entries(base: Config, arms: Sequence[Arm]) -> list[Entry]:
-    """The arms as entries of a comparison; what the paper reports is left out if it is of other data."""
-    paper = base.dataset.name == PAPER_DATASET
+    """The arms as entries of a comparison."""
     return [
         Entry(
             slug=arm.slug,
             config=arm_config(base, replace(arm, seed_shift=0), base.seed),
             changes=arm.changes,
-            facts=describe_arm(arm if paper else replace(arm, paper=None)),
+            facts=describe_arm(arm),
             seed_shift=arm.seed_shift,
         )
         for arm in arms

@@ -12,8 +12,9 @@ from amc.evaluation.score_sheet import LAST_SEEN, REAL, STILL, ScoreSheet
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL
-from analysis.scores.study_scores import ACCURACY, ArmRun, ArmScores, StudyScores, correct, test_fold
+from analysis.scores.study_scores import ACCURACY, TABLE_3, ArmRun, ArmScores, StudyScores, correct, test_fold
 
+PAPER_DATASET = "natops"  # the data set of the paper's Table 4
 CURVE = "val/accuracy"
 Value = TypeVar("Value", int, float)
 
@@ -155,11 +156,13 @@ def _arm(
     last = any(one["arm"] == slug for one in row.settings["arms"])
     asked = {f"{slug}-seed-{number}" for number in range(int(row.settings["seeds"]))} if last else set()
     changes, of = arm.get("changes", {}), tuple(arm.get("of") or ())
+    # Methods are recorded with the figure of their own data set.
+    paper = arm["paper"] if row.kind == TABLE_3 or row.dataset.get("name") == PAPER_DATASET else None
     planned = len(asked | {run.key for run in runs if run.state == COMPLETE})
     return ArmScores(
         slug,
         arm["title"],
-        arm["paper"],
+        paper,
         changes,
         of,
         runs,
