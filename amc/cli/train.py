@@ -71,7 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trains (resuming from a checkpoint in DIR), scores, writes DIR/result.json; returns the exit code."""
     check_out_folder(args.out)
-    args.preset = chosen_preset(args.preset)
     found = _found(args)
     config, data = _configured(args, found)
     judge, second = (classifier(config, data, seed) for seed in (JUDGE, SECOND))
@@ -129,7 +128,7 @@ def _found(args: argparse.Namespace) -> TrialConfig | None:
             if getattr(args, option) is not None:
                 raise UserError(f"--{option} requires --from-study")
         return None
-    base = with_method(configure("natops", args.preset), args.method)
+    base = with_method(configure("natops"), args.method)
     return find_config(args.runs or RUNS, args.from_study, args.trial, base)
 
 
@@ -137,7 +136,7 @@ def _configured(args: argparse.Namespace, found: TrialConfig | None) -> tuple[Co
     """The complete configuration, the data as it wants them; announces both."""
     implied = found is not None and args.dataset is None and args.data is None
     dataset = found.implied_dataset() if found and implied else args.dataset
-    chosen = configure_data(dataset, args.data, args.preset, args.split_rule, args.method)
+    chosen = configure_data(dataset, args.data, chosen_preset(args.preset), args.split_rule, args.method)
     config, data = chosen.config, chosen.data
     if found:
         if implied:

@@ -262,7 +262,9 @@ def test_generate_says_when_the_folder_cannot_be_written(
 
     monkeypatch.setattr(Image.Image, "save", full)
     assert amc_main.main(["generate", str(trained[0]), "--out", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"error: cannot write to {tmp_path}: No space left on device\n"
+    assert capsys.readouterr().err == (
+        f"error: cannot write {tmp_path}: No space left on device; free some space or choose another disk\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
