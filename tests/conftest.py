@@ -23,9 +23,12 @@ from amc.standins.registry import NATOPS
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row
 
-# Started in the background without job control, this process ignores SIGINT, and so would the commands it starts.
+# Started in the background without job control, this process ignores SIGINT, and under nohup SIGHUP; the commands it
+# starts would do the same.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
