@@ -164,7 +164,10 @@ def test_a_time_budget_and_then_ctrl_c_and_then_the_rest(tmp_path: Path) -> None
     assert " resumes from step " in errors
     assert COMPLETE in {row.state for row in rows.values()}
     executed = (tmp_path / "toy" / "steps.txt").read_text().split()
-    assert all(executed.count(key) == row.step for key, row in rows.items())
+    for key, row in rows.items():
+        # A trial that was stopped shortly after a rung may be pruned at it on resuming: others have passed it since.
+        steps = range(row.step, row.step + (5 if row.state == "PRUNED" else 1))
+        assert executed.count(key) in steps, errors
 
 
 @pytest.mark.slow
