@@ -76,8 +76,8 @@ MORE: tuple[Arm, ...] = (
 
 SEEDS_APART = 1_000  # smallest distance between the seeds of two arms, and the most seeds per arm
 MOST_SHIFT = 400_000  # training seeds from 500,000 on are those of confirming runs
-# Settings that no arm may change: all train on the same clips, to the same budget, and are scored in the same way.
-SHARED = (
+# Settings of the clips and judges, and of AMC-GAN's parts that all methods' data depend on: the same in a comparison.
+CLIPS_AND_JUDGES = (
     "seed",
     "preset",
     "dataset",
@@ -90,10 +90,9 @@ SHARED = (
     "readings.long_clips",
     "readings.test_velocity",
     "readings.velocity_quantile",
-    "training.steps",
-    "training.batch",
-    "training.evaluate_every",
 )
+# Settings that no arm may change: all train on the same clips, to the same budget, and are scored in the same way.
+SHARED = (*CLIPS_AND_JUDGES, "training.steps", "training.batch", "training.evaluate_every")
 SLUG = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
 
 

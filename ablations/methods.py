@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ablations.arms import ALL, SLUG
+from ablations.arms import ALL, CLIPS_AND_JUDGES, SLUG
 from ablations.comparison import Entry
 from amc.config import AMC_GAN, Config, with_overrides
 from amc.errors import UserError
@@ -19,20 +19,6 @@ PAPER: Mapping[str, Mapping[str, float]] = {
     "natops": {"amc_gan": 91.12, "cdna": 6.80, "adv_gdl": 8.45, "mcnet": 12.76},
     "mug": {"amc_gan": 99.79, "cdna": 35.38, "adv_gdl": 40.47, "mcnet": 43.22},
 }
-# Settings of the clips and judges, and of AMC-GAN's parts that all methods' data depend on.
-SHARED = (
-    "seed",
-    "preset",
-    "dataset",
-    "split",
-    "model.size",
-    "model.frames",
-    "model.classifier_width",
-    "model.discarded_frames",
-    "readings.long_clips",
-    "readings.test_velocity",
-    "readings.velocity_quantile",
-)
 
 
 @dataclass(frozen=True)
@@ -131,6 +117,6 @@ def _entry(base: Config, compared: Compared, tuned: Mapping[str, Any]) -> Entry:
 
 
 def _check_shared(name: str, changes: Mapping[str, Any]) -> None:
-    shared = [each for each in changes if any(f"{each}.".startswith(f"{fixed}.") for fixed in SHARED)]
+    shared = [each for each in changes if any(f"{each}.".startswith(f"{fixed}.") for fixed in CLIPS_AND_JUDGES)]
     if shared:
         raise UserError(f"method {name!r} changes {', '.join(shared)}, which all methods of Table 3 share")

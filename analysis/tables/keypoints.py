@@ -15,7 +15,7 @@ from analysis.scores.study_scores import StudyScores
 from analysis.statistics.holm import holm
 from analysis.statistics.levels import INTERVAL
 from analysis.tables.layout.caption import facts, sentence
-from analysis.tables.layout.cells import mean_and_sd, number, p_cell, plural, span
+from analysis.tables.layout.cells import compared_cells, number, plural
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
 from analysis.tables.table4_notes import interval_note
@@ -132,13 +132,7 @@ def _references(scores: StudyScores) -> list[dict[str, Any]]:
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["title"],
-        number(row["paper"], ".2f"),
-        mean_and_sd(row["mean"], row["sd_seeds"]),
-        span(row["ci95"]),
-        str(row["n_seeds"]),
-        number(row["difference"], "+.1f"),
-        span(row["difference_ci95"]),
-        p_cell(row["p_holm"]),
+        *compared_cells(row),
         number(row["missing"]),
         number(row["no_class"]),
     )

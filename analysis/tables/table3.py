@@ -13,7 +13,7 @@ from analysis.record.states import OURS
 from analysis.scores.study_scores import TABLE_3, StudyScores
 from analysis.statistics.levels import ALPHA, CONFIDENCE, INTERVAL
 from analysis.tables.layout.caption import facts, failures, unscored
-from analysis.tables.layout.cells import mean_and_sd, number, p_cell, plural, span
+from analysis.tables.layout.cells import compared_cells, number, p_cell, plural, span
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
 from analysis.tables.table4 import WHAT, compared_rows, correct_for_family
@@ -170,13 +170,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         row["title"],
         row["dataset"],
         number(row["frames_seen"], "d"),
-        number(row["paper"], ".2f"),
-        mean_and_sd(row["mean"], row["sd_seeds"]),
-        span(row["ci95"]),
-        str(row["n_seeds"]),
-        number(row["difference"], "+.1f"),
-        span(row["difference_ci95"]),
-        p_cell(row["p_holm"]),
+        *compared_cells(row),
         p_cell(row["p_exact"]),
         number(row["second_mean"]),
         number(row["validation_mean"]),

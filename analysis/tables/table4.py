@@ -34,7 +34,7 @@ from analysis.statistics.levels import ALPHA, CONFIDENCE, INTERVAL
 from analysis.statistics.rank_agreement import rank_agreement, tau_interval
 from analysis.statistics.welch import welch
 from analysis.tables.layout.caption import facts, sentence
-from analysis.tables.layout.cells import mean_and_sd, number, p_cell, span
+from analysis.tables.layout.cells import compared_cells, number, p_cell, span
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
 from analysis.tables.table4_notes import ablation_notes
@@ -308,13 +308,7 @@ def _interaction(
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["title"],
-        number(row["paper"], ".2f"),
-        mean_and_sd(row["mean"], row["sd_seeds"]),
-        span(row["ci95"]),
-        str(row["n_seeds"]),
-        number(row["difference"], "+.1f"),
-        span(row["difference_ci95"]),
-        p_cell(row["p_holm"]),
+        *compared_cells(row),
         p_cell(row["p_exact"]),
         number(row["second_mean"]),
         number(row["validation_mean"]),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def number(value: float | None, form: str = ".1f") -> str:
@@ -29,6 +30,19 @@ def p_cell(p: float | None) -> str:
 def p_text(p: float | None) -> str:
     """Formats a p value within a sentence, such as "p = 0.012" or "p < 0.001"; "p unknown" if there is none."""
     return "p unknown" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def compared_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The cells of a compared arm: the paper's figure, mean and interval, seeds, difference, its interval and p."""
+    return (
+        number(row["paper"], ".2f"),
+        mean_and_sd(row["mean"], row["sd_seeds"]),
+        span(row["ci95"]),
+        str(row["n_seeds"]),
+        number(row["difference"], "+.1f"),
+        span(row["difference_ci95"]),
+        p_cell(row["p_holm"]),
+    )
 
 
 def plural(count: int, singular: str) -> str:
