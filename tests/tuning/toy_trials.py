@@ -46,7 +46,7 @@ def learn(job: Job, report: Reporter, directory: Path) -> Outcome:
             return Outcome(paused=True)
         time.sleep(pause)
         step += 1
-        _executed(job)
+        _executed(job, step)
         if step == settings.get("full_at"):
             Path("/dev/full").write_text("no disk is as full")
         if step == settings.get("dies_at") and job.attempt <= int(settings.get("deaths", 1)):
@@ -78,8 +78,8 @@ def _save(path: Path, step: int, curve: list[tuple[int, dict[str, float]]]) -> N
     os.replace(partial, path)
 
 
-def _executed(job: Job) -> None:
+def _executed(job: Job, step: int) -> None:
     path = Path(job.log).parents[1] / "steps.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        file.write(f"{job.key}\n")
+        file.write(f"{job.key}:{step}\n")
