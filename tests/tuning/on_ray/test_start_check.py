@@ -76,8 +76,8 @@ def test_limits_are_not_raised_beyond_what_closing_files_can_take() -> None:
 
 
 def test_a_path_with_a_space_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/home/me/my venv/bin/python")
-    assert python_command() == {"py_executable": "'/home/me/my venv/bin/python'"}
+    monkeypatch.setattr(sys, "executable", "/opt/my venv/bin/python")
+    assert python_command() == {"py_executable": "'/opt/my venv/bin/python'"}
     monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
     assert python_command() == {}
 
