@@ -132,6 +132,8 @@ def _parameter_text(row: Mapping[str, Any]) -> str:
         what = f"bool prior {_value_text(row.get('prior'))}"
     else:
         what = f"{row['kind']} {_value_text(row['low'])}..{_value_text(row['high'])}"
+    if row["kind"] != "bool" and "prior" in row:
+        what += f" prior {_value_text(row['prior'])} ({row['confidence']})"
     return what + (f" when {' and '.join(row['when'])}" if row["when"] else "")
 
 

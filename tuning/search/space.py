@@ -16,6 +16,8 @@ from amc.errors import UserError
 
 Kind = Literal["float", "log", "int", "categorical", "bool"]
 KINDS: tuple[Kind, ...] = ("float", "log", "int", "categorical", "bool")
+Confidence = Literal["low", "medium", "high"]
+CONFIDENCES: tuple[Confidence, ...] = ("low", "medium", "high")
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,10 @@ class Parameter:
         kind: `log` is a float on a logarithmic scale.
         low, high: the range, both ends included (float, log, int).
         choices: the possible values (categorical, bool).
-        prior: prior probability of True (bool). Ablated models are usually worse, and a probability of 0.5 for each of
-            six switches would spend most trials on degraded models.
+        prior: a value that is believed to be good (`tuning.search.priors`); None if nothing is known. For a bool, the
+            prior probability of True, 0.5 by default. Ablated models are usually worse, and a probability of 0.5 for
+            each of six switches would spend most trials on degraded models.
+        confidence: in `prior`, unless the kind is bool.
         when: conditions, all of which must hold: "switches.da" (true), "!switches.da" (false), alternatives with "|".
     """
 
@@ -37,8 +41,19 @@ class Parameter:
     low: float = 0.0
     high: float = 0.0
     choices: tuple[Any, ...] = ()
-    prior: float = 0.5
+    prior: Any = None
     when: tuple[str, ...] = ()
+    confidence: Confidence = "medium"
+
+    @property
+    def probability(self) -> float:
+        """Prior probability of True (bool)."""
+        return 0.5 if self.prior is None else float(self.prior)
+
+    @property
+    def has_prior_value(self) -> bool:
+        """Whether a value is believed to be good."""
+        return self.kind != "bool" and self.prior is not None
 
     def clip(self, value: Any) -> Any:
         """The nearest value within the range; the first choice if `value` is not one."""
@@ -51,12 +66,13 @@ class Parameter:
         """Whether `value` lies within the range or is one of the choices."""
         return bool(self.clip(value) == value)
 
-    # Samplers propose positions in [0, 1], for every kind of parameter; for a bool, `prior` of the interval is True.
+    # Samplers propose positions in [0, 1], for every kind of parameter; for a bool, the share `probability`
+    # of the interval is True.
 
     def to_unit(self, value: Any) -> float:
         """The position of a value in [0, 1]; each choice has an interval, and its position is the middle of that."""
         if self.kind == "bool":
-            return self.prior / 2 if value else (1 + self.prior) / 2
+            return self.probability / 2 if value else (1 + self.probability) / 2
         if self.kind == "categorical":
             return (self.choices.index(value) + 0.5) / len(self.choices)
         low, high = self.low, self.high
@@ -69,7 +85,7 @@ class Parameter:
     def from_unit(self, unit: float) -> Any:
         """The value at a position in [0, 1]."""
         if self.kind == "bool":
-            return unit < self.prior
+            return unit < self.probability
         if self.kind == "categorical":
             return self.choices[min(int(unit * len(self.choices)), len(self.choices) - 1)]
         low, high = self.low, self.high
@@ -125,6 +141,20 @@ class Space:
         """The values of the base configuration, each moved to the nearest one in its range."""
         return self.nearest(self._base)
 
+    def starting_point(self, number: int) -> dict[str, Any] | None:
+        """What trial `number` of any search is: 0 the base configuration, 1 the same with the values of the priors.
+
+        None for a later trial, or if the priors change nothing.
+        """
+        if number > 1:
+            return None
+        point = self.with_priors() if number else self.default()
+        return None if number and point == self.default() else point
+
+    def with_priors(self) -> dict[str, Any]:
+        """The values of the base configuration, or of the priors where there are any."""
+        return self.nearest({row.name: row.prior for row in self.parameters if row.has_prior_value})
+
     def nearest(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values of a configuration, given by dotted name, each moved to the nearest one in its range."""
         current, params = {**self._base, **values}, dict[str, Any]()
@@ -152,7 +182,9 @@ class Space:
             else:
                 rows[row.name] |= {"low": row.low, "high": row.high}
             if row.kind == "bool":
-                rows[row.name] |= {"prior": row.prior}
+                rows[row.name] |= {"prior": row.probability}
+            elif row.has_prior_value:
+                rows[row.name] |= {"prior": row.prior, "confidence": row.confidence}
         return {"parameters": rows, "fixed": dict(self.fixed)}
 
 
@@ -199,7 +231,7 @@ def _check_parameter(row: Parameter, base: Config) -> None:
         values = list(row.choices)
         if len(values) < 2 or len(set(map(repr, values))) < len(values):
             raise UserError(f"{what} needs two or more different choices")
-        if row.kind == "bool" and not 0 < row.prior < 1:
+        if row.kind == "bool" and not 0 < row.probability < 1:
             raise UserError(f"{what} has prior {row.prior}: it must be between 0 and 1")
     else:
         if not (math.isfinite(row.low) and math.isfinite(row.high) and row.low < row.high):
@@ -211,6 +243,19 @@ def _check_parameter(row: Parameter, base: Config) -> None:
         values = [int(row.low), int(row.high)] if row.kind == "int" else [row.low, row.high]
     for value in values:
         with_overrides(base, {row.name: value})  # checks name and type
+    _check_prior(row, base, what)
+
+
+def _check_prior(row: Parameter, base: Config, what: str) -> None:
+    if row.confidence not in CONFIDENCES:
+        raise UserError(f"{what} has unknown confidence {row.confidence!r}: choose from {', '.join(CONFIDENCES)}")
+    if not row.has_prior_value:
+        return
+    if row.kind != "categorical":
+        with_overrides(base, {row.name: row.prior})  # checks the type
+    if not row.contains(row.prior):
+        known = ", ".join(map(str, row.choices)) if row.choices else f"{row.low:g} to {row.high:g}"
+        raise UserError(f"{what} has prior {row.prior!r}, which is not in its range ({known})")
 
 
 def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:

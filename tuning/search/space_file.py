@@ -23,8 +23,13 @@ A space file is TOML or JSON with two tables, both optional:
     [parameters."optimizer.beta1"]
     remove = true                           # not searched: keeps the value of the data set
 
-With `only = true` at the top, only the parameters of the file are searched. A bool may have `prior`, the prior
-probability of true.
+    [parameters."weights.l1"]               # a default parameter keeps its range and gets a prior
+    prior = 30.0                            # a value that you believe to be good, within the range
+    confidence = "high"                     # low, medium (default) or high
+
+With `only = true` at the top, only the parameters of the file are searched. For float, log, int and categorical,
+`prior` is a value that is believed to be good: the search tries it early and samples around it more often
+(`tuning.search.priors`), and learns from its trials if it is wrong. For a bool, `prior` is the probability of true.
 """
 
 from __future__ import annotations
@@ -69,7 +74,7 @@ def apply_space_file(base: Config, defaults: Sequence[Parameter], file: Path) ->
         if entry.get("remove", False):
             rows.pop(name, None)
         else:
-            rows[name] = parse_parameter(name, entry, values, str(file))
+            rows[name] = parse_parameter(name, _with_default(name, entry, defaults), values, str(file))
     _check_names(fixed, parameters, file)
     for name in fixed:
         rows.pop(name, None)
@@ -79,6 +84,19 @@ def apply_space_file(base: Config, defaults: Sequence[Parameter], file: Path) ->
         return checked_space(base, list(rows.values()), fixed)
     except UserError as error:
         raise UserError(f"{file}: {error}") from error
+
+
+def _with_default(name: str, entry: Mapping[str, Any], defaults: Sequence[Parameter]) -> Mapping[str, Any]:
+    """The table of a parameter; one that only has a prior keeps the rest of the default parameter of this name."""
+    default = next((row for row in defaults if row.name == name), None)
+    if default is None or not entry or set(entry) - {"prior", "confidence"}:
+        return entry
+    known: dict[str, Any] = {"kind": default.kind, "when": list(default.when)}
+    if default.kind == "categorical":
+        known["choices"] = list(default.choices)
+    elif default.kind != "bool":
+        known |= {"low": default.low, "high": default.high}
+    return {**known, **entry}
 
 
 # Settings that options of the command give.
@@ -115,7 +133,7 @@ def parse_parameter(name: str, entry: Mapping[str, Any], values: Mapping[str, An
     Raises:
         UserError: a key is unknown or missing, or a value has the wrong type.
     """
-    known = {"kind", "low", "high", "factor", "choices", "prior", "when"}
+    known = {"kind", "low", "high", "factor", "choices", "prior", "confidence", "when"}
     unknown = set(entry) - known
     if unknown:
         raise UserError(
@@ -125,7 +143,9 @@ def parse_parameter(name: str, entry: Mapping[str, Any], values: Mapping[str, An
     kind = entry.get("kind")
     if not isinstance(kind, str):
         raise UserError(f"{where}: parameter {name!r} needs a kind: choose from {', '.join(KINDS)}")
-    numbers = {key: entry[key] for key in ("low", "high", "factor", "prior") if key in entry}
+    prior = _prior(name, kind, entry, where)
+    keys = ("low", "high", "factor") if kind == "categorical" else ("low", "high", "factor", "prior")
+    numbers = {key: entry[key] for key in keys if key in entry}
     for key, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise UserError(f"{where}: parameter {name!r} has {key} = {value!r}, which is not a number")
@@ -138,8 +158,17 @@ def parse_parameter(name: str, entry: Mapping[str, Any], values: Mapping[str, An
         if not isinstance(value, list):
             raise UserError(f"{where}: parameter {name!r} has {key} = {value!r}, which is not a list")
     when = tuple(str(term) for term in lists["when"])
-    row = Parameter(name, kind, choices=tuple(lists["choices"]), when=when, **numbers)  # type: ignore[arg-type]  # checked by `checked_space`
+    row = Parameter(name, kind, choices=tuple(lists["choices"]), when=when, **{**numbers, **prior})  # type: ignore[arg-type]  # checked by `checked_space`
     return replace(row, choices=(False, True)) if kind == "bool" else row
+
+
+def _prior(name: str, kind: str, entry: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """`prior` and `confidence`, as far as the table has them."""
+    found = {key: entry[key] for key in ("prior", "confidence") if key in entry}
+    if "confidence" in found and ("prior" not in found or kind == "bool"):
+        why = "the prior of a bool is a probability" if kind == "bool" else "there is no prior"
+        raise UserError(f"{where}: parameter {name!r} has a confidence, but {why}: remove it, or give a prior value")
+    return found
 
 
 def _around(name: str, kind: str, numbers: dict[str, float], values: Mapping[str, Any], where: str) -> dict[str, float]:

@@ -116,7 +116,7 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
         Goal(parse_objectives("accuracy,appearance"), (parse_constraint("seconds_per_step <= 0.5"),)),
         {"training.steps": 30},
         **{
-            "weights.rank": {"kind": "log", "low": 1.0, "high": 1000.0},
+            "weights.rank": {"kind": "log", "low": 1.0, "high": 1000.0, "prior": 30.0},
             "weights.l1": None,
             "switches.lgaux": {"kind": "bool", "prior": 0.5},
             "readings.gram": {"kind": "categorical", "choices": ["spatial", "channel"], "when": ["switches.lgaux"]},
@@ -127,7 +127,7 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
     assert str(refused.value) == (
         "study 'kept' exists with other settings (objectives: accuracy → accuracy, appearance; "
         "constraints: none → time/step_seconds <= 0.5; switches.lgaux: bool prior 0.9 → bool prior 0.5; "
-        "weights.rank: log 1..100 → log 1..1000; "
+        "weights.rank: log 1..100 → log 1..1000 prior 30 (medium); "
         "added readings.gram (categorical {spatial, channel} when switches.lgaux); removed weights.l1; "
         "fixed training.steps: unset → 30; base weights.gan: 1 → 2.5): "
         "add --allow-space-change to change the study, or give another --study"
@@ -143,7 +143,7 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
     assert known.settings == settled.settings
     # From now on this is the study, and the note stays; the way back is a change, too.
     assert create_or_resume(record, changed).settings == settled.settings
-    with pytest.raises(UserError, match=r"weights\.rank: log 1\.\.1000 → log 1\.\.100"):
+    with pytest.raises(UserError, match=r"weights\.rank: log 1\.\.1000 prior 30 \(medium\) → log 1\.\.100"):
         create_or_resume(record, row(base, tmp_path))
     assert len(create_or_resume(record, row(base, tmp_path), allow=True).settings["space_changes"]) == 2
 

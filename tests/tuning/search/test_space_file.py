@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,25 @@ def test_trial_0_moves_into_a_range_that_excludes_table_b(tmp_path: Path) -> Non
     assert search_space(BASE, file).default()["weights.rank"] == 5.0
 
 
+def test_a_prior_alone_keeps_the_default_range_and_conditions(tmp_path: Path) -> None:
+    file = tmp_path / "space.toml"
+    file.write_text(
+        '[parameters."weights.rank"]\nprior = 30\nconfidence = "high"\n[parameters."switches.da"]\nprior = 0.7'
+    )
+    before = {row.name: row for row in search_space(BASE).parameters}
+    after = {row.name: row for row in search_space(BASE, file).parameters}
+    assert after["weights.rank"] == replace(before["weights.rank"], prior=30, confidence="high")
+    assert after["switches.da"] == replace(before["switches.da"], prior=0.7)
+
+
+def test_a_categorical_prior_is_a_choice(tmp_path: Path) -> None:
+    file = tmp_path / "space.json"
+    row = {"kind": "categorical", "choices": ["spatial", "channel"], "prior": "channel", "confidence": "low"}
+    file.write_text(json.dumps({"only": True, "parameters": {"readings.gram": row}}))
+    (found,) = search_space(BASE, file).parameters
+    assert (found.prior, found.confidence) == ("channel", "low")
+
+
 BAD = {
     "unknown name": ('[parameters."weights.nothing"]\nkind = "float"\nlow = 0\nhigh = 1', "unknown parameter"),
     "unknown fixed name": ('[fixed]\n"weights.nothing" = 1', "unknown setting"),
@@ -88,6 +108,40 @@ BAD = {
     "unknown kind": ('[parameters."weights.gan"]\nkind = "cubic"', "unknown kind 'cubic'"),
     "unknown key": ('[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nstep = 1', "unknown step"),
     "bad prior": ('[parameters."switches.da"]\nkind = "bool"\nprior = 1.5', "between 0 and 1"),
+    "prior above the range": (
+        '[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nprior = 3.0',
+        r"'weights.gan' has prior 3.0, which is not in its range \(1 to 2\)",
+    ),
+    "prior of a default parameter outside its range": (
+        '[parameters."weights.rank"]\nprior = 1001.0',
+        r"has prior 1001.0, which is not in its range \(10 to 1000\)",
+    ),
+    "prior between two integers": (
+        '[parameters."training.batch"]\nkind = "int"\nlow = 1\nhigh = 8\nprior = 2.5',
+        "2.5 does not fit its type",
+    ),
+    "prior that is no choice": (
+        '[parameters."readings.gram"]\nkind = "categorical"\nchoices = ["spatial", "channel"]\nprior = "time"',
+        r"has prior 'time', which is not in its range \(spatial, channel\)",
+    ),
+    "prior of another type": (
+        '[parameters."readings.gram"]\nkind = "categorical"\nchoices = ["spatial", "channel"]\nprior = 1',
+        r"has prior 1, which is not in its range",
+    ),
+    "prior in words": ('[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nprior = "a"', "not a number"),
+    "prior that is not finite": (
+        '[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nprior = nan',
+        "nan does not fit its type",
+    ),
+    "unknown confidence": (
+        '[parameters."weights.rank"]\nprior = 50.0\nconfidence = "sure"',
+        "confidence 'sure': choose",
+    ),
+    "confidence alone": ('[parameters."weights.rank"]\nconfidence = "low"', "a confidence, but there is no prior"),
+    "confidence of a bool": (
+        '[parameters."switches.da"]\nprior = 0.5\nconfidence = "low"',
+        "the prior of a bool is a probability",
+    ),
     "bad condition": (
         '[parameters."weights.gan"]\nkind = "log"\nlow = 1\nhigh = 2\nwhen = ["weights.l1"]',
         "is not a switch",

@@ -20,7 +20,7 @@ SIGMA = 0.2  # of the unit interval, at the start
 
 
 class CmaEsSampler:
-    """CMA-ES on the unit cube. Trial 0, where it starts, is the base configuration.
+    """CMA-ES on the unit cube. It starts at the base configuration, or at the values of the priors where there are any.
 
     A parameter that is inactive in a trial has its starting value. Only ranks matter (`analysis.record.ranking`), so
     several objectives and constraints are possible, and pruned trials take part, ranked behind those that went further.
@@ -28,13 +28,14 @@ class CmaEsSampler:
 
     def __init__(self, space: Space, seed: int) -> None:
         self.space, self.seed = space, seed
-        values = space.base.flat() | space.default()
+        values = space.base.flat() | space.with_priors()
         self.start = {row.name: row.to_unit(row.clip(values[row.name])) for row in space.parameters}
 
     def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         """See `Sampler`."""
-        if number == 0:
-            return self.space.default()
+        start = self.space.starting_point(number)
+        if start is not None:
+            return start
         params: dict[str, Any] = {}
         for retry in range(RETRIES):
             optimizer = self._optimizer(history)

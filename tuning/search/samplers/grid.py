@@ -16,7 +16,7 @@ MAX_POINTS = 100_000
 
 
 class GridSampler:
-    """A grid in an order shuffled by the study's seed. Trial 0 is the base configuration.
+    """A grid in an order shuffled by the study's seed. The first trials are those of `Space.starting_point`.
 
     Raises:
         UserError: the grid is too large.
@@ -42,6 +42,7 @@ class GridSampler:
 
     def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         """See `Sampler`; None if all combinations have been proposed."""
-        if number == 0:
-            return self.space.default()
+        start = self.space.starting_point(number)
+        if start is not None:
+            return start
         return next((row for row in self.rows if not is_repeat(row, history)), None)

@@ -41,7 +41,7 @@ def good_count(count: int, dimensions: int) -> int:
 
 
 class TPESampler:
-    """TPE. Trial 0 is the base configuration.
+    """TPE. The first trials are those of `Space.starting_point`.
 
     Optuna sees a pruned trial as complete, with its value extrapolated to the full budget
     (`tuning.search.extrapolation`): the value after few steps cannot be compared with that after many. If there are too
@@ -55,8 +55,9 @@ class TPESampler:
 
     def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         """See `Sampler`."""
-        if number == 0:
-            return self.space.default()
+        start = self.space.starting_point(number)
+        if start is not None:
+            return start
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
