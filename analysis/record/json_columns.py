@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from analysis.record.equal_accuracies import LOG_LIKELIHOOD
-from analysis.record.rows import ImportedRow, Point, SheetRow, StudyRow, TrialRow
+from analysis.record.rows import CommandRow, ImportedRow, Point, SheetRow, StudyRow, TrialRow
 
 
 def dumps(value: Any) -> str:
@@ -68,6 +68,11 @@ def imported_row(row: sa.RowMapping) -> ImportedRow:
     values["config"], values["dataset"] = json.loads(values["config"]), json.loads(values["dataset"])
     values["curve"] = {step: numbers(metrics) for step, metrics in json.loads(values["curve"])}
     return ImportedRow(**values)
+
+
+def command_row(row: sa.RowMapping) -> CommandRow:
+    """A command as read from its table."""
+    return CommandRow(**{**row, "arguments": json.loads(row["arguments"])})
 
 
 def point(row: sa.RowMapping) -> Point:

@@ -19,6 +19,7 @@ from amc.errors import UserError
 from analysis.record.connection.address import database_url, sqlite_path, without_password
 from analysis.record.connection.database import has_tables, reading_engine, retry_while_unreachable
 from analysis.record.json_columns import (
+    command_row,
     imported_row,
     metrics_from,
     objectives_from,
@@ -28,6 +29,7 @@ from analysis.record.json_columns import (
     trial_row,
 )
 from analysis.record.rows import (
+    CommandRow,
     ImportedRow,
     MlflowCursor,
     Point,
@@ -38,11 +40,14 @@ from analysis.record.rows import (
     TrialStage,
 )
 from analysis.record.schema import (
+    SCHEMA_VERSION,
     VALUES,
     check_schema,
+    command_table,
     imported_table,
     point_table,
     projection_table,
+    schema_version,
     sheet_table,
     study_table,
     trial_table,
@@ -59,7 +64,7 @@ class RecordReader:
         address: a SQLite file or a SQLAlchemy address.
 
     Raises:
-        UserError: in the constructor if there is no record, it is something else, or it has another schema version;
+        UserError: in the constructor if there is no record, it is something else, or it has an unknown schema version;
             in any method if the database does not respond.
     """
 
@@ -203,6 +208,16 @@ class RecordReader:
                 score = Score.from_columns(value, values, violation, log_likelihood)
                 scores.setdefault(one, {})[step] = score
         return scores
+
+    @retry_while_unreachable
+    def commands(self, study: str) -> list[CommandRow]:
+        """The commands by which persons steered the study, in order of arrival; none in a record of version 3."""
+        table = command_table
+        query = sa.select(table).where(table.c.study == study).order_by(table.c.id)
+        with self.engine.connect() as connection:
+            if schema_version(connection) != SCHEMA_VERSION:  # asked each time: a writer may upgrade it meanwhile
+                return []
+            return [command_row(row) for row in connection.execute(query).mappings()]
 
     @retry_while_unreachable
     def imported(self, study: str) -> list[ImportedRow]:

@@ -186,3 +186,24 @@ class MlflowCursor:
     pictured: bool = False
     status: str = ""
     scored: float = 0.0
+
+
+@dataclass(frozen=True)
+class CommandRow:
+    """A command by which a person steers a running study; `schema.command_table` describes the fields."""
+
+    id: int
+    uid: str
+    study: str
+    created: float
+    author: str
+    kind: str
+    arguments: Mapping[str, Any]
+    taken: float | None = None
+    outcome: str = ""
+    message: str = ""
+
+    @property
+    def text(self) -> str:
+        """The command as it was typed, such as "stop-trial trial-0003"."""
+        return " ".join([self.kind, *map(str, self.arguments.values())])

@@ -1,7 +1,7 @@
 """The tables of the study record, and the check that a database has them.
 
-The next change of the tables is an Alembic revision (MLflow already depends on Alembic) with a larger `SCHEMA_VERSION`.
-A record of another version is an error.
+A change of the tables has a larger `SCHEMA_VERSION` and a step in `upgrading`: writers upgrade a record of an earlier
+version, readers read it as it is. A record of a version that is not in `VERSIONS` is an error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from sqlalchemy.sql import quoted_name
 from amc.errors import UserError, first_line
 from analysis.record.connection.address import without_password
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+VERSIONS = (3, SCHEMA_VERSION)  # that can be read; each earlier one can be upgraded
 
 VALUES = quoted_name("values", True)  # an SQL keyword, which some databases accept as a column name only in quotes
 
@@ -126,12 +127,27 @@ imported_table = sa.Table(
     sa.Column("curve", sa.Text, nullable=False),  # JSON: [step, metrics] for each report
 )
 
+command_table = sa.Table(
+    "command",  # by which a person steers a running study; see `tuning.engine.steering`
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),  # in order of arrival
+    sa.Column("uid", sa.String(32), nullable=False, unique=True),  # random; keeps a retry from adding it twice
+    sa.Column("study", sa.String(200), sa.ForeignKey("study.name", ondelete="CASCADE"), nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("author", sa.String(200), nullable=False),  # user@host
+    sa.Column("kind", sa.String(40), nullable=False),  # stop-trial, pause, ...
+    sa.Column("arguments", sa.Text, nullable=False),  # JSON
+    sa.Column("taken", sa.Float),  # when the study's driver took it; null while it is pending
+    sa.Column("outcome", sa.String(20), nullable=False, default=""),  # done or refused
+    sa.Column("message", sa.Text, nullable=False, default=""),  # what it did, or why it was refused
+)
+
 
 def check_schema(engine: sa.Engine, address: sa.URL) -> None:
-    """Checks that a database is a study record with this program's schema version.
+    """Checks that a database is a study record of a schema version that this program reads.
 
     Raises:
-        UserError: it cannot be read, is not a study record, or has another schema version.
+        UserError: it cannot be read, is not a study record, or has a version that is not in `VERSIONS`.
     """
     shown = without_password(address)
     try:
@@ -139,11 +155,18 @@ def check_schema(engine: sa.Engine, address: sa.URL) -> None:
         if schema_table.name not in tables:
             raise UserError(f"{shown} is not a study record: it has no table {schema_table.name}")
         with engine.connect() as connection:
-            version = connection.execute(sa.select(schema_table.c.version)).scalar()
+            version = schema_version(connection)
     except sa.exc.DBAPIError as error:
         raise UserError(f"cannot read the study record {shown}: {first_line(error.orig or error)}") from error
-    if version != SCHEMA_VERSION:
+    if version not in VERSIONS:
         raise UserError(
-            f"the study record {shown} has schema version {version}, this program reads version {SCHEMA_VERSION}: "
+            f"the study record {shown} has schema version {version}, this program reads versions "
+            f"{VERSIONS[0]} to {VERSIONS[-1]}: "
             "use the version of the program that wrote it, or give another --study or --record"
         )
+
+
+def schema_version(connection: sa.Connection) -> int | None:
+    """The schema version of a record; None if its table of versions is empty."""
+    version: int | None = connection.execute(sa.select(schema_table.c.version)).scalar()
+    return version

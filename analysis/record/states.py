@@ -1,4 +1,4 @@
-"""Names of trial states, trial roles and the reference arm, as the record has them."""
+"""Names of trial states, trial roles, outcomes of commands and the reference arm, as the record has them."""
 
 from __future__ import annotations
 
@@ -11,3 +11,5 @@ TRIAL = "trial"  # a sampled or listed trial of the study
 CONFIRM = "confirm"  # the best trial's configuration with another seed
 
 OURS = "ours"  # slug of the arm with the complete model, with which the other arms of an ablation are compared
+
+DONE, REFUSED = "done", "refused"  # outcomes of a command; "" while it is pending

@@ -14,6 +14,7 @@ from analysis.record.connection.database import retry_while_unreachable
 from analysis.record.json_columns import dumps, metrics_from
 from analysis.record.rows import ImportedRow, MlflowCursor, StudyRow
 from analysis.record.schema import (
+    command_table,
     imported_table,
     point_table,
     projection_table,
@@ -90,7 +91,7 @@ class StudyWriter(WritableRecord):
     def delete_study(self, name: str) -> None:
         """Deletes a study and everything that belongs to it."""
         with self._write() as connection:
-            for table in (projection_table, sheet_table, point_table, trial_table, imported_table):
+            for table in (projection_table, sheet_table, point_table, trial_table, imported_table, command_table):
                 connection.execute(sa.delete(table).where(table.c.study == name))
             connection.execute(sa.delete(study_table).where(study_table.c.name == name))
 

@@ -1,4 +1,4 @@
-"""A record that can be written: created on first use, one driver per study, one transaction at a time.
+"""A record that can be written: created or upgraded on first use, one driver per study, one transaction at a time.
 
 Also the statements that writers share.
 """
@@ -23,7 +23,7 @@ from analysis.record.connection.server_lock import lock_table_creation, locking_
 from analysis.record.equal_accuracies import LOG_LIKELIHOOD
 from analysis.record.json_columns import dumps_objectives
 from analysis.record.reading import RecordReader
-from analysis.record.schema import SCHEMA_VERSION, metadata, schema_table, trial_table
+from analysis.record.schema import SCHEMA_VERSION, VERSIONS, metadata, schema_table, schema_version, trial_table
 
 PATIENCE = 60.0  # seconds for which a driver retries while the database server does not respond; training goes on
 LOCK_PATIENCE = 600.0  # seconds for which a driver retries while another program keeps a SQLite file locked
@@ -33,15 +33,16 @@ class WritableRecord(RecordReader):
     """The base of all writers: creates the record, locks studies and runs transactions.
 
     Args:
-        address: a SQLite file, created if missing, or a SQLAlchemy address.
+        address: a SQLite file, created if missing, or a SQLAlchemy address. A record of an earlier schema version is
+            upgraded.
 
     Raises:
-        UserError: the database cannot be opened or written, is something else, or has another schema version.
+        UserError: the database cannot be opened or written, is something else, or has an unknown schema version.
     """
 
     def __init__(self, address: str | Path) -> None:
         self._turn = threading.RLock()
-        _create_tables(database_url(address))
+        _prepare_tables(database_url(address))
         super().__init__(address)
         self._writer = self.engine
         # Errors of a SQLite file are final, except a lock: another program, such as a backup, may read it for long.
@@ -85,8 +86,8 @@ class WritableRecord(RecordReader):
             yield connection
 
 
-def _create_tables(address: sa.URL) -> None:
-    """Creates the tables of a new record, all of them or none."""
+def _prepare_tables(address: sa.URL) -> None:
+    """Creates the tables of a new record, or upgrades those of an earlier schema version; all of this or nothing."""
     engine = writing_engine(address)
     try:
         path = sqlite_path(address)
@@ -94,15 +95,26 @@ def _create_tables(address: sa.URL) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         with write_transaction(engine) as connection:
             lock_table_creation(connection)
-            if not sa.inspect(connection).get_table_names():
+            tables = sa.inspect(connection).get_table_names()
+            if not tables:
                 metadata.create_all(connection)
                 connection.execute(sa.insert(schema_table).values(version=SCHEMA_VERSION))
+            elif schema_table.name in tables:
+                _upgrade(connection)
     except (sa.exc.DBAPIError, OSError) as error:
         raise UserError(
-            f"cannot create the study record {without_password(address)}: {first_line(getattr(error, 'orig', error))}"
+            f"cannot open the study record {without_password(address)}: {first_line(getattr(error, 'orig', error))}"
         ) from error
     finally:
         engine.dispose()
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    version = schema_version(connection)
+    if version in VERSIONS and version != SCHEMA_VERSION:
+        from analysis.record.upgrading import upgrade  # imports Alembic, which is rarely needed
+
+        upgrade(connection, version)
 
 
 def select_trial_for_update(connection: sa.Connection, study: str, key: str) -> sa.RowMapping | None:
@@ -117,12 +129,19 @@ def update_trial(connection: sa.Connection, study: str, key: str, **changes: Any
     connection.execute(sa.update(table).where(table.c.study == study, table.c.key == key).values(changes))
 
 
-def insert_if_new(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that does nothing if a row with the same primary key exists, even one that another process just added.
+def insert_if_new(
+    connection: sa.Connection, table: sa.Table, key: Sequence[sa.Column[Any]] = ()
+) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that does nothing if a row with the same key exists, even one that another process just added.
 
     Checking first and then inserting is not enough on a server: two processes may both find no row.
+
+    Args:
+        connection: to the database.
+        table: inserted into.
+        key: columns that are unique together; the primary key by default.
     """
-    return _insert(connection, table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+    return _insert(connection, table).on_conflict_do_nothing(index_elements=list(key or table.primary_key))
 
 
 def insert_or_replace(
@@ -150,6 +169,11 @@ def goal_columns(
 def finite(value: float | None) -> float | None:
     """A value as stored: databases disagree on NaN, JSON has no infinity, and neither can be ranked."""
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def storable(text: str) -> str:
+    """Replaces characters that a database rejects; a message may quote a broken file."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from analysis.record.command_writing import CommandWriter, Effect
 from analysis.record.connection.database import retry_while_unreachable
 from analysis.record.json_columns import dumps, dumps_objectives
 from analysis.record.rows import SheetRow, TrialRow
@@ -23,7 +24,7 @@ from analysis.record.schema import (
     sheet_table,
     trial_table,
 )
-from analysis.record.states import ENDED, FAILED, RUNNING, WAITING
+from analysis.record.states import ENDED, FAILED, OPEN, PRUNED, RUNNING, WAITING
 from analysis.record.study_writing import StudyWriter
 from analysis.record.writable import (
     finite,
@@ -31,14 +32,15 @@ from analysis.record.writable import (
     insert_if_new,
     insert_or_replace,
     select_trial_for_update,
+    storable,
     update_trial,
 )
 
 MAX_STALLS = 5  # consecutive attempts that died without a new report, after which a trial has failed
 
 
-class RecordWriter(StudyWriter):
-    """Writes all of a record: studies, and their trials, reports and score sheets; see the module's docstring."""
+class RecordWriter(StudyWriter, CommandWriter):
+    """Writes all of a record: studies, their trials, reports, score sheets and commands; see the module's docstring."""
 
     @retry_while_unreachable
     def add_trial(self, trial: TrialRow) -> TrialRow:
@@ -176,7 +178,7 @@ class RecordWriter(StudyWriter):
             changes: dict[str, Any] = {
                 "state": state,
                 "ended": now,
-                "reason": _storable(reason),
+                "reason": storable(reason),
                 "seconds": _seconds(row, now),
             }
             if value is not None and not row["step"]:
@@ -222,7 +224,7 @@ class RecordWriter(StudyWriter):
             if row is None or row["attempts"] != attempt or row["state"] != RUNNING:
                 return "" if row is None else str(row["state"])
             stalls = row["stalls"] + stalled
-            changes: dict[str, Any] = {"state": WAITING, "reason": _storable(reason), "stalls": stalls}
+            changes: dict[str, Any] = {"state": WAITING, "reason": storable(reason), "stalls": stalls}
             changes |= {"alone": True} if alone else {}
             if stalls >= MAX_STALLS:
                 changes |= {"state": FAILED, "ended": now}
@@ -250,6 +252,20 @@ class RecordWriter(StudyWriter):
         return keys
 
 
+def stopping(study: str, key: str, reason: str) -> Effect:
+    """Ends a waiting or running trial as PRUNED; leaves one that has ended unchanged."""
+
+    def effect(connection: sa.Connection) -> None:
+        now = time.time()
+        row = select_trial_for_update(connection, study, key)
+        if row is not None and row["state"] in OPEN:
+            seconds = _seconds(row, now) if row["state"] == RUNNING else row["seconds"]
+            changes = {"state": PRUNED, "ended": now, "reason": storable(reason), "seconds": seconds}
+            update_trial(connection, study, key, **changes)
+
+    return effect
+
+
 def _write_sheet(connection: sa.Connection, sheet: SheetRow) -> None:
     connection.execute(insert_or_replace(connection, sheet_table, {**asdict(sheet), "content": dumps(sheet.content)}))
 
@@ -257,8 +273,3 @@ def _write_sheet(connection: sa.Connection, sheet: SheetRow) -> None:
 def _seconds(row: sa.RowMapping, until: float) -> float:
     began = row["started"]
     return float(row["seconds"]) + (max(0.0, until - began) if began is not None else 0.0)
-
-
-def _storable(text: str) -> str:
-    """Replaces characters that a database rejects; a message may quote a broken file."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

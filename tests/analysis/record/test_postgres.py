@@ -255,7 +255,7 @@ def test_addresses_without_a_server_or_database(
     ]
     for url in wrong:
         assert main(["list", "--out", str(tmp_path), "--record", url]) == 2
-        with pytest.raises(UserError, match="cannot create the study record"):
+        with pytest.raises(UserError, match="cannot open the study record"):
             RecordWriter(url)
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("error: cannot read the study record postgresql+psycopg://amc@127.0.0.1:")

@@ -12,7 +12,7 @@ from analysis.record.connection.address import database_url
 from analysis.record.json_columns import dumps, metrics_from
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow, TrialRow
-from analysis.record.schema import SCHEMA_VERSION
+from analysis.record.schema import SCHEMA_VERSION, VERSIONS
 from analysis.record.writing import RecordWriter
 
 
@@ -75,7 +75,7 @@ def test_other_files_are_refused_and_left_unchanged(tmp_path: Path) -> None:
         database_url("://")
 
 
-@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, SCHEMA_VERSION - 1])
+@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, VERSIONS[0] - 1])
 def test_another_schema_version_is_one_error_line_and_changes_nothing(tmp_path: Path, version: int) -> None:
     path = tmp_path / "record.db"
     make(path)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,9 @@ from amc.errors import UserError
 from amc.evaluation.score_sheet import REAL, ScoreSheet
 from analysis.record.connection import database
 from analysis.record.rows import MlflowCursor, SheetRow, TrialStage
-from analysis.record.writing import MAX_STALLS, RecordWriter
+from analysis.record.schema import study_table
+from analysis.record.states import COMPLETE, DONE, PRUNED, REFUSED
+from analysis.record.writing import MAX_STALLS, RecordWriter, stopping
 from tests.tuning.toy_rows import study_row, trial_row
 
 KEY = "trial-0000"
@@ -303,3 +306,48 @@ def test_a_program_that_reads_for_long_holds_a_writer_up_and_ends_nothing(
             record.update_study("toy", settings={"trials": 9})
         backup.rollback()
         assert record.study("toy").settings == {"trials": 4}
+
+
+def test_a_command_is_added_once_and_taken_once(record: RecordWriter, base: Config) -> None:
+    """Whether a retry repeats a transaction that was committed, or not."""
+    record.add_trial(trial_row(base))
+    first = record.add_command("toy", "1" * 32, "ann@here", "stop-trial", {"trial": "trial-0000"})
+    assert record.add_command("toy", "1" * 32, "ann@here", "stop-trial", {"trial": "trial-0000"}) == first
+    second = record.add_command("toy", "2" * 32, "bob@there", "pause", {})
+    assert [command.text for command in record.commands("toy")] == ["stop-trial trial-0000", "pause"]
+    taken = record.take_command(first.id, DONE, "stopped", stopping("toy", "trial-0000", "stopped by ann@here"))
+    assert (taken.outcome, taken.message, taken.text) == (DONE, "stopped", first.text)
+    assert record.take_command(first.id, REFUSED, "no") == taken
+    assert record.commands("toy") == [taken, second]
+    trial = record.trial("toy", "trial-0000")
+    assert (trial.state, trial.reason, trial.attempts) == (PRUNED, "stopped by ann@here", 0)
+
+
+def test_an_ended_trial_is_not_stopped(record: RecordWriter, base: Config) -> None:
+    record.add_trial(trial_row(base))
+    record.begin("toy", "trial-0000")
+    record.finish("toy", "trial-0000", 1, COMPLETE, value=0.5)
+    before = record.trial("toy", "trial-0000")
+    command = record.add_command("toy", "1" * 32, "ann@here", "stop-trial", {"trial": "trial-0000"})
+    record.take_command(command.id, DONE, "", stopping("toy", "trial-0000", "stopped"))
+    assert record.trial("toy", "trial-0000") == before
+
+
+def test_a_command_whose_effect_fails_stays_pending(record: RecordWriter, base: Config) -> None:
+    command = record.add_command("toy", "1" * 32, "ann@here", "pause", {})
+
+    def fails(connection: sa.Connection) -> None:
+        connection.execute(sa.update(study_table).values(seed=7))
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        record.take_command(command.id, DONE, "", fails)
+    assert record.commands("toy") == [command]
+    assert record.study("toy").seed == 0
+
+
+def test_commands_are_deleted_with_their_study(record: RecordWriter, base: Config) -> None:
+    record.add_command("toy", "1" * 32, "ann@here", "pause", {})
+    record.delete_study("toy")
+    record.create_study(study_row(base))
+    assert record.commands("toy") == []
