@@ -22,10 +22,11 @@ from amc.evaluation.judges.standard import classifier as motion_classifier
 from amc.methods import load_config
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.rows import ImportedRow, StudyRow
-from analysis.record.states import CONFIRM
+from analysis.record.states import CONFIRM, TRIAL
+from analysis.tables.layout.cells import plural
 from tuning.cli import options
 from tuning.engine.interruption import sigterm_as_interrupt
-from tuning.engine.sources import ConfirmingRuns, SampledTrials
+from tuning.engine.sources import ConfirmingRuns, SampledTrials, untried
 from tuning.engine.study import Ending, Study, run_study
 from tuning.engine.summary import confirmed, table
 from tuning.planning.dry_run import show_forecast
@@ -41,6 +42,7 @@ from tuning.search.objectives import OBJECTIVES, parse_objectives
 from tuning.search.pruners import PRUNERS, create_pruner
 from tuning.search.samplers import SAMPLERS, create_sampler
 from tuning.search.space import Space
+from tuning.search.tried_points import read_points
 from tuning.search.warm_start import find_imported, imported_history
 from tuning.tracking.store import ui_command
 
@@ -93,6 +95,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_method_option(search)
     search.add_argument("--space", type=Path, metavar="FILE", help="TOML or JSON file that changes the search space")
     search.add_argument(
+        "--try",
+        dest="tried",
+        type=Path,
+        metavar="FILE",
+        help="TOML or JSON file of points to run first; they count as trials",
+    )
+    search.add_argument(
         "--allow-space-change",
         action="store_true",
         help="resume the study although its space, base configuration, objectives or constraints have changed",
@@ -143,6 +152,7 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
         )
     prepared = prepared.with_base(space.base)  # a space file may fix how clips are cut and split
     name = args.study or default_study(prepared.config, "search")
+    tried = _tried_points(args, prepared, space, name)
     imported = find_imported(args.warm_start, name, args.out, prepared.record, goal, args.method)
     prepared.announce()
     identity = _identity(prepared, goal)
@@ -155,7 +165,7 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
     also = [] if args.dry_run else [judge for split in splits for judge in _fold_judges(split)]
     prepared = prepared.packed(largest_config(space.base, space.parameters))
     row = _row(prepared, judge, identity, name, space, goal, imported)
-    sampled = SampledTrials(space, sampling, trials, args.seed, imported_history(imported, row, space, goal))
+    sampled = SampledTrials(space, sampling, trials, args.seed, imported_history(imported, row, space, goal), tried)
     base = space.base.training
     return build_study(
         prepared,
@@ -179,6 +189,26 @@ def _check_confirming(prepared: Preparation, study: str, folds: int) -> None:
     with open_if_present(prepared.record_address(study)) as records:
         for run in () if records is None else records.trials(study, CONFIRM):
             check_folds(study, load_config(run.config).split.folds, folds)
+
+
+def _tried_points(args: argparse.Namespace, prepared: Preparation, space: Space, study: str) -> list[dict[str, Any]]:
+    """The points of --try.
+
+    Raises:
+        UserError: The file or a point is invalid, or the study has too few trials for the points that are left to run.
+    """
+    if args.tried is None:
+        return []
+    points = read_points(args.tried, space)
+    with open_if_present(prepared.record_address(study)) as records:
+        trials = [] if records is None else records.trials(study, TRIAL)
+    left, count = len(untried(points, trials)), _counts(args, prepared.preset)[0]
+    if len(trials) + left > count and left:
+        raise UserError(
+            f"--try {args.tried} has {plural(left, 'point')} to run, and a total of {plural(count, 'trial')} leaves "
+            f"room for {max(0, count - len(trials))}: give --trials {len(trials) + left} or more"
+        )
+    return points
 
 
 def _fold_judges(split: SplitData) -> list[TrainedClassifier | IdentityClassifier]:

@@ -68,6 +68,8 @@ class SampledTrials:
         seed: of the study.
         imported: trials of other studies. If there are any, the best of their configurations and then the base
             configuration replace the sampler's first two proposals.
+        tried: parameters of trials that come before all others, in this order (`tuning.search.tried_points`). Those
+            that a trial on record has are not tried again.
     """
 
     space: Space
@@ -75,6 +77,7 @@ class SampledTrials:
     count: int
     seed: int
     imported: ImportedHistory = field(default_factory=ImportedHistory)
+    tried: Sequence[Mapping[str, Any]] = ()
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
         """See `TrialSource`."""
@@ -95,12 +98,21 @@ class SampledTrials:
         """See `TrialSource`."""
         return max(self.count, len(of_role(trials, TRIAL)))
 
+    def untried(self, trials: Sequence[TrialRow]) -> list[Mapping[str, Any]]:
+        """The points of `tried` that no trial has yet."""
+        return untried(self.tried, of_role(trials, TRIAL))
+
     def _starting_point(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
-        if self.imported.start is None:
-            return None
-        first = [dict(self.imported.start), self.space.default()]
+        left = self.untried(history.trials)
+        if left:
+            return dict(left[0])
+        if self.imported.start is None and not self.tried:
+            return None  # the sampler itself begins with the base configuration
+        first = [self.space.default(), self.space.with_priors()]
+        if self.imported.start is not None:
+            first.insert(0, dict(self.imported.start))
         unseen = [params for params in first if not is_repeat(params, history)]
-        return unseen[0] if unseen and number < len(first) else None
+        return unseen[0] if unseen and number < len(self.tried) + len(first) else None
 
     def _at_budget(self, trial: TrialRow) -> TrialRow:
         """The trial; as PRUNED if it completed another budget, before the study's configuration was changed."""
@@ -178,6 +190,11 @@ class ConfirmingRuns:
         if chosen is None:
             return max(self.seeds, earlier)
         return earlier + max(0, self.seeds - len(confirming_runs(trials, chosen.key)))
+
+
+def untried(points: Sequence[Mapping[str, Any]], trials: Sequence[TrialRow]) -> list[Mapping[str, Any]]:
+    """The points that are not the parameters of any of the trials."""
+    return [point for point in points if not is_repeat(point, SearchHistory(trials, {}))]
 
 
 def of_role(trials: Sequence[TrialRow], role: str) -> list[TrialRow]:

@@ -19,6 +19,7 @@ from analysis.record.rows import TrialRow
 from analysis.tables.layout.cells import plural
 from tuning.engine.folder_owner import check_owner
 from tuning.engine.resume_check import check_same_study
+from tuning.engine.sources import SampledTrials
 from tuning.engine.study import Study
 from tuning.planning.disk import disk_usage
 from tuning.planning.durations import format_duration
@@ -64,6 +65,7 @@ def dry_run(study: Study) -> dict[str, Any]:
         "study": study.row.name,
         "judges": None if study.judges is None else asdict(study.judges),
         "trials": len(work.trials),
+        "tried": sum(len(source.untried(trials)) for source in study.sources if isinstance(source, SampledTrials)),
         "confirming": len(work.confirming),
         "on_record": len(trials),
         "steps": round(expected.steps),
@@ -103,11 +105,12 @@ def forecast_text(document: Mapping[str, Any]) -> str:
     pruned = f" ({few:,} if every trial is pruned as early as possible, {many:,} if none is)" if few < many else ""
     spread = f" ({format_duration(low)} to {format_duration(high)})" if few < many else ""
     confirming = f", then {plural(document['confirming'], 'confirming run')}" if document["confirming"] else ""
+    tried = f", first {plural(document['tried'], 'point')} of --try" if document["tried"] else ""
     on_record = f" ({document['on_record']} already on record)" if document["on_record"] else ""
     disk = ", ".join(f"{name} {_size(size)}" for name, size in document["disk"].items() if size)
     wall, workers = document["wall_seconds"], document["resources"]["workers"]
     rows = {
-        "trials": f"{document['trials']}{confirming}{on_record}",
+        "trials": f"{document['trials']}{tried}{confirming}{on_record}",
         "steps": f"{document['steps']:,}{pruned}",
         "wall time": f"{format_duration(wall)}{spread} with {workers} in parallel",
         "device-hours": f"{document['device_hours']:.2f} ({document['device']}s)",

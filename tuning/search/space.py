@@ -64,7 +64,16 @@ class Parameter:
 
     def contains(self, value: Any) -> bool:
         """Whether `value` lies within the range or is one of the choices."""
+        if self.choices:  # True is no choice where 1 is
+            return any(
+                value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in self.choices
+            )
         return bool(self.clip(value) == value)
+
+    @property
+    def range_text(self) -> str:
+        """The range or the choices, for messages."""
+        return ", ".join(map(str, self.choices)) if self.choices else f"{self.low:g} to {self.high:g}"
 
     # Samplers propose positions in [0, 1], for every kind of parameter; for a bool, the share `probability`
     # of the interval is True.
@@ -254,8 +263,7 @@ def _check_prior(row: Parameter, base: Config, what: str) -> None:
     if row.kind != "categorical":
         with_overrides(base, {row.name: row.prior})  # checks the type
     if not row.contains(row.prior):
-        known = ", ".join(map(str, row.choices)) if row.choices else f"{row.low:g} to {row.high:g}"
-        raise UserError(f"{what} has prior {row.prior!r}, which is not in its range ({known})")
+        raise UserError(f"{what} has prior {row.prior!r}, which is not in its range ({row.range_text})")
 
 
 def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:

@@ -69,6 +69,15 @@ BAD = {
     "warm start": ([*SEARCH, "--warm-start", "gone"], "--warm-start 'gone': no such study in runs"),
     "warm start of itself": ([*SEARCH, "--study", "me", "--warm-start", "me"], "'me' is this study itself"),
     "missing space": ([*SEARCH, "--space", "nowhere.toml"], "nowhere.toml"),
+    "missing points": ([*SEARCH, "--try", "nowhere.toml"], "cannot read --try nowhere.toml: No such file"),
+    "a point outside its range": (
+        [*SEARCH, "--try", "outside.toml"],
+        "outside.toml: point 1 sets 'weights.rank' to 2000.0, which is not in its range (10 to 1000)",
+    ),
+    "more points than trials": (
+        [*SEARCH, "--try", "points.json", "--trials", "1"],
+        "--try points.json has 2 points to run, and a total of 1 trial leaves room for 1: give --trials 2 or more",
+    ),
     "grid too large": ([*SEARCH, "--sampler", "grid"], "a grid over this space"),
     "out is a file": ([*SEARCH, "--out", "cut.h5"], "--out cut.h5 is not a folder"),
 }
@@ -85,6 +94,8 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
     (tmp_path / "splits.toml").write_text('[parameters."split.seed"]\nkind = "int"\nlow = 0\nhigh = 9\n')
     (tmp_path / "dataset.toml").write_text('[fixed]\n"dataset.name" = "mug"\n')
     (tmp_path / "random.toml").write_text('[fixed]\n"split.rule" = "random"\n')
+    (tmp_path / "outside.toml").write_text("[[points]]\nweights.rank = 2000.0\n")
+    (tmp_path / "points.json").write_text('[{"weights.rank": 20.0}, {"weights.rank": 30.0}]')
     before = sorted(tmp_path.rglob("*"))
     arguments, message = BAD[name]
     code = main(arguments)
