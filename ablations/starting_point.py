@@ -14,7 +14,7 @@ from typing import Any
 from amc.config import Config
 from amc.errors import UserError
 from amc.methods import load_config
-from analysis.record.lookup import find_trial, open_study
+from analysis.record.lookup import find_trial, open_study_record
 from analysis.record.rows import StudyRow
 
 # Model settings that determine how clips are cut and judged; the others may differ from the preset's.
@@ -85,7 +85,7 @@ def best_of(runs: Path, record: str | None, search: str, mine: Config) -> Starti
     Raises:
         UserError: As for `starting_point`.
     """
-    with open_study(search, runs, record) as found:
+    with open_study_record(search, runs, record) as found:
         if found is None:
             raise UserError(
                 f"--from-study {search!r}: there is no such study in {runs / search / 'record.db'}; "

@@ -28,7 +28,9 @@ def method_name(config: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def open_study(study: str, runs: Path, record: str | None = None) -> Iterator[tuple[RecordReader, StudyRow] | None]:
+def open_study_record(
+    study: str, runs: Path, record: str | None = None
+) -> Iterator[tuple[RecordReader, StudyRow] | None]:
     """Opens the record of a study for reading.
 
     Args:
@@ -82,7 +84,7 @@ def find_config(runs: Path, study: str, wanted: str | None) -> TrialConfig:
     Raises:
         UserError: there is no such study or trial, or its record or summary cannot be read.
     """
-    with open_study(study, runs) as found:
+    with open_study_record(study, runs) as found:
         if found is not None:
             reader, row = found
             trial = find_trial(reader, row, wanted)

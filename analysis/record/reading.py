@@ -35,6 +35,7 @@ from analysis.record.rows import (
     Point,
     Score,
     SheetRow,
+    Snapshot,
     StudyRow,
     TrialRow,
     TrialStage,
@@ -134,6 +135,35 @@ class RecordReader:
             query = query.where(table.c.role == role)
         with self.engine.connect() as connection:
             return [trial_row(row) for row in connection.execute(query).mappings()]
+
+    @retry_while_unreachable
+    def snapshot(self, study: str) -> Snapshot:
+        """Everything that a study measured, as it is at one moment, also while a driver writes the record.
+
+        Raises:
+            UserError: the record has no such study.
+        """
+        where, order = {"study": study}, (trial_table.c.role.desc(), trial_table.c.number)
+        with self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # by default each of its queries has a snapshot of its own
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            found = connection.execute(sa.select(study_table).filter_by(name=study)).mappings().first()
+            if found is None:
+                known = (
+                    ", ".join(connection.scalars(sa.select(study_table.c.name).order_by(study_table.c.created)))
+                    or "none"
+                )
+                raise UserError(f"no study {study!r} in {without_password(self.address)}; studies there: {known}")
+            trials = connection.execute(sa.select(trial_table).filter_by(**where).order_by(*order)).mappings().all()
+            points = sa.select(point_table).filter_by(**where).order_by(point_table.c.key, point_table.c.step)
+            reports = connection.execute(points).mappings().all()
+            sheets = connection.execute(sa.select(sheet_table).filter_by(**where)).mappings().all()
+        return Snapshot(
+            study_row(found),
+            tuple(map(trial_row, trials)),
+            tuple(map(point, reports)),
+            {row["key"]: sheet_row(row) for row in sheets},
+        )
 
     @retry_while_unreachable
     def trial(self, study: str, key: str) -> TrialRow:

@@ -169,6 +169,22 @@ class SheetRow:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """A study at one moment.
+
+    Attributes:
+        trials: of all roles, ordered by role and number.
+        reports: ordered by trial and step.
+        sheets: the score sheets of trials and references, by key.
+    """
+
+    study: StudyRow
+    trials: tuple[TrialRow, ...]
+    reports: tuple[Point, ...]
+    sheets: Mapping[str, SheetRow]
+
+
+@dataclass(frozen=True)
 class MlflowCursor:
     """How much of a trial (or of the study itself, with key "") has been copied to one MLflow store.
 

@@ -1,4 +1,4 @@
-"""`python -m tuning {list,status,delete}`: lists studies, shows the status of one, or deletes one."""
+"""`python -m tuning {list,status,export,delete}`: lists studies; shows, exports or deletes one."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
 from analysis.record.states import STATES, TRIAL
 from analysis.record.writing import RecordWriter
+from tuning.cli import export
 from tuning.engine.folder_owner import check_owner
 from tuning.engine.sources import best, of_role
 from tuning.engine.summary import confirmed, summary, table
@@ -30,17 +31,18 @@ from tuning.tracking.study_runs import find_runs
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `python -m tuning` and returns its exit code: 0, or 2 after wrong arguments."""
-    parser = Parser(prog="python -m tuning", description="List, show and delete studies.")
+    parser = Parser(prog="python -m tuning", description="List, show, export and delete studies.")
     add_arguments(parser)
     return run_parsed(parser, argv)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the sub-commands `list`, `status` and `delete`."""
+    """Adds the sub-commands `list`, `status`, `export` and `delete`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     for name, act, text in (
         ("list", _list, "list all studies with their states"),
         ("status", _status, "show the trials and the status of a study"),
+        ("export", _export, "write a study as an Optuna study, CSV or Parquet"),
         ("delete", _delete, "delete the record, files and MLflow runs of a study"),
     ):
         action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
@@ -53,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--record", metavar="URL", help="SQLAlchemy URL of the study record (default: DIR/STUDY/record.db)"
         )
         action.add_argument("--json", action="store_true", help="print JSON instead of text")
+        if name == "export":
+            export.add_options(action)
         action.set_defaults(run=act)
 
 
@@ -86,6 +90,10 @@ def _status(args: argparse.Namespace) -> int:
             print(line)
     print("status: running" if now else "status: not running")
     return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    return export.run(args, _address(args))
 
 
 def _delete(args: argparse.Namespace) -> int:

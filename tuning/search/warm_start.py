@@ -18,7 +18,7 @@ from amc.errors import UserError
 from amc.methods import load_config
 from analysis.record import ranking
 from analysis.record.equal_accuracies import ACCURACY, LOG_LIKELIHOOD, objective_value
-from analysis.record.lookup import method_name, open_study
+from analysis.record.lookup import method_name, open_study_record
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.rows import ImportedRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED, PRUNED, TRIAL
@@ -65,7 +65,7 @@ def find_imported(
         return rows
     if wanted == study:
         raise UserError(f"--warm-start {wanted!r} is this study itself: give the name of another one")
-    with open_study(wanted, runs, record) as found:
+    with open_study_record(wanted, runs, record) as found:
         if found is None:
             where = f"{record} or {runs}" if record else str(runs)
             raise UserError(f"--warm-start {wanted!r}: no such study in {where}")

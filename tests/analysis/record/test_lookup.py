@@ -12,7 +12,7 @@ import pytest
 from amc.cli.from_study import TrialConfig
 from amc.config import Config, natops
 from amc.errors import UserError
-from analysis.record.lookup import find_config, find_trial, open_study
+from analysis.record.lookup import find_config, find_trial, open_study_record
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.engine.summary import write_summary
@@ -66,7 +66,7 @@ def runs_with(folder: Path, content: object, name: str = "s") -> Path:
 )
 def test_a_trial_by_key_or_number_else_the_best(wanted: str | None, key: str, base: Config, tmp_path: Path) -> None:
     write_search(tmp_path / "toy" / "record.db", base)
-    with open_study("toy", tmp_path) as found:
+    with open_study_record("toy", tmp_path) as found:
         assert found is not None
         assert find_trial(*found, wanted).key == key
     assert find_config(tmp_path, "toy", wanted).trial == key
@@ -78,11 +78,11 @@ def test_a_study_is_looked_up_in_the_given_record_first(base: Config, tmp_path: 
     write_search(tmp_path / "toy" / "record.db", base, seed=2)
     write_search(tmp_path / "other" / "record.db", base, "other", seed=3)
     for name, record, seed in (("toy", str(shared), 1), ("toy", None, 2), ("other", str(shared), 3)):
-        with open_study(name, tmp_path, record) as found:
+        with open_study_record(name, tmp_path, record) as found:
             assert found is not None
             assert found[1].seed == seed
     for name in ("none", "", ".", "../toy"):
-        with open_study(name, tmp_path, str(shared)) as found:
+        with open_study_record(name, tmp_path, str(shared)) as found:
             assert found is None
 
 
