@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from amc.errors import UserError
-from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, read_table
+from amc.importing.keypoints.reading import read_table
+from amc.importing.keypoints.table import KeypointTable, VideoKeypoints
 from amc.importing.pose.estimator import PoseEstimator, estimate_video, find_interpreter
 from amc.importing.video.decoding import VideoFacts
 
@@ -113,6 +114,11 @@ class _TableSource:
         self, name: str, path: Path, facts: VideoFacts, progress: Callable[[int], None] | None = None
     ) -> VideoKeypoints | None:
         rows = self.table.videos.get(self.names_in_table.get(name, name))
+        if rows is not None and rows.size not in (None, (facts.width, facts.height)):
+            sizes = (
+                f"{facts.width}x{facts.height} pixels, but the images of its keypoints {'x'.join(map(str, rows.size))}"
+            )
+            raise UserError(f"{name} has {sizes}: convert the keypoints to the size of the video")
         if rows is None or not self.table.shares:
             return rows
         # (0, 0) is the corner of the frame, and pixels are counted from their centres.

@@ -20,7 +20,8 @@ from amc.cli.data import main
 from amc.data.clipfile import Contents, check, open_clips, verified
 from amc.errors import UserError
 from amc.importing.folder.listing import list_videos
-from amc.importing.keypoint_table import KeypointTable, read_table
+from amc.importing.keypoints.reading import read_table
+from amc.importing.keypoints.table import KeypointTable
 from amc.importing.problems import Problems
 from amc.importing.video.decoding import LEAST_SHARE, UnreadableVideo, VideoFacts, examine
 from amc.processes import WorkerDied, crash_safe_map

@@ -41,7 +41,7 @@ from amc.importing.folder.summary import summary
 from amc.importing.folder.windows import Window, WindowSettings, windows
 from amc.importing.gap_filling import MAX_GAP, fill_gaps
 from amc.importing.keypoint_source import KeypointSource, keypoint_source
-from amc.importing.keypoint_table import left_right_pairs, parse_names
+from amc.importing.keypoints.table import left_right_pairs, parse_names
 from amc.importing.problems import Problems
 from amc.importing.video.decoding import DecodeError, UnreadableVideo, VideoFacts, examine
 from amc.importing.video.timing import LONGEST_STILL

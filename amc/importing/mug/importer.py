@@ -25,7 +25,8 @@ from amc.data.datasets.landmarks import LANDMARKS
 from amc.data.datasets.mug import KEYPOINT_NAMES, PAIRS, STRIDES
 from amc.errors import UserError
 from amc.importing.gap_filling import MAX_GAP
-from amc.importing.keypoint_table import parse_names, pixels_only, read_table
+from amc.importing.keypoints.reading import read_table
+from amc.importing.keypoints.table import parse_names, pixels_only
 from amc.importing.mug.clip_variants import DRAWS, distribute_clips, possible_variants, shuffled
 from amc.importing.mug.cutting import ImportCounts, cut_take
 from amc.importing.mug.openface.program import OPTIONS, find_program

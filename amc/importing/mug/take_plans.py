@@ -14,7 +14,7 @@ from amc.data.datasets.mug import KEYPOINT_LANDMARKS, KEYPOINT_NAMES
 from amc.data.similarity import Similarity
 from amc.importing.file_names import printable
 from amc.importing.gap_filling import fill_gaps
-from amc.importing.keypoint_table import VideoKeypoints
+from amc.importing.keypoints.table import VideoKeypoints
 from amc.importing.mug.alignment import AlignmentError, alignment, frame_alignments
 from amc.importing.mug.clip_variants import ClipVariant, span
 from amc.importing.mug.openface.program import find_table, run_openface

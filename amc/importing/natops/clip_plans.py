@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from amc.data.datasets.natops import GESTURE_NAMES
 from amc.data.resize import resize_points
 from amc.importing.gap_filling import fill_gaps
-from amc.importing.keypoint_table import VideoKeypoints
+from amc.importing.keypoints.table import VideoKeypoints
 from amc.importing.natops.joint_source import CHEST
 from amc.importing.natops.segmentation import MOST_REPETITIONS, MOST_SUBJECTS, Segment
 from amc.importing.natops.source_files import NatopsVideo

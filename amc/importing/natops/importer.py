@@ -30,7 +30,7 @@ from amc.data.procedural_marker import MARKER
 from amc.errors import UserError
 from amc.importing.class_counts import ClassCounts
 from amc.importing.gap_filling import MAX_GAP
-from amc.importing.keypoint_table import VideoKeypoints
+from amc.importing.keypoints.table import VideoKeypoints
 from amc.importing.natops.clip_plans import CROP, HEIGHT, WIDTH, ClipSettings, VideoPlan, plan_video
 from amc.importing.natops.download import ARCHIVE, fetch
 from amc.importing.natops.joint_source import EstimatorJoints, JointSource, joint_source

@@ -14,7 +14,8 @@ from typing import Protocol
 from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.errors import UserError
 from amc.importing.keypoint_source import keypoint_source
-from amc.importing.keypoint_table import VideoKeypoints, pixels_only, read_table
+from amc.importing.keypoints.reading import read_table
+from amc.importing.keypoints.table import VideoKeypoints, pixels_only
 from amc.importing.natops.source_files import NatopsVideo, identity
 from amc.importing.problems import Problems
 

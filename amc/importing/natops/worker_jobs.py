@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from amc.data.resize import area_resize
 from amc.errors import UserError
 from amc.importing.keypoint_source import KeypointSource, keypoint_source
-from amc.importing.keypoint_table import VideoKeypoints
+from amc.importing.keypoints.table import VideoKeypoints
 from amc.importing.natops.clip_plans import VideoPlan
 from amc.importing.natops.source_files import NatopsVideo, UnreadableArchive, as_file
 from amc.importing.video.decoding import DecodeError, UnreadableVideo, VideoFacts, examine, read_frames

@@ -26,14 +26,9 @@ from PIL import Image
 
 from amc.cache import cache_dir, make_once
 from amc.errors import UserError
-from amc.importing.keypoint_table import (
-    FARTHEST,
-    KeypointTable,
-    VideoKeypoints,
-    left_right_pairs,
-    read_table,
-    write_table,
-)
+from amc.importing.keypoints.csv_file import write_table
+from amc.importing.keypoints.reading import read_table
+from amc.importing.keypoints.table import FARTHEST, KeypointTable, VideoKeypoints, left_right_pairs
 from amc.importing.pose.mirror_check import LEAST_CONFIRMED, LEAST_VISIBILITY, TOLERANCE, confirmed_points, unmirrored
 from amc.importing.programs import CANNOT_RUN, running
 from amc.importing.video.decoding import DecodeError, VideoFacts, read_frames

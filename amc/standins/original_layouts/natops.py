@@ -4,7 +4,7 @@
     data/gesture01/g01s01.avi          320 x 240 pixels, 20 frames per second: all repetitions by subject 1, with pauses
     data/gesture01/g01s01m.avi, …d.avi masks of the body, and depth with two values (for the first gesture only)
     segmentation.txt                   first and last frame of each repetition
-    keypoints.csv                      joints of all frames, in the format of `amc.importing.keypoint_table`
+    keypoints.csv                      joints of all frames, in the format of `amc.importing.keypoints.csv_file`
 
 Each video appears when it is complete; rerun the same command to complete an interrupted run. `segmentation.txt`
 appears last, and the importer needs it.
@@ -33,7 +33,8 @@ from amc.cache import creating
 from amc.data.datasets.natops import KEYPOINT_NAMES
 from amc.data.procedural_marker import mark_procedural
 from amc.errors import UserError
-from amc.importing.keypoint_table import VideoKeypoints, write_rows
+from amc.importing.keypoints.csv_file import write_rows
+from amc.importing.keypoints.table import VideoKeypoints
 from amc.importing.natops.segmentation import MOST_SUBJECTS, REPETITIONS, Segment, write_segmentation
 from amc.processes import cores, parallel_map
 from amc.progress import Progress

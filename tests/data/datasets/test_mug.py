@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amc.data.datasets.landmarks import MIRROR
 from amc.data.datasets.mug import EMOTIONS, KEYPOINT_LANDMARKS, KEYPOINT_NAMES, PAIRS
-from amc.importing.keypoint_table import left_right_pairs
+from amc.importing.keypoints.table import left_right_pairs
 from tests.importing.mug.made_takes import neutral_face
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amc.data.datasets.natops import GESTURE_NAMES, KEYPOINT_NAMES, PAIRS
-from amc.importing.keypoint_table import left_right_pairs
+from amc.importing.keypoints.table import left_right_pairs
 
 
 def test_gestures_are_in_the_order_of_the_distribution() -> None:

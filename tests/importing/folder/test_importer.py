@@ -11,7 +11,8 @@ import pytest
 from amc.cli.data import main
 from amc.data.clipfile import Contents, check, open_clips
 from amc.importing.folder import importer as folder
-from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
+from amc.importing.keypoints.csv_file import write_table
+from amc.importing.keypoints.table import KeypointTable, VideoKeypoints
 from amc.importing.pose import estimator as pose_estimator
 from tests.importing.crashing import CRASHING, examine_or_crash
 from tests.importing.made_videos import (

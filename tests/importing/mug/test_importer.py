@@ -20,7 +20,8 @@ from amc.cli.data import main
 from amc.data.clipfile import Contents, check, open_clips
 from amc.data.datasets.mug import KEYPOINT_LANDMARKS, KEYPOINT_NAMES, PAIRS
 from amc.data.splits import leaks, make_split
-from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
+from amc.importing.keypoints.csv_file import write_table
+from amc.importing.keypoints.table import KeypointTable, VideoKeypoints
 from amc.importing.mug.images import ImageError, read_image
 from tests.importing.mug.made_takes import COLOURS, face, own_units, picture, strengths, table, write_mug, write_take
 

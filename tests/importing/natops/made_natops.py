@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.data.datasets.natops import KEYPOINT_NAMES
-from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
+from amc.importing.keypoints.csv_file import write_table
+from amc.importing.keypoints.table import KeypointTable, VideoKeypoints
 from amc.importing.natops.segmentation import Segment, write_segmentation
 from tests.importing.made_videos import lossless
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amc.data.datasets.natops import KEYPOINT_NAMES
-from amc.importing.keypoint_table import VideoKeypoints
+from amc.importing.keypoints.table import VideoKeypoints
 from amc.importing.natops.clip_plans import ClipSettings, Crop, VideoPlan, crop_side, plan_video, source_clip
 from amc.importing.natops.segmentation import Segment
 from amc.importing.natops.source_files import NatopsVideo

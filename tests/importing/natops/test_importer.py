@@ -16,7 +16,8 @@ from amc.cli.data import main
 from amc.data.clipfile import Contents, check, open_clips
 from amc.data.datasets.natops import KEYPOINT_NAMES, PAIRS
 from amc.data.procedural_marker import MARKER
-from amc.importing.keypoint_table import KeypointTable, VideoKeypoints, write_table
+from amc.importing.keypoints.csv_file import write_table
+from amc.importing.keypoints.table import KeypointTable, VideoKeypoints
 from tests.importing.made_videos import FAKE_WORKER, fake_interpreter, lossless
 from tests.importing.natops.made_natops import CHEST, FRAMES, SIDE, film_name, joints, natops, pictures, points
 

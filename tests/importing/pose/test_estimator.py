@@ -14,7 +14,7 @@ import pytest
 
 from amc.data.datasets.natops import KEYPOINT_NAMES, PAIRS
 from amc.errors import UserError
-from amc.importing.keypoint_table import VideoKeypoints, left_right_pairs
+from amc.importing.keypoints.table import VideoKeypoints, left_right_pairs
 from amc.importing.pose import estimator as pose_estimator
 from amc.importing.pose import mediapipe_worker
 from amc.importing.pose.estimator import InputGeometry, PoseEstimator, estimate_video, find_interpreter

@@ -18,7 +18,7 @@ from amc.data.clips import Clips, load_clips
 from amc.data.datasets.natops import KEYPOINT_NAMES, PAIRS
 from amc.data.resize import area_resize
 from amc.errors import UserError
-from amc.importing.keypoint_table import read_table
+from amc.importing.keypoints.reading import read_table
 from amc.importing.natops.segmentation import read_segmentation
 from amc.importing.problems import Problems
 from amc.importing.video.decoding import read_frames

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.data.datasets.landmarks import LANDMARKS
-from amc.importing.keypoint_table import FARTHEST
+from amc.importing.keypoints.table import FARTHEST
 
 MIN_CONFIDENCE = 0.7
 STRONGEST = 5.0  # maximum of OpenFace's intensity scale

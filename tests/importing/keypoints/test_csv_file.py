@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -12,14 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amc.errors import UserError
-from amc.importing.keypoint_table import (
-    KeypointTable,
-    VideoKeypoints,
-    left_right_pairs,
-    parse_names,
-    read_table,
-    write_table,
-)
+from amc.importing.keypoints.csv_file import write_table
+from amc.importing.keypoints.reading import read_table
+from amc.importing.keypoints.table import KeypointTable, VideoKeypoints, left_right_pairs, parse_names
 
 HEAD = "video,frame,x_0,x_1,y_0,y_1"
 
@@ -242,55 +236,3 @@ def test_shares_of_the_frame(tmp_path: Path) -> None:
         read_table(_table(tmp_path / "t.csv", *mixed))
     whole = [f"v,{i},{i % 2},1,1,{i % 2}" for i in range(9)]
     assert not read_table(_table(tmp_path / "t.csv", *whole)).shares
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "advice"),
-    [
-        (
-            "t.json",
-            b'{"annotations": [{"image_id": 1, "keypoints": [1, 2, 2]}]}',
-            "in COCO's format, which does not say",
-        ),
-        ("t.json", b'[{"image_id": 1, "keypoints": [1, 2, 2]}]', "in COCO's format, which does not say which video"),
-        ("t.csv", b'{"people": []}', "one frame of OpenPose; give the folder with all of its files"),
-        ("t.json", b'{"landmarks": []}', "a JSON file, not a table; .*For landmarks of MediaPipe"),
-        ("t.h5", b"\x89HDF\r\n\x1a\n", r"deeplabcut.analyze_videos_converth5_to_csv\(FOLDER\) writes CSV files"),
-        ("t.xlsx", b"PK\x03\x04", "a spreadsheet .*: save it as CSV"),
-        ("t.pkl", b"\x80\x04\x95", "a pickle, which could run code and is not read"),
-    ],
-)
-def test_other_formats_are_named_with_what_to_do(tmp_path: Path, name: str, content: bytes, advice: str) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=advice):
-        read_table(tmp_path / name)
-
-
-def test_deeplabcut(tmp_path: Path) -> None:
-    head = "scorer,DLC_net,DLC_net,DLC_net,DLC_net,DLC_net,DLC_net\nbodyparts,nose,nose,nose,paw,paw,paw\n"
-    head += "coords,x,y,likelihood,x,y,likelihood\n"
-    for label in "ab":
-        (tmp_path / label).mkdir()
-        (tmp_path / label / "film1DLC_net.csv").write_text(head + "0,10.5,20,0.9,5,6,0.1\n1,11,21,0.99,5,6,1\n")
-    table = read_table(tmp_path)
-    assert table.names == ("nose", "paw")
-    assert table.remarks == ("read as DeepLabCut's, without points whose likelihood is below 0.6",)
-    assert set(table.videos) == {"a/film1", "b/film1"}
-    np.testing.assert_array_equal(table.videos["a/film1"].points, [[[10.5, 20], [np.nan, np.nan]], [[11, 21], [5, 6]]])
-
-
-def test_openpose(tmp_path: Path) -> None:
-    def person(x: float, confidence: float) -> dict[str, list[float]]:
-        return {"pose_keypoints_2d": [x, 2.0, confidence, *[0.0, 0.0, 0.0] * 24]}
-
-    (tmp_path / "wave").mkdir()
-    for frame, people in enumerate([[person(1.5, 0.9)], [], [person(9, 0.2), person(3, 0.8)]]):
-        path = tmp_path / "wave" / f"film_{frame:012d}_keypoints.json"
-        path.write_text(json.dumps({"version": 1.3, "people": people}))
-    table = read_table(tmp_path)
-    assert (len(table.names), table.names[0], table.names[8]) == (25, "nose", "mid_hip")
-    rows = table.videos["wave/film"]
-    assert rows.frame.tolist() == [0, 2]
-    np.testing.assert_array_equal(rows.points[:, 0], [[1.5, 2], [3, 2]])
-    assert np.isnan(rows.points[:, 1:]).all()
-    assert table.remarks == ("read as OpenPose's", "1 frames have several people, of whom the clearest is used")

@@ -1,0 +1,1 @@
+"""Keypoint tables: their format, and readers of the files of other programs."""

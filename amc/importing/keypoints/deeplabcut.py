@@ -1,0 +1,68 @@
+"""Reads DeepLabCut's CSV files (https://deeplabcut.github.io, "Standard user guide").
+
+A file has the points of one video. Its rows of column names are scorer, bodyparts and coords, and its name is that of
+the video followed by the scorer.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+
+from amc.errors import UserError
+from amc.importing.keypoints.table import KeypointTable, VideoKeypoints
+from amc.importing.keypoints.table_text import decoded
+
+LEAST_LIKELIHOOD = 0.6  # DeepLabCut's default `pcutoff`
+
+
+def is_deeplabcut(data: bytes) -> bool:
+    """Whether a file is a CSV file of DeepLabCut."""
+    try:
+        head = decoded(data[:2000])[0]
+    except UnicodeDecodeError:
+        return False
+    return re.match(r'"?scorer"?[,;\t]', head) is not None
+
+
+def read_deeplabcut(path: Path, data: bytes) -> KeypointTable:
+    """The points of one video, named without its ending; points with a likelihood below `LEAST_LIKELIHOOD` are NaN.
+
+    Raises:
+        UserError: the file differs from the format, or has several individuals.
+    """
+    text = decoded(data)[0]
+    separator = text.lstrip('"')[6:].lstrip('"')[0]
+    rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(cell.strip() for cell in row)]
+    heads = {row[0].strip().lower(): [cell.strip() for cell in row[1:]] for row in rows[:4]}
+    if "bodyparts" not in heads or "coords" not in heads:
+        raise UserError(f"{path}: starts like a file of DeepLabCut, but has no rows 'bodyparts' and 'coords'")
+    if len(set(heads.get("individuals", ()))) > 1:
+        raise UserError(f"{path}: several individuals; keep the columns of one of them")
+    body = rows[3 + ("individuals" in heads) :]
+    names = tuple(dict.fromkeys(heads["bodyparts"]))
+    at = {pair: i + 1 for i, pair in enumerate(zip(heads["bodyparts"], heads["coords"], strict=True))}
+    try:
+        frames = np.array([int(float(row[0].replace(",", "."))) for row in body], dtype=np.int64)
+        values = np.array(
+            [[[_float(row[at[name, kind]]) for kind in ("x", "y", "likelihood")] for name in names] for row in body]
+        ).reshape(len(body), len(names), 3)
+    except (ValueError, IndexError, KeyError) as error:
+        raise UserError(
+            f"{path}: not DeepLabCut's points of a video, a row a frame with x, y and likelihood of each body part "
+            f"({error})"
+        ) from error
+    points = np.where(values[..., 2:] >= LEAST_LIKELIHOOD, values[..., :2], np.nan)
+    scorer = heads["scorer"][0] if heads.get("scorer") else ""
+    ending = re.escape(scorer) if scorer else "DLC[_A-Za-z0-9]"
+    video = re.split(ending, path.stem)[0].rstrip("_") or path.stem
+    remark = f"read as DeepLabCut's, without points whose likelihood is below {LEAST_LIKELIHOOD}"
+    return KeypointTable(names, {video: VideoKeypoints(frames, points, values[..., 2].mean(axis=1))}, remarks=(remark,))
+
+
+def _float(text: str) -> float:
+    return float(text.replace(",", ".")) if text.strip() else float("nan")
