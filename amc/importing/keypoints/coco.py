@@ -42,7 +42,7 @@ def read_coco(path: Path, content: Mapping[str, Any]) -> KeypointTable:
     try:
         names, best, crowded = _people(path, content["annotations"], content.get("categories", []))
         places, start = _places(path, content["images"])
-        sizes = {image["id"]: (image.get("width"), image.get("height")) for image in content["images"]}
+        sizes = {image["id"]: (int(image["width"]), int(image["height"])) for image in content["images"]}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: not COCO's keypoint annotations ({error!r})") from error
     videos: dict[str, dict[int, Any]] = {}
@@ -57,10 +57,8 @@ def read_coco(path: Path, content: Mapping[str, Any]) -> KeypointTable:
         if len(found) > 1:
             raise UserError(f"{path}: the images of {video} have different sizes")
         points = np.array([best[images[frame]] for frame in frames]).reshape(-1, len(names), 2)
-        size = next(iter(found), (None, None))
-        rows[video] = VideoKeypoints(
-            np.array(frames, dtype=np.int64), points, np.full(len(frames), np.nan), size if all(size) else None
-        )
+        size = next(iter(found), None)
+        rows[video] = VideoKeypoints(np.array(frames, dtype=np.int64), points, np.full(len(frames), np.nan), size)
     remarks = ["read as COCO's", *(["frames of images counted from 1"] if start else [])]
     remarks += [f"{crowded} images have several people, of whom the one with most points is used"] if crowded else []
     return KeypointTable(names, rows, remarks=tuple(remarks))
