@@ -27,6 +27,11 @@ def method_name(config: Mapping[str, Any]) -> str:
     return str(config.get("method", {}).get("name", AMC_GAN.name))
 
 
+def is_tried(study: StudyRow, trial: TrialRow) -> bool:
+    """Whether a trial's parameters are a point that a person asked for with `--try`."""
+    return trial.role == TRIAL and dict(trial.params) in study.settings.get("tried", ())
+
+
 @contextmanager
 def open_study_record(
     study: str, runs: Path, record: str | None = None

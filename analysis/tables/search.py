@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.record.lookup import is_tried
 from analysis.record.ranking import pareto, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
@@ -28,8 +29,9 @@ def search_content(records: RecordReader, study: str) -> dict[str, Any]:
     first = ranked(searched)
     front = {trial.key for trial in pareto(searched)}
     rest = [trial for trial in searched if trial not in first]
-    rows = [_row(trial, place, front) for place, trial in enumerate(first, start=1)]
-    rows += [_row(trial, None, front) for trial in rest]
+    tried = {trial.key for trial in searched if is_tried(row, trial)}
+    rows = [_row(trial, place, front, tried) for place, trial in enumerate(first, start=1)]
+    rows += [_row(trial, None, front, tried) for trial in rest]
     confirm = _confirm([trial for trial in trials if trial.role == CONFIRM], records.score_sheets(study))
     return {"caption": _facts(row, searched), "rows": rows, "confirm": confirm}
 
@@ -95,12 +97,13 @@ def _facts(row: StudyRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
 _STATES = (("complete", COMPLETE), ("pruned", PRUNED), ("failed", FAILED))
 
 
-def _row(trial: TrialRow, rank: int | None, front: set[str]) -> dict[str, Any]:
+def _row(trial: TrialRow, rank: int | None, front: set[str], tried: set[str]) -> dict[str, Any]:
     values = trial.values or {"val/accuracy": trial.value}
     return {
         "rank": rank,
         "key": trial.key,
         "state": trial.state,
+        "tried": trial.key in tried,
         "values": {_short(name): None if value is None else 100 * value for name, value in values.items()},
         "log_likelihood": trial.log_likelihood,
         "front": trial.key in front,
@@ -166,6 +169,9 @@ def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
         notes.append(
             f"Constraints: {', '.join(content['caption']['constraints'])}; trials that satisfy them come first."
         )
+    tried = sorted(row["key"] for row in content["rows"] if row["tried"])
+    if tried:
+        notes.append(f"Points that were given with --try: {', '.join(tried)}.")
     left = len(_varied(content["rows"])) - len(parameters)
     if left > 0:
         notes.append(f"{plural(left, 'more parameter')} in the CSV and JSON files.")

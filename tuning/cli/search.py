@@ -164,7 +164,7 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
     splits = splits_of_runs(prepared.config, prepared.chosen.data, folds, seeds) if seeds else []
     also = [] if args.dry_run else [judge for split in splits for judge in _fold_judges(split)]
     prepared = prepared.packed(largest_config(space.base, space.parameters))
-    row = _row(prepared, judge, identity, name, space, goal, imported)
+    row = _row(prepared, judge, identity, name, space, goal, imported, tried)
     sampled = SampledTrials(space, sampling, trials, args.seed, imported_history(imported, row, space, goal), tried)
     base = space.base.training
     return build_study(
@@ -176,6 +176,7 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
         cached=cache_files(judge, identity, *also),
         imported=imported,
         allow_changes=args.allow_space_change,
+        merge_settings=_merge_settings,
         judges=judge_plan(splits, judge) if folds and splits else None,
     )
 
@@ -234,6 +235,13 @@ def _counts(args: argparse.Namespace, preset: str) -> tuple[int, int]:
     return trials, defaults.confirm_seeds if args.confirm_seeds is None else args.confirm_seeds
 
 
+def _merge_settings(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings asked for, with the points that earlier commands tried: tables mark their trials."""
+    points = list(wanted.get("tried", ()))
+    points = [*(point for point in known.get("tried", ()) if point not in points), *points]
+    return {**wanted, **({"tried": points} if points else {})}
+
+
 def _identity(prepared: Preparation, goal: Goal) -> IdentityClassifier | None:
     """The subject classifier, if the objective `appearance` is measured with it."""
     if "appearance" not in goal.measured_objectives:
@@ -249,6 +257,7 @@ def _row(
     space: Space,
     goal: Goal,
     imported: Sequence[ImportedRow],
+    tried: Sequence[Mapping[str, Any]],
 ) -> StudyRow:
     trials, seeds = _counts(prepared.args, prepared.preset)
     return study_row(
@@ -264,6 +273,7 @@ def _row(
             "sampler": prepared.args.sampler,
             "pruner": prepared.args.pruner,
             "warm_start": sorted({found.source for found in imported}),
+            **({"tried": list(tried)} if tried else {}),
         },
         space=space.to_dict(),
         goal=goal.to_dict(),

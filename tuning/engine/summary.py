@@ -12,7 +12,7 @@ from typing import Any
 
 from amc.atomic import atomic_write
 from amc.dotted_fields import flattened
-from analysis.record.lookup import method_name
+from analysis.record.lookup import is_tried, method_name
 from analysis.record.ranking import best, pareto, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
@@ -46,7 +46,7 @@ def summary(records: RecordReader, study: str) -> dict[str, Any]:
         "objectives": list(row.goal["objectives"]),
         "constraints": list(row.goal["constraints"]),
         "imported": _imported(records.imported(study)),
-        "trials": [_trial(trial) for trial in searched],
+        "trials": [_trial(trial) | {"tried": is_tried(row, trial)} for trial in searched],
         "best": None if chosen is None else _trial(chosen),
         "pareto": [trial.key for trial in pareto(searched)],
         "confirm": None
@@ -92,6 +92,7 @@ def table(records: RecordReader, study: str) -> str:
             shorten(trial.reason, REASON, placeholder="…") if trial.state == "FAILED" else _changes(trial.params, base)
         )
         note = f"violates a constraint; {note}" if trial.violation else note
+        note = f"tried; {note}" if is_tried(row, trial) else note
         likelihood = "" if trial.log_likelihood is None else f"{trial.log_likelihood:.4f}"
         shown = f"{shown} {likelihood:>8}"
         columns = f"{place:>3} {trial.key:<10} {shown}  {trial.state:<8} {trial.step:>6} {_clock(trial.seconds):>7}"

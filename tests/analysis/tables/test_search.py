@@ -25,7 +25,8 @@ def address(tmp_path: Path) -> Path:
     path = tmp_path / "record.db"
     config = natops("smoke").to_dict()
     with RecordWriter(path) as record:
-        row = StudyRow("s", "", "search", "compact", 5, DATASET, config, {}, {"trials": 5}, {"git": "0123"}, 0.0)
+        settings = {"trials": 5, "tried": [{"gram": "spatial", "lr": 0.003}]}
+        row = StudyRow("s", "", "search", "compact", 5, DATASET, config, {}, settings, {"git": "0123"}, 0.0)
         record.create_study(row)
         for number, value in enumerate(VALUES):
             _run(record, f"trial-{number}", "trial", number, None, value, {}, {"lr": 0.001 * number, "gram": "spatial"})
@@ -57,6 +58,7 @@ def test_trials_stand_in_their_order_with_what_they_were(address: Path) -> None:
     best = content["rows"][0]
     assert best["values"] == {"accuracy": pytest.approx(90.0)}
     assert (best["params"]["lr"], best["front"], best["step"]) == (0.001, True, 40)
+    assert [row["tried"] for row in content["rows"]] == [False, True, False, False]
     assert (content["caption"]["complete"], content["caption"]["failed"]) == (3, 1)
 
 
@@ -98,7 +100,7 @@ def test_the_caption_says_origin_preset_and_that_it_is_not_finished(address: Pat
     with RecordReader(address) as records:
         text = markdown(search_table(records, "s").text)
     for said in ("origin=procedural", "preset compact", "NOT FINISHED: 4 of 5 trials", "test accuracy 85.0%",
-                 "trial-2 FAILED: loss is not finite"):  # fmt: skip
+                 "trial-2 FAILED: loss is not finite", "Points that were given with --try: trial-3."):  # fmt: skip
         assert said in text
     # A parameter that is the same in all trials has no column.
     assert "gram" not in text

@@ -58,7 +58,9 @@ def check_output(printed: str, keys: set[str]) -> None:
 def test_a_search_and_the_same_command_again(
     tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--data", str(clips), "--trials", "2", "--confirm-seeds", "1"]
+    points = clips.with_name("points.toml")
+    points.write_text("[[points]]\nweights.rank = 30.0\n")
+    arguments = ["--data", str(clips), "--trials", "2", "--confirm-seeds", "1", "--try", str(points)]
     first = search(tmp_path, *arguments)
     assert first.returncode == 0, first.stdout
     folder = tmp_path / "runs" / STUDY
@@ -66,7 +68,10 @@ def test_a_search_and_the_same_command_again(
     assert found["dataset"]["origin"] == "folder"
     assert found["dataset"]["clips"] == 48
     assert len(found["trials"]) == 2
-    assert found["trials"][0]["params"]["weights.rank"] == 100.0
+    # The point that was to be tried, then the base configuration.
+    assert [trial["params"]["weights.rank"] for trial in found["trials"]] == [30.0, 100.0]
+    assert [trial["tried"] for trial in found["trials"]] == [True, False]
+    assert [line for line in first.stdout.splitlines() if "tried; " in line and "trial-0000" in line]
     assert all(trial["state"] in ("COMPLETE", "PRUNED") for trial in found["trials"])
     assert found["confirm"]["runs"][0]["scores"]["test/clips"] == found["dataset"]["split"]["test"]
     keys = {run["key"] for run in [*found["trials"], *found["confirm"]["runs"]]}

@@ -123,13 +123,20 @@ def written(study: Any, states: Mapping[int, tuple[str, int, float]]) -> None:
 def test_a_study_half_done_is_forecast_from_its_own_record(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    points = tmp_path / "points.json"
+    points.write_text('[{"weights.rank": 20.0}, {"weights.rank": 30.0}, {"weights.rank": 40.0}]')
     asked = arguments(clips, tmp_path / "runs", "--trials", "4", "--pruner", "none", "--confirm-seeds", "2")
+    asked += ["--try", str(points)]
     study = prepare_study(_parser().parse_args(asked))
     written(study, {0: ("COMPLETE", 40, 0.5), 1: ("RUNNING", 20, 0.25)})
     before = file_states(tmp_path)
     assert main([*asked, "--dry-run", "--json"]) == 0
     found = printed(capsys)
     assert (found["trials"], found["confirming"], found["on_record"]) == (3, 2, 2)
+    assert found["tried"] == 1  # the others are on record
+    assert dry_run.forecast_text(found).splitlines()[1] == (
+        "  trials        3, first 1 point of --try, then 2 confirming runs (2 already on record)"
+    )
     assert found["steps"] == 20 + 40 + 40 + 2 * 40
     assert found["source"]["kind"] == "record"
     assert found["source"]["text"].startswith(
