@@ -12,13 +12,20 @@ All are maximised over the unit cube; functions that the literature minimises ha
   latter are estimated from Bernoulli draws, of which a complete trial makes 729.
 - branin-curve, hartmann6-curve: a power law that ends at the true value, y(t) = y0 + (y - y0) (1 - c t^-a) (pow3 of
   Domhan et al., IJCAI 2015). The last parameter sets the exponent, as a learning rate would, so curves cross.
+- rosenbrock10: the first two fidelities of Mainini et al., "Analytical benchmark problems for multifidelity
+  optimization methods", 2022, in 10 dimensions, mixed as z high + (1 - z) low.
+- tree: the conditional function of Jenatton et al., "Bayesian optimization with tree-structured dependencies", ICML
+  2017, with two numbers in each leaf instead of one (13 dimensions), as power-law curves.
+- loss-terms: defined here, after this project's own search space: switches of six loss terms, each with a weight that
+  is active only if the term is on, and four other numbers (16 dimensions). Curves are power laws; each report is an
+  accuracy on 360 clips, with its sampling noise.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +43,8 @@ class Function:
         best: the highest true value.
         true: value at full fidelity, without noise, of a point (dims,).
         curve: `curve(point, steps, draw)` gives the reports (steps,) of a trial; `draw` is the trial's own noise.
+        conditions: {dimension: ((switch, value), ...)}: the dimension has an effect only if all these switches have
+            these values. Other dimensions always have one.
     """
 
     name: str
@@ -44,6 +53,11 @@ class Function:
     true: Callable[[Vector], float]
     curve: Curve
     switches: int = 0
+    conditions: Mapping[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+
+    def is_active(self, dimension: int, point: Mapping[int, float] | Vector) -> bool:
+        """Whether a dimension has an effect, given the switches."""
+        return all(point[switch] == value for switch, value in self.conditions.get(dimension, ()))
 
     def regret(self, point: Vector) -> float:
         """How far a point's true value is below the best; never negative, since `best` is rounded."""
@@ -174,16 +188,89 @@ def _counting_ones(point: Vector, steps: int, draw: np.random.Generator) -> Vect
     return seen
 
 
+def power_law(start: float, end: float, speed: float, steps: int) -> Vector:
+    """A learning curve (steps,) that begins near `start` and is at `end` after the last step.
+
+    Args:
+        speed: in [0, 1], as a learning rate: the exponent is 0.3 at 0 and 1.5 at 1, so curves cross.
+    """
+    exponent = 0.3 + 1.2 * speed
+    left = np.arange(1, steps + 1, dtype=np.float64) ** -exponent - steps**-exponent
+    found: Vector = start + (end - start) * (1 - 0.9 * left)
+    return found
+
+
 def with_curve(function: Function, chance: float) -> Function:
-    """The function with power-law curves that begin near `chance`, end at its true values, and cross."""
+    """The function with power-law curves that begin near `chance`; the last dimension is their speed."""
 
     def curve(point: Vector, steps: int, draw: np.random.Generator) -> Vector:
-        exponent = 0.3 + 1.2 * float(point[-1])
-        left = np.arange(1, steps + 1, dtype=np.float64) ** -exponent - steps**-exponent
-        found: Vector = chance + (function.true(point) - chance) * (1 - 0.9 * left)
-        return found
+        return power_law(chance, function.true(point), float(point[-1]), steps)
 
     return replace(function, name=f"{function.name.split('-')[0]}-curve", curve=curve)
+
+
+def rosenbrock(point: Vector, z: Vector) -> Vector:
+    """Rosenbrock's function on [-2, 2]^d, negated; z mixes it with a valley of half the depth around another point."""
+    x = 4 * point - 2
+    bends = (x[1:] - x[:-1] ** 2) ** 2
+    high = np.sum(100 * bends + (1 - x[:-1]) ** 2)
+    low = np.sum(50 * bends + (-2 - x[:-1]) ** 2) - np.sum(0.5 * x)
+    found: Vector = -(z * high + (1 - z) * low)
+    return found
+
+
+# Dimensions of the tree: switches 0, 1 and 2; two numbers in each of four leaves; one shared by two leaves each.
+_LEAVES = {(0, 0): 0, (0, 1): 1, (1, 0): 2, (1, 1): 3}  # {(switch 0, switch 1 or 2): leaf}
+_LEAF, _SHARED = 3, 11  # the first dimension of the leaves and of the shared numbers
+
+
+def _tree_speed(point: Vector) -> float:
+    return float(point[_SHARED + int(point[0])])
+
+
+def _tree(point: Vector) -> float:
+    """Leaf i has 0.1 (i + 1) + a^2 + b^2 + r, negated, with a and b in [-1, 1] and r in [0, 1] shared by two leaves."""
+    leaf = _LEAVES[int(point[0]), int(point[1 + int(point[0])])]
+    numbers = 2 * point[_LEAF + 2 * leaf : _LEAF + 2 * leaf + 2] - 1
+    return -float(0.1 * (leaf + 1) + np.sum(numbers**2) + _tree_speed(point))
+
+
+def _tree_curve(point: Vector, steps: int, draw: np.random.Generator) -> Vector:
+    return power_law(-3.4, _tree(point), _tree_speed(point), steps)  # the worst value; r slows the best leaves down
+
+
+def _tree_conditions() -> dict[int, tuple[tuple[int, int], ...]]:
+    found: dict[int, tuple[tuple[int, int], ...]] = {1: ((0, 0),), 2: ((0, 1),)}
+    for (first, second), leaf in _LEAVES.items():
+        for dimension in (_LEAF + 2 * leaf, _LEAF + 2 * leaf + 1):
+            found[dimension] = ((0, first), (1 + first, second))
+    return found | {_SHARED: ((0, 0),), _SHARED + 1: ((0, 1),)}
+
+
+# Loss terms: what each costs if it is off, its best weight, and what it costs if it is on; the last one only harms.
+_MISSING = np.array([0.6, 0.4, 0.2, 0.1, 0.05, 0.0])
+_WEIGHTS = np.array([0.3, 0.7, 0.5, 0.2, 0.8, 0.0])
+_PRESENT = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.1])
+TERMS = len(_MISSING)
+CLIPS = 360  # that an accuracy is measured on
+_TOP, _CHANCE = 0.95, 1 / 24
+
+
+def loss_terms(point: Vector) -> float:
+    """An accuracy, 0.95 exp(-cost): costs of missing terms and wrong weights, and a bowl of the four other numbers.
+
+    The best learning rate, the last dimension, falls by 0.05 with each term that is on.
+    """
+    on, weights, (beta, batch, width, rate) = point[:TERMS] == 1, point[TERMS : 2 * TERMS], point[2 * TERMS :]
+    scale = np.maximum(4 * _MISSING, 0.2)
+    terms = float(np.sum(np.where(on, _PRESENT + scale * (weights - _WEIGHTS) ** 2, _MISSING)))
+    others = (beta - 0.4) ** 2 + 0.5 * (batch - 0.6) ** 2 + 0.5 * (width - 0.3) ** 2
+    return _TOP * math.exp(-(terms + float(others) + 4 * (float(rate) - (0.7 - 0.05 * int(on.sum()))) ** 2))
+
+
+def _accuracies(point: Vector, steps: int, draw: np.random.Generator) -> Vector:
+    expected = power_law(_CHANCE, loss_terms(point), float(point[-1]), steps)
+    return draw.binomial(CLIPS, np.clip(expected, 0, 1)) / CLIPS
 
 
 def _functions() -> dict[str, Function]:
@@ -200,7 +287,26 @@ def _functions() -> dict[str, Function]:
         rows.append(_hartmann("hartmann6", _HARTMANN6, 3.32236801142, grade))
     rows.append(with_curve(rows[0], chance=-300.0))  # Branin's worst is -308
     rows.append(with_curve(rows[-2], chance=0.0))
+    rows += [
+        Function("rosenbrock10", 10, 0.0, *_at_fidelities(rosenbrock)),
+        Function("tree", 13, -0.1, _tree, _tree_curve, switches=3, conditions=_tree_conditions()),
+        Function(
+            "loss-terms",
+            2 * TERMS + 4,
+            _TOP,
+            loss_terms,
+            _accuracies,
+            switches=TERMS,
+            conditions={TERMS + term: ((term, 1),) for term in range(TERMS)},
+        ),
+    ]
     return {row.name: row for row in rows}
 
 
 FUNCTIONS: Mapping[str, Function] = _functions()
+
+FULL = ("branin", "currin", "borehole", "counting-ones", "hartmann3-good", "hartmann3-bad", "hartmann6-moderate")
+CURVES = ("branin-curve", "hartmann6-curve")
+LARGE = ("rosenbrock10", "tree", "loss-terms")  # 10 or more dimensions; the last two are conditional
+COMPARED = (*FULL, *CURVES, *LARGE)
+"""What the benchmarks of searches use unless told otherwise."""

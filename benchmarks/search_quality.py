@@ -11,8 +11,10 @@ scheduler has the same first and last step and its default reduction factor, 4; 
 Tune that of `ResultGrid.get_best_result()`, the trial with the highest last value, complete or not. `completed` is that
 of the best complete trial in both.
 
-Prints median regrets, and for each function and peer the paired difference with its interval and p value. Takes a few
-minutes on one core for 20 seeds.
+Prints median regrets, and for each function and peer the paired difference with its interval and p value, at a quarter
+of the budget and at its end; Holm's correction is over the functions. With `--runs FILE`, runs are saved as they end
+and not repeated, so a long comparison can be killed and resumed. `search_peers.py` adds runs of other libraries to
+such a file.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,86 +37,111 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from amc.config import configure  # noqa: E402
+from amc.errors import UserError  # noqa: E402
 from analysis.statistics.holm import holm  # noqa: E402
 from analysis.statistics.levels import ALPHA  # noqa: E402
-from benchmarks.fidelity_functions import FUNCTIONS  # noqa: E402
+from benchmarks.fidelity_functions import COMPARED, FUNCTIONS  # noqa: E402
 from benchmarks.paired_regrets import compare, median  # noqa: E402
-from benchmarks.searches_compared import COMPLETED, RETURNED, compared  # noqa: E402
+from benchmarks.quality_table import lines, markdown  # noqa: E402
+from benchmarks.saved_runs import RunKey, SavedRuns  # noqa: E402
+from benchmarks.searches_compared import COMPLETED, OURS, RETURNED, SEARCHES, create_search  # noqa: E402
 from benchmarks.simulated_clock import SimulatedRun, SimulationSetup, milestones, simulate  # noqa: E402
 from tuning.preparation.defaults import DEFAULTS  # noqa: E402
 
-OURS = "ours"
-FULL = ("branin", "currin", "borehole", "counting-ones", "hartmann3-good", "hartmann3-bad", "hartmann6-moderate")
-CURVES = ("branin-curve", "hartmann6-curve")
 PEERS = ("optuna+asha", "random+asha")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark and returns the exit code."""
-    args = _parser().parse_args(argv)
-    training = configure("natops", "paper").training
-    steps = args.steps or training.steps // training.evaluate_every
-    first = args.first or max(1, DEFAULTS["paper"].first_rung // training.evaluate_every)
-    budget = args.budget * steps
-    setting = SimulationSetup(steps, budget, args.workers, milestones(budget))
+    args = parser().parse_args(argv)
+    setting, first = setting_of(args)
+    seeds = range(args.from_seed, args.from_seed + args.seeds)
     started = time.perf_counter()
-    runs = measure(
-        args.functions, [OURS, *args.peers], setting, first, range(args.from_seed, args.from_seed + args.seeds)
-    )
+    try:
+        runs = measure(args.functions, [args.search, *args.peers], setting, first, seeds, SavedRuns(args.runs))
+    except UserError as error:
+        print(f"search_quality.py: {error}", file=sys.stderr)
+        return 2
     facts: dict[str, Any] = {
+        "search": args.search,
         "seeds": args.seeds,
         "from_seed": args.from_seed,
         "first_step": first,
         **asdict(setting),
         "functions": summary(runs),
-        "comparisons": comparisons(runs),
+        "comparisons": comparisons(runs, args.search, setting.milestones),
         "seconds": time.perf_counter() - started,
     }
-    print(json.dumps(_plain(facts), indent=2, allow_nan=False) if args.json else lines(facts))
+    if args.markdown:
+        print(markdown(facts))
+    else:
+        print(json.dumps(_plain(facts), indent=2, allow_nan=False) if args.json else lines(facts))
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
+def setting_of(args: argparse.Namespace) -> tuple[SimulationSetup, int]:
+    """The settings of the simulation, and the first step at which a trial may be pruned."""
+    training = configure("natops", "paper").training
+    steps = args.steps or training.steps // training.evaluate_every
+    first = args.first or max(1, DEFAULTS["paper"].first_rung // training.evaluate_every)
+    budget = args.budget * steps
+    return SimulationSetup(steps, budget, args.workers, milestones(budget)), first
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument(
         "--functions",
         nargs="+",
         choices=tuple(FUNCTIONS),
-        default=[*FULL, *CURVES],
+        default=list(COMPARED),
         metavar="NAME",
-        help=f"test functions, from {', '.join(FUNCTIONS)} (default: {', '.join([*FULL, *CURVES])})",
+        help=f"test functions, from {', '.join(FUNCTIONS)} (default: {', '.join(COMPARED)})",
     )
-    parser.add_argument(
+    options.add_argument(
+        "--search",
+        default=OURS,
+        metavar="NAME",
+        help="the search to compare: ours is the default sampler and pruner, SAMPLER+PRUNER others of this project "
+        "(default: %(default)s)",
+    )
+    options.add_argument(
         "--peers",
         nargs="+",
-        choices=tuple(compared(9, 1))[1:],
         default=list(PEERS),
         metavar="NAME",
-        help=f"searches to compare with, from {', '.join(tuple(compared(9, 1))[1:])} (default: {', '.join(PEERS)})",
+        help=f"searches to compare with, from {', '.join(SEARCHES)}, or any with saved runs "
+        f"(default: {', '.join(PEERS)})",
     )
-    parser.add_argument(
+    options.add_argument(
+        "--runs", type=Path, metavar="FILE", help="JSON-lines file of runs: those in it are not repeated, others added"
+    )
+    options.add_argument(
         "--seeds", type=int, default=20, metavar="N", help="runs of each search on each function (default: 20)"
     )
-    parser.add_argument("--from-seed", type=int, default=0, metavar="S", help="first seed (default: 0)")
-    parser.add_argument("--workers", type=int, default=4, metavar="N", help="trials in parallel (default: 4)")
-    parser.add_argument(
+    options.add_argument("--from-seed", type=int, default=0, metavar="S", help="first seed (default: 0)")
+    options.add_argument("--workers", type=int, default=4, metavar="N", help="trials in parallel (default: 4)")
+    options.add_argument(
         "--budget",
         type=int,
         default=30,
         metavar="N",
         help="training steps of a search, in numbers of complete trials (default: 30)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--steps", type=int, metavar="N", help="reports of a complete trial (default: the paper preset's)"
     )
-    parser.add_argument(
+    options.add_argument(
         "--first",
         type=int,
         metavar="N",
         help="first report at which a trial may be pruned (default: the paper preset's)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    return parser
+    form = options.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON instead of text")
+    form.add_argument("--markdown", action="store_true", help="print the tables of docs/search.md instead of text")
+    return options
 
 
 Runs = Mapping[str, Mapping[str, Sequence[SimulatedRun]]]
@@ -120,17 +149,32 @@ Runs = Mapping[str, Mapping[str, Sequence[SimulatedRun]]]
 
 
 def measure(
-    functions: Sequence[str], searches: Sequence[str], setting: SimulationSetup, first: int, seeds: range
+    functions: Sequence[str],
+    searches: Sequence[str],
+    setting: SimulationSetup,
+    first: int,
+    seeds: range,
+    saved: SavedRuns,
 ) -> Runs:
-    """Runs each search on each function with each seed."""
-    make = compared(setting.steps, first)
-    return {
-        name: {
-            search: [simulate(make[search](FUNCTIONS[name], seed), FUNCTIONS[name], setting, seed) for seed in seeds]
-            for search in searches
-        }
-        for name in functions
-    }
+    """Runs each search on each function with each seed, unless the run is saved.
+
+    Raises:
+        UserError: a search is unknown here and not all of its runs are saved.
+    """
+    found: dict[str, dict[str, list[SimulatedRun]]] = {name: {search: [] for search in searches} for name in functions}
+    for seed in seeds:  # outermost, so that what is saved so far can be compared
+        for name in functions:
+            for search in searches:
+                key = RunKey(search, name, seed, setting, first)
+                found[name][search].append(saved.get_or_run(key, partial(run, key)))
+    return found
+
+
+def run(key: RunKey) -> SimulatedRun:
+    """Simulates one search."""
+    function, setting = FUNCTIONS[key.function], key.setting
+    search = create_search(key.search, function, setting.steps, key.first, key.seed)
+    return simulate(search, function, setting, key.seed)
 
 
 def summary(runs: Runs) -> dict[str, Any]:
@@ -153,16 +197,24 @@ def summary(runs: Runs) -> dict[str, Any]:
     }
 
 
-def comparisons(runs: Runs) -> list[dict[str, Any]]:
-    """Compares the final regrets of this project and each peer on each function; Holm corrects over a rule's rows."""
+def comparisons(runs: Runs, search: str, steps: Sequence[int]) -> list[dict[str, Any]]:
+    """Compares the regrets of a search and its peers on each function, at the first and the last milestone.
+
+    Holm corrects over the functions: a family is one rule, milestone and peer.
+
+    Args:
+        steps: the milestones.
+    """
     rows: list[dict[str, Any]] = []
-    for rule in (RETURNED, COMPLETED):
+    peers = [name for name in next(iter(runs.values())) if name != search]
+    for rule, at, peer in product((RETURNED, COMPLETED), sorted({0, len(steps) - 1}), peers):
         found = []
         for name, searches in runs.items():
-            ours = [run.regrets[rule][-1] for run in searches[OURS]]
-            for peer in [search for search in searches if search != OURS]:
-                theirs = [run.regrets[rule][-1] for run in searches[peer]]
-                found.append({"rule": rule, "function": name, "peer": peer, **asdict(compare(ours, theirs))})
+            ours, theirs = ([run.regrets[rule][at] for run in searches[which]] for which in (search, peer))
+            middle, other = median(ours), median(theirs)
+            ratio = middle / other if other > 0 and math.isfinite(other) else math.nan
+            facts = {"rule": rule, "step": steps[at], "function": name, "peer": peer, "ratio": ratio}
+            found.append({**facts, **asdict(compare(ours, theirs))})
         for row, corrected in zip(found, holm([row["p"] for row in found]), strict=True):
             row["p_holm"] = corrected
             row["verdict"] = _verdict(row)
@@ -176,32 +228,8 @@ def _verdict(row: Mapping[str, Any]) -> str:
     return "better" if row["wins"] > row["losses"] else "worse"
 
 
-def lines(facts: Mapping[str, Any]) -> str:
-    """The result as text."""
-    shown = [
-        f"{facts['seeds']} seeds, {facts['workers']} workers, {facts['budget']} steps a search, {facts['steps']} a "
-        f"complete trial, none pruned before {facts['first_step']}; {facts['seconds']:.0f} s",
-        "",
-        f"median regret after {', '.join(map(str, facts['milestones']))} steps; last: of the best complete trial",
-    ]
-    for name, searches in facts["functions"].items():
-        for search, found in searches.items():
-            regrets = "  ".join(f"{value:9.4g}" for value in [*found[RETURNED], found[COMPLETED][-1]])
-            shown.append(f"{name:20} {search:14} {regrets}   {found['trials']:6.1f} trials")
-    for rule in (RETURNED, COMPLETED):
-        shown += ["", f"ours - theirs at the end, incumbent as {rule}: median, 95% interval, wins:losses, p, Holm's p"]
-        for row in facts["comparisons"]:
-            if row["rule"] == rule:
-                low, high = row["interval"] or (-math.inf, math.inf)
-                shown.append(
-                    f"{row['function']:20} {row['peer']:14} {row['median']:9.3g} [{low:9.3g}, {high:9.3g}]  "
-                    f"{row['wins']:2}:{row['losses']:<2}  {row['p']:.4f}  {row['p_holm']:.4f}  {row['verdict']}"
-                )
-    return "\n".join(shown)
-
-
 def _plain(value: Any) -> Any:
-    """Replaces infinities by None, because JSON has none."""
+    """Replaces infinities and NaN by None, because JSON has none."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):

@@ -9,25 +9,29 @@ searcher is asked when the trial begins, and so knows more results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+import optuna
 from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 from ray.tune.search.variant_generator import generate_variants
 
 from amc.config import Config
+from amc.errors import UserError
 from analysis.record.ranking import best
 from analysis.record.rows import Score, TrialRow
 from analysis.record.states import COMPLETE, PRUNED, RUNNING, TRIAL
 from benchmarks.fidelity_functions import Function, Vector
 from benchmarks.simulated_clock import SimulatedSearch
-from tuning.search.pruners import Pruner, create_pruner
-from tuning.search.samplers import Sampler, SearchHistory, create_sampler
+from tuning.preparation.defaults import PRUNER, SAMPLER
+from tuning.search.pruners import PRUNERS, Pruner, create_pruner
+from tuning.search.samplers import SAMPLERS, Sampler, SearchHistory, create_sampler
 from tuning.search.space import Parameter, Space
 
 METRIC = "val/accuracy"
@@ -40,8 +44,8 @@ def names(function: Function) -> list[str]:
 
 
 def point_of(params: Mapping[str, Any], function: Function) -> Vector:
-    """Parameters as a point (dims,)."""
-    return np.array([float(params[name]) for name in names(function)])
+    """Parameters as a point (dims,); inactive ones are 0, which has no effect."""
+    return np.array([float(params.get(name, 0.0)) for name in names(function)])
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,22 @@ class _Start:
         return dict(self.values)
 
 
+def parameter(function: Function, dimension: int) -> Parameter:
+    """A dimension as a parameter. Switches that others depend on are `bool`, as in this project's own search spaces."""
+    conditions = function.conditions.get(dimension, ())
+    when = tuple(f"x{switch}" if value else f"!x{switch}" for switch, value in conditions)
+    name = names(function)[dimension]
+    if dimension >= function.switches:
+        return Parameter(name, "float", 0, 1, when=when)
+    if function.conditions:
+        return Parameter(name, "bool", choices=(False, True), when=when)
+    return Parameter(name, "categorical", choices=(0, 1), when=when)
+
+
 def space_of(function: Function, seed: int) -> Space:
     """The function's space, with a random base configuration, so that the first trial has no advantage."""
     draw = np.random.default_rng([seed, 1])
-    rows = [
-        Parameter(name, "categorical", choices=(0, 1)) if index < function.switches else Parameter(name, "float", 0, 1)
-        for index, name in enumerate(names(function))
-    ]
+    rows = [parameter(function, dimension) for dimension in range(function.dims)]
     start = {row.name: row.from_unit(float(draw.random())) for row in rows}
     return Space(cast(Config, _Start(start)), tuple(rows))
 
@@ -128,7 +141,7 @@ class RayTune:
         self.draws = _draws(space, seed)
         self.scheduler.set_search_properties(METRIC, "max")
         if searcher is not None:
-            searcher.set_search_properties(METRIC, "max", space)
+            searcher.set_search_properties(METRIC, "max", {} if function.conditions else space)
         self.params: list[Mapping[str, Any]] = []
         self.last: dict[int, tuple[int, float]] = {}  # {trial: (step, value)}
 
@@ -179,33 +192,47 @@ def _draws(space: Mapping[str, Any], seed: int) -> Iterator[Mapping[str, Any]]:
             yield spec["config"]
 
 
-def compared(steps: int, first: int) -> Mapping[str, Callable[[Function, int], SimulatedSearch]]:
-    """The searches by name: each value creates a search from a function and a seed.
+def _suggest_active(function: Function, trial: optuna.Trial) -> None:
+    """Suggests the active parameters: how Ray Tune passes a conditional space to Optuna."""
+    chosen: dict[int, float] = {}
+    for dimension, name in enumerate(names(function)):
+        if function.is_active(dimension, chosen):
+            switch = dimension < function.switches
+            chosen[dimension] = trial.suggest_categorical(name, [0, 1]) if switch else trial.suggest_float(name, 0, 1)
+
+
+RAY_TUNE: Mapping[str, tuple[bool, Mapping[str, Any]]] = {
+    "optuna+asha": (True, {}),
+    "random+asha": (False, {}),
+    "optuna+asha3": (True, {"reduction_factor": 3}),
+    "random+asha3": (False, {"reduction_factor": 3}),
+}
+"""{name: (whether OptunaSearch proposes, options of the scheduler)}."""
+
+OURS = "ours"  # the default sampler and pruner
+SEARCHES = (OURS, *(f"{sampler}+{pruner}" for sampler in SAMPLERS for pruner in PRUNERS), *RAY_TUNE)
+
+
+def create_search(name: str, function: Function, steps: int, first: int, seed: int) -> SimulatedSearch:
+    """Creates a search.
 
     Args:
+        name: one of `SEARCHES`.
         steps: number of steps of a complete trial.
         first: first step at which a trial may be pruned.
+
+    Raises:
+        UserError: the name is unknown.
     """
-
-    def ours(function: Function, seed: int) -> SimulatedSearch:
-        return Ours(
-            function,
-            steps,
-            create_sampler("tpe", space_of(function, seed), seed),
-            create_pruner("halving", steps, first),
-        )
-
-    def ray(learns: bool, **options: Any) -> Callable[[Function, int], SimulatedSearch]:
-        def make(function: Function, seed: int) -> SimulatedSearch:
-            halving = AsyncHyperBandScheduler(max_t=steps, grace_period=first, **options)
-            return RayTune(function, steps, halving, OptunaSearch(seed=seed) if learns else None, seed)
-
-        return make
-
-    return {
-        "ours": ours,
-        "optuna+asha": ray(True),
-        "random+asha": ray(False),
-        "optuna+asha3": ray(True, reduction_factor=3),
-        "random+asha3": ray(False, reduction_factor=3),
-    }
+    if name not in SEARCHES:
+        raise UserError(f"unknown search {name!r}: choose from {', '.join(SEARCHES)}")
+    if name not in RAY_TUNE:
+        sampler, pruner = (SAMPLER, PRUNER) if name == OURS else name.split("+")
+        chooser = create_sampler(sampler, space_of(function, seed), seed)
+        return Ours(function, steps, chooser, create_pruner(pruner, steps, first))
+    learns, options = RAY_TUNE[name]
+    halving = AsyncHyperBandScheduler(max_t=steps, grace_period=first, **options)
+    if not learns:
+        return RayTune(function, steps, halving, None, seed)
+    space = partial(_suggest_active, function) if function.conditions else None
+    return RayTune(function, steps, halving, OptunaSearch(space, metric=METRIC, mode="max", seed=seed), seed)

@@ -19,11 +19,19 @@ from benchmarks.fidelity_functions import Function, Vector
 SPREAD = 0.3  # standard deviation of the logarithm of a trial's seconds per step
 
 
+@dataclass(frozen=True)
+class Resumed:
+    """A search's decision to continue trial `number`, which it stopped after step `step`."""
+
+    number: int
+    step: int
+
+
 class SimulatedSearch(Protocol):
     """A search that `simulate` runs. Trials are numbered from 0 in the order in which they begin."""
 
-    def begin(self, number: int) -> Vector:
-        """The point of trial `number`, which begins now."""
+    def begin(self, number: int) -> Vector | Resumed:
+        """What an idle worker does: the point of the new trial `number`, or a stopped trial that continues."""
         ...
 
     def report(self, number: int, step: int, value: float) -> bool:
@@ -78,9 +86,13 @@ def simulate(search: SimulatedSearch, function: Function, setting: SimulationSet
 
     def begin(now: float) -> None:
         number = len(curves)
+        chosen = search.begin(number)
+        if isinstance(chosen, Resumed):
+            heapq.heappush(events, (now + seconds[chosen.number], chosen.number, chosen.step + 1))
+            return
         draw = np.random.default_rng([seed, number])
         seconds[number] = float(np.exp(SPREAD * draw.standard_normal()))
-        curves[number] = function.curve(search.begin(number), setting.steps, draw)
+        curves[number] = function.curve(chosen, setting.steps, draw)
         heapq.heappush(events, (now + seconds[number], number, 1))
 
     for _ in range(setting.workers):

@@ -32,7 +32,7 @@ from tuning.engine.summary import confirmed, table
 from tuning.planning.dry_run import show_forecast
 from tuning.planning.parallel_trials import largest_config
 from tuning.preparation import test_judges
-from tuning.preparation.defaults import DEFAULTS, default_study
+from tuning.preparation.defaults import DEFAULTS, PRUNER, SAMPLER, default_study
 from tuning.preparation.folds import SplitData, check_folds, judge_plan, splits_of_runs
 from tuning.preparation.preparation import Preparation, build_study, prepare, study_row
 from tuning.search.constraints import parse_constraint
@@ -122,8 +122,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "may be repeated",
     )
     search.add_argument("--warm-start", metavar="STUDY", help="learn from the finished trials of another study")
-    search.add_argument("--sampler", default="tpe", metavar="NAME", help=f"{', '.join(SAMPLERS)} (default: tpe)")
-    search.add_argument("--pruner", default="halving", metavar="NAME", help=f"{', '.join(PRUNERS)} (default: halving)")
+    search.add_argument(
+        "--sampler", default=SAMPLER, metavar="NAME", help=f"{', '.join(SAMPLERS)} (default: %(default)s)"
+    )
+    search.add_argument("--pruner", default=PRUNER, metavar="NAME", help=f"{', '.join(PRUNERS)} (default: %(default)s)")
     parser.set_defaults(run=run)
 
 

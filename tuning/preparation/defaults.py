@@ -29,6 +29,8 @@ DEFAULTS: Mapping[str, Defaults] = {
     "smoke": Defaults(trials=8, confirm_seeds=1, first_rung=10),
 }
 
+SAMPLER, PRUNER = "tpe", "halving"
+
 
 def default_study(config: Config, what: str) -> str:
     """The default name of a study, such as natops-compact-search, or natops-compact-cdna-search."""
