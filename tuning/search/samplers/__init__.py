@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from amc.errors import UserError
 from tuning.search.samplers.base import Sampler, SearchHistory
 from tuning.search.samplers.cmaes import CmaEsSampler
+from tuning.search.samplers.gp import GPSampler
 from tuning.search.samplers.grid import GridSampler
 from tuning.search.samplers.random import RandomSampler
 from tuning.search.samplers.tpe import TPESampler
@@ -18,6 +19,7 @@ from tuning.search.space import Space
 
 SAMPLERS: Mapping[str, Callable[[Space, int], Sampler]] = {
     "tpe": TPESampler,
+    "gp": GPSampler,
     "random": RandomSampler,
     "cmaes": CmaEsSampler,
     "grid": GridSampler,

@@ -14,7 +14,7 @@ from tuning.search.samplers import SAMPLERS, SearchHistory, create_sampler
 from tuning.search.space import Space
 
 
-@pytest.mark.parametrize("name", ["tpe", "random", "cmaes"])
+@pytest.mark.parametrize("name", ["tpe", "gp", "random", "cmaes"])
 def test_a_rebuilt_search_goes_on_as_the_undisturbed_one(name: str) -> None:
     whole = run(name, SPACE, 14)
     half = SearchHistory(whole.trials[:6], {t.key: whole.curves[t.key] for t in whole.trials[:6]})
@@ -25,7 +25,7 @@ def test_a_rebuilt_search_goes_on_as_the_undisturbed_one(name: str) -> None:
     assert params_of(run(name, SPACE, 4, seed=1))[1:] != params_of(whole)[1:4]
 
 
-@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+@pytest.mark.parametrize("name", ["tpe", "gp", "cmaes"])
 def test_learning_samplers_beat_chance(name: str, tmp_path: Path) -> None:
     ranges = {
         f"weights.{weight}": {"kind": "log", "low": 0.01, "high": 100.0}
@@ -52,7 +52,7 @@ def aimed(name: str, space: Space, count: int, seed: int, **found: object) -> li
     return list(history.trials)
 
 
-@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+@pytest.mark.parametrize("name", ["tpe", "gp", "cmaes"])
 def test_learning_samplers_keep_away_from_what_a_constraint_forbids(name: str, tmp_path: Path) -> None:
     space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.01, "high": 100.0},
                                "weights.rank": {"kind": "log", "low": 0.01, "high": 100.0}})  # fmt: skip
@@ -67,7 +67,7 @@ def test_learning_samplers_keep_away_from_what_a_constraint_forbids(name: str, t
     assert sum(held) / len(held) > 0.3
 
 
-@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+@pytest.mark.parametrize("name", ["tpe", "gp", "cmaes"])
 def test_learning_samplers_go_to_the_front_of_two_objectives(name: str, tmp_path: Path) -> None:
     space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.01, "high": 100.0},
                                "weights.rank": {"kind": "log", "low": 0.01, "high": 100.0}})  # fmt: skip
@@ -106,5 +106,5 @@ def test_categorical_for_all(tmp_path: Path) -> None:
 
 
 def test_unknown_sampler() -> None:
-    with pytest.raises(UserError, match="unknown sampler 'bayes': choose from tpe, random, cmaes, grid"):
+    with pytest.raises(UserError, match="unknown sampler 'bayes': choose from tpe, gp, random, cmaes, grid"):
         create_sampler("bayes", SPACE, 0)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.record.states import COMPLETE, FAILED, PRUNED, RUNNING
+from tests.tuning.search.samplers.toy_search import BASE, SPACE, run, small
+from tests.tuning.toy_rows import trial_row
+from tuning.search.samplers import SearchHistory, create_sampler
+from tuning.search.samplers.curve_data import reports_of, standardized
+from tuning.search.samplers.flat_space import FlatSpace
+from tuning.search.samplers.gp import STARTUP, log_improvement
+
+
+def test_features_are_those_of_the_decoded_parameters() -> None:
+    """Conditions, switches and numbers: the fast path for many candidates agrees with `Space.decode`."""
+    flat = FlatSpace(SPACE)
+    units = np.random.default_rng(0).random((50, len(SPACE.parameters)))
+    features = flat.features(units)
+    for row, found in zip(units, features, strict=True):
+        params = SPACE.decode(dict(zip((p.name for p in SPACE.parameters), row, strict=True)))
+        assert flat.encode(params) == pytest.approx(found)
+    assert flat.features(flat.units(features)) == pytest.approx(features)
+
+
+def test_features_of_whole_numbers_and_unknown_choices(tmp_path: Path) -> None:
+    space = small(
+        tmp_path,
+        **{
+            "training.batch": {"kind": "int", "low": 1, "high": 4},
+            "readings.gram": {"kind": "categorical", "choices": ["spatial", "channel"]},
+        },
+    )
+    flat = FlatSpace(space)
+    order = [row.name for row in space.parameters]
+    found = dict(zip(order, flat.features(np.array([[0.6, 0.6]]))[0], strict=True))
+    assert found == {"training.batch": 0.625, "readings.gram": 1.0}  # 3 of 1..4, and the second choice
+    assert dict(zip(order, flat.encode({"readings.gram": "gone"}), strict=True))["readings.gram"] == -1
+
+
+def test_reports_are_averaged_by_thirds_of_the_budget() -> None:
+    curve = {step: float(step) for step in range(1, 28)}
+    rows = [
+        trial_row(BASE, 0, state=COMPLETE, value=27.0, step=27, budget=27),
+        trial_row(BASE, 1, state=PRUNED, value=3.0, step=3, budget=27),
+        trial_row(BASE, 2, state=RUNNING, step=1, budget=27),
+        trial_row(BASE, 3, state=FAILED, reason="diverged", budget=27),
+        trial_row(BASE, 4, budget=27),
+    ]
+    curves = {
+        "trial-0000": curve,
+        "trial-0001": {step: curve[step] for step in (1, 2, 3)},
+        "trial-0002": {1: 0.5},
+    }
+    found = reports_of(SearchHistory(rows, curves), 5, False)
+    assert [trial.number for trial in found.trials] == [0, 1, 2, 3]
+    whole = found.rows[found.rows[:, 0] == 0]
+    assert whole[:, 2] == pytest.approx([27, np.mean(range(10, 27)), np.mean(range(4, 10)), 2.5])
+    assert whole[:, 3].tolist() == [1, 17, 6, 2]
+    assert whole[-1, 1] == pytest.approx(math.sqrt(6) / 27)
+    assert found.rows[found.rows[:, 0] == 1][:, 2:].tolist() == [[2.5, 2], [1, 1]]
+    # A failed trial counts as having ended with the worst value.
+    assert found.rows[found.rows[:, 0] == 3].tolist() == [[3, 1, 0.5, 1]]
+
+
+def test_standardized_values_keep_their_order() -> None:
+    values = np.array([-1e6, 0.1, 0.2, 0.2, 0.5, 0.4])
+    found = standardized(values)
+    assert np.argsort(found, kind="stable").tolist() == np.argsort(values, kind="stable").tolist()
+    assert (found.mean(), found.std()) == pytest.approx((0, 1))
+    assert found[0] > -3
+    assert standardized(np.ones(3)).tolist() == [0, 0, 0]
+
+
+def test_log_improvement() -> None:
+    """Against log(pdf(z) + z cdf(z)) computed with 60 digits; at -5000 the first term of its series."""
+    z = np.array([2.0, 0.0, -1.0, -5.0, -40.0, -5000.0])
+    expected = [
+        0.6973835458, -0.9189385332, -2.4851210257, -16.7443011627, -808.2985683566, -12500017.9533,
+    ]  # fmt: skip
+    assert log_improvement(z) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_failing_region_is_avoided(tmp_path: Path) -> None:
+    space = small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.01, "high": 100.0}})
+    history = SearchHistory([], {})
+    for number in range(18):
+        params = create_sampler("gp", space, 0).propose(number, history)
+        assert params is not None
+        unit = space.parameters[0].to_unit(params["weights.gan"])
+        fails = unit > 0.5
+        row = trial_row(BASE, number, params=params, step=20, state=FAILED if fails else COMPLETE)
+        history = SearchHistory([*history.trials, row if fails else replace(row, value=unit)], {})
+    assert sum(trial.state == FAILED for trial in history.trials[STARTUP:]) <= 6
+
+
+def test_running_trials_keep_proposals_apart() -> None:
+    history = run("gp", SPACE, 8)
+    trials = list(history.trials)
+    for number in range(8, 11):
+        params = create_sampler("gp", SPACE, 0).propose(number, SearchHistory(trials, history.curves))
+        trials.append(replace(trial_row(BASE, number), params=params, state=RUNNING))
+    flat = FlatSpace(SPACE)
+    places = [flat.encode(trial.params) for trial in trials[8:]]
+    gaps = [np.abs(a - b).max() for index, a in enumerate(places) for b in places[:index]]
+    assert min(gaps) > 0.05
