@@ -42,9 +42,10 @@ from analysis.statistics.holm import holm  # noqa: E402
 from analysis.statistics.levels import ALPHA  # noqa: E402
 from benchmarks.fidelity_functions import COMPARED, FUNCTIONS  # noqa: E402
 from benchmarks.paired_regrets import compare, median  # noqa: E402
+from benchmarks.prior_cases import CASES  # noqa: E402
 from benchmarks.quality_table import lines, markdown  # noqa: E402
 from benchmarks.saved_runs import RunKey, SavedRuns  # noqa: E402
-from benchmarks.searches_compared import COMPLETED, OURS, RETURNED, SEARCHES, create_search  # noqa: E402
+from benchmarks.searches_compared import COMPLETED, OURS, RAY_TUNE, RETURNED, create_search  # noqa: E402
 from benchmarks.simulated_clock import SimulatedRun, SimulationSetup, milestones, simulate  # noqa: E402
 from tuning.preparation.defaults import DEFAULTS  # noqa: E402
 
@@ -103,15 +104,15 @@ def parser() -> argparse.ArgumentParser:
         "--search",
         default=OURS,
         metavar="NAME",
-        help="the search to compare: ours is the default sampler and pruner, SAMPLER+PRUNER others of this project "
-        "(default: %(default)s)",
+        help=f"the search to compare: {OURS} is the default sampler and pruner, SAMPLER+PRUNER others of this project; "
+        f"both may end in {' or '.join(f'+{case}' for case in CASES)} (default: %(default)s)",
     )
     options.add_argument(
         "--peers",
         nargs="+",
         default=list(PEERS),
         metavar="NAME",
-        help=f"searches to compare with, from {', '.join(SEARCHES)}, or any with saved runs "
+        help=f"searches to compare with, from {', '.join(RAY_TUNE)}, those of --search, or any with saved runs "
         f"(default: {', '.join(PEERS)})",
     )
     options.add_argument(

@@ -28,6 +28,7 @@ from analysis.record.ranking import best
 from analysis.record.rows import Score, TrialRow
 from analysis.record.states import COMPLETE, PRUNED, RUNNING, TRIAL
 from benchmarks.fidelity_functions import Function, Vector
+from benchmarks.prior_cases import CASES, prior_point, with_prior
 from benchmarks.simulated_clock import SimulatedSearch
 from tuning.preparation.defaults import PRUNER, SAMPLER
 from tuning.search.pruners import PRUNERS, Pruner, create_pruner
@@ -210,7 +211,17 @@ RAY_TUNE: Mapping[str, tuple[bool, Mapping[str, Any]]] = {
 """{name: (whether OptunaSearch proposes, options of the scheduler)}."""
 
 OURS = "ours"  # the default sampler and pruner
-SEARCHES = (OURS, *(f"{sampler}+{pruner}" for sampler in SAMPLERS for pruner in PRUNERS), *RAY_TUNE)
+OWN = (OURS, *(f"{sampler}+{pruner}" for sampler in SAMPLERS for pruner in PRUNERS))
+SEARCHES = (*RAY_TUNE, *OWN, *(f"{name}+{case}" for name in OWN for case in CASES))
+
+
+def _ours(name: str, function: Function, steps: int, first: int, seed: int) -> Ours:
+    space = space_of(function, seed)
+    for case in CASES:
+        if name.endswith(f"+{case}"):
+            name, space = name.removesuffix(f"+{case}"), with_prior(space, prior_point(function, case, seed))
+    sampler, pruner = (SAMPLER, PRUNER) if name == OURS else name.split("+")
+    return Ours(function, steps, create_sampler(sampler, space, seed), create_pruner(pruner, steps, first))
 
 
 def create_search(name: str, function: Function, steps: int, first: int, seed: int) -> SimulatedSearch:
@@ -227,9 +238,7 @@ def create_search(name: str, function: Function, steps: int, first: int, seed: i
     if name not in SEARCHES:
         raise UserError(f"unknown search {name!r}: choose from {', '.join(SEARCHES)}")
     if name not in RAY_TUNE:
-        sampler, pruner = (SAMPLER, PRUNER) if name == OURS else name.split("+")
-        chooser = create_sampler(sampler, space_of(function, seed), seed)
-        return Ours(function, steps, chooser, create_pruner(pruner, steps, first))
+        return _ours(name, function, steps, first, seed)
     learns, options = RAY_TUNE[name]
     halving = AsyncHyperBandScheduler(max_t=steps, grace_period=first, **options)
     if not learns:

@@ -10,41 +10,19 @@ import pytest
 from benchmarks import search_quality
 from benchmarks.fidelity_functions import FUNCTIONS, Function, Vector, linear, logarithmic
 from benchmarks.paired_regrets import compare, median, median_interval
+from benchmarks.prior_cases import optima, prior_point, random_point, with_prior
 from benchmarks.saved_runs import RunKey, SavedRuns
 from benchmarks.searches_compared import COMPLETED, RAY_TUNE, RETURNED, Ours, create_search, point_of, space_of
 from benchmarks.simulated_clock import SPREAD, Resumed, SimulatedRun, SimulationSetup, milestones, simulate
-
-OPTIMA = {
-    "branin": [
-        ((math.pi + 5) / 15, 2.275 / 15),
-        ((5 - math.pi) / 15, 12.275 / 15),
-        ((3 * math.pi + 5) / 15, 2.475 / 15),
-    ],
-    "currin": [(13 / 60, 0.0)],
-    "borehole": [(1, 0, 1, 1, 1, 0, 0, 1)],
-    "counting-ones": [(1,) * 16],
-    "hartmann3": [(0.114614, 0.555649, 0.852547)],
-    "hartmann6": [(0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573)],
-    "rosenbrock10": [(0.75,) * 10],
-    "tree": [(0, 0, 1, 0.5, 0.5, *(0.9,) * 6, 0, 0.9)],
-    "loss-terms": [(1, 1, 1, 1, 1, 0, 0.3, 0.7, 0.5, 0.2, 0.8, 0.9, 0.4, 0.6, 0.3, 0.45)],
-}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=lambda function: function.name)
 def test_published_optima(function: Function) -> None:
     """Where the literature has the best points, and nowhere else."""
-    name = function.name if function.name in OPTIMA else function.name.split("-")[0]
-    for optimum in OPTIMA[name]:
+    for optimum in optima(function):
         assert function.regret(np.array(optimum, dtype=float)) < 2e-3 * max(1.0, abs(function.best))
     draw = np.random.default_rng(0)
     assert all(function.true(random_point(function, draw)) < function.best for _ in range(500))
-
-
-def random_point(function: Function, draw: np.random.Generator) -> Vector:
-    point = draw.random(function.dims)
-    point[: function.switches] = np.round(point[: function.switches])
-    return point
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=lambda function: function.name)
@@ -251,6 +229,30 @@ def test_comparisons_by_hand() -> None:
     assert compare([math.inf] * 6, [1.0] * 6).p == pytest.approx(2 / 2**6)
     assert median([1.0, math.inf]) == math.inf
     assert median([1.0, 3.0, math.inf]) == 3.0
+
+
+def test_priors_by_hand() -> None:
+    """A right prior is near the optimum, a wrong one among the worst 1% of points, whatever the seed."""
+    function, draw = FUNCTIONS["loss-terms"], np.random.default_rng(0)
+    usual = sorted(function.true(random_point(function, draw)) for _ in range(1000))
+    for seed in range(3):
+        right = prior_point(function, "prior-right", seed)
+        assert right[:6].tolist() == [1, 1, 1, 1, 1, 0]
+        assert 0 < np.abs(right[6:] - optima(function)[0][6:]).max() < 0.5
+        assert function.true(prior_point(function, "prior-wrong", seed)) < usual[10]
+    space = with_prior(space_of(function, 0), right)
+    assert [row.prior for row in space.parameters[4:7]] == pytest.approx([0.8, 0.2, right[6]])
+    assert space.default() == space_of(function, 0).default()
+    counting = with_prior(space_of(FUNCTIONS["counting-ones"], 0), np.zeros(16))
+    assert counting.parameters[0].prior == 0
+
+
+def test_a_prior_is_tried() -> None:
+    """The second trial has the values of the priors; a switch has the more probable value."""
+    function = FUNCTIONS["hartmann3-good"]
+    search = create_search("random+none+prior-right", function, 9, 1, 0)
+    assert isinstance(search.begin(0), np.ndarray)
+    assert search.begin(1) == pytest.approx(prior_point(function, "prior-right", 0))
 
 
 SMALL = ["--functions", "branin", "--budget", "6", "--steps", "9", "--first", "1"]
