@@ -161,6 +161,21 @@ def test_generate_starts_with_the_image_and_shows_each_class(
         assert image.n_frames > 1
 
 
+@pytest.mark.parametrize("name", ["strip.png", "clips.gif", "link.png"])
+def test_generate_does_not_overwrite_the_image(
+    name: str, trained: tuple[Path, dict[str, object], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / name
+    if name == "link.png":
+        picture.symlink_to("strip.png")
+    Image.new("RGB", (60, 40), (200, 100, 50)).save(picture)
+    before = picture.read_bytes()
+    assert amc_main.main(["generate", str(trained[0]), "--image", str(picture), "--out", str(tmp_path)]) == 2
+    assert f"error: --image {picture} would be overwritten: choose another --out\n" in capsys.readouterr().err
+    assert picture.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == (2 if name == "link.png" else 1)
+
+
 @pytest.mark.parametrize(
     ("wanted", "names"),
     [

@@ -8,14 +8,15 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.ablations.ablation import Ablation
 from tests.cluster.hosts import ROOT, VENV, Host, Network, first_child
 from tests.toy import write_toy_file
-from tests.tuning.killing import MARK, Search
+from tests.tuning.killing import MARK, Search, process_file
 from tests.tuning.postgres import PASSWORD, Server, running
 
 HEAD, DATABASE = "head", "dbhost"
@@ -77,15 +78,14 @@ class Cluster:
 
     def start(self) -> None:
         """Installs on every host, copies the token and starts Ray: sections 1 to 3 of the page."""
-        for name in EACH:
-            self[name].run(section(INSTALL))
+        _at_once(EACH, lambda name: self[name].run(section(INSTALL)))
         self[HEAD].run(section(FIRST))
         token = self[HEAD].home / ".ray" / "auth_token"
         assert token.stat().st_mode & 0o077 == 0
         for name in WORKERS:
             (self[name].home / ".ray").mkdir(mode=0o700)
             shutil.copy2(token, self[name].home / ".ray")
-            self.join(name)
+        _at_once(WORKERS, self.join)
         while self[HEAD].run("ray status").count(" node_") < len(EACH):
             time.sleep(0.5)  # a node is listed some seconds after it has joined
 
@@ -106,9 +106,20 @@ class Cluster:
 
     def stop(self) -> None:
         """Stops Ray on all hosts that are left, as the page says."""
+        _at_once([name for name in EACH if self[name].is_alive], lambda name: self[name].run(section(END)))
+
+    def end_commands(self) -> None:
+        """Kills the commands that a failed test has left behind, so that the next test finds an idle cluster."""
         for name in EACH:
-            if self[name].is_alive:
-                self[name].run(section(END))
+            for process in self[name].processes() if self[name].is_alive else []:
+                if f"{MARK}=".encode() in process_file(process.pid, "environ"):
+                    os.kill(process.pid, signal.SIGKILL)
+
+
+def _at_once(names: Sequence[str], do: Callable[[str], object]) -> None:
+    """Does something on several hosts, as several people would."""
+    with ThreadPoolExecutor() as people:
+        list(people.map(do, names))
 
 
 @contextmanager
@@ -156,7 +167,7 @@ class SearchOnHead(OnHead):
     """A search on the toy clips, in a folder that all hosts share."""
 
     def __init__(self, cluster: Cluster, name: str) -> None:
-        super().__init__(cluster.shared / name, trials=6, steps=200, every=10)
+        super().__init__(cluster.shared / name, trials=4, steps=150, every=10)
         use_toy_clips(self)
         self.study = name
         self.folder = self.runs / name

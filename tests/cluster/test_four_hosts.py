@@ -28,6 +28,12 @@ def four_hosts(
         yield made
 
 
+@pytest.fixture(autouse=True)
+def _nothing_left(four_hosts: Cluster) -> Iterator[None]:
+    yield
+    four_hosts.end_commands()
+
+
 def test_the_page_s_study(four_hosts: Cluster) -> None:
     """From a fresh clone on each host to the result, with the commands of the page in their order."""
     printed = four_hosts.study()

@@ -19,9 +19,9 @@ from tests.data.test_clipfile import clip, write
 from tests.disks import small_disk
 
 
-@pytest.mark.parametrize("size", ["20k", "60k", "200k"])
-def test_a_full_disk(tmp_path: Path, size: str) -> None:
-    with small_disk(tmp_path / "disk", size) as disk:
+@pytest.mark.parametrize(("kind", "size"), [("tmpfs", "20k"), ("tmpfs", "60k"), ("tmpfs", "200k"), ("ext4", "200k")])
+def test_a_full_disk(tmp_path: Path, kind: str, size: str) -> None:
+    with small_disk(tmp_path / "disk", size, kind) as disk:
         command = [sys.executable, "-m", "amc.data", "synthesize", "natops", "--preset", "smoke", "--clips", "300"]
         done = subprocess.run([*command, "--workers", "1", "--out", str(disk / "a.h5")], capture_output=True, text=True)
         errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]

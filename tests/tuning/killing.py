@@ -158,7 +158,7 @@ class Search:
     def processes(self) -> list[Process]:
         """All living processes that stem from this search's commands."""
         mark = f"{MARK}={self.mark}".encode()
-        return [process for process in everything() if mark in _read(process.pid, "environ").split(b"\0")]
+        return [process for process in everything() if mark in process_file(process.pid, "environ").split(b"\0")]
 
     def tracked(self) -> list[Run]:
         """What MLflow has."""
@@ -296,10 +296,10 @@ def everything() -> list[Process]:
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
-        status = _read(int(entry.name), "stat").rpartition(b")")[2].split()
+        status = process_file(int(entry.name), "stat").rpartition(b")")[2].split()
         if not status or status[0] == b"Z":
             continue
-        command = _read(int(entry.name), "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
+        command = process_file(int(entry.name), "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
         try:
             output = os.readlink(entry / "fd" / "1")
         except OSError:
@@ -316,7 +316,8 @@ def gone(find: Callable[[], Iterable[object]]) -> list[object]:
     return left
 
 
-def _read(pid: int, name: str) -> bytes:
+def process_file(pid: int, name: str) -> bytes:
+    """A file of a process in /proc; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
