@@ -1,17 +1,25 @@
-"""Two hundred valid but odd videos and tables, made from a seed: each is read as what it was made from."""
+"""Two hundred valid but odd videos and tables, made from a seed: each is read as what it was made from.
+
+Where ffmpeg is installed, it must agree.
+"""
 
 from __future__ import annotations
 
 import itertools
+import json
+import shutil
 import struct
+import subprocess
 import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
 from av.stream import Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -29,6 +37,14 @@ LOSSY = [
     *((".avi", "mpeg4"), (".avi", "mjpeg"), (".ts", "mpeg2video"), (".mov", "mjpeg"), (".flv", "flv1")),
     *((".mkv", "mpeg4"), (".wmv", "wmv2"), (".3gp", "mpeg4"), (".nut", "mpeg4"), (".mpg", "mpeg1video")),
 ]
+# Codec of the sound in a container.
+SOUND = {
+    **dict.fromkeys((".mp4", ".flv", ".3gp"), "aac"),
+    **dict.fromkeys((".avi", ".ts", ".mpg"), "mp2"),
+    **dict.fromkeys((".mov", ".mkv", ".nut"), "pcm_s16le"),
+    **{".webm": "libopus", ".wmv": "wmav2"},
+}
+SOUND_RATE = 48_000
 RATES = [Fraction(24), Fraction(25), Fraction(30), Fraction(50), Fraction(30000, 1001)]
 MATRICES = {
     (1, 0, 0, 1): lambda f: f,
@@ -57,6 +73,8 @@ class OddVideo:
     full_range: bool
     matrix: tuple[int, int, int, int]
     picture: str  # where a cover picture or a still is: before, after or none
+    sound: str  # where a stream of sound is: before, after or none
+    times: tuple[int, ...]  # when each frame is shown, in frames after the first
 
     @classmethod
     def draw(cls, number: int) -> OddVideo:
@@ -64,17 +82,22 @@ class OddVideo:
         lossless = random.random() < 0.6
         ending, codec = (LOSSLESS if lossless else LOSSY)[random.integers(len(LOSSLESS if lossless else LOSSY))]
         boxes, keeps_clock = ending in (".mp4", ".mov"), ending in (".mp4", ".mov", ".mkv", ".webm", ".ts")
+        more = np.random.default_rng([SEED, number, 1])
+        uneven = keeps_clock and more.random() < 0.4
+        frames = int(np.random.default_rng([SEED, number, 2]).integers(6, 16))
         return cls(
             ending,
             codec,
             *(2 * int(half) for half in random.integers(16, 50, 2)),
-            frames=int(random.integers(6, 16)),
+            frames=frames,
             rate=RATES[random.integers(len(RATES))],
             start=int(random.integers(1, 20_000)) if keeps_clock and random.random() < 0.5 else 0,
             colours=list(LUMA)[random.integers(len(LUMA))] if lossless else 2,
             full_range=bool(lossless and random.random() < 0.4),
             matrix=list(MATRICES)[random.integers(len(MATRICES))] if boxes else (1, 0, 0, 1),
             picture=["before", "after", "none"][random.integers(3)] if ending in (".mp4", ".mov", ".mkv") else "none",
+            sound=["before", "after", "none"][more.integers(3)],
+            times=_uneven(more, frames) if uneven else tuple(range(frames)),
         )
 
     def content(self, frame: int) -> NDArray[np.uint8]:
@@ -89,6 +112,7 @@ class OddVideo:
     def write(self, folder: Path) -> Path:
         path = folder / f"odd{self.ending}"
         with av.open(str(path), "w") as container:
+            sound = self._sound(container) if self.sound == "before" else None
             still = self._still(container) if self.picture == "before" else None
             stream = container.add_stream(self.codec, rate=self.rate)
             stream.width, stream.height, stream.pix_fmt = self.width, self.height, self.pixels
@@ -103,13 +127,16 @@ class OddVideo:
                 stream.codec_context.colorspace = self.colours
                 stream.codec_context.color_range = 2 if self.full_range else 1
             still = self._still(container) if self.picture == "after" else still
+            sound = self._sound(container) if self.sound == "after" else sound
             if still is not None:
                 frame = av.VideoFrame.from_ndarray(np.full((200, 200, 3), 90, np.uint8), format="rgb24")
                 frame.pts, frame.time_base = 0, Fraction(1, 25)
                 container.mux([*still.encode(frame), *still.encode()])
-            for i in range(self.frames):
+            if sound is not None:
+                container.mux([*self._heard(sound), *sound.encode()])
+            for i, time in enumerate(self.times):
                 frame = self._encoded(self.content(i))
-                frame.pts, frame.time_base = self.start + i, 1 / self.rate
+                frame.pts, frame.time_base = self.start + time, 1 / self.rate
                 container.mux(stream.encode(frame))
             container.mux(stream.encode())
         if self.matrix != (1, 0, 0, 1):
@@ -129,6 +156,27 @@ class OddVideo:
         stream.width, stream.height, stream.pix_fmt = 200, 200, "yuvj420p"
         stream.disposition = Disposition(0) if self.ending == ".mov" else Disposition.attached_pic
         return stream
+
+    def _sound(self, container: av.container.OutputContainer) -> AudioStream:
+        stream = container.add_stream(SOUND[self.ending], rate=SOUND_RATE)
+        stream.layout, stream.bit_rate = "stereo", 128_000
+        return stream
+
+    def _heard(self, stream: AudioStream) -> list[av.Packet]:
+        """Sound that starts with the film and lasts longer."""
+        length = int((self.times[-1] + 10) / self.rate * SOUND_RATE)
+        wave = (8000 * np.sin(np.arange(length) / 20)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(np.stack([wave, wave], axis=1).reshape(1, -1), format="s16", layout="stereo")
+        frame.sample_rate = SOUND_RATE
+        frame.pts, frame.time_base = int(self.start / self.rate * SOUND_RATE), Fraction(1, SOUND_RATE)
+        return stream.encode(frame)
+
+    def sampled(self) -> list[int]:
+        """The frame that is on screen in the middle of each of as many equal intervals as there are frames."""
+        mean = Fraction(self.times[-1], self.frames - 1)
+        return [
+            max(i for i, at in enumerate(self.times) if at <= (k + Fraction(1, 2)) * mean) for k in range(self.frames)
+        ]
 
     def _encoded(self, picture: NDArray[np.uint8]) -> av.VideoFrame:
         if not self.lossless:
@@ -158,15 +206,53 @@ class OddVideo:
         path.write_bytes(data)
 
 
+def _uneven(random: np.random.Generator, frames: int) -> tuple[int, ...]:
+    """Times of frames of which none is shown or taken away within a tenth of the middle of an interval."""
+    while True:
+        times = np.append(0, random.choice([1, 1, 1, 2, 3, 6], frames - 1).cumsum())
+        middles = (np.arange(frames) + 0.5) * times[-1] / (frames - 1)
+        if np.abs(times[:, None] - middles).min() > 0.1:
+            return tuple(int(time) for time in times)
+
+
+def _by_ffmpeg(path: Path, video: OddVideo) -> tuple[list[float], NDArray[np.uint8]] | None:
+    """The times of the film's frames, NaN if unknown, and its frames as shown; None if ffmpeg is not installed."""
+    if shutil.which("ffprobe") is None or shutil.which("ffmpeg") is None:
+        return None
+    shown = ["-show_entries", "stream=index,width,height:frame=stream_index,pts_time"]
+    probed = subprocess.run(
+        ["ffprobe", "-v", "error", *shown, "-of", "json", str(path)], check=True, capture_output=True
+    )
+    found: dict[str, Any] = json.loads(probed.stdout)
+    size = (video.width, video.height)
+    (index,) = (s["index"] for s in found["streams"] if (s.get("width"), s.get("height")) == size)
+    frames = [frame for frame in found["frames"] if frame.get("stream_index") == index]
+    times = [float(frame.get("pts_time", "nan")) for frame in frames]
+    raw = ["-map", f"0:{index}", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    made = subprocess.run(["ffmpeg", "-v", "error", "-i", str(path), *raw], check=True, capture_output=True)
+    shape = MATRICES[video.matrix](video.content(0)).shape
+    return times, np.frombuffer(made.stdout, np.uint8).reshape(-1, *shape)
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_odd_videos(tmp_path: Path, number: int) -> None:
     video = OddVideo.draw(number)
     path = video.write(tmp_path)
     facts = examine(path)
     assert isinstance(facts, VideoFacts), (video, facts)
-    assert (facts.frames, facts.oddities, facts.timing.uneven) == (video.frames, (), False), (video, facts.oddities)
+    uneven = video.sampled() != list(range(video.frames))
+    assert (facts.frames, facts.oddities, facts.timing.uneven) == (video.frames, (), uneven), (video, facts.oddities)
+    assert facts.timing.sample().tolist() == video.sampled(), video
+    mean = video.times[-1] / (video.frames - 1) / video.rate
     assert facts.timing.interval is not None
-    assert abs(float(facts.timing.interval * video.rate) - 1) < 0.02, video
+    assert abs(float(facts.timing.interval / mean) - 1) < 0.02, video
+    others = _by_ffmpeg(path, video)
+    if others is not None:
+        times, pictures = others
+        assert len(times) == len(pictures) == video.frames, video
+        written = np.diff(video.times) / float(video.rate)
+        if not np.isnan(times).any():  # MPEG-1 video has few time stamps
+            np.testing.assert_allclose(np.diff(times), written, atol=0.002, err_msg=str(video))
     turn = MATRICES[video.matrix]
     for i, read in enumerate(read_frames(path)):
         expected = turn(video.content(i))
@@ -177,6 +263,9 @@ def test_odd_videos(tmp_path: Path, number: int) -> None:
             if (y == h // 2) == (x == w // 2):
                 error = np.abs(read[y, x].astype(int) - expected[y, x]).max()
                 assert error <= (4 if video.lossless else 45), (video, i, y, x, read[y, x], expected[y, x])
+                if others is not None:
+                    theirs = pictures[i, y, x]
+                    assert np.abs(read[y, x].astype(int) - theirs).max() <= 6, (video, i, y, x, read[y, x], theirs)
 
 
 NAMES = ("left_hand", "right_hand", "head")

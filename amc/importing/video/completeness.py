@@ -3,8 +3,8 @@
 Durations and frame counts in headers are often wrong in files that lack nothing. So a video that seems too short is
 looked at here: its elements state their sizes, and the last of them ends in the file or beyond it.
 
-Sources: ISO/IEC 14496-12 (MP4, MOV), RFC 8794 and RFC 9559 (Matroska, WebM), Microsoft's AVI RIFF File Reference, and
-Adobe's Video File Format Specification 10.1 (FLV).
+Sources: ISO/IEC 14496-12 (MP4, MOV), RFC 8794 and RFC 9559 (Matroska, WebM), Microsoft's AVI RIFF File Reference and
+Advanced Systems Format Specification (WMV), and Adobe's Video File Format Specification 10.1 (FLV).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675  # Matroska
+_ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 _SLACK = 8  # bytes: some programs miscount their headers or pad the file
 
 
@@ -54,6 +55,8 @@ def structure(path: Path, container: str) -> Structure | None:
                 return _chunks(file, size)
             if "flv" in names:
                 return _tags(file, size)
+            if "asf" in names:
+                return _objects(file, size)
         except struct.error:  # the file ends in the head of an element
             return Structure(False, size)
     return None
@@ -158,3 +161,16 @@ def _tags(file: BinaryIO, size: int) -> Structure:
             return Structure(False, at)
         at += 15 + (head & 0xFFFFFF)
     return Structure(at <= size, min(at, size))
+
+
+def _objects(file: BinaryIO, size: int) -> Structure | None:
+    at = 0
+    while at < size:
+        file.seek(at)
+        kind, length = struct.unpack("<16sQ", file.read(24))
+        if length < 24:
+            return None  # never completed, as in a stream
+        at += length
+        if kind == _ASF_DATA or at > size:
+            return Structure(at <= size, min(at, size))
+    return Structure(False, size)

@@ -321,7 +321,9 @@ class _StreamStatistics:
 
     @staticmethod
     def _announced_seconds(container: InputContainer, stream: VideoStream) -> float | None:
-        if stream.duration is not None and stream.time_base is not None:
+        # In WMV (ASF), every stream seems to last as long as the file.
+        own = container.format.name != "asf" or len(container.streams) == 1
+        if own and stream.duration is not None and stream.time_base is not None:
             return float(stream.duration * stream.time_base)
         # The file's duration is the stream's only if there is no other stream, such as longer sound.
         if container.duration is not None and len(container.streams) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -96,3 +97,28 @@ def test_the_long_first_frame_of_an_avi_part_is_cut(tmp_path: Path) -> None:
     assert isinstance(facts, VideoFacts)
     assert facts.timing.sample().tolist() == list(range(12))
     assert facts.oddities == ("the first frame lasts 1.2 seconds, as in a part of a longer recording: cut",)
+
+
+def test_sound_that_lasts_longer_than_a_wmv_film(tmp_path: Path) -> None:
+    """In ASF, every stream announces the duration of the file."""
+    path = tmp_path / "a.wmv"
+    with av.open(str(path), "w") as container:
+        film, sound = container.add_stream("wmv2", rate=25), container.add_stream("wmav2", rate=48_000)
+        film.width, film.height, film.pix_fmt = 64, 48, "yuv420p"
+        sound.layout, sound.bit_rate = "stereo", 128_000
+        heard = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 48_000 * 4), np.int16), format="s16", layout="stereo")
+        heard.sample_rate = 48_000
+        container.mux([*sound.encode(heard), *sound.encode()])
+        for picture in moving_square(30) + NOISE:
+            container.mux(film.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(film.encode())
+    facts = examine(path)
+    assert facts == VideoFacts(frames=30, height=48, width=64), facts
+    assert isinstance(facts, VideoFacts)
+    assert facts.oddities == ()
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 4])
+    facts = examine(path)
+    assert isinstance(facts, UnreadableVideo) or facts.oddities == (
+        "the file ends early: its last frames may be missing",
+    )
