@@ -98,6 +98,10 @@ class SampledTrials:
         """See `TrialSource`."""
         return max(self.count, len(of_role(trials, TRIAL)))
 
+    def with_space(self, space: Space) -> SampledTrials:
+        """The same with another space for the sampler's proposals. Points to try stay as a person gave them."""
+        return replace(self, space=space, sampler=type(self.sampler)(space, self.seed))
+
     def untried(self, trials: Sequence[TrialRow]) -> list[Mapping[str, Any]]:
         """The points of `tried` that no trial has yet."""
         return untried(self.tried, of_role(trials, TRIAL))
@@ -110,7 +114,7 @@ class SampledTrials:
             return None  # the sampler itself begins with the base configuration
         first = [self.space.default(), self.space.with_priors()]
         if self.imported.start is not None:
-            first.insert(0, dict(self.imported.start))
+            first.insert(0, self.space.nearest(self.imported.start))
         unseen = [params for params in first if not is_repeat(params, history)]
         return unseen[0] if unseen and number < len(self.tried) + len(first) else None
 

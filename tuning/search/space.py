@@ -44,6 +44,7 @@ class Parameter:
     prior: Any = None
     when: tuple[str, ...] = ()
     confidence: Confidence = "medium"
+    frozen: Any = None
 
     @property
     def probability(self) -> float:
@@ -56,7 +57,10 @@ class Parameter:
         return self.kind != "bool" and self.prior is not None
 
     def clip(self, value: Any) -> Any:
-        """The nearest value within the range; the first choice if `value` is not one."""
+        """The frozen value, else the nearest value within the range; the first choice if `value` is not one."""
+        return self._nearest(value) if self.frozen is None else self.frozen
+
+    def _nearest(self, value: Any) -> Any:
         if self.kind in ("categorical", "bool"):
             return value if value in self.choices else self.choices[0]
         nearest = min(max(value, self.low), self.high)
@@ -68,7 +72,7 @@ class Parameter:
             return any(
                 value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in self.choices
             )
-        return bool(self.clip(value) == value)
+        return bool(self._nearest(value) == value)
 
     @property
     def range_text(self) -> str:
@@ -92,7 +96,9 @@ class Parameter:
         return float((value - low) / (high - low))
 
     def from_unit(self, unit: float) -> Any:
-        """The value at a position in [0, 1]."""
+        """The value at a position in [0, 1]; the frozen value everywhere."""
+        if self.frozen is not None:
+            return self.frozen
         if self.kind == "bool":
             return unit < self.probability
         if self.kind == "categorical":
@@ -105,7 +111,9 @@ class Parameter:
         return float(low + unit * (high - low))
 
     def grid(self, points: int) -> tuple[Any, ...]:
-        """All choices, or up to `points` values spread evenly over the range, both ends included."""
+        """All choices, or up to `points` values spread evenly over the range with its ends; or the frozen value."""
+        if self.frozen is not None:
+            return (self.frozen,)
         if self.kind in ("categorical", "bool"):
             return self.choices
         if self.kind == "int" and self.high - self.low < points:
@@ -160,6 +168,11 @@ class Space:
         point = self.with_priors() if number else self.default()
         return None if number and point == self.default() else point
 
+    @property
+    def has_priors(self) -> bool:
+        """Whether a value of any parameter is believed to be good."""
+        return any(row.has_prior_value for row in self.parameters)
+
     def with_priors(self) -> dict[str, Any]:
         """The values of the base configuration, or of the priors where there are any."""
         return self.nearest({row.name: row.prior for row in self.parameters if row.has_prior_value})
@@ -197,6 +210,21 @@ class Space:
         return {"parameters": rows, "fixed": dict(self.fixed)}
 
 
+def recorded_space(base: Config, content: Mapping[str, Any]) -> Space:
+    """The space that `Space.to_dict` wrote to the record.
+
+    Args:
+        base: the study's configuration, which includes the fixed settings.
+        content: from the record.
+    """
+    known: dict[str, Any] = {
+        name: {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+        for name, row in content["parameters"].items()
+    }
+    rows = [Parameter(name, **row) for name, row in known.items()]
+    return checked_space(base, rows, content["fixed"])
+
+
 def conditions_hold(conditions: Sequence[str], values: Mapping[str, Any]) -> bool:
     """Whether all conditions hold; each may list alternatives, such as "switches.da | !switches.dm"."""
     return all(any(_term_holds(term.strip(), values) for term in condition.split("|")) for condition in conditions)
@@ -225,14 +253,19 @@ def checked_space(base: Config, parameters: Sequence[Parameter], fixed: Mapping[
     for row in parameters:
         if row.name not in known:
             raise UserError(f"search space: unknown parameter {row.name!r}: a configuration has no such setting")
-        _check_parameter(row, base)
+        check_parameter(row, base)
         for name in condition_names(row.when):
             if not isinstance(known.get(name), bool):
                 raise UserError(f"search space: the condition of {row.name!r} names {name!r}, which is not a switch")
     return Space(base, _in_order(parameters), dict(fixed))
 
 
-def _check_parameter(row: Parameter, base: Config) -> None:
+def check_parameter(row: Parameter, base: Config) -> None:
+    """Checks the range or choices, the prior and their types.
+
+    Raises:
+        UserError: one of them is invalid.
+    """
     what = f"search space: {row.name!r}"
     if row.kind not in KINDS:
         raise UserError(f"{what} has unknown kind {row.kind!r}: choose from {', '.join(KINDS)}")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from amc.config import natops
 from tuning.search.priors import joint_log_density, log_density, quantile, share_below
+from tuning.search.samplers import SearchHistory, create_sampler
 from tuning.search.space import CONFIDENCES, Confidence, Parameter, checked_space
 
 BASE = natops("smoke")
@@ -118,3 +119,15 @@ def test_the_second_trial_has_the_values_of_the_priors() -> None:
         "prior": 30.0,
         "confidence": "medium",
     }
+
+
+@pytest.mark.parametrize("name", ["random", "tpe"])
+def test_even_trials_are_drawn_from_the_priors_and_odd_ones_from_the_whole_space(name: str) -> None:
+    row = Parameter("weights.rank", "float", 0.0, 1000.0, prior=900.0, confidence="high")
+    space = checked_space(BASE, [row], {})
+    numbers = range(2, 202)
+    drawn = {number: create_sampler(name, space, 0).propose(number, SearchHistory([], {})) for number in numbers}
+    near = [abs(params["weights.rank"] - 900.0) < 120 for params in drawn.values() if params is not None]
+    # Two standard deviations are 95% of 80%, and 0.22 of the uniform rest.
+    assert sum(near[0::2]) / 100 == pytest.approx(0.8 * 0.95 + 0.2 * 0.22, abs=0.12)
+    assert sum(near[1::2]) / 100 == pytest.approx(0.22, abs=0.12)

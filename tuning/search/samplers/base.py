@@ -12,6 +12,7 @@ import numpy as np
 from analysis.record import ranking
 from analysis.record.rows import TrialRow
 from tuning.search.extrapolation import extrapolated
+from tuning.search.space import Space
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class SearchHistory:
 
 class Sampler(Protocol):
     """Proposes the parameters of trials."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        """A sampler of `space` for the study with this seed."""
+        ...
 
     def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         """The parameters of trial `number`, by dotted name; None if nothing is left to propose."""

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.record.ranking import first_objective
 from analysis.record.rows import TrialRow
-from analysis.record.states import COMPLETE, FAILED, PRUNED
+from analysis.record.states import COMPLETE, ENDED, FAILED, PRUNED
 from tuning.search.samplers.base import RETRIES, SearchHistory, is_repeat, random_generator
+from tuning.search.samplers.random import RandomSampler
 from tuning.search.space import Parameter, Space
 
 if TYPE_CHECKING:  # imported by the first proposal: it takes a second
@@ -58,6 +59,8 @@ class TPESampler:
         start = self.space.starting_point(number)
         if start is not None:
             return start
+        if self.space.has_priors and sum(trial.state in ENDED for trial in history.known) < STARTUP:
+            return RandomSampler(self.space, self.seed).propose(number, history)
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -144,6 +147,8 @@ def _interval() -> BaseDistribution:
 
 
 def _suggest(trial: optuna.Trial, row: Parameter) -> Any:
+    if row.frozen is not None:
+        return row.frozen
     if row.kind == "categorical":
         return trial.suggest_categorical(row.name, row.choices)
     return row.from_unit(trial.suggest_float(row.name, *_UNIT))
