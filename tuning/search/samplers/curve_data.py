@@ -52,8 +52,10 @@ def reports_of(history: SearchHistory, number: int, searched_steps: bool) -> Rep
     curves = [_curve(trial, history, trial.budget if searched_steps or not own else own[-1]) for trial in known]
     curves = _with_penalties(known, curves)
     found = [(trial, curve) for trial, curve in zip(known, curves, strict=True) if curve]
-    # The latest trials count if there are too many for one report of each.
-    found = found[-MOST_REPORTS:]
+    if len(found) > MOST_REPORTS:
+        # Those that went furthest say most; of those stopped at one step, the latest are nearest to the best.
+        furthest = sorted(range(len(found)), key=lambda index: (-max(found[index][1]), -index))
+        found = [found[index] for index in sorted(furthest[:MOST_REPORTS])]
     most = min(MOST_REPORTS // max(1, len(found)), PER_TRIAL)
     rows = [(index, *row) for index, (_, curve) in enumerate(found) for row in _averages(curve)[:most]]
     return Reports([trial for trial, _ in found], np.array(rows, dtype=np.float64).reshape(-1, 4))

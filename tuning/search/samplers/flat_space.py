@@ -92,7 +92,7 @@ def _feature(row: Parameter, value: Any) -> float:
 def _snapped(row: Parameter, units: Array) -> Array:
     """Features of the values of one parameter at positions in [0, 1]."""
     if row.kind == "bool":
-        return np.where(units < row.prior, float(row.choices.index(True)), float(row.choices.index(False)))
+        return np.where(units < row.probability, float(row.choices.index(True)), float(row.choices.index(False)))
     if row.choices:
         return np.minimum(np.floor(units * len(row.choices)), len(row.choices) - 1)
     if row.kind == "int":

@@ -1,9 +1,9 @@
 """Bayesian optimization with a Gaussian process over parameters and training progress (`curve_process`).
 
-The first trials are the base configuration and points of a scrambled Sobol sequence. From then on a proposal maximizes
-the expected improvement at the full budget, given the curves of all trials: complete, pruned and running. Trials that
-still run are also taken to end at the process's mean, so that simultaneous proposals differ. A failed trial counts as
-the worst trial.
+The first trials are those of `Space.starting_point` and draws from the priors by a scrambled Sobol sequence. From then
+on a proposal maximizes the expected improvement at the full budget, given the reports of all trials: complete, pruned
+and running. Trials that still run are also taken to end at the process's mean, so that simultaneous proposals differ. A
+failed trial counts as the worst trial.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from analysis.record.states import COMPLETE, ENDED
+from tuning.search.priors import joint_log_density, quantile
 from tuning.search.samplers.base import SearchHistory, is_repeat, random_generator
 from tuning.search.samplers.curve_data import Reports, curve_data, reports_of
 from tuning.search.samplers.curve_process import Array, CurveProcess, fit
@@ -25,11 +26,12 @@ STARTUP = 6  # trials before the process is used
 CANDIDATES = 1024  # of a Sobol sequence
 STARTS = 8  # of the local search
 ROUNDS, BRANCHES = 12, 24  # of the local search
+PRIOR_TRIALS = 10.0  # the priors' density to this power over the number of trials weights the improvement
 STEPS = "training.steps"
 
 
 class GPSampler:
-    """Expected improvement under a Gaussian process. Trial 0 is the base configuration.
+    """Expected improvement under a Gaussian process.
 
     With several objectives, a trial's value is its rank (`analysis.record.ranking`). Trials that violate a constraint
     count as worse than all others, the more the larger the violation.
@@ -37,18 +39,17 @@ class GPSampler:
 
     def __init__(self, space: Space, seed: int) -> None:
         self.space, self.seed = space, seed
-        self.flat = FlatSpace(space)
-        self.searched_steps = any(row.name == STEPS for row in space.parameters)
+        self.flat, self.rows = FlatSpace(space), space.parameters
+        self.searched_steps = any(row.name == STEPS for row in self.rows)
 
     def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         """See `Sampler`."""
-        if number == 0:
-            return self.space.default()
+        start = self.space.starting_point(number)
+        if start is not None:
+            return start
         params: dict[str, Any] = {}
         for units in self._ranked_units(number, history):
-            params = self.space.decode(
-                dict(zip((row.name for row in self.space.parameters), units.tolist(), strict=True))
-            )
+            params = self.space.decode(dict(zip((row.name for row in self.rows), units.tolist(), strict=True)))
             if not is_repeat(params, history):
                 break
         return params
@@ -57,12 +58,15 @@ class GPSampler:
         """Positions (m, d) in [0, 1] of proposals, the best one first."""
         reports = reports_of(history, number, self.searched_steps)
         if number < STARTUP or len(reports.trials) < 2:
-            return sobol(len(self.space.parameters), 2 * (number + 64), np.random.default_rng(abs(self.seed)))[number:]
+            shares = sobol(len(self.rows), number + 64, random_generator(self.seed, 0))[number:]
+            return np.array([[quantile(*pair) for pair in zip(self.rows, point, strict=True)] for point in shares])
         process = fit(curve_data(reports, self.flat))
         running = [trial for trial in history.trials if trial.number < number and trial.state not in ENDED]
         acquisition = Improvement(
             process.with_ends(np.array([self.flat.encode(trial.params) for trial in running])) if running else process,
             self._incumbent(process, reports),
+            self.flat,
+            PRIOR_TRIALS / number,
         )
         best = process.data.x[np.argsort(-process.posterior(process.data.x)[0], kind="stable")]
         return self._maximize(acquisition, self.flat.units(best), random_generator(self.seed, number))
@@ -77,12 +81,12 @@ class GPSampler:
         """Positions (m, d) by decreasing acquisition, found by a local search from the best of a Sobol sequence."""
         near = np.concatenate([_moved(self.flat, best[:4], radius, 32, draw) for radius in (0.1, 0.02)])
         units = np.concatenate([sobol(best.shape[1], CANDIDATES, draw), near])
-        values = acquisition(self.flat.features(units))
+        values = acquisition(units)
         order = np.argsort(-values, kind="stable")[:STARTS]
         units, values = units[order], values[order]
         for radius in np.geomspace(0.2, 1e-4, ROUNDS):
             branches = _moved(self.flat, units, radius, BRANCHES, draw)
-            found = acquisition(self.flat.features(branches)).reshape(-1, len(units))
+            found = acquisition(branches).reshape(-1, len(units))
             winners = found.argmax(axis=0)
             better = found.max(axis=0) > values
             moved = branches.reshape(BRANCHES, *units.shape)[winners, np.arange(len(units))]
@@ -115,16 +119,23 @@ def _moved(flat: FlatSpace, units: Array, radius: float, copies: int, draw: np.r
 
 @dataclass(frozen=True)
 class Improvement:
-    """The logarithm of the expected improvement over `incumbent` at the full budget."""
+    """The logarithm of the expected improvement over `incumbent` at the full budget, weighted by the priors.
+
+    Attributes:
+        prior_weight: power of the prior density by which the improvement is multiplied (Hvarfner et al. 2022, "piBO").
+            It falls with the number of trials, so that a wrong prior is overcome.
+    """
 
     process: CurveProcess
     incumbent: float
+    flat: FlatSpace
+    prior_weight: float
 
-    def __call__(self, features: Array) -> Array:
-        """Values (m,) at features (m, d)."""
-        mean, spread = self.process.posterior(features)
+    def __call__(self, units: Array) -> Array:
+        """Values (m,) at positions (m, d) in [0, 1]."""
+        mean, spread = self.process.posterior(self.flat.features(units))
         found: Array = np.log(spread) + log_improvement((mean - self.incumbent) / spread)
-        return found
+        return found + self.prior_weight * joint_log_density(self.flat.rows, units)
 
 
 def log_improvement(z: Array) -> Array:

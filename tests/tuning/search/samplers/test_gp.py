@@ -11,7 +11,7 @@ from analysis.record.states import COMPLETE, FAILED, PRUNED, RUNNING
 from tests.tuning.search.samplers.toy_search import BASE, SPACE, run, small
 from tests.tuning.toy_rows import trial_row
 from tuning.search.samplers import SearchHistory, create_sampler
-from tuning.search.samplers.curve_data import reports_of, standardized
+from tuning.search.samplers.curve_data import MOST_REPORTS, reports_of, standardized
 from tuning.search.samplers.flat_space import FlatSpace
 from tuning.search.samplers.gp import STARTUP, log_improvement
 
@@ -67,6 +67,14 @@ def test_reports_are_averaged_by_thirds_of_the_budget() -> None:
     assert found.rows[found.rows[:, 0] == 3].tolist() == [[3, 1, 0.5, 1]]
 
 
+def test_of_too_many_trials_those_that_went_furthest_are_kept() -> None:
+    count = MOST_REPORTS + 20
+    rows = [trial_row(BASE, n, state=PRUNED if n else COMPLETE, value=0.5, step=2 if n else 20) for n in range(count)]
+    found = reports_of(SearchHistory(rows, {row.key: {row.step: 0.5} for row in rows}), count, False)
+    assert [trial.number for trial in found.trials] == [0, *range(21, count)]
+    assert len(found.rows) == MOST_REPORTS
+
+
 def test_standardized_values_keep_their_order() -> None:
     values = np.array([-1e6, 0.1, 0.2, 0.2, 0.5, 0.4])
     found = standardized(values)
@@ -108,3 +116,21 @@ def test_running_trials_keep_proposals_apart() -> None:
     places = [flat.encode(trial.params) for trial in trials[8:]]
     gaps = [np.abs(a - b).max() for index, a in enumerate(places) for b in places[:index]]
     assert min(gaps) > 0.05
+
+
+@pytest.mark.parametrize("value", [0.1, 30.0])
+def test_priors_draw_the_first_proposals_and_a_wrong_one_is_overcome(tmp_path: Path, value: float) -> None:
+    """The best weight is 30. Proposals begin near the prior value, wherever that is, and end near the best."""
+    entry = {"kind": "log", "low": 0.01, "high": 100.0, "prior": value, "confidence": "high"}
+    space = small(tmp_path, **{"weights.gan": entry})
+    row = space.parameters[0]
+    history, places = SearchHistory([], {}), []
+    for number in range(16):
+        params = create_sampler("gp", space, 0).propose(number, history)
+        assert params is not None
+        places.append(row.to_unit(params[row.name]))
+        height = 1 - abs(places[-1] - row.to_unit(30.0))
+        trial = trial_row(BASE, number, params=params, state=COMPLETE, value=height, step=20)
+        history = SearchHistory([*history.trials, trial], {})
+    assert np.median(places[1:STARTUP]) == pytest.approx(row.to_unit(value), abs=0.1)
+    assert max(trial.value or 0.0 for trial in history.trials) > 0.97
