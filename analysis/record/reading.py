@@ -240,6 +240,12 @@ class RecordReader:
         return scores
 
     @retry_while_unreachable
+    def has_commands(self) -> bool:
+        """Whether the record can hold commands: one of version 3 cannot, and its driver takes none."""
+        with self.engine.connect() as connection:
+            return schema_version(connection) == SCHEMA_VERSION
+
+    @retry_while_unreachable
     def commands(self, study: str) -> list[CommandRow]:
         """The commands by which persons steered the study, in order of arrival; none in a record of version 3."""
         table = command_table

@@ -1,4 +1,4 @@
-"""`python -m tuning {list,status,export,delete}`: lists studies; shows, exports or deletes one."""
+"""`python -m tuning`: lists studies; shows, exports, steers or deletes one."""
 
 from __future__ import annotations
 
@@ -13,31 +13,35 @@ from typing import Any
 
 from amc.cli.command import Parser, run_parsed
 from amc.errors import UserError
-from analysis.record.connection.address import sqlite_path, without_password
-from analysis.record.connection.lock import lock_holder, record_lock_path, study_lock
-from analysis.record.connection.server_lock import server_lock_holder
+from analysis.record.connection.address import without_password
+from analysis.record.connection.lock import study_lock
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
 from analysis.record.states import STATES, TRIAL
 from analysis.record.writing import RecordWriter
 from tuning.cli import export
+from tuning.cli.steering import add_steering_commands
+from tuning.cli.study_options import add_study_options, record_address, running
 from tuning.engine.folder_owner import check_owner
 from tuning.engine.sources import best, of_role
+from tuning.engine.steering import command_line
 from tuning.engine.summary import confirmed, summary, table
 from tuning.tracking.model_registry import delete_versions
 from tuning.tracking.store import answering, artifact_folder, default_store, open_store, sqlite_file
 from tuning.tracking.study_runs import find_runs
 
+COMMANDS = 10  # the last ones that `status` shows; `summary.json` has all of them
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `python -m tuning` and returns its exit code: 0, or 2 after wrong arguments."""
-    parser = Parser(prog="python -m tuning", description="List, show, export and delete studies.")
+    parser = Parser(prog="python -m tuning", description="List, show, export, steer and delete studies.")
     add_arguments(parser)
     return run_parsed(parser, argv)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the sub-commands `list`, `status`, `export` and `delete`."""
+    """Adds the sub-commands."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     for name, act, text in (
         ("list", _list, "list all studies with their states"),
@@ -46,18 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("delete", _delete, "delete the record, files and MLflow runs of a study"),
     ):
         action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        if name != "list":
-            action.add_argument("study", metavar="STUDY", help="name of the study")
-        action.add_argument(
-            "--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of the studies (default: runs)"
-        )
-        action.add_argument(
-            "--record", metavar="URL", help="SQLAlchemy URL of the study record (default: DIR/STUDY/record.db)"
-        )
-        action.add_argument("--json", action="store_true", help="print JSON instead of text")
+        add_study_options(action, study=name != "list")
         if name == "export":
             export.add_options(action)
         action.set_defaults(run=act)
+    add_steering_commands(actions)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -80,7 +77,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
-    with RecordReader(_address(args)) as records:
+    with RecordReader(record_address(args)) as records:
         if args.json:
             print(json.dumps(summary(records, args.study), indent=2))
             return 0
@@ -88,16 +85,18 @@ def _status(args: argparse.Namespace) -> int:
         now, line = running(records, args.study, args.out), confirmed(records, args.study)
         if line:
             print(line)
+        for command in records.commands(args.study)[-COMMANDS:]:
+            print(command_line(command))
     print("status: running" if now else "status: not running")
     return 0
 
 
 def _export(args: argparse.Namespace) -> int:
-    return export.run(args, _address(args))
+    return export.run(args, record_address(args))
 
 
 def _delete(args: argparse.Namespace) -> int:
-    address, folder = _address(args), args.out / args.study
+    address, folder = record_address(args), args.out / args.study
     with RecordReader(address) as records:
         records.study(args.study)
     check_owner(folder, args.study, address)
@@ -133,14 +132,6 @@ def _forget_runs(record: RecordWriter, study: str, runs: Path) -> int:
     return count
 
 
-def _address(args: argparse.Namespace) -> str | Path:
-    path: str | Path = args.record or args.out / args.study / "record.db"
-    if args.record is None and not Path(path).is_file():
-        known = ", ".join(sorted(found.parent.name for found in args.out.glob("*/record.db")))
-        raise UserError(f"no study {args.study!r} in {args.out}; studies there: {known or 'none'}")
-    return path
-
-
 def _row(records: RecordReader, study: StudyRow, out: Path) -> dict[str, Any]:
     searched = of_role(records.trials(study.name), TRIAL)
     chosen, counts = best(searched), Counter(trial.state for trial in searched)
@@ -164,10 +155,3 @@ def _line(row: dict[str, Any]) -> str:
     if row["running"]:
         parts.append("running")
     return f"{row['study']}: {'; '.join(parts)}"
-
-
-def running(records: RecordReader, study: str, out: Path) -> bool:
-    """Whether a process holds the lock of the study: of its folder here, or of its record, from any machine."""
-    path = sqlite_path(records.address)
-    place = server_lock_holder(records.engine, study) if path is None else lock_holder(record_lock_path(path, study))
-    return (lock_holder(out / study / ".lock") or place) is not None

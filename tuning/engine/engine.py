@@ -7,6 +7,7 @@ is in the study record, so a new engine resumes after any interruption.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -14,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.record.rows import SheetRow, TrialRow
-from analysis.record.states import COMPLETE, FAILED, OPEN, PRUNED, TRIAL, WAITING
+from analysis.record.rows import CommandRow, SheetRow, TrialRow
+from analysis.record.states import COMPLETE, DONE, FAILED, OPEN, PRUNED, REFUSED, RUNNING, TRIAL, WAITING
 from analysis.record.writing import RecordWriter
 from tuning.engine.checkpoints import delete_unneeded
 from tuning.engine.sources import Proposal, TrialSource, of_role
+from tuning.engine.steering import STOP_TRIAL, Steering, take
 from tuning.engine.trial_cache import TrialCache
 from tuning.search.goal import Goal
 from tuning.search.pruners import Pruner
@@ -67,6 +69,9 @@ class EngineCallback:
     def on_end(self, trial: TrialRow) -> None:
         """A trial has ended, or (state WAITING) its attempt has."""
 
+    def on_command(self, command: CommandRow) -> None:
+        """A person's command has been taken."""
+
 
 class Engine:
     """Runs the trials of one study; see the module's docstring. All methods are called by one thread.
@@ -74,6 +79,8 @@ class Engine:
     Attributes:
         stopping: no new jobs are handed out.
         fatal_error: why the study cannot continue, such as a full disk; empty if it can.
+        steering: what persons' commands ask for.
+        sources: those of the plan, as commands have changed them.
     """
 
     def __init__(self, record: RecordWriter, plan: StudyPlan, callbacks: Sequence[EngineCallback] = ()) -> None:
@@ -82,9 +89,13 @@ class Engine:
         self.fatal_error = ""
         self.failed_starts = 0  # in a row
         self.exhausted = False  # no source had another trial, and no trial has ended since
+        self.pausing: set[tuple[str, int]] = set()  # (trial key, attempt) of jobs that the command pause asked to save
+        self.ending: set[str] = set()  # keys of trials that a command ended and whose processes may still run
+        self.steering = Steering()
         self.pause_file = PauseFile(plan.folder)
         record.requeue_running(plan.study)
         self.cache = TrialCache(record, plan.study)
+        self._follow_commands()
         self.delete_unneeded_checkpoints()
 
     # Queries
@@ -96,7 +107,7 @@ class Engine:
     def planned(self) -> int:
         """How many trials the study will have, as far as is known."""
         trials = self.trials()
-        return sum(source.planned(trials) for source in self.plan.sources)
+        return sum(source.planned(trials) for source in self.sources)
 
     @property
     def has_waiting(self) -> bool:
@@ -111,26 +122,37 @@ class Engine:
         return self.exhausted and not any(trial.state in OPEN for trial in self.trials())
 
     def next_trial(self) -> TrialRow | None:
-        """The waiting trial that runs next; None if there is none, or no more shall be started.
+        """The waiting trial that runs next; None if there is none, or none shall be started now.
 
-        Interrupted trials come first, and trials of the search before confirming runs.
+        Trials given priority come first, the last such command before earlier ones; then interrupted trials, and
+        trials of the search before confirming runs.
         """
-        if self.stopping or self.fatal_error:
+        if self._starts_none:
             return None
         waiting = [trial for trial in self.trials() if trial.state == WAITING]
-        return min(waiting, key=lambda trial: (trial.attempts == 0, trial.role != TRIAL, trial.number), default=None)
+        ranks = self.steering.priorities
+        return min(
+            waiting,
+            key=lambda trial: (-ranks.get(trial.key, 0), trial.attempts == 0, trial.role != TRIAL, trial.number),
+            default=None,
+        )
+
+    @property
+    def _starts_none(self) -> bool:
+        """Whether no trial shall be started now."""
+        return self.stopping or bool(self.fatal_error) or self.steering.paused is not None
 
     # Commands
 
     def fill(self) -> None:
         """Adds one trial from the sources to the record, unless a trial waits already or none shall be started."""
-        if self.stopping or self.fatal_error or self.has_waiting:
+        if self._starts_none or self.has_waiting:
             return
         trials = self.trials()
-        for source in self.plan.sources:
+        for source in self.sources:
             proposal = source.propose(trials, self.cache.curves)
             if proposal is not None:
-                self._add(proposal)
+                self.add(proposal)
                 return
         self.exhausted = True
 
@@ -152,6 +174,25 @@ class Engine:
         self.stopping = True
         self.pause_file.request_pause()
 
+    def refuse_commands(self, reason: str) -> None:
+        """Refuses the pending commands of persons."""
+        for command in self.record.commands(self.plan.study):
+            if command.taken is None:
+                refused = self.record.take_command(command.id, REFUSED, reason)
+                for callback in self.callbacks:
+                    callback.on_command(refused)
+
+    def take_commands(self) -> list[CommandRow]:
+        """Takes the pending commands of persons, in order; returns them. None while the study is being stopped."""
+        if self.stopping or self.fatal_error:
+            return []
+        pending = [command for command in self.record.commands(self.plan.study) if command.taken is None]
+        taken = []
+        for command in pending:
+            taken.append(take(self, command))
+            self._after_command(taken[-1])
+        return taken
+
     def abort(self, reason: str) -> None:
         """Notes why the study cannot continue; the first reason counts."""
         self.fatal_error = self.fatal_error or reason
@@ -171,6 +212,7 @@ class Engine:
         if not self.record.report(
             self.plan.study, job.key, job.attempt, step, metrics, objectives=goal.metrics, violation=violation
         ):
+            self._was_stopped(job)
             return False
         trial = self.cache.refresh_curve(job.key)
         for callback in self.callbacks:
@@ -194,7 +236,11 @@ class Engine:
         """
         if outcome.cause == STORAGE:
             self.abort(outcome.failure)
-        if outcome.paused and not self.stopping:  # a signal to the trial's process, for example; not allowed for ever
+        if self._was_stopped(job):
+            return
+        if outcome.paused and (job.key, job.attempt) in self.pausing:
+            self._release(job, "paused")
+        elif outcome.paused and not self.stopping:  # a signal to the trial's process, for example; not allowed for ever
             self.worker_lost(job, "the trial's process received a stop signal")
         elif outcome.paused or outcome.cause == STORAGE:
             self.interrupt(job)
@@ -211,6 +257,8 @@ class Engine:
             started: whether the process had started. If not, the trial is not at fault; after several such failures
                 in a row the study cannot continue.
         """
+        if self._was_stopped(job):
+            return
         self.failed_starts = 0 if started else self.failed_starts + 1
         if self.failed_starts >= MAX_FAILED_STARTS:
             self.abort(f"no trial can be started ({reason}; see {self.plan.folder / 'logs'})")
@@ -223,13 +271,17 @@ class Engine:
 
     def interrupt(self, job: Job) -> None:
         """Returns a job because the study is being stopped; its trial waits for the next attempt."""
+        if self._was_stopped(job):
+            return
         self._release(job, "interrupted")
 
     def delete_unneeded_checkpoints(self) -> None:
         """Deletes checkpoints that no trial needs any more."""
-        delete_unneeded(self.plan.folder / "checkpoints", self.trials())
+        # A trial that is being ended may still save a checkpoint.
+        delete_unneeded(self.plan.folder / "checkpoints", [row for row in self.trials() if row.key not in self.ending])
 
-    def _add(self, proposal: Proposal) -> None:
+    def add(self, proposal: Proposal) -> None:
+        """Adds a trial to the record."""
         row = TrialRow(
             study=self.plan.study,
             key=proposal.key,
@@ -244,6 +296,42 @@ class Engine:
         )
         self.record.add_trial(row)
         self.cache.refresh(row.key)
+
+    def _after_command(self, command: CommandRow) -> None:
+        """Does what a command that was taken asks for besides its effect on the record."""
+        if command.outcome == DONE:
+            self._follow_commands()
+            self.exhausted = False
+        if command.outcome == DONE and command.kind == STOP_TRIAL:
+            before = self.cache.rows[command.arguments["trial"]]
+            if before.state == RUNNING:
+                self.ending.add(before.key)
+                with contextlib.suppress(OSError):  # then it stops at its next report
+                    self.pause_file.request_stop(before.key, before.attempts)
+            self._after_end(before)
+        for callback in self.callbacks:
+            callback.on_command(command)
+
+    def _was_stopped(self, job: Job) -> bool:
+        """Whether a person's command ended the trial of a job that ends now."""
+        if job.key not in self.ending:
+            return False
+        self.ending.discard(job.key)
+        self.delete_unneeded_checkpoints()
+        return True
+
+    def _follow_commands(self) -> None:
+        """Updates what the commands on record determine."""
+        paused_before = self.steering.paused is not None
+        self.steering = Steering.from_commands(self.record.commands(self.plan.study))
+        self.sources: Sequence[TrialSource] = [self.steering.steered(source) for source in self.plan.sources]
+        paused = self.steering.paused is not None
+        with contextlib.suppress(OSError):  # then running trials train on
+            if paused and not paused_before:
+                self.pausing |= {(trial.key, trial.attempts) for trial in self.trials() if trial.state == RUNNING}
+                self.pause_file.request_pause()
+            elif paused_before and not paused:
+                self.pause_file.request_continue()
 
     def _prunes(self, job: Job, step: int) -> bool:
         numbers = {trial.key: trial.number for trial in of_role(self.trials(), job.role)}

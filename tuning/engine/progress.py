@@ -11,9 +11,10 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from analysis.record.rows import TrialRow
+from analysis.record.rows import CommandRow, TrialRow
 from analysis.record.states import COMPLETE, ENDED
 from tuning.engine.engine import EngineCallback
+from tuning.engine.steering import command_line
 from tuning.search.objectives import ACCURACY, TITLES
 
 REASON = 200  # characters of a failure's reason; `summary.json` and the trial's log have all of it
@@ -62,6 +63,11 @@ class StudyProgress(EngineCallback):
         at = "" if trial.state == COMPLETE else f" at step {trial.step}/{trial.budget}"
         reason = f" ({shorten(trial.reason, REASON, placeholder='…')})" if trial.reason else ""
         self._line(f"{trial.key} {trial.state}{at}{value}, {trial.seconds:.0f} s{reason}{self._time_left()}")
+
+    def on_command(self, command: CommandRow) -> None:
+        """Prints a person's command and its outcome."""
+        self._update_bar()
+        self._line(command_line(command))
 
     def close(self) -> None:
         """Removes the bar."""

@@ -141,15 +141,21 @@ class ListedTrials:
         """See `TrialSource`."""
         known = {trial.key for trial in trials}
         proposal = next((proposal for proposal in self.proposals if proposal.key not in known), None)
-        if proposal is None:
-            return None
-        numbers = [trial.number for trial in trials if trial.role == proposal.role]
-        return replace(proposal, number=max(numbers, default=-1) + 1)
+        return None if proposal is None else self._numbered(proposal, trials)
+
+    def find(self, key: str, trials: Sequence[TrialRow]) -> Proposal | None:
+        """The listed trial `key`, which is not on record yet; None if the list has no such trial."""
+        proposal = next((proposal for proposal in self.proposals if proposal.key == key), None)
+        return None if proposal is None else self._numbered(proposal, trials)
 
     def planned(self, trials: Sequence[TrialRow]) -> int:
         """See `TrialSource`."""
         known = {trial.key for trial in trials if trial.role == TRIAL}
         return len(known | {proposal.key for proposal in self.proposals})
+
+    def _numbered(self, proposal: Proposal, trials: Sequence[TrialRow]) -> Proposal:
+        numbers = [trial.number for trial in trials if trial.role == proposal.role]
+        return replace(proposal, number=max(numbers, default=-1) + 1)
 
 
 def with_fold(config: Config, folds: int, replicate: int) -> Config:

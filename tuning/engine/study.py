@@ -33,6 +33,7 @@ from tuning.engine.machine_facts import machine_facts
 from tuning.engine.progress import StudyProgress
 from tuning.engine.resume_check import MergeSettings, create_or_resume
 from tuning.engine.sources import TrialSource
+from tuning.engine.steering import RESUME, add_command, command_line
 from tuning.engine.summary import study_documents, summary, write_summary
 from tuning.on_ray import node_files, ray_session, session_folder
 from tuning.on_ray.runner import run_on_ray
@@ -274,6 +275,7 @@ class StudyRun:
             UserError: the study cannot continue.
         """
         try:
+            self._follow_earlier_commands()
             self.engine.fill()
             if not self.engine.is_finished:
                 self._run_trials()
@@ -290,6 +292,16 @@ class StudyRun:
             if self.started:
                 content = self._close()
         return self._ending(content)
+
+    def _follow_earlier_commands(self) -> None:
+        """Takes commands that an earlier driver left pending, and resumes a study that was paused."""
+        engine = self.engine
+        taken = engine.take_commands()
+        if engine.steering.paused is not None:  # whoever reruns the command wants it to run
+            add_command(self.record, self.study.row.name, RESUME, {})
+            taken += engine.take_commands()
+        for command in taken:
+            _print_line(command_line(command))
 
     def _run_trials(self) -> None:
         study, engine, stop = self.study, self.engine, self.stop
@@ -332,6 +344,9 @@ class StudyRun:
 
     def _close(self) -> Mapping[str, Any]:
         """Waits for MLflow and writes the summary; on a full disk, as far as there is room."""
+        if self.engine.is_finished and not self._must_end_now() and not self.stop.out_of_time():
+            with suppress(UserError):
+                self.engine.refuse_commands("the study has ended; rerun its command to add or resume trials")
         # Interrupted outside the trials, the study has results left to make, even if no trials.
         self.sync_thread.finish("SCHEDULED" if self.stop.outside_trials else self._mlflow_status())
         if self.sync_thread.ident is None:  # not started yet

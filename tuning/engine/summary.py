@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -15,7 +16,7 @@ from amc.dotted_fields import flattened
 from analysis.record.lookup import is_tried, method_name
 from analysis.record.ranking import best, pareto, ranked
 from analysis.record.reading import RecordReader
-from analysis.record.rows import ImportedRow, SheetRow, StudyRow, TrialRow
+from analysis.record.rows import CommandRow, ImportedRow, SheetRow, StudyRow, TrialRow
 from analysis.record.states import COMPLETE, TRIAL
 from analysis.scores.confirming_runs import confirming_accuracy
 from analysis.scores.estimates import MeanEstimate, as_list
@@ -52,6 +53,7 @@ def summary(records: RecordReader, study: str) -> dict[str, Any]:
         "confirm": None
         if chosen is None
         else _confirm(confirming_runs(trials, chosen.key), chosen, records.score_sheets(study)),
+        "commands": [_command(command) for command in records.commands(study)],
         "versions": dict(row.versions),
     }
 
@@ -178,6 +180,13 @@ def _trial(trial: TrialRow) -> dict[str, Any]:
         "reason": trial.reason,
         "mlflow_run_id": trial.mlflow_run_id,
     }
+
+
+def _command(command: CommandRow) -> dict[str, Any]:
+    """A command by which a person steered the study; times are in seconds since 1970, `taken` is null if pending."""
+    values = asdict(command)
+    del values["study"], values["uid"]
+    return values
 
 
 def _values(trial: TrialRow) -> dict[str, float | None]:

@@ -35,6 +35,7 @@ from tuning.workers.resources import Resources
 
 _START_SECONDS = 30.0  # an actor that has not started after this time is no longer waited for
 _NODE_CHECK_SECONDS = 10.0  # between two looks at which nodes are alive
+_COMMAND_CHECK_SECONDS = 1.0  # between two looks for persons' commands
 _PAUSE_SECONDS = 5.0  # that trials get to save a checkpoint when the study is stopped
 
 
@@ -84,6 +85,10 @@ class StudyEngine(Protocol):
 
     def interrupt(self, job: Job) -> None:
         """Returns a job because the study is being stopped."""
+        ...
+
+    def take_commands(self) -> object:
+        """Takes the pending commands of persons."""
         ...
 
     def pause(self) -> None:
@@ -208,6 +213,7 @@ class TrialSlots:
         self.starting: dict[str, float] = {}
         self.started: set[str] = set()
         self.next_node_check = time.monotonic() + _NODE_CHECK_SECONDS
+        self.next_command_check = time.monotonic()
         self.pause_deadline = math.inf
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
@@ -305,6 +311,7 @@ class TrialSlots:
         """Whether Tune's run ends now: the study was interrupted, and its trials have paused or had enough time."""
         self._check_nodes()
         self._check_starts()
+        self._check_commands()
         if not (self.engine.fatal_error or self.stop_requested()):
             return False
         if not self.engine.stopping:
@@ -326,6 +333,13 @@ class TrialSlots:
             print(f"{len(nodes)} Ray nodes are alive: running up to {room} trials at once", file=sys.stderr, flush=True)
         if not nodes and self.jobs and self.jobs.keys() <= self.starting.keys():
             self.engine.abort("no Ray node is left to run trials")
+
+    def _check_commands(self) -> None:
+        """Lets the engine take commands."""
+        if time.monotonic() >= self.next_command_check:
+            with self._abort_on_record_error():
+                self.engine.take_commands()
+            self.next_command_check = time.monotonic() + _COMMAND_CHECK_SECONDS
 
     def _check_starts(self) -> None:
         """Tells the user that workers do not start, and aborts the study if they cannot."""

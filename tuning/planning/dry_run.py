@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from amc.cache import cache_dir
@@ -15,11 +15,12 @@ from amc.methods import load_config
 from amc.processes import cores
 from analysis.record.connection.address import without_password
 from analysis.record.reading import open_if_present
-from analysis.record.rows import TrialRow
+from analysis.record.rows import CommandRow, TrialRow
 from analysis.tables.layout.cells import plural
 from tuning.engine.folder_owner import check_owner
 from tuning.engine.resume_check import check_same_study
 from tuning.engine.sources import SampledTrials
+from tuning.engine.steering import Steering
 from tuning.engine.study import Study
 from tuning.planning.disk import disk_usage
 from tuning.planning.durations import format_duration
@@ -48,7 +49,9 @@ def dry_run(study: Study) -> dict[str, Any]:
     Raises:
         UserError: The study on record has other settings, its folder belongs to another record, or the probe failed.
     """
-    trials = _on_record(study)
+    trials, commands = _on_record(study)
+    steering = Steering.from_commands(commands)
+    study = replace(study, sources=[steering.steered(source) for source in study.sources])
     base = load_config(study.row.config)
     work = workload(study.sources, trials, base=base, scored=study.settings.score_test)
     costs = TrialCosts()
@@ -139,15 +142,15 @@ def score_ratio(split: Mapping[str, Any]) -> float:
     return float(1 + PASSES * split["test"] / max(1, split["validation"]))
 
 
-def _on_record(study: Study) -> list[TrialRow]:
-    """Trials on record, none for a new study."""
+def _on_record(study: Study) -> tuple[list[TrialRow], list[CommandRow]]:
+    """Trials and commands on record, none for a new study."""
     name = study.row.name
     check_owner(study.folder, name, study.record_address)
     with open_if_present(study.record_address) as records:
         if records is None or all(row.name != name for row in records.studies()):
-            return []
+            return [], []
         check_same_study(records.study(name), study.row, allow=study.allow_changes)
-        return records.trials(name)
+        return records.trials(name), records.commands(name)
 
 
 def _probed_costs(study: Study, base: Config, work: Workload) -> TrialCosts:

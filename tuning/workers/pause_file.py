@@ -1,4 +1,4 @@
-"""A file in the study's folder by which the driver asks its running trials to save a checkpoint and pause.
+"""A file in the study's folder by which the driver asks its running trials, or one of them, to save and stop.
 
 Trials may run on other nodes, which the driver's signals do not reach, but which share the study's storage. The file
 is opened anew at each check, because that makes a network file system ask its server.
@@ -49,6 +49,23 @@ class PauseFile:
         """
         self._write(_PAUSE)
 
+    def request_continue(self) -> None:
+        """Withdraws `request_pause`; a trial that has seen it pauses nevertheless.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._write(_CONTINUE)
+
+    def request_stop(self, key: str, attempt: int) -> None:
+        """Asks one attempt at one trial to stop.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        with self.path.open("ab") as file:
+            file.write(_line(key, attempt) + b"\n")
+
     def close(self) -> None:
         """Deletes the file; call it when no trial runs any more."""
         with contextlib.suppress(OSError):
@@ -64,13 +81,13 @@ class PauseFile:
 
 
 class PauseCheck:
-    """A trial's end: tells whether the driver asked for a pause.
+    """A trial's end: tells whether the driver asked all trials, or this attempt at this one, to pause.
 
     A missing file means no: a node may not share the storage.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, key: str, attempt: int) -> None:
+        self.path, self.line = path, _line(key, attempt)
         self.next_read = 0.0
         self.requested = False
 
@@ -80,7 +97,12 @@ class PauseCheck:
         if not self.requested and now >= self.next_read:
             self.next_read = now + CHECK_SECONDS
             try:
-                self.requested = self.path.read_bytes().strip() == _PAUSE.encode()
+                word, *stopped = self.path.read_bytes().split(b"\n")
             except OSError:
                 return False
+            self.requested = word == _PAUSE.encode() or self.line in stopped[:-1]
         return self.requested
+
+
+def _line(key: str, attempt: int) -> bytes:
+    return f"{key} {attempt}".encode()

@@ -138,7 +138,7 @@ class PipeReporter:
     def __init__(self, job: Job, out: int, stop: StopSignals) -> None:
         self.out, self.stop = out, stop
         self.answers = MessageReader(IN)
-        self.pause_requested = PauseCheck(Path(job.pause_file))
+        self.pause_requested = PauseCheck(Path(job.pause_file), job.key, job.attempt)
 
     def __call__(self, step: int, metrics: Mapping[str, float], /) -> bool:
         """See `Reporter`."""

@@ -102,11 +102,11 @@ def test_pausing_reaches_the_trials_of_this_driver_alone(record: RecordWriter, b
     driver = engine(record, base, tmp_path / "toy")
     job = driver.next_job()
     assert job is not None
-    assert not PauseCheck(Path(job.pause_file))()
+    assert not PauseCheck(Path(job.pause_file), job.key, job.attempt)()
     driver.pause()
-    assert PauseCheck(Path(job.pause_file))()
+    assert PauseCheck(Path(job.pause_file), job.key, job.attempt)()
     assert driver.next_job() is None
     successor = engine(record, base, tmp_path / "toy")
     again = successor.next_job()
     assert again is not None
-    assert not PauseCheck(Path(again.pause_file))()
+    assert not PauseCheck(Path(again.pause_file), again.key, again.attempt)()

@@ -16,7 +16,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_trial_hears_its_driver(tmp_path: Path) -> None:
     driver = PauseFile(tmp_path / "toy")
-    asked = PauseCheck(driver.path)
+    asked = PauseCheck(driver.path, "trial-0000", 1)
     assert not asked()
     driver.request_pause()
     assert asked()
@@ -25,12 +25,29 @@ def test_a_trial_hears_its_driver(tmp_path: Path) -> None:
     assert not list((tmp_path / "toy").iterdir())
 
 
+def test_one_attempt_is_asked_to_stop(tmp_path: Path) -> None:
+    driver = PauseFile(tmp_path)
+    driver.request_stop("trial-0000", 1)
+    driver.request_stop("trial-00", 2)
+    driver.request_pause()
+    driver.request_continue()
+    asked = {(key, n): PauseCheck(driver.path, key, n)() for key in ("trial-0000", "trial-00") for n in (1, 2)}
+    assert [name for name, answer in asked.items() if answer] == [("trial-0000", 1), ("trial-00", 2)]
+
+
+def test_a_line_that_is_being_written_says_nothing(tmp_path: Path) -> None:
+    driver = PauseFile(tmp_path)
+    with driver.path.open("ab") as file:
+        file.write(b"trial-0000 1")
+    assert not PauseCheck(driver.path, "trial-0000", 1)()
+
+
 def test_no_trial_takes_another_drivers_word(tmp_path: Path) -> None:
     first = PauseFile(tmp_path)
-    left = PauseCheck(first.path)
+    left = PauseCheck(first.path, "trial-0000", 1)
     first.request_pause()
     second = PauseFile(tmp_path)  # the first was killed; its file goes
-    assert not PauseCheck(second.path)()
+    assert not PauseCheck(second.path, "trial-0000", 1)()
     assert list(tmp_path.iterdir()) == [second.path]
     assert not left()
 
@@ -38,7 +55,7 @@ def test_no_trial_takes_another_drivers_word(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"sto", b"\xff\xfe"])
 def test_a_file_that_says_nothing_asks_for_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "pause").write_bytes(content)
-    assert not PauseCheck(tmp_path / "pause")()
+    assert not PauseCheck(tmp_path / "pause", "trial-0000", 1)()
 
 
 def test_asking_needs_no_room(tmp_path: Path) -> None:

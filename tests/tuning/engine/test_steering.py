@@ -1,0 +1,253 @@
+"""Persons' commands and the engine, with toy trials in this process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from amc.config import Config
+from analysis.record.rows import CommandRow
+from analysis.record.states import COMPLETE, DONE, PRUNED, REFUSED, RUNNING, WAITING
+from analysis.record.writing import RecordWriter
+from tests.tuning import toy_trials
+from tests.tuning.engine.test_engine import Forgetful, engine
+from tests.tuning.in_process import run_in_process
+from tuning.engine import steering
+from tuning.engine.engine import Engine, StudyPlan
+from tuning.engine.sources import ListedTrials, Proposal
+from tuning.engine.steering import Steering, add_command, command_line
+from tuning.engine.summary import summary
+from tuning.search.pruners import create_pruner
+from tuning.workers import pause_file
+from tuning.workers.job import Job, Outcome
+from tuning.workers.pause_file import PauseCheck
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pause_file, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(toy_trials, "leaked", Forgetful())
+    monkeypatch.setattr(steering, "this_user", lambda: "ann@here")
+
+
+def command(driver: Engine, kind: str, **arguments: object) -> CommandRow:
+    """Types a command, and lets the driver take it."""
+    add_command(driver.record, "toy", kind, arguments)
+    (taken,) = driver.take_commands()
+    return taken
+
+
+def begin(driver: Engine) -> Job:
+    job = driver.next_job()
+    assert job is not None
+    driver.started(job)
+    return job
+
+
+def asked(job: Job) -> bool:
+    return PauseCheck(Path(job.pause_file), job.key, job.attempt)()
+
+
+def listed(record: RecordWriter, base: Config, folder: Path) -> Engine:
+    names = ("ours-0", "no_ya-0", "no_ym-0")
+    proposals = tuple(Proposal(name, "trial", n, base) for n, name in enumerate(names))
+    plan = StudyPlan("toy", [ListedTrials(proposals)], create_pruner("none", 20, 5), folder, "m:f")
+    return Engine(record, plan)
+
+
+def test_a_running_trial_is_stopped(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    driver = engine(record, base, tmp_path / "toy", pruner="none")
+    first, second = begin(driver), begin(driver)
+    assert driver.report(first, 5, {"val/accuracy": 0.5})
+    directory = Path(first.directory)
+    directory.mkdir(parents=True)
+    taken = command(driver, "stop-trial", trial=first.key)
+    assert (taken.outcome, taken.message) == (DONE, "trial-0000 stopped at step 5/20")
+    trial = record.trial("toy", first.key)
+    assert (trial.state, trial.reason, trial.value, trial.step) == (PRUNED, "stopped by ann@here", 0.5, 5)
+    assert [asked(first), asked(second)] == [True, False]
+    assert directory.is_dir()  # the process may still write there
+    assert not driver.report(first, 10, {"val/accuracy": 0.6})
+    driver.finish(first, Outcome(paused=True))
+    assert record.trial("toy", first.key) == trial
+    assert not directory.exists()
+    assert driver.report(second, 5, {"val/accuracy": 0.4})
+
+
+@pytest.mark.parametrize("end", ["paused", "failed", "lost", "interrupted"])
+def test_a_stopped_trial_stays_stopped_however_its_process_ends(
+    record: RecordWriter, base: Config, tmp_path: Path, end: str
+) -> None:
+    driver = engine(record, base, tmp_path / "toy", pruner="none")
+    job = begin(driver)
+    Path(job.directory).mkdir(parents=True)
+    command(driver, "stop-trial", trial=job.key)
+    before = record.trial("toy", job.key)
+    if end == "lost":
+        driver.worker_lost(job, "it died")
+    elif end == "interrupted":
+        driver.interrupt(job)
+    else:
+        driver.finish(job, Outcome(paused=True) if end == "paused" else Outcome(failure="no such file"))
+    assert record.trial("toy", job.key) == before
+    assert not Path(job.directory).exists()
+    assert driver.failed_starts == 0
+
+
+def test_a_stop_that_cannot_be(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    driver = engine(record, base, tmp_path / "toy", trials=1, seeds=1)
+    job = begin(driver)
+    driver.report(job, 20, {"val/accuracy": 0.5})
+    driver.finish(job, Outcome(value=0.5))
+    taken = command(driver, "stop-trial", trial=job.key)
+    assert (taken.outcome, taken.message) == (REFUSED, "trial-0000 has ended already: COMPLETE at step 20/20")
+    assert record.trial("toy", job.key).state == COMPLETE
+    assert command(driver, "stop-trial", trial="trial-9").message == "the study has no trial trial-9"
+    confirm = begin(driver)
+    assert "is a confirming run" in command(driver, "stop-trial", trial=confirm.key).message
+    assert record.trial("toy", confirm.key).state == RUNNING
+
+
+def test_two_persons_stop_a_trial_and_the_second_learns_of_it(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
+    driver = engine(record, base, tmp_path / "toy")
+    job = begin(driver)
+    for _ in range(2):
+        add_command(record, "toy", "stop-trial", {"trial": job.key})
+    first, second = driver.take_commands()
+    assert [first.outcome, second.outcome] == [DONE, REFUSED]
+    assert second.message == "trial-0000 has ended already: PRUNED at step 0/20"
+    assert record.commands("toy") == [first, second]
+
+
+def test_a_trial_stopped_before_any_report_does_not_disturb_the_search(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
+    driver = engine(record, base, tmp_path / "toy", trials=14)
+    job = begin(driver)
+    command(driver, "stop-trial", trial=job.key)
+    driver.finish(job, Outcome(paused=True))
+    run_in_process(driver)
+    states = [trial.state for trial in record.trials("toy", "trial")]
+    assert states[0] == PRUNED
+    assert len(states) == 14
+    assert set(states) <= {COMPLETE, PRUNED}
+    assert record.trial("toy", job.key).attempts == 1
+
+
+def test_added_trials_are_on_top_of_those_asked_for(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    driver = engine(record, base, tmp_path / "toy", trials=2)
+    run_in_process(driver)
+    assert driver.is_finished
+    assert command(driver, "add-trials", count=1).message == "the study has 3 trials now"
+    assert not driver.is_finished
+    assert command(driver, "add-trials", count=2).message == "the study has 5 trials now"
+    run_in_process(engine(record, base, tmp_path / "toy", trials=2))  # rerun as before
+    assert len(record.trials("toy", "trial")) == 5
+    run_in_process(engine(record, base, tmp_path / "toy", trials=4))
+    assert len(record.trials("toy", "trial")) == 7
+    commands = summary(record, "toy")["commands"]
+    assert [(row["kind"], row["author"], row["arguments"]) for row in commands] == [
+        ("add-trials", "ann@here", {"count": 1}),
+        ("add-trials", "ann@here", {"count": 2}),
+    ]
+    assert all(row["created"] <= row["taken"] for row in commands)
+
+
+def test_a_list_takes_no_more_trials(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    taken = command(listed(record, base, tmp_path / "toy"), "add-trials", count=1)
+    assert taken.outcome == REFUSED
+    assert "rerun its own command with more --seeds" in taken.message
+
+
+def test_paused_and_resumed(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    driver = engine(record, base, tmp_path / "toy", trials=2, seeds=0, pruner="none")
+    first, second = begin(driver), begin(driver)
+    assert command(driver, "resume").message == "the study is not paused"
+    assert command(driver, "pause").outcome == DONE
+    assert command(driver, "pause").message == "the study was paused already, by ann@here"
+    assert asked(first)
+    driver.finish(first, Outcome(paused=True))
+    paused = record.trial("toy", first.key)
+    assert (paused.state, paused.reason, paused.stalls) == (WAITING, "paused", 0)
+    assert driver.next_job() is None
+    assert not driver.is_finished
+    assert command(driver, "resume").outcome == DONE
+    again = begin(driver)
+    assert (again.key, again.attempt) == (first.key, 2)
+    assert not asked(again)
+    # It saw the request before it was withdrawn.
+    driver.finish(second, Outcome(paused=True))
+    trial = record.trial("toy", second.key)
+    assert (trial.state, trial.reason, trial.stalls) == (WAITING, "paused", 0)
+    # A stop signal that no command asked for is still the trial's own trouble.
+    driver.finish(again, Outcome(paused=True))
+    assert "stop signal" in record.trial("toy", first.key).reason
+
+
+def test_a_new_driver_knows_that_the_study_is_paused(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    first = engine(record, base, tmp_path / "toy")
+    begin(first)
+    command(first, "pause")
+    second = engine(record, base, tmp_path / "toy")
+    assert second.steering.paused is not None
+    assert second.next_job() is None
+    assert record.trial("toy", "trial-0000").state == WAITING
+    command(second, "resume")
+    assert begin(second).attempt == 2
+
+
+def test_a_waiting_trial_runs_next(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    driver = engine(record, base, tmp_path / "toy", trials=4, seeds=0)
+    jobs = [begin(driver) for _ in range(4)]
+    assert command(driver, "priority", trial="trial-0001").message == "trial-0001 does not wait: it is RUNNING"
+    command(driver, "pause")
+    for job in jobs:
+        driver.finish(job, Outcome(paused=True))
+    assert command(driver, "priority", trial="trial-0002").message == "trial-0002 runs next"
+    command(driver, "priority", trial="trial-0003")
+    command(driver, "resume")
+    after = engine(record, base, tmp_path / "toy", trials=4, seeds=0)  # as after a kill
+    assert [begin(after).key for _ in range(4)] == ["trial-0003", "trial-0002", "trial-0000", "trial-0001"]
+
+
+def test_a_listed_trial_runs_next(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    driver = listed(record, base, tmp_path / "toy")
+    assert command(driver, "priority", trial="no_ym-0").message == "no_ym-0 runs next"
+    assert command(driver, "priority", trial="no_such-0").outcome == REFUSED
+    assert [begin(driver).key for _ in range(3)] == ["no_ym-0", "ours-0", "no_ya-0"]
+    assert sorted(trial.number for trial in record.trials("toy")) == [0, 1, 2]
+
+
+def test_a_command_of_a_later_program_is_refused(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    taken = command(engine(record, base, tmp_path / "toy"), "sing", song="x")
+    assert (taken.outcome, taken.message) == (
+        REFUSED,
+        "the program that runs the study does not know the command sing",
+    )
+    assert command_line(taken) == f"command 1 by ann@here: sing x: refused: {taken.message}"
+    assert command_line(replace(taken, outcome="", taken=None)) == "command 1 by ann@here: sing x: pending"
+
+
+def test_a_study_that_is_being_stopped_leaves_commands_pending(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
+    driver = engine(record, base, tmp_path / "toy")
+    driver.pause()
+    row = add_command(record, "toy", "add-trials", {"count": 1})
+    assert driver.take_commands() == []
+    assert record.commands("toy") == [row]
+    (taken,) = engine(record, base, tmp_path / "toy").take_commands()
+    assert taken.outcome == DONE
+
+
+def test_pending_and_refused_commands_amount_to_nothing() -> None:
+    row = CommandRow(1, "", "toy", 0.0, "ann@here", "add-trials", {"count": 3})
+    pause = replace(row, id=2, kind="pause", arguments={})
+    assert Steering.from_commands([row, pause, replace(pause, outcome=REFUSED)]) == Steering()
+    done = [replace(each, outcome=DONE) for each in (row, pause)]
+    assert Steering.from_commands(done) == Steering(3, done[1])
+    assert Steering.from_commands([*done, replace(done[1], kind="resume")]) == Steering(3)
