@@ -202,6 +202,8 @@ class Engine:
         self.failed_starts = 0
         self.record.mark_started(self.plan.study, job.key, job.attempt)
         trial = self.cache.refresh(job.key)
+        if job.key in self.ending:
+            return
         for callback in self.callbacks:
             callback.on_start(trial)
 

@@ -141,10 +141,11 @@ def _stop_trial(engine: SteeredStudy, command: CommandRow) -> Reply:
 
 
 def _add_trials(engine: SteeredStudy, command: CommandRow) -> Reply:
-    if not any(isinstance(source, SampledTrials) for source in engine.sources):
+    more = Steering(added=int(command.arguments["count"]))
+    sampled = [more.steered(source) for source in engine.sources if isinstance(source, SampledTrials)]
+    if not sampled:
         raise CommandRefused("this study runs a list of trials; rerun its own command with more --seeds or --arms")
-    sampled = sum(source.planned(engine.trials()) for source in engine.sources if isinstance(source, SampledTrials))
-    return Reply(f"the study has {sampled + int(command.arguments['count'])} trials now")
+    return Reply(f"the study has {sum(source.planned(engine.trials()) for source in sampled)} trials now")
 
 
 def _pause(engine: SteeredStudy, command: CommandRow) -> Reply:

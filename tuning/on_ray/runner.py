@@ -358,6 +358,10 @@ class TrialSlots:
             self.engine.abort(str(error))
 
 
+class Interrupted(BaseException):
+    """The command was interrupted. Not an `Exception`: Tune would first wait for its actors to stop by themselves."""
+
+
 class JobSearcher(Searcher):
     """Shows Tune the engine as a source of trials."""
 
@@ -366,7 +370,12 @@ class JobSearcher(Searcher):
         self.slots = slots
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """See `Searcher`."""
+        """See `Searcher`.
+
+        While no trial runs, as in a paused study, Tune calls only this, for up to ten minutes.
+        """
+        if self.slots.should_stop():
+            raise Interrupted
         if self.slots.is_finished():
             return cast("None", Searcher.FINISHED)  # a string, though Ray's annotation says otherwise
         return self.slots.suggest(trial_id)
@@ -393,10 +402,6 @@ class EngineScheduler(FIFOScheduler):
         """See `TrialScheduler`."""
         proceed = self.slots.on_message(trial.trial_id, result["message"])
         return str(TrialScheduler.CONTINUE if proceed else TrialScheduler.STOP)
-
-
-class Interrupted(BaseException):
-    """The command was interrupted. Not an `Exception`: Tune would first wait for its actors to stop by themselves."""
 
 
 class StopAll(tune.Stopper):
