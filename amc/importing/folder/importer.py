@@ -284,10 +284,12 @@ def _find_keypoints(
                 problems.skip("without keypoints", video.name, "no keypoints found")
                 continue
             if rows.frame.size and rows.frame[-1] >= facts.frames:
+                from_1 = rows.frame[0] == 1 and rows.frame[-1] == facts.frames
                 problems.note(
                     "shorter than its keypoints",
                     video.name,
-                    f"it has {facts.frames} frames, but the keypoint table continues to frame {rows.frame[-1]}",
+                    f"it has {facts.frames} frames, but the keypoint table continues to frame {rows.frame[-1]}"
+                    + (": frames must count from 0, and these seem to count from 1" if from_1 else ""),
                 )
             centre = ((facts.width - 1) / 2, (facts.height - 1) / 2)
             points, valid = fill_gaps(rows.over(facts.frames), centre)

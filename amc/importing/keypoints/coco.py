@@ -70,6 +70,8 @@ def _people(
     """Names of the k points, the points (k, 2) by image, and the number of images with several people."""
     kinds = {kind["id"]: tuple(map(str, kind["keypoints"])) for kind in categories if kind.get("keypoints")}
     people = [one for one in annotations if one.get("keypoints") and not one.get("iscrowd")]
+    if not people:
+        raise UserError(f"{path}: no annotation has keypoints")
     used = {kinds.get(one["category_id"], ()) for one in people}
     if len(used) != 1 or () in used:
         wrong = "have different points; keep one" if len(used) > 1 else "do not name the points of its annotations"

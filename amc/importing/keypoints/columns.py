@@ -77,7 +77,11 @@ class Columns:
         wanted = ["video", "frame", *columns_of_axis("x", max(k, 1)), *columns_of_axis("y", max(k, 1))]
         missing = [name for name in wanted if name not in known]
         if missing:
-            raise UserError(f"{path}: no column {missing[0]!r} (a keypoint table has video, frame, x_0…, y_0…)")
+            found = ", ".join(text.header)
+            raise UserError(
+                f"{path}: no column {missing[0]!r} among {found if len(found) < 60 else found[:60] + '…'} (a keypoint "
+                "table has video, frame, x_0…, y_0…)"
+            )
         unknown = [text.header[i] for i, name in header.items() if name not in {*wanted, "confidence"}]
         if unknown:
             raise UserError(

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.errors import UserError
+from amc.importing.file_names import printable
 from amc.importing.keypoints.columns import Columns, columns_of_axis, is_known
 from amc.importing.keypoints.numbers import Numbers
 from amc.importing.keypoints.table import MOST_FRAMES, KeypointTable, VideoKeypoints, parse_names
@@ -119,7 +120,8 @@ def _read(path: Path, text: TableText, names: tuple[str, ...] | None) -> Keypoin
             raise UserError(f"{where}: the cell under 'video' is empty")
         if "\\" in row["video"] and "/" not in row["video"]:
             row["video"], slashes = row["video"].replace("\\", "/"), True
-        video, frame = str(PurePosixPath(row["video"])), _frame(where, row["frame"])
+        # Importers list files by their printable names, too.
+        video, frame = printable(str(PurePosixPath(row["video"]))), _frame(where, row["frame"])
         seen = rows.setdefault(video, {})
         if frame in seen:
             raise UserError(f"{where}: a second row for frame {frame} of {video}")

@@ -18,9 +18,17 @@ def refuse_binary(path: Path, data: bytes) -> None:
             "folder as --keypoints"
         )
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise UserError(f"{path}: a spreadsheet of Excel or LibreOffice: save it as CSV and give that file")
+        raise UserError(
+            f"{path}: a spreadsheet of Excel or LibreOffice, or an archive: save it as CSV and give that file"
+        )
+    if data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+        raise UserError(f"{path}: a compressed file: unpack it first")
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise UserError(f"{path}: an XML or HTML file, not a table; write {_TABLE}")
     if data[:2] == b"\x80\x04" or path.suffix.lower() in (".pkl", ".pickle"):
         raise UserError(f"{path}: a pickle, which could run code and is not read; write {_TABLE}")
+    if b"\0\0\0" in data[:4000]:  # no text in UTF-8, UTF-16 or Windows-1252
+        raise UserError(f"{path}: a binary file or text in an unusual encoding, not a table; write {_TABLE} as UTF-8")
 
 
 def refuse_json(path: Path, content: object) -> UserError:

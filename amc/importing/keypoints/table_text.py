@@ -98,8 +98,9 @@ def _header(line: str, known: Callable[[str], bool]) -> tuple[list[str], str]:
 def _comment(text: str) -> str:
     """A comment line without the quotes and empty cells that spreadsheets add."""
     if text.startswith('"'):
-        inner, _, rest = text[1:].partition('"')
-        text = inner + rest
+        after = text[text.find('"', 1) + 1 :][:1]
+        cells = next(csv.reader([text], delimiter=after if after in SEPARATORS else ","))
+        text = ",".join(cell for cell in cells if cell)
     return text.rstrip(",;\t| ")
 
 

@@ -214,6 +214,15 @@ def test_strict(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) 
     assert "and 2 more" in line
 
 
+def test_a_table_that_counts_frames_from_1(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "t.csv"
+    _table(table, root, frames=25)
+    table.write_text("".join(line for line in table.read_text().splitlines(keepends=True) if ",0," not in line[:40]))
+    assert _prepare(root, tmp_path / "c.h5", "--keypoints", str(table)) == 0
+    said = "continues to frame 24: frames must count from 0, and these seem to count from 1"
+    assert f"jump/performer_0.avi: it has 24 frames, but the keypoint table {said}" in capsys.readouterr().out
+
+
 def test_table_that_fits_only_in_part(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, table = tmp_path / "c.h5", tmp_path / "t.csv"
     _table(table, root, frames=26, leave_out=("wave/performer_1.avi",))
@@ -223,7 +232,7 @@ def test_table_that_fits_only_in_part(tmp_path: Path, root: Path, capsys: pytest
     said = capsys.readouterr().out
     assert "wave/gone.avi: the keypoint table has it, but the folder does not" in said
     assert "wave/performer_1.avi: no keypoints found" in said
-    assert "jump/performer_0.avi: it has 24 frames, but the keypoint table continues to frame 25" in said
+    assert "jump/performer_0.avi: it has 24 frames, but the keypoint table continues to frame 25\n" in said
     assert check(out).shape[0] == 25
     said = _refused(capsys, root, tmp_path / "d.h5", "--keypoints", str(table), "--strict")
     assert "wave/performer_1.avi: no keypoints found (without --strict" in said

@@ -88,7 +88,7 @@ def test_names_of_images(tmp_path: Path, name: str, video: str, frame: int) -> N
         ([_image(1, "v/0.png"), _image(2, "v_0.png")], [_one(1, *[5] * 6)], [PERSON], "two images are the same frame"),
         ([_image(1, "v/0.png")], [_one(1, *[5] * 6)], [{"id": 1}], "the categories do not name the points"),
         ([_image(1, "v/0.png")], [_one(1, *[5] * 6)], [], "the categories do not name the points"),
-        ([_image(1, "v/0.png")], [], [PERSON], "the categories do not name the points of its annotations"),
+        ([_image(1, "v/0.png")], [], [PERSON], "no annotation has keypoints"),
         (
             [_image(1, "v/0.png")],
             [_one(1, *[5] * 6), _one(1, 1, 1, 1, category_id=2)],

@@ -45,6 +45,12 @@ def test_the_example(tmp_path: Path) -> None:
     assert np.isnan(table.videos["jump/a, b.mp4"].over(7)).all()
 
 
+def test_names_with_characters_that_cannot_be_printed(tmp_path: Path) -> None:
+    """They are those of the importers' lists of files."""
+    table = read_table(_table(tmp_path / "t.csv", '"a/new\nline.mp4",0,1,2,3,4'))
+    assert list(table.videos) == ["a/new\\nline.mp4"]
+
+
 def test_columns_in_any_order_other_comments_and_a_mark(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text(
@@ -205,6 +211,10 @@ POINTS = np.array([[[i + 40.5, 50], [60, 70.25]] for i in range(4)])
         (PLAIN.replace("\n", ",,\n"), "utf-8", ()),
         ("sep=,\n" + PLAIN.replace("# keypoints: a,b", '"# keypoints: a,b",,'), "utf-8", ()),
         (PLAIN.replace("\n", "\r\n"), "utf-8", ()),
+        (PLAIN.replace("\n", "\r"), "utf-8", ()),
+        (re.sub(r"([^,\n]+)", r'"\1"', PLAIN), "utf-8", ()),
+        (re.sub(r"([^;\n]+)", r'"\1"', PLAIN.replace(",", ";")), "utf-8", ("separated by semicolons",)),
+        (PLAIN.replace("60", "6.0E+01").replace("50", "\u00a050"), "utf-8", ()),
         (PLAIN.replace("x_0,x_1,y_0,y_1", "a_x,b_x,a_y,b_y").replace("# keypoints: a,b\n", ""), "utf-8", ()),
         (re.sub(r"mp4,(\d)", r"mp4,\1.0", PLAIN), "utf-8", ()),
     ],
