@@ -1,4 +1,4 @@
-"""`python -m tuning {stop-trial,add-trials,pause,resume,priority}`: steers a study that another process runs.
+"""`python -m tuning {stop-trial,add-trials,pause,resume,priority,space}`: steers a study that another process runs.
 
 The command is written to the record, where the study's driver takes it (`tuning.engine.steering`). So it works from any
 host that reaches the record, and whoever is killed, the command is not lost.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -51,6 +52,30 @@ def _add_count(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("count", type=integer(1), metavar="N", help="number of trials to add")
 
 
+class _Change(argparse.Action):
+    """Collects the changes of a space in the order in which they are given, as words of a command line."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        namespace.changes = [*(namespace.changes or []), str(option), str(values)]
+
+
+def _add_changes(parser: argparse.ArgumentParser) -> None:
+    for option, form, text in (
+        ("--freeze", "NAME=VALUE", "propose only this value of a parameter from now on"),
+        ("--unfreeze", "NAME", "search a frozen parameter again"),
+        ("--range", "NAME=LOW:HIGH", "search a number in this range from now on"),
+    ):
+        parser.add_argument(option, action=_Change, dest="changes", metavar=form, help=f"{text}; may be repeated")
+
+
+def _changes(args: argparse.Namespace) -> dict[str, Any]:
+    if not args.changes:
+        raise UserError("give at least one of --freeze NAME=VALUE, --unfreeze NAME and --range NAME=LOW:HIGH")
+    return {"changes": shlex.join(args.changes)}
+
+
 STUDY_COMMANDS = (
     StudyCommand(
         steering.STOP_TRIAL,
@@ -72,6 +97,7 @@ STUDY_COMMANDS = (
         _add_trial,
         lambda args: {"trial": args.trial},
     ),
+    StudyCommand(steering.SPACE, "freeze parameters or change ranges of a running search", _add_changes, _changes),
 )
 
 

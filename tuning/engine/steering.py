@@ -17,13 +17,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from amc.errors import UserError
 from analysis.record.command_writing import Effect
 from analysis.record.rows import CommandRow, TrialRow
 from analysis.record.states import CONFIRM, DONE, ENDED, REFUSED, RUNNING, WAITING
 from analysis.record.writing import RecordWriter, stopping
 from tuning.engine.sources import ConfirmingRuns, ListedTrials, Proposal, SampledTrials, TrialSource
+from tuning.search.space_changes import all_changed, changed, description
 
 STOP_TRIAL, ADD_TRIALS, PAUSE, RESUME, PRIORITY = "stop-trial", "add-trials", "pause", "resume", "priority"
+SPACE = "space"
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,13 @@ class Steering:
         added: trials beyond those that the study's own command asks for.
         paused: the command that paused the study; None if it is not paused.
         priorities: {trial key: rank}; the largest rank runs first.
+        space_changes: of the search space, in order (`tuning.search.space_changes`).
     """
 
     added: int = 0
     paused: CommandRow | None = None
     priorities: Mapping[str, int] = field(default_factory=dict)
+    space_changes: Sequence[str] = ()
 
     @classmethod
     def from_commands(cls, commands: Sequence[CommandRow]) -> Steering:
@@ -49,15 +54,23 @@ class Steering:
             sum(int(command.arguments["count"]) for command in taken if command.kind == ADD_TRIALS),
             pauses[-1] if pauses and pauses[-1].kind == PAUSE else None,
             {command.arguments["trial"]: command.id for command in taken if command.kind == PRIORITY},
+            tuple(command.arguments["changes"] for command in taken if command.kind == SPACE),
         )
 
     def steered(self, source: TrialSource) -> TrialSource:
         """A source of trials, as the commands have changed it."""
         if isinstance(source, SampledTrials):
-            return replace(source, count=source.count + self.added)
+            source = replace(source, count=source.count + self.added)
+            return source.with_space(all_changed(source.space, self.space_changes)[0]) if self.space_changes else source
         if isinstance(source, ConfirmingRuns):
             return replace(source, search=self.steered(source.search))
         return source
+
+
+def ignored_changes(steering: Steering, sources: Sequence[TrialSource]) -> list[str]:
+    """A line about each change of the space on record that does not fit the space of the study's own command."""
+    spaces = [source.space for source in sources if isinstance(source, SampledTrials)]
+    return [line for space in spaces for line in all_changed(space, steering.space_changes)[1]]
 
 
 class SteeredStudy(Protocol):
@@ -181,10 +194,22 @@ def _trial(engine: SteeredStudy, command: CommandRow, *, listed: bool = False) -
     return found
 
 
+def _space(engine: SteeredStudy, command: CommandRow) -> Reply:
+    spaces = [source.space for source in engine.sources if isinstance(source, SampledTrials)]
+    if not spaces:
+        raise CommandRefused("this study runs a list of trials: it has no search space")
+    try:
+        after = changed(spaces[0], command.arguments["changes"])
+    except UserError as error:
+        raise CommandRefused(str(error)) from error
+    return Reply(f"{description(spaces[0], after)}; later proposals follow")
+
+
 HANDLERS: Mapping[str, Handler] = {
     STOP_TRIAL: _stop_trial,
     ADD_TRIALS: _add_trials,
     PAUSE: _pause,
     RESUME: _resume,
     PRIORITY: _priority,
+    SPACE: _space,
 }

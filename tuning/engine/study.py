@@ -33,7 +33,7 @@ from tuning.engine.machine_facts import machine_facts
 from tuning.engine.progress import StudyProgress
 from tuning.engine.resume_check import MergeSettings, create_or_resume
 from tuning.engine.sources import TrialSource
-from tuning.engine.steering import RESUME, add_command, command_line
+from tuning.engine.steering import RESUME, add_command, command_line, ignored_changes
 from tuning.engine.summary import study_documents, summary, write_summary
 from tuning.on_ray import node_files, ray_session, session_folder
 from tuning.on_ray.runner import run_on_ray
@@ -300,8 +300,8 @@ class StudyRun:
         if engine.steering.paused is not None:  # whoever reruns the command wants it to run
             add_command(self.record, self.study.row.name, RESUME, {})
             taken += engine.take_commands()
-        for command in taken:
-            _print_line(command_line(command))
+        for line in [*map(command_line, taken), *ignored_changes(engine.steering, self.study.sources)]:
+            _print_line(line)
 
     def _run_trials(self) -> None:
         study, engine, stop = self.study, self.engine, self.stop

@@ -210,21 +210,6 @@ class Space:
         return {"parameters": rows, "fixed": dict(self.fixed)}
 
 
-def recorded_space(base: Config, content: Mapping[str, Any]) -> Space:
-    """The space that `Space.to_dict` wrote to the record.
-
-    Args:
-        base: the study's configuration, which includes the fixed settings.
-        content: from the record.
-    """
-    known: dict[str, Any] = {
-        name: {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-        for name, row in content["parameters"].items()
-    }
-    rows = [Parameter(name, **row) for name, row in known.items()]
-    return checked_space(base, rows, content["fixed"])
-
-
 def conditions_hold(conditions: Sequence[str], values: Mapping[str, Any]) -> bool:
     """Whether all conditions hold; each may list alternatives, such as "switches.da | !switches.dm"."""
     return all(any(_term_holds(term.strip(), values) for term in condition.split("|")) for condition in conditions)

@@ -60,31 +60,50 @@ def test_a_command_tells_what_the_driver_did(
     with driver(record, base, tmp_path):
         assert main(["add-trials", "toy", "3", "--out", str(tmp_path)]) == 0
         assert capsys.readouterr().out == "command 1: the study has 7 trials now\n"
+        changes = ["--freeze", "weights.gan=2", "--range", "weights.l1=0.4:0.5"]
+        assert main(["space", "toy", *changes, "--out", str(tmp_path)]) == 0
+        assert capsys.readouterr().out == (
+            "command 2: weights.gan is frozen at 2.0; weights.l1 is searched from 0.4 to 0.5 instead of 0.3 to 30; "
+            "later proposals follow\n"
+        )
+        assert main(["space", "toy", "--freeze", "weights.gan=200", "--out", str(tmp_path)]) == 2
+        assert capsys.readouterr() == (
+            "",
+            "error: command 3 (space --freeze weights.gan=200) was refused: 'weights.gan' cannot be frozen at 200: "
+            "it is not in its range (0.1 to 10)\n",
+        )
         assert main(["stop-trial", "toy", "trial-0000", "--out", str(tmp_path), "--json"]) == 0
         shown = json.loads(capsys.readouterr().out)
         assert (shown["kind"], shown["outcome"], shown["arguments"]) == ("stop-trial", DONE, {"trial": "trial-0000"})
         assert main(["stop-trial", "toy", "trial-0000", "--out", str(tmp_path)]) == 2
         assert capsys.readouterr() == (
             "",
-            "error: command 3 (stop-trial trial-0000) was refused: trial-0000 has ended already: PRUNED at step 0/20\n",
+            "error: command 5 (stop-trial trial-0000) was refused: trial-0000 has ended already: PRUNED at step 0/20\n",
         )
     main(["status", "toy", "--out", str(tmp_path)])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("command ")]
     assert [line.split(": ", 2)[1] for line in lines] == [
         "add-trials 3",
+        "space --freeze weights.gan=2 --range weights.l1=0.4:0.5",
+        "space --freeze weights.gan=200",
         "stop-trial trial-0000",
         "stop-trial trial-0000",
     ]
     assert "@" in lines[0].split(":")[0]
 
 
-@pytest.mark.parametrize("command", [["pause"], ["resume"], ["stop-trial"], ["add-trials"], ["priority"]])
+@pytest.mark.parametrize("command", [["pause"], ["resume"], ["stop-trial"], ["add-trials"], ["priority"], ["space"]])
 def test_a_study_that_is_not_running_takes_no_command(
     command: list[str], record: RecordWriter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record.close()
     before = file_states(tmp_path)
-    argument = {"stop-trial": ["trial-0000"], "priority": ["trial-0000"], "add-trials": ["2"]}.get(command[0], [])
+    argument = {
+        "stop-trial": ["trial-0000"],
+        "priority": ["trial-0000"],
+        "add-trials": ["2"],
+        "space": ["--unfreeze", "weights.gan"],
+    }.get(command[0], [])
     assert main([*command, "toy", *argument, "--out", str(tmp_path)]) == 2
     out, error = capsys.readouterr()
     assert out == ""
@@ -99,6 +118,7 @@ def test_a_study_that_is_not_running_takes_no_command(
         (["add-trials", "toy", "0"], "add-trials"),
         (["add-trials", "toy", "many"], "add-trials"),
         (["stop-trial", "toy"], "required: TRIAL"),
+        (["space", "toy"], "give at least one of --freeze NAME=VALUE, --unfreeze NAME and --range NAME=LOW:HIGH"),
     ],
 )
 def test_wrong_arguments_are_one_line(

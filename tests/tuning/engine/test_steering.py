@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -16,10 +17,12 @@ from tests.tuning.engine.test_engine import Forgetful, engine
 from tests.tuning.in_process import run_in_process
 from tuning.engine import steering
 from tuning.engine.engine import Engine, StudyPlan
-from tuning.engine.sources import ListedTrials, Proposal
-from tuning.engine.steering import Steering, add_command, command_line
+from tuning.engine.sources import ListedTrials, Proposal, SampledTrials
+from tuning.engine.steering import Steering, add_command, command_line, ignored_changes
 from tuning.engine.summary import summary
 from tuning.search.pruners import create_pruner
+from tuning.search.samplers import create_sampler
+from tuning.search.space import Parameter, checked_space
 from tuning.workers import pause_file
 from tuning.workers.job import Job, Outcome
 from tuning.workers.pause_file import PauseCheck
@@ -220,6 +223,60 @@ def test_a_listed_trial_runs_next(record: RecordWriter, base: Config, tmp_path: 
     assert command(driver, "priority", trial="no_such-0").outcome == REFUSED
     assert [begin(driver).key for _ in range(3)] == ["no_ym-0", "ours-0", "no_ya-0"]
     assert sorted(trial.number for trial in record.trials("toy")) == [0, 1, 2]
+
+
+def test_a_changed_space_holds_for_later_trials_and_for_later_drivers(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
+    driver = engine(record, base, tmp_path / "toy", trials=3, seeds=0, pruner="none")
+    begin(driver)
+    assert command(driver, "space", changes="--freeze weights.gan=2").outcome == DONE
+    begin(driver)
+    # As after a kill, by the same command with its own space.
+    later = engine(record, base, tmp_path / "toy", trials=8, seeds=0, pruner="none")
+    run_in_process(later)
+    assert command(later, "space", changes="--unfreeze weights.gan --range weights.gan=5:6").message == (
+        "weights.gan is searched from 5 to 6 instead of 0.1 to 10; weights.gan is searched again (5 to 6); "
+        "later proposals follow"
+    )
+    run_in_process(engine(record, base, tmp_path / "toy", trials=10, seeds=0, pruner="none"))
+    weights = [trial.params["weights.gan"] for trial in record.trials("toy", "trial")]
+    assert weights[:8] == [1.0, *[2.0] * 7]
+    assert all(5 <= weight <= 6 for weight in weights[8:])
+    assert [trial.config["weights"]["gan"] for trial in record.trials("toy", "trial")] == weights
+    assert [row["arguments"]["changes"] for row in summary(record, "toy")["commands"]] == [
+        "--freeze weights.gan=2",
+        "--unfreeze weights.gan --range weights.gan=5:6",
+    ]
+
+
+def test_changes_of_a_space_that_cannot_be(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    driver = engine(record, base, tmp_path / "toy")
+    before = driver.sources
+    for changes, message in (
+        ("--freeze weights.rnak=2", "the study does not search 'weights.rnak'"),
+        ("--range weights.gan=1:2 --unfreeze weights.rank", "'weights.rank' is not frozen"),
+    ):
+        taken = command(driver, "space", changes=changes)
+        assert taken.outcome == REFUSED
+        assert message in taken.message
+    # All changes of a command are made, or none.
+    assert driver.sources == before
+    taken = command(listed(record, base, tmp_path / "toy"), "space", changes="--freeze weights.gan=2")
+    assert (taken.outcome, taken.message) == (REFUSED, "this study runs a list of trials: it has no search space")
+
+
+def test_a_change_that_no_longer_fits_the_space_of_the_command_is_told(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
+    driver = engine(record, base, tmp_path / "toy")
+    command(driver, "space", changes="--freeze weights.gan=2")
+    rank = Parameter("weights.rank", "log", 1.0, 1000.0)
+    narrow = checked_space(base, [rank], {})
+    source = SampledTrials(narrow, create_sampler("random", narrow, 0), 4, 0)
+    (line,) = ignored_changes(driver.steering, [source])
+    assert line.startswith("space --freeze weights.gan=2: no longer possible, ignored (the study does not search")
+    assert driver.steering.steered(source) == replace(source, sampler=ANY)
 
 
 def test_a_command_of_a_later_program_is_refused(record: RecordWriter, base: Config, tmp_path: Path) -> None:

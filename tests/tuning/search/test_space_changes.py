@@ -17,7 +17,7 @@ from tests.tuning.toy_rows import trial_row
 from tuning.engine.sources import SampledTrials
 from tuning.search.default_space import search_space
 from tuning.search.samplers import SAMPLERS, SearchHistory, create_sampler
-from tuning.search.space import Space, recorded_space
+from tuning.search.space import Space
 from tuning.search.space_changes import all_changed, changed, description
 
 BASE = natops("smoke")
@@ -102,18 +102,6 @@ def test_recorded_changes_apply_in_order_and_those_that_no_longer_fit_are_told(t
         "space --freeze weights.gan=2: no longer possible, ignored "
         "(the study does not search 'weights.gan'; it searches weights.rank, weights.l1)"
     ]
-
-
-def test_the_space_on_record_is_the_space(tmp_path: Path) -> None:
-    file = tmp_path / "space.json"
-    gram = {"kind": "categorical", "choices": ["spatial", "channel"], "prior": "channel", "confidence": "low"}
-    rank = log(1, 1000, prior=30.0, when=["switches.lrank"])
-    content = {"fixed": {"training.steps": 7}, "parameters": {"readings.gram": gram, "weights.rank": rank}}
-    file.write_text(json.dumps(content))
-    space = search_space(BASE, file)
-    found = recorded_space(space.base, json.loads(json.dumps(space.to_dict(), sort_keys=True)))
-    assert (found.base, found.fixed) == (space.base, space.fixed)
-    assert {row.name: row for row in found.parameters} == {row.name: row for row in space.parameters}
 
 
 BAD = {
