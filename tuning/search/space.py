@@ -53,8 +53,8 @@ class Parameter:
 
     @property
     def has_prior_value(self) -> bool:
-        """Whether a value is believed to be good."""
-        return self.kind != "bool" and self.prior is not None
+        """Whether a value is believed to be good, and others may be proposed."""
+        return self.kind != "bool" and self.prior is not None and self.frozen is None
 
     def clip(self, value: Any) -> Any:
         """The frozen value, else the nearest value within the range; the first choice if `value` is not one."""

@@ -117,7 +117,7 @@ def _range(space: Space, text: str) -> Space:
     check_parameter(replace(new, prior=None), space.base)
     if row.frozen is not None and not new.contains(row.frozen):
         raise UserError(f"{name!r} is frozen at {row.frozen!r}, which is not in the range {text!r}: unfreeze it first")
-    if row.has_prior_value and not new.contains(row.prior):
+    if row.prior is not None and not new.contains(row.prior):
         new = replace(new, prior=None)
     return _with(space, new)
 

@@ -91,6 +91,8 @@ def _feature(row: Parameter, value: Any) -> float:
 
 def _snapped(row: Parameter, units: Array) -> Array:
     """Features of the values of one parameter at positions in [0, 1]."""
+    if row.frozen is not None:
+        return np.full_like(units, _feature(row, row.frozen))
     if row.kind == "bool":
         return np.where(units < row.probability, float(row.choices.index(True)), float(row.choices.index(False)))
     if row.choices:
