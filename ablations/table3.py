@@ -39,7 +39,7 @@ from analysis.record.states import OURS, TRIAL
 from analysis.scores.load_study import load_study
 from analysis.scores.study_scores import TABLE_3
 from analysis.tables.keypoints import NAME as KEYPOINTS
-from analysis.tables.keypoints import keypoints_content, keypoints_text
+from analysis.tables.keypoints import keypoints_table
 from analysis.tables.layout.formats import markdown
 from analysis.tables.table3 import methods_content, methods_text
 from analysis.tables.write_tables import write_methods_table
@@ -274,9 +274,9 @@ def _show(args: argparse.Namespace, joint: str, ended: Sequence[tuple[Study, End
     shown: dict[str, Any] = content
     texts = [methods_text(content)]
     if args.table == KEYPOINTS:
-        contents = [keypoints_content(each) for each in scores]
-        texts = [keypoints_text(each) for each in contents]
-        shown = contents[0] if len(contents) == 1 else {"tables": contents}
+        tables = [keypoints_table(each) for each in scores]
+        texts = [table.text for table in tables]
+        shown = dict(tables[0].content) if len(tables) == 1 else {"tables": [table.content for table in tables]}
     print("\n".join(map(markdown, texts)), file=out)
     for folder in dict.fromkeys([args.out / joint, *(study.folder for study, _ in ended)]):
         for name in (TABLES, REPORT):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.record.rows import StudyRow
-from analysis.scores.study_scores import ArmScores, StudyScores
+from analysis.scores.study_scores import ArmScores, StudyScores, entry_word
 from analysis.tables.layout.cells import plural
 
 
@@ -28,9 +28,9 @@ def study_facts(scores: StudyScores, arms: Sequence[ArmScores] | None = None, *,
     if not counts:
         seeds = "no complete run yet"
     elif len(counts) == 1:
-        seeds = f"{plural(counts[0], 'seed')} per arm"
+        seeds = f"{plural(counts[0], 'seed')} per {entry_word(scores.row)}"
     else:
-        seeds = f"{counts[0]} to {counts[-1]} seeds per arm"
+        seeds = f"{counts[0]} to {counts[-1]} seeds per {entry_word(scores.row)}"
     clips = scores.row.dataset.get("split", {}).get(split)
     text = f"{seeds[0].upper()}{seeds[1:]}" + ("" if clips is None else f", {plural(int(clips), f'{split} clip')}")
     text += f"; {data_facts(scores.row)}."

@@ -22,7 +22,7 @@ from analysis.report.sections.definitions import definitions_section
 from analysis.report.sections.limitations import PROCEDURAL, limits_section
 from analysis.report.sections.provenance import provenance_section
 from analysis.scores.load_study import load_study
-from analysis.scores.study_scores import TABLE_3, StudyScores
+from analysis.scores.study_scores import TABLE_3, StudyScores, entry_word
 from analysis.tables.judges import judges_table
 from analysis.tables.layout.cells import plural
 from analysis.tables.metrics import metrics_table
@@ -51,7 +51,7 @@ def ablation_page(records: RecordReader, study: str, folder: Path, out: Path) ->
     number = row.kind.removeprefix("table")
     sections = [
         Section("table", f"Table {number}", grids=(table,)),
-        *_figures(figures, unreadable_pictures(scores, folder / "samples")),
+        *_figures(figures, unreadable_pictures(scores, folder / "samples"), entry_word(row)),
         clips_section(scores, folder),
         *_metrics(scores),
         definitions_section(row, _measured(scores), clipwise=scores.clipwise, folds=scores.folds is not None),
@@ -90,7 +90,7 @@ def _facts(scores: StudyScores) -> Iterable[tuple[str, str]]:
     row = scores.row
     yield "data", f"{row.dataset['name']}, origin={row.dataset['origin']}"
     yield "preset", row.preset
-    yield ("methods" if row.kind == TABLE_3 else "arms"), str(len(scores.arms))
+    yield f"{entry_word(row)}s", str(len(scores.arms))
     yield "seeds", str(row.settings["seeds"])
     yield "runs complete", f"{scores.finished} of {scores.planned}"
     yield "test clips", str(scores.clips)
@@ -98,13 +98,13 @@ def _facts(scores: StudyScores) -> Iterable[tuple[str, str]]:
         yield "test subjects", str(len(scores.subjects))
 
 
-def _figures(figures: Sequence[SavedFigure], unread: Sequence[str]) -> Iterable[Section]:
-    """The section of figures, and a section of its own for Figure 3."""
+def _figures(figures: Sequence[SavedFigure], unread: Sequence[str], entry: str) -> Iterable[Section]:
+    """The section of figures, and a section of its own for Figure 3; `entry` is an arm or a method."""
     drawn = [figure for figure in figures if not figure.name.startswith(STRIPS)]
     strips = [figure for figure in figures if figure.name.startswith(STRIPS)]
     note = () if drawn else ("There are no figures yet.",)
     yield Section("figures", "Figures", pictures=pictures(drawn), notes=note)
-    missing = [] if strips else ["The study's folder has no samples of the arms that the figure shows."]
+    missing = [] if strips else [f"The study's folder has no samples of the {entry}s that the figure shows."]
     if unread:
         missing.append(f"Skipped because they cannot be read: {listed(unread)} in samples/.")
     yield Section("strips", "Matched and mismatched conditions", pictures=pictures(strips), notes=tuple(missing))

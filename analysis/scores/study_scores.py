@@ -248,6 +248,16 @@ class StudyScores:
 TABLE_3 = "table3"  # kind of a study whose arms are methods
 
 
+def entry_word(row: StudyRow) -> str:
+    """What a study calls the rows of its tables: "method" in a comparison of methods, otherwise "arm"."""
+    return "method" if row.kind == TABLE_3 else "arm"
+
+
+def ours_word(row: StudyRow) -> str:
+    """What a study calls the row with which all others are compared."""
+    return "AMC-GAN" if row.kind == TABLE_3 else "Ours"
+
+
 def correct(sheet: ScoreSheet, *, second: bool = False) -> Bools:
     """Returns (C,): whether the motion classifier (or the second one) predicts the requested class."""
     predicted = sheet.predicted_second if second else sheet.predicted

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from amc.evaluation.score_sheet import ScoreSheet
 from analysis.record.states import OURS
-from analysis.scores.study_scores import StudyScores
+from analysis.scores.study_scores import StudyScores, entry_word
 from analysis.tables.layout.caption import facts, sentence
 from analysis.tables.layout.cells import number
 from analysis.tables.layout.formats import Table
@@ -59,9 +59,9 @@ def confusion_table(scores: StudyScores) -> Table:
     ]
     view = TextTable(
         caption=sentence(content["caption"], what),
-        head=("arm", *classes),
+        head=(entry_word(scores.row), *classes),
         rows=rows,
-        notes=("The other arms are in the CSV and JSON files.",),
+        notes=(f"The other {entry_word(scores.row)}s are in the CSV and JSON files.",),
     )
     return Table("confusion", content, view, records)
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from analysis.scores.learning_speed import final_accuracy_of_ours, learning_speed, target_accuracy
-from analysis.scores.study_scores import StudyScores
+from analysis.scores.study_scores import StudyScores, entry_word, ours_word
 from analysis.tables.layout.caption import facts, sentence
-from analysis.tables.layout.cells import number
+from analysis.tables.layout.cells import number, possessive
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
 
@@ -46,9 +46,9 @@ def cost_table(scores: StudyScores) -> Table:
     """Returns the table in all its forms."""
     content = cost_content(scores)
     view = TextTable(
-        caption=sentence(content["caption"], "cost of each arm"),
+        caption=sentence(content["caption"], f"cost of each {entry_word(scores.row)}"),
         head=(
-            "arm",
+            entry_word(scores.row),
             "runs",
             "steps per run",
             "seconds per run",
@@ -69,22 +69,22 @@ def cost_table(scores: StudyScores) -> Table:
             )
             for row in content["rows"]
         ),
-        notes=_notes(content["caption"]),
+        notes=_notes(content["caption"], possessive(ours_word(scores.row))),
     )
     return Table("cost", content, view, content["rows"])
 
 
-def _notes(caption: Mapping[str, Any]) -> tuple[str, ...]:
+def _notes(caption: Mapping[str, Any], ours: str) -> tuple[str, ...]:
     target, end = caption["target"], caption["ours_end"]
     if target is not None:
         return (
-            f"The target is {target:.1f}% validation accuracy, 90% of Ours' final value. Steps are the median over "
+            f"The target is {target:.1f}% validation accuracy, 90% of {ours} final value. Steps are the median over "
             "seeds, interpolated linearly between evaluations; a seed that never reaches the target counts as later "
             "than all others.",
         )
     if end is not None:
         return (
-            f"There is no target: 90% of Ours' final validation accuracy ({end:.1f}%) is not above chance "
+            f"There is no target: 90% of {ours} final validation accuracy ({end:.1f}%) is not above chance "
             f"({caption['chance']:.1f}%).",
         )
     return ()

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from analysis.scores.estimates import PERCENT, POINTS, accuracies, as_list, difference, estimate_mean, second_accuracies
-from analysis.scores.study_scores import StudyScores
+from analysis.scores.study_scores import StudyScores, entry_word
 from analysis.statistics.levels import INTERVAL
 from analysis.statistics.rank_agreement import rank_agreement, swapped_pairs
 from analysis.tables.layout.caption import facts, sentence
-from analysis.tables.layout.cells import number, p_text, span
+from analysis.tables.layout.cells import number, p_text, plural, span
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
 
@@ -55,7 +55,7 @@ def judges_table(scores: StudyScores) -> Table:
         references = [("real clips", "-", number(real), "-", number(second), "-", number(second - real, "+.1f"), "-")]
     view = TextTable(
         caption=sentence(caption, "accuracy (%) by two motion classifiers trained with different seeds"),
-        head=("arm", "seeds", "first", INTERVAL, "second", INTERVAL, "second - first", INTERVAL),
+        head=(entry_word(scores.row), "seeds", "first", INTERVAL, "second", INTERVAL, "second - first", INTERVAL),
         rows=tuple(
             (
                 row["title"],
@@ -70,20 +70,22 @@ def judges_table(scores: StudyScores) -> Table:
             for row in rows
         ),
         references=tuple(references),
-        notes=tuple(_notes(content)),
+        notes=tuple(_notes(content, entry_word(scores.row))),
     )
     return Table("judges", content, view, rows)
 
 
-def _notes(content: dict[str, Any]) -> list[str]:
+def _notes(content: dict[str, Any], entry: str) -> list[str]:
     order, pairs = content["caption"]["order"], content["caption"]["swapped"]
     if order is None:
         return []
     titles = {row["arm"]: row["title"] for row in content["rows"]}
-    text = f"Rank agreement of the two classifiers over {order['arms']} arms: Kendall's tau {order['tau']:.2f} "
+    text = (
+        f"Rank agreement of the two classifiers over {plural(order['arms'], entry)}: Kendall's tau {order['tau']:.2f} "
+    )
     text += f"({p_text(order['p'])})"
     if not pairs:
-        return [f"{text}; no two arms change places."]
+        return [f"{text}; no two {entry}s change places."]
     arms = order["arms"]
     shown = "; ".join(f"{titles[a]} and {titles[b]}" for a, b in pairs[:PAIRS_SHOWN])
     more = f"; and {len(pairs) - PAIRS_SHOWN} more in the JSON file" if len(pairs) > PAIRS_SHOWN else ""

@@ -9,9 +9,10 @@ import numpy as np
 
 from amc.evaluation.keypoints.summary import ACCURACY, MISSING, MOST_MISSING, summary
 from amc.evaluation.score_sheet import ScoreSheet
+from analysis.record.rows import StudyRow
 from analysis.record.states import OURS
 from analysis.scores.estimates import PERCENT, POINTS, Clips, as_list, difference, estimate_mean
-from analysis.scores.study_scores import StudyScores
+from analysis.scores.study_scores import StudyScores, entry_word, ours_word
 from analysis.statistics.holm import holm
 from analysis.statistics.levels import INTERVAL
 from analysis.tables.layout.caption import facts, sentence
@@ -24,10 +25,6 @@ NAME = "keypoints"
 WHAT = "accuracy (%) of the keypoint classifier on clips generated for the test split"
 # Section 4.1, in percent, by arm; the names of methods are those of `--method`.
 PAPER: Mapping[str, Mapping[str, float]] = {"mug": {OURS: 70.34, "cdna": 23.52, "adv_gdl": 28.81, "mcnet": 35.38}}
-_HEAD = (
-    "method", "paper", "mean ± SD of seeds, %", INTERVAL, "seeds", "minus Ours", INTERVAL, "p (Holm)",
-    "frames without keypoints, %", "clips without a class, %",
-)  # fmt: skip
 
 
 def has_keypoints(scores: StudyScores) -> bool:
@@ -83,13 +80,31 @@ def keypoints_content(scores: StudyScores) -> dict[str, Any]:
     return {"caption": caption, "rows": rows, "references": references}
 
 
-def keypoints_text(content: Mapping[str, Any]) -> TextTable:
-    """Returns the table as text, from its content."""
+def keypoints_table(scores: StudyScores) -> Table:
+    """Returns the table in all its forms."""
+    content = keypoints_content(scores)
+    records = [{"kind": "method", **row} for row in content["rows"]]
+    records += [{"kind": "reference", **row} for row in content["references"]]
+    return Table(NAME, content, _text(content, scores.row), records)
+
+
+def _text(content: Mapping[str, Any], study: StudyRow) -> TextTable:
     references = [("guessing", content["caption"]["chance"], None, None)]
     references += [(one["title"], one["mean"], one["missing"], one["no_class"]) for one in content["references"]]
     return TextTable(
         caption=sentence(content["caption"], WHAT),
-        head=_HEAD,
+        head=(
+            entry_word(study),
+            "paper",
+            "mean ± SD of seeds, %",
+            INTERVAL,
+            "seeds",
+            f"minus {ours_word(study)}",
+            INTERVAL,
+            "p (Holm)",
+            "frames without keypoints, %",
+            "clips without a class, %",
+        ),
         rows=tuple(map(_cells, content["rows"])),
         references=tuple(
             (title, "-", number(mean), *["-"] * 5, number(missing), number(no_class))
@@ -97,14 +112,6 @@ def keypoints_text(content: Mapping[str, Any]) -> TextTable:
         ),
         notes=tuple(content["caption"]["notes"]),
     )
-
-
-def keypoints_table(scores: StudyScores) -> Table:
-    """Returns the table in all its forms."""
-    content = keypoints_content(scores)
-    records = [{"kind": "method", **row} for row in content["rows"]]
-    records += [{"kind": "reference", **row} for row in content["references"]]
-    return Table(NAME, content, keypoints_text(content), records)
 
 
 def _values(sheets: Mapping[int, ScoreSheet]) -> dict[int, Clips]:
@@ -148,7 +155,7 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], tests: int) -> list[
     )
     notes.append(interval_note(scores))
     if tests:
-        notes.append(f"p values are Holm-corrected over {plural(tests, 'comparison')} with Ours.")
+        notes.append(f"p values are Holm-corrected over {plural(tests, 'comparison')} with {ours_word(scores.row)}.")
     if caption["dataset"] in PAPER and (caption["origin"] == "procedural" or caption["preset"] != "paper"):
         notes.append(
             "The paper's accuracies are of 68 landmarks by OpenFace in the recorded videos at full size; only their "

@@ -11,7 +11,7 @@ import numpy as np
 
 from amc.evaluation.score_sheet import ScoreSheet
 from analysis.scores.estimates import Clips, MeanEstimate, as_list, estimate_mean
-from analysis.scores.study_scores import ArmScores, StudyScores, correct
+from analysis.scores.study_scores import ArmScores, StudyScores, correct, entry_word
 from analysis.statistics.levels import INTERVAL
 from analysis.tables.layout.caption import facts, sentence
 from analysis.tables.layout.cells import number
@@ -108,7 +108,7 @@ def metrics_table(scores: StudyScores) -> Table:
     known = [metric for metric in METRICS if any(one["key"] == metric.key for one in content["metrics"])]
     view = TextTable(
         caption=sentence(content["caption"], f"other scores on the test split, mean over seeds ({INTERVAL})"),
-        head=("arm", "seeds", *(metric.head for metric in known)),
+        head=(entry_word(scores.row), "seeds", *(metric.head for metric in known)),
         rows=tuple(
             (row["title"], str(row["n_seeds"]), *(_cell(row["values"][metric.key], metric) for metric in known))
             for row in content["rows"]

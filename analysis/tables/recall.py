@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from amc.evaluation.score_sheet import ScoreSheet
-from analysis.scores.study_scores import StudyScores
+from analysis.scores.study_scores import StudyScores, entry_word
 from analysis.tables.confusion import confusion_counts, percentage, references
 from analysis.tables.layout.caption import facts, sentence
 from analysis.tables.layout.cells import number
@@ -44,7 +44,7 @@ def recall_table(scores: StudyScores) -> Table:
 
     view = TextTable(
         caption=sentence(content["caption"], "recall (%) by class, mean over seeds"),
-        head=("arm", "seeds", *classes),
+        head=(entry_word(scores.row), "seeds", *classes),
         rows=tuple(map(cells, content["rows"])),
         references=tuple(map(cells, content["references"])),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis.record.states import OURS
-from analysis.scores.study_scores import ArmScores, StudyScores, correct
+from analysis.scores.study_scores import ArmScores, StudyScores, correct, ours_word
 from analysis.tables.layout.caption import facts, sentence
 from analysis.tables.layout.cells import number
 from analysis.tables.layout.formats import Table
@@ -58,7 +58,7 @@ def subjects_table(scores: StudyScores) -> Table:
             (title, "-", *(number(None if spread[slug] is None else spread[slug][name]) for slug in slugs))
             for title, name in (("lowest", "low"), ("median", "median"), ("highest", "high"), ("SD", "sd"))
         ),
-        notes=(_note(content),),
+        notes=(_note(content, ours_word(scores.row)),),
     )
     records = [
         {
@@ -102,9 +102,9 @@ def _spread(values: list[float | None]) -> dict[str, float] | None:
     }
 
 
-def _note(content: Mapping[str, Any]) -> str:
+def _note(content: Mapping[str, Any], name: str) -> str:
     ours = content["spread"].get(OURS)
     text = "A subject's accuracy also varies with its few clips and with the seed of the run that tested it"
     if ours is None:
         return f"{text}."
-    return f"{text}. With Ours, subjects range from {ours['low']:.1f} to {ours['high']:.1f}% (SD {ours['sd']:.1f})."
+    return f"{text}. With {name}, subjects range from {ours['low']:.1f} to {ours['high']:.1f}% (SD {ours['sd']:.1f})."

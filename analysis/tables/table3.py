@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amc.errors import UserError
-from analysis.record.states import OURS
 from analysis.scores.study_scores import TABLE_3, StudyScores
 from analysis.statistics.levels import ALPHA, CONFIDENCE, INTERVAL
 from analysis.tables.layout.caption import facts, failures, unscored
@@ -26,11 +25,11 @@ _REFERENCES = (
     ("real clips", "real_accuracy"),
 )
 _HEAD = (
-    "method", "data set", "frames seen", "paper", "mean ± SD of seeds, %", INTERVAL, "seeds", "minus Ours", INTERVAL,
+    "method", "data set", "frames seen", "paper", "mean ± SD of seeds, %", INTERVAL, "seeds", "minus AMC-GAN", INTERVAL,
     "p (Holm)", "exact p", "second classifier", "validation",
 )  # fmt: skip
 _PAPER_HEAD = (
-    "model", "data set", "frames", "paper", "accuracy", "SD", f"{CONFIDENCE:.0%} CI", "minus Ours",
+    "model", "data set", "frames", "paper", "accuracy", "SD", f"{CONFIDENCE:.0%} CI", "minus AMC-GAN",
     f"{CONFIDENCE:.0%} CI", "p (Holm)",
 )  # fmt: skip
 
@@ -214,8 +213,8 @@ def _notes(studies: Sequence[StudyScores], rows: Sequence[Mapping[str, Any]], ca
     if compared:
         pairs = paired_seeds(row for row in rows if row["p_holm"] is not None)
         note = (
-            f"p values are Holm-corrected over {plural(compared, 'comparison')} with Ours. The exact p is that of the "
-            f"sign-flip test, not corrected: with {pairs} it cannot be below {floor:.3g}"
+            f"p values are Holm-corrected over {plural(compared, 'comparison')} with AMC-GAN. The exact p is that of "
+            f"the sign-flip test, not corrected: with {pairs} it cannot be below {floor:.3g}"
         )
         if floor * compared > ALPHA:
             note += ", so it could not reject anything after correction"
@@ -233,9 +232,8 @@ def _notes(studies: Sequence[StudyScores], rows: Sequence[Mapping[str, Any]], ca
 def _frames_note(scores: StudyScores) -> str:
     model = scores.row.config["model"]
     frames, hidden = model["frames"], model["discarded_frames"]
-    ours = next((arm.title for arm in scores.arms if arm.slug == OURS), "Ours")
     return (
-        f"Ours is {ours}. A method that sees s real frames predicts the other {frames} - s, from the last seen one on "
+        f"A method that sees s real frames predicts the other {frames} - s, from the last seen one on "
         f"with its own output. All methods are scored on the same clips by the same classifiers, on the last "
         f"{frames - hidden} of {frames} frames, none of which any method has seen."
     )

@@ -65,8 +65,9 @@ def grown_note(grown: Mapping[str, Any] | None) -> list[str]:
     return [
         f"Seeds were added after results had been written (with {' and '.join(before)} of now {now} seeds), and the "
         "p values do not account for it. If the earlier results decided whether to continue, a single test at "
-        f"{ALPHA} calls equal arms different in {100 * grown['error']:.0f}% of studies instead of {100 * ALPHA:.0f}%; "
-        f"testing at {grown['level']:.3f} each time restores {100 * ALPHA:.0f}% (simulated t tests; Pocock 1977)."
+        f"{ALPHA} calls equal models different in {100 * grown['error']:.0f}% of studies instead of "
+        f"{100 * ALPHA:.0f}%; testing at {grown['level']:.3f} each time restores {100 * ALPHA:.0f}% "
+        "(simulated t tests; Pocock 1977)."
     ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.figures.captions import excluded_from_accuracies, interval_method, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, WIDTH, arm_rows, grid_lines
-from analysis.scores.study_scores import StudyScores
+from analysis.scores.study_scores import StudyScores, entry_word
 from analysis.statistics.levels import INTERVAL
 from analysis.tables.layout.cells import plural
 
@@ -60,14 +60,14 @@ def accuracies(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
     figure.legend(loc="outside lower center", ncols=3)
     return Drawing(
         "accuracies",
-        "Motion accuracy by arm",
+        f"Motion accuracy by {entry_word(scores.row)}",
         f"Share of generated test clips in which the motion classifier predicts the requested class: {_shown(rows)}. "
         "Vertical lines: chance, clips that repeat their first frame, and real clips. Hollow diamonds: values from "
         "the paper, measured on its own data. "
         + interval_method(table)
         + study_facts(scores)
         + excluded_from_accuracies(scores),
-        "Dot plot of accuracy by arm. " + " ".join(_describe(row) for row in rows),
+        f"Dot plot of accuracy by {entry_word(scores.row)}. " + " ".join(_describe(row) for row in rows),
         figure,
     )
 

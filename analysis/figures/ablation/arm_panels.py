@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from analysis.figures.drawing import new_figure
 from analysis.figures.style import ARM_MARK, OURS_MARK, WIDTH, Mark, grid_lines
+from analysis.record.rows import StudyRow
+from analysis.scores.study_scores import entry_word, ours_word
 
 COLUMNS = 3
 
@@ -46,6 +48,7 @@ def panels(
     *,
     x: str,
     y: str,
+    row: StudyRow,
     limits: tuple[float, float] | None = None,
     extra: Callable[[Axes], None] = lambda axes: None,
 ) -> Figure:
@@ -53,6 +56,7 @@ def panels(
 
     Args:
         x, y: axis labels.
+        row: of the study, which decides how the legend names its arms.
         limits: limits of the y axis; None fits the data.
         extra: draws what all panels share, with labels for the legend.
     """
@@ -66,9 +70,9 @@ def panels(
             continue
         extra(axes)
         if ours is not None:
-            _draw(axes, ours, OURS_MARK, "-", "Ours")
+            _draw(axes, ours, OURS_MARK, "-", ours_word(row))
         if shown[place] is not ours:
-            _draw(axes, shown[place], ARM_MARK, "--", "arm in the panel title")
+            _draw(axes, shown[place], ARM_MARK, "--", f"{entry_word(row)} in the panel title")
         axes.set_title(shown[place].title)
         grid_lines(axes, "y")
         if limits is not None:

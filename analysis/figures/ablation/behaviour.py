@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from analysis.figures.captions import arm_label, excluded_runs, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLUE, GREEN, GREY, WIDTH, arm_rows, grid_lines
-from analysis.scores.study_scores import ArmScores, StudyScores
+from analysis.scores.study_scores import ArmScores, StudyScores, entry_word
 from analysis.statistics.levels import INTERVAL
 
 MEASURES = ("identity", "diversity_noise", "diversity_velocity", "motion_energy")
@@ -63,7 +63,7 @@ def behaviour(scores: StudyScores, metrics: Mapping[str, Any]) -> Drawing | None
         "value of the real test clips (for identity: real clips of the training subjects). "
         + study_facts(scores, arms)
         + excluded_runs(scores),
-        "Dot plots by arm. "
+        f"Dot plots by {entry_word(scores.row)}. "
         + "; ".join(f"{metric['title']}: {_describe(arms, entries, metric['key'])}" for metric in known)
         + ".",
         figure,

@@ -13,8 +13,9 @@ from analysis.figures.captions import arm_label, excluded_from_accuracies, study
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLUE, GREY, WIDTH, Mark, arm_rows, grid_lines, marks
 from analysis.scores.learning_speed import TARGET_SHARE
-from analysis.scores.study_scores import ArmScores, StudyScores
+from analysis.scores.study_scores import ArmScores, StudyScores, ours_word
 from analysis.statistics.steps_to_target import steps_to_target
+from analysis.tables.layout.cells import possessive
 
 MINUTES = 180  # seconds above which the axis is in minutes
 
@@ -29,6 +30,7 @@ def budget(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
     if not arms:
         return None
     rows = {row["arm"]: row for row in table["rows"]}
+    ours = possessive(ours_word(scores.row))
     goal, planned = table["caption"]["target"], int(scores.row.settings["seeds"])
     figure = new_figure(WIDTH, 1.4 + 0.27 * max(8, len(arms)))
     left, right = figure.subplots(1, 2)
@@ -47,12 +49,12 @@ def budget(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
         _steps(right, arms, rows, goal)
         caption += (
             f"Right: training steps until the validation accuracy reached {goal:.1f}%, which is {TARGET_SHARE:.0%} of "
-            "Ours' final value (mean over its seeds), interpolated between evaluations: single seeds and their "
+            f"{ours} final value (mean over its seeds), interpolated between evaluations: single seeds and their "
             "median. A cross at the right edge is a seed that never reached the target; without a blue point, neither "
             "did the median. "
         )
         described = "; ".join(_describe(arm, goal) for arm in arms)
-        alt += f", and steps to {TARGET_SHARE:.0%} of Ours' accuracy, seed by seed: {described}"
+        alt += f", and steps to {TARGET_SHARE:.0%} of {ours} accuracy, seed by seed: {described}"
     caption += study_facts(scores, arms) + excluded_from_accuracies(scores)
     return Drawing("budget", "Budget and accuracy", caption, f"{alt}.", figure)
 

@@ -13,7 +13,7 @@ from analysis.figures.captions import excluded_runs, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import WIDTH
 from analysis.record.states import OURS
-from analysis.scores.study_scores import ArmScores, StudyScores
+from analysis.scores.study_scores import ArmScores, StudyScores, entry_word, ours_word
 from analysis.tables.confusion import confusion_counts
 
 PANELS = 4
@@ -50,8 +50,10 @@ def confusion(scores: StudyScores) -> Drawing | None:
         "confusion",
         "Confusion of classes",
         "Predictions of the motion classifier in percent of each row, over all seeds. Shown are "
-        f"{', '.join(arm.title for arm in arms)}: Ours and the arms with the lowest accuracy. Empty cells are below "
-        "0.5%; a dash marks a class without test clips. " + study_facts(scores, arms) + excluded_runs(scores),
+        f"{', '.join(arm.title for arm in arms)}: {ours_word(scores.row)} and the {entry_word(scores.row)}s with the "
+        "lowest accuracy. Empty cells are below 0.5%; a dash marks a class without test clips. "
+        + study_facts(scores, arms)
+        + excluded_runs(scores),
         f"Confusion matrices, {classes} by {classes}. Mean of the diagonal: {diagonal}.",
         figure,
     )

@@ -11,7 +11,7 @@ from analysis.figures.captions import study_facts
 from analysis.figures.drawing import Drawing
 from analysis.figures.style import BLACK
 from analysis.record.states import OURS
-from analysis.scores.study_scores import ArmScores, StudyScores
+from analysis.scores.study_scores import ArmScores, StudyScores, entry_word, ours_word
 from analysis.tables.layout.cells import plural
 
 
@@ -26,7 +26,13 @@ def curves(scores: StudyScores) -> Drawing | None:
         axes.axhline(100 * scores.chance, color=BLACK, linestyle=":", linewidth=1.2, label="chance")
 
     figure = panels(
-        ours, list(bands.values()), x="training steps", y="validation accuracy, %", limits=(-3, 103), extra=chance
+        ours,
+        list(bands.values()),
+        x="training steps",
+        y="validation accuracy, %",
+        limits=(-3, 103),
+        extra=chance,
+        row=scores.row,
     )
     shown = [arm for arm in scores.arms if arm.slug in bands or (arm.slug == OURS and ours is not None)]
     return Drawing(
@@ -35,7 +41,8 @@ def curves(scores: StudyScores) -> Drawing | None:
         "Motion accuracy on clips generated for the validation split, by training step: mean over seeds; the band "
         "spans the lowest to the highest seed (not a confidence interval). Test clips are not used here. "
         + study_facts(scores, shown, split="validation"),
-        "Line charts of validation accuracy by training step, one panel per arm next to Ours. Last values, mean "
+        f"Line charts of validation accuracy by training step, one panel per {entry_word(scores.row)} next to "
+        f"{ours_word(scores.row)}. Last values, mean "
         "over seeds: " + ", ".join(_describe(one) for one in [*([ours] if ours else []), *bands.values()]) + ".",
         figure,
     )

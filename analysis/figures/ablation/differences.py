@@ -8,12 +8,13 @@ from typing import Any
 from analysis.figures.captions import excluded_from_accuracies, interval_method, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import BLACK, BLUE, GREY, INK, WIDTH, arm_rows, grid_lines
+from analysis.record.rows import StudyRow
 from analysis.record.states import OURS
-from analysis.scores.study_scores import StudyScores
+from analysis.scores.study_scores import StudyScores, entry_word, ours_word
 from analysis.statistics.levels import ALPHA, INTERVAL
 from analysis.tables.layout.cells import p_text
 
-DIFFERENT = f"significantly different from Ours (Holm-corrected p at most {ALPHA})"
+DIFFERENT = f"significantly different (Holm-corrected p at most {ALPHA})"
 UNCLEAR, UNTESTED = "not significantly different", "not tested (one seed)"
 _MARKS = {DIFFERENT: (BLUE, "o"), UNCLEAR: (GREY, "s"), UNTESTED: (GREY, "^")}
 
@@ -50,17 +51,19 @@ def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None
         p = "" if row["p_holm"] is None else p_text(row["p_holm"])
         axes.annotate(p, (1.0, place), xycoords=("axes fraction", "data"), xytext=(6, 0), fontsize=8.5,
                       textcoords="offset points", va="center", color=INK)  # fmt: skip
-    axes.set_xlabel("difference to Ours, percentage points")
+    axes.set_xlabel(f"difference to {ours_word(scores.row)}, percentage points")
     figure.legend(loc="outside lower center", ncols=2)
     return Drawing(
         "differences",
-        "Differences to Ours",
-        f"Mean paired difference of each arm's test accuracy to Ours. {_verdicts(rows)}Hollow diamonds: "
+        f"Differences to {ours_word(scores.row)}",
+        f"Mean paired difference of each {entry_word(scores.row)}'s test accuracy to {ours_word(scores.row)}. "
+        f"{_verdicts(rows, scores.row)}Hollow diamonds: "
         "differences in the paper, on its own data. "
         + interval_method(table)
         + study_facts(scores)
         + excluded_from_accuracies(scores),
-        "Dot plot of differences to Ours in percentage points. " + " ".join(_describe(row) for row in rows),
+        f"Dot plot of differences to {ours_word(scores.row)} in percentage points. "
+        + " ".join(_describe(row) for row in rows),
         figure,
     )
 
@@ -72,10 +75,10 @@ def significance(row: Mapping[str, Any]) -> str:
     return DIFFERENT if row["p_holm"] <= ALPHA else UNCLEAR
 
 
-def _verdicts(rows: Sequence[Mapping[str, Any]]) -> str:
+def _verdicts(rows: Sequence[Mapping[str, Any]], study: StudyRow) -> str:
     text = ""
     if any(significance(row) != UNTESTED for row in rows):
-        text += f"Bars are {INTERVAL}s; p values of the paired test are Holm-corrected over the arms. "
+        text += f"Bars are {INTERVAL}s; p values of the paired test are Holm-corrected over the {entry_word(study)}s. "
     unclear = [str(row["title"]) for row in rows if significance(row) == UNCLEAR]
     if unclear:
         text += (
@@ -84,7 +87,10 @@ def _verdicts(rows: Sequence[Mapping[str, Any]]) -> str:
         )
     untested = [str(row["title"]) for row in rows if significance(row) == UNTESTED and not row.get("control")]
     if untested:
-        text += f"Hollow triangles ({', '.join(untested)}) share a single seed with Ours: no interval and no test. "
+        text += (
+            f"Hollow triangles ({', '.join(untested)}) share a single seed with {ours_word(study)}: no interval and no "
+        )
+        text += "test. "
     control = [str(row["title"]) for row in rows if row.get("control")]
     if control:
         text += f"{', '.join(control)}: a control, compared by Welch's unpaired test outside of the correction. "

@@ -5,7 +5,8 @@ from __future__ import annotations
 from analysis.figures.captions import excluded_runs, study_facts
 from analysis.figures.drawing import Drawing, new_figure
 from analysis.figures.style import GREY, WIDTH, grid_lines, marks
-from analysis.scores.study_scores import StudyScores, correct
+from analysis.scores.study_scores import StudyScores, correct, entry_word
+from analysis.tables.layout.cells import plural
 
 
 def judges(scores: StudyScores) -> Drawing | None:
@@ -40,15 +41,15 @@ def judges(scores: StudyScores) -> Drawing | None:
     axes.set_ylabel("accuracy by the second classifier, %")
     figure.legend(loc="outside right center")
     apart = max(means, key=lambda title: abs(means[title][0] - means[title][1]))
+    entry = entry_word(scores.row)
     gap = means[apart][1] - means[apart][0]
     return Drawing(
         "judges",
         "Accuracy by two classifiers",
         "Test accuracy by the motion classifier and by a second one trained with another seed. Large markers: mean "
-        "over seeds; small markers: single seeds. Arms on the dotted line have the same accuracy by both. "
-        + study_facts(scores)
-        + excluded_runs(scores),
-        f"Scatter of accuracy by two classifiers, {len(points)} arms. The largest difference is that of {apart}: "
-        f"{gap:+.1f} percentage points by the second classifier.",
+        f"over seeds; small markers: single seeds. {entry.capitalize()}s on the dotted line have the same "
+        "accuracy by both. " + study_facts(scores) + excluded_runs(scores),
+        f"Scatter of accuracy by two classifiers, {plural(len(points), entry)}. The largest difference is that of "
+        f"{apart}: {gap:+.1f} percentage points by the second classifier.",
         figure,
     )

@@ -8,7 +8,7 @@ from analysis.figures.ablation.arm_panels import Band, band, panels
 from analysis.figures.captions import excluded_runs, study_facts
 from analysis.figures.drawing import Drawing
 from analysis.record.states import OURS
-from analysis.scores.study_scores import ArmScores, StudyScores
+from analysis.scores.study_scores import ArmScores, StudyScores, entry_word, ours_word
 from analysis.tables.layout.cells import plural
 
 
@@ -32,7 +32,7 @@ def quality_by_frame(scores: StudyScores, measure: FrameMeasure) -> Drawing | No
         return None
     ours = bands.pop(OURS, None)
     shown = [arm for arm in scores.arms if arm.slug in bands or (arm.slug == OURS and ours is not None)]
-    figure = panels(ours, list(bands.values()), x="frame of the clip", y=measure.axis)
+    figure = panels(ours, list(bands.values()), x="frame of the clip", y=measure.axis, row=scores.row)
     ends = [*([ours] if ours else []), *bands.values()]
     return Drawing(
         f"{measure.key}_by_frame",
@@ -40,7 +40,8 @@ def quality_by_frame(scores: StudyScores, measure: FrameMeasure) -> Drawing | No
         f"{measure.title} of generated frames against the real clip's frames, generated with the real clip's "
         "velocities: mean over test clips and seeds; the band spans the lowest to the highest seed. Frames that "
         "are given are left out. " + study_facts(scores, shown) + excluded_runs(scores),
-        f"Line charts of {measure.title} by frame, one panel per arm next to Ours. First to last frame: "
+        f"Line charts of {measure.title} by frame, one panel per {entry_word(scores.row)} next to "
+        f"{ours_word(scores.row)}. First to last frame: "
         + ", ".join(f"{_title(one)} {one.values[:, 0].mean():.3g} to {one.values[:, -1].mean():.3g}" for one in ends)
         + ".",
         figure,

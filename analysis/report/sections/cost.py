@@ -9,6 +9,7 @@ from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import FAILED
 from analysis.report.formatting import NONE, clock, number, without_folders
 from analysis.report.page import HtmlTable, Section
+from analysis.scores.study_scores import entry_word
 from analysis.tables.layout.cells import plural
 
 REASON = 300  # most characters of the reason of a failure
@@ -29,7 +30,7 @@ def cost_section(row: StudyRow, trials: Sequence[TrialRow]) -> Section:
         terms.append(("Machine", f"{machine.get('device', 'unknown')}, {plural(machine.get('cores', 0), 'core')}"))
     failed = [trial for trial in trials if trial.state == FAILED]
     titles = {arm["arm"]: arm["title"] for arm in row.settings.get("arms", ())}
-    grids = [_groups(trials, titles)] if trials else []
+    grids = [_groups(trials, titles, entry_word(row))] if trials else []
     if failed:
         rows = tuple(
             (trial.key, str(trial.attempts), f"{trial.step} of {trial.budget}", _short(trial.reason))
@@ -69,7 +70,7 @@ def _attempts(trials: Sequence[TrialRow]) -> str:
     )
 
 
-def _groups(trials: Sequence[TrialRow], titles: Mapping[str, str]) -> HtmlTable:
+def _groups(trials: Sequence[TrialRow], titles: Mapping[str, str], entry: str) -> HtmlTable:
     """One row per arm, or per role if there are no arms."""
     groups: dict[str, list[TrialRow]] = {}
     for trial in trials:
@@ -82,8 +83,10 @@ def _groups(trials: Sequence[TrialRow], titles: Mapping[str, str]) -> HtmlTable:
         mean = clock(sum(begun) / len(begun)) if begun else NONE
         pace = number(sum(begun) / steps, ".3f") if steps else NONE
         rows.append((name, str(len(members)), str(steps), clock(sum(begun)), mean, pace))
-    head = ("arm or role", "trials", "steps", "time", "time per trial", "seconds per step")
-    return HtmlTable(head, tuple(rows), "Time by arm or role. Trials that run at the same time slow each other down.")
+    head = (f"{entry} or role", "trials", "steps", "time", "time per trial", "seconds per step")
+    return HtmlTable(
+        head, tuple(rows), f"Time by {entry} or role. Trials that run at the same time slow each other down."
+    )
 
 
 def _short(reason: str) -> str:

@@ -9,11 +9,15 @@ from typing import Any
 from analysis.record.rows import StudyRow
 from analysis.report.formatting import listed, quoted
 from analysis.report.page import HtmlTable, Section
+from analysis.scores.study_scores import entry_word, ours_word
 
 
 @dataclass(frozen=True)
 class Definition:
-    """Definition of a measure; shown if the record has one of `keys`, or always if there are none."""
+    """Definition of a measure; shown if the record has one of `keys`, or always if there are none.
+
+    `{entry}` and `{ours}` in the text stand for the words of `entry_word` and `ours_word`.
+    """
 
     term: str
     text: str
@@ -40,7 +44,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     ),
     Definition(
         "Second classifier",
-        "The same classifier trained with another seed, to check that the order of the arms does not depend on one "
+        "The same classifier trained with another seed, to check that the order of the {entry}s does not depend on one "
         "classifier.",
         ("predicted_second",),
     ),
@@ -87,29 +91,29 @@ DEFINITIONS: tuple[Definition, ...] = (
 
 SEEDS = Definition(
     "Seeds",
-    "Arms are paired by seed: with the same seed, every arm gets the same order of clips, the same mismatched "
+    "Runs are paired by seed: with the same seed, every {entry} gets the same order of clips, the same mismatched "
     "conditions and the same noise. Differences are taken within seeds.",
 )
 CROSSED = Definition(
     "Intervals and tests",
     "All runs are scored on the same clips, so seeds and test clips are treated as crossed: an interval combines the "
     "variance between seeds, with Student's t for few seeds, and the variance between clips. It holds for the subjects "
-    "tested alone. A difference to Ours is "
+    "tested alone. A difference to {ours} is "
     "taken clip by clip and seed by seed. Its p is the alpha at which an interval with confidence 1 - alpha would just "
-    "reach 0, Holm-corrected over all arms compared.",
+    "reach 0, Holm-corrected over all {entry}s compared.",
 )
 FOLDS = Definition(
     "Intervals and tests",
     "The subjects are divided into folds. Each run tests one fold with its own seed, training clips and "
     "classifiers. An interval combines the variance between runs, with Student's t for few runs, and at least that "
-    "between clips and between subjects, so it covers other subjects drawn like these. A difference to Ours is "
+    "between clips and between subjects, so it covers other subjects drawn like these. A difference to {ours} is "
     "taken clip by clip within a run. Its p is the alpha at which an interval with confidence 1 - alpha would just "
-    "reach 0, Holm-corrected over all arms compared.",
+    "reach 0, Holm-corrected over all {entry}s compared.",
 )
 OVER_SEEDS = Definition(
     "Intervals and tests",
     "The record has no score sheets, so intervals are Student's t over seeds alone, and p is that of the paired t "
-    "test, Holm-corrected over all arms compared. They do not cover the variance between test clips.",
+    "test, Holm-corrected over all {entry}s compared. They do not cover the variance between test clips.",
 )
 
 READINGS: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -117,7 +121,11 @@ READINGS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("R3", ("margins.appearance", "margins.motion"), "margins of the two triplet ranking losses"),
     ("R4", ("readings.l1_reduction",), "reduction of Alg. 1's L1 term over frames"),
     ("R11", ("readings.aux_updates_generator",), "whether the discriminator's auxiliary loss updates the generator"),
-    ("R12", ("readings.rescale_fake_rows",), "whether an arm's remaining fake terms are rescaled to the weight of all"),
+    (
+        "R12",
+        ("readings.rescale_fake_rows",),
+        "whether the fake terms that an ablation keeps are rescaled to the weight of all",
+    ),
     ("R13", ("readings.test_velocity",), "source of the velocities at test time"),
     ("R14", ("readings.velocity_quantile",), "quantile of training speeds that is scaled to 1"),
     ("R15", ("model.discarded_frames",), "first frames that the classifier does not see"),
@@ -143,11 +151,14 @@ def definitions_section(
         clipwise: whether statistics treat seeds and clips as crossed; None if there are no statistics.
         folds: whether each run tests one fold of the subjects.
     """
-    terms = [(one.term, one.text) for one in DEFINITIONS if not one.keys or set(one.keys) & set(measured)]
+    words = {"entry": entry_word(row), "ours": ours_word(row)}
+    terms = [
+        (one.term, one.text.format(**words)) for one in DEFINITIONS if not one.keys or set(one.keys) & set(measured)
+    ]
     if clipwise is not None:
-        terms.append((SEEDS.term, SEEDS.text + _apart(row)))
+        terms.append((SEEDS.term, SEEDS.text.format(**words) + _apart(row)))
         statistics = (FOLDS if folds else CROSSED) if clipwise else OVER_SEEDS
-        terms.append((statistics.term, statistics.text))
+        terms.append((statistics.term, statistics.text.format(**words)))
     found = [(name, _values(row.config, keys), text) for name, keys, text in READINGS]
     rows = tuple((name, text, value) for name, value, text in found if value)
     head = ("reading", "what the paper leaves open", "choice")

@@ -8,7 +8,7 @@ from typing import Any
 from analysis.record.rows import StudyRow
 from analysis.report.formatting import number
 from analysis.report.page import Section
-from analysis.scores.study_scores import TABLE_3
+from analysis.scores.study_scores import TABLE_3, entry_word, ours_word
 from analysis.tables.layout.cells import plural
 
 PROCEDURAL = (
@@ -30,7 +30,7 @@ def limits_section(
     """Returns the limitations of a study.
 
     Args:
-        arms: rows of Table 4; None if the study has no arms.
+        arms: rows of Table 3 or 4; None if the study has no arms.
         subjects: subjects of the test clips; empty if unknown.
         folds: whether every subject is tested, so that intervals cover other subjects.
         further: paragraphs of the caller, which follow.
@@ -59,7 +59,7 @@ def _limits(
             f"Preset {row.preset}: smaller clips, narrower networks and fewer steps than the paper, with the same "
             "budget for all arms. Parts that help only late in training or at full size may appear to have no effect."
         )
-    yield from _small_effects(arms or ())
+    yield from _small_effects(row, arms or ())
     if subjects and not folds:
         few = "; differences between so few say little about others" if len(subjects) < FEW_SUBJECTS else ""
         yield (
@@ -77,7 +77,7 @@ def _limits(
         yield "The study uses one data set and one split: another split of the same clips would give different numbers."
 
 
-def _small_effects(arms: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _small_effects(study: StudyRow, arms: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Which effects this study can miss, by the measured spread of its runs."""
     tested = [row for row in arms if row["detectable"] is not None]
     if not tested:
@@ -85,14 +85,19 @@ def _small_effects(arms: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield "The spread between seeds is unknown, so this study cannot tell any effect from chance."
         return
     sizes = [min(100.0, row["detectable"]) for row in tested]
+    entry = entry_word(study)
     missed = sum(size > SMALL for size in sizes)
     spread = [row["sd_differences"] for row in tested if row["sd_differences"] is not None]
-    runs = f" (SD of an arm's differences to Ours: {number(min(spread))} to {number(max(spread))})" if spread else ""
+    runs = (
+        f" (SD of the differences to {ours_word(study)}: {number(min(spread))} to {number(max(spread))})"
+        if spread
+        else ""
+    )
     yield (
         f"By the measured spread of the runs{runs}, the smallest difference that four in five such studies would find "
-        f"after correction is {number(min(sizes))} to {number(max(sizes))} points, depending on the arm. "
+        f"after correction is {number(min(sizes))} to {number(max(sizes))} points, depending on the {entry}. "
         + (
-            f"Differences of {number(SMALL, '.0f')} points may be missed for {missed} of {plural(len(tested), 'arm')}."
+            f"Differences of {number(SMALL, '.0f')} points may be missed for {missed} of {plural(len(tested), entry)}."
             if missed
             else f"Differences of {number(SMALL, '.0f')} points would mostly be found."
         )

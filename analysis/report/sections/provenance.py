@@ -11,6 +11,7 @@ from typing import Any
 from analysis.record.rows import StudyRow
 from analysis.report.formatting import NONE, listed, without_folders
 from analysis.report.page import HtmlTable, Section
+from analysis.scores.study_scores import ours_word
 from analysis.tables.layout.caption import versions_last
 from analysis.tables.layout.cells import plural
 
@@ -18,7 +19,9 @@ from analysis.tables.layout.cells import plural
 def provenance_section(row: StudyRow) -> Section:
     """Returns data set and fingerprint, versions, configuration and settings."""
     grids = tuple(_versions(row))
-    folded = [("Complete configuration of Ours, or the initial configuration of a search", _flat(row.config))]
+    folded = [
+        (f"Complete configuration of {ours_word(row)}, or the initial configuration of a search", _flat(row.config))
+    ]
     if row.space:
         folded.append(("Search space", json.dumps(row.space, indent=1, sort_keys=True)))
     folded.append(("Settings of the study", json.dumps(_public(row.settings), indent=1, sort_keys=True)))
@@ -61,7 +64,7 @@ def _terms(row: StudyRow) -> Iterator[tuple[str, str]]:
     if row.settings.get("from_study"):
         began = row.settings.get("from_trial") or "the best trial"
         restored = row.settings.get("restored")
-        put_back = f", with {listed(restored)} reset to the values of Ours" if restored else ""
+        put_back = f", with {listed(restored)} reset to the values of {ours_word(row)}" if restored else ""
         yield "Base configuration", f"{began} of the search {row.settings['from_study']}{put_back}"
     yield "Started", datetime.fromtimestamp(row.created, UTC).strftime("%Y-%m-%d %H:%M UTC")
     first, last = row.versions.get("git", ""), versions_last(row).get("git", "")

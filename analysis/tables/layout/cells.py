@@ -53,3 +53,8 @@ def plural(count: int, singular: str) -> str:
 def printable(text: str) -> str:
     """Replaces line breaks and other unprintable characters by single blanks."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def possessive(name: str) -> str:
+    """The name with 's, or with an apostrophe alone after s."""
+    return f"{name}'" if name.endswith("s") else f"{name}'s"

@@ -23,7 +23,7 @@ _SYMBOLS = {
     "Lrank": "\\mathcal{L}_{\\mathrm{rank}}",
 }
 _SYMBOL = re.compile(r"(?<![\w'])(?:ya|ym|y'|y|Da|Dm|LDaux|LGaux|Lrank)(?![\w'])")
-_HEADS = {"p (Holm)": "$p$ (Holm)", "minus Ours": "$\\Delta$ Ours"}
+_HEADS = {"p (Holm)": "$p$ (Holm)", "minus Ours": "$\\Delta$ Ours", "minus AMC-GAN": "$\\Delta$ AMC-GAN"}
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?")
 _SPAN = re.compile(r"([+-]?\d+\.?\d*) to ([+-]?\d+\.?\d*)")
 

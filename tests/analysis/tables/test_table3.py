@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from analysis.record.members import read_members, write_members
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow
 from analysis.record.writing import RecordWriter
+from analysis.report.ablation_page import ablation_page
 from analysis.report.joint_page import joint_page
 from analysis.report.write import render
 from analysis.scores.load_study import load_study
@@ -189,3 +191,17 @@ def test_the_page_of_both_data_sets_says_what_was_found(tmp_path: Path) -> None:
     html = render(page)
     assert "--table 3 --arms cdna,mcnet" in html
     assert "t3-mug/report.html" in html
+
+
+def test_the_report_and_its_figures_speak_of_methods(tmp_path: Path) -> None:
+    """No "arm" and no "Ours" in what a reader sees, beside the title that says which method is ours."""
+    name = record(tmp_path, "natops")
+    with RecordReader(tmp_path / name / "record.db") as records:
+        page = ablation_page(records, name, tmp_path / name, tmp_path / name)
+    sections = [replace(section, commands=(), folded=()) for section in page.sections]
+    text = re.sub(r"<[^>]*>|data:[^\"]*", " ", render(replace(page, sections=tuple(sections))))
+    text += " ".join(picture.alt for section in sections for picture in section.pictures)
+    said = [text[at.start() - 60 : at.end() + 60] for at in re.finditer(r"\b[Aa]rms?\b|\bOurs\b", text)]
+    assert not said
+    drawn = " ".join(path.read_text() for path in (tmp_path / name / "figures").glob("*.svg"))
+    assert not re.findall(r">[^<]*\b(?:[Aa]rms?|Ours)\b[^<]*<", drawn)
