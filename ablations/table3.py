@@ -33,9 +33,9 @@ from amc.evaluation.keypoints.regressor import NAME as REGRESSOR
 from amc.stop_signals import INTERRUPTED
 from amc.training.macs import training_step_macs
 from analysis.record.members import write_members
-from analysis.record.ranking import best
+from analysis.record.race import winner
 from analysis.record.reading import RecordReader
-from analysis.record.states import OURS, TRIAL
+from analysis.record.states import OURS
 from analysis.scores.load_study import load_study
 from analysis.scores.study_scores import TABLE_3
 from analysis.tables.keypoints import NAME as KEYPOINTS
@@ -180,9 +180,9 @@ def _best_parameters(part: Part, compared: Compared, until: float | None) -> Map
     study = _search(part, compared, until)
     ending = run_study(study)
     with RecordReader(study.record_address) as records:
-        trials = records.trials(study.row.name, TRIAL)
+        trials = records.trials(study.row.name)
     _go_on(ending, until)
-    chosen = best(trials)
+    chosen = winner(trials)
     if chosen is None:
         print(
             f"error: no trial of {study.row.name} succeeded; see the logs in {study.folder / 'logs'}", file=sys.stderr

@@ -14,7 +14,7 @@ from typing import Any
 from amc.cli.from_study import TrialConfig
 from amc.config import AMC_GAN, SPLIT_RULES, SplitConfig
 from amc.errors import UserError
-from analysis.record.ranking import best
+from analysis.record.race import winner
 from analysis.record.reading import RecordReader, open_if_present
 from analysis.record.rows import StudyRow, TrialRow
 from analysis.record.states import TRIAL
@@ -65,15 +65,17 @@ def find_trial(reader: RecordReader, study: StudyRow, wanted: str | None = None)
     Args:
         reader: of the study's record.
         study: the study.
-        wanted: the trial's key or number; None for the best trial.
+        wanted: the trial's key or number; None for the one that the search returns.
 
     Raises:
         UserError: the study is not a search, has no such trial, or has no complete trial to be the best.
     """
     _check_search(study.name, study.kind)
-    trials = reader.trials(study.name, TRIAL)
-    chosen = best(trials)
-    return _select(study.name, trials, None if chosen is None else chosen.key, wanted)
+    trials = reader.trials(study.name)
+    chosen = winner(trials)
+    return _select(
+        study.name, [trial for trial in trials if trial.role == TRIAL], None if chosen is None else chosen.key, wanted
+    )
 
 
 def find_config(runs: Path, study: str, wanted: str | None) -> TrialConfig:
@@ -84,7 +86,7 @@ def find_config(runs: Path, study: str, wanted: str | None) -> TrialConfig:
     Args:
         runs: the folder of studies.
         study: its name.
-        wanted: the trial's key or number; None for the best trial.
+        wanted: the trial's key or number; None for the one that the search returns.
 
     Raises:
         UserError: there is no such study or trial, or its record or summary cannot be read.

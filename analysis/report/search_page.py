@@ -21,12 +21,12 @@ from analysis.report.sections.limitations import PROCEDURAL, limits_section
 from analysis.report.sections.provenance import provenance_section
 from analysis.statistics.levels import INTERVAL
 from analysis.tables.layout.cells import plural
-from analysis.tables.search import search_table
+from analysis.tables.search import race_note, search_table
 
 COLUMNS = 7  # columns per table of trials, besides trial and rank
 LIMITS = (
-    "The best trial was selected by its validation score, which is therefore biased upwards. The test accuracy of the "
-    "confirming runs is not.",
+    "The finalists were selected by their validation scores, which are therefore biased upwards. Their scores with new "
+    "seeds are not, except that the winner of a race has the luckier ones among close finalists.",
     "Importance and parallel coordinates describe the trials that were run. The sampler does not draw uniformly, "
     "pruned trials were evaluated early, and correlated parameters share their importance.",
 )
@@ -65,9 +65,9 @@ def summarize_search(content: Mapping[str, Any]) -> Summary:
     complete = [row for row in rows if row["rank"] is not None and row["state"] != PRUNED]
     if not complete:
         return Summary("No results yet: no trial is complete.")
-    best, name = complete[0], caption["objectives"][0]
+    best, name = winner_row(content) or complete[0], caption["objectives"][0]
     value = number(best["values"].get(name))
-    answer = f"The best of {plural(caption['trials'], 'trial')} is {best['key']}: validation {name} {value}%."
+    answer = f"The search of {plural(caption['trials'], 'trial')} returns {best['key']}: validation {name} {value}%."
     again = confirm if confirm is not None and confirm["mean"] is not None else None
     if again is None:
         answer += " No confirming run is complete, so its accuracy with other seeds and on test clips is unknown."
@@ -80,7 +80,10 @@ def summarize_search(content: Mapping[str, Any]) -> Summary:
     findings = [Finding("Chance and real clips", _chance_and_real(caption))]
     if best["keeps_constraints"] is False:
         findings.append(Finding("Constraints", f"No complete trial satisfies {listed(caption['constraints'])}."))
-    runners = [f"{row['key']}: {number(row['values'].get(name))}%" for row in complete[1:4]]
+    if content["race"] is not None:
+        findings.append(Finding("New seeds", race_note(content["race"])))
+    others = [row for row in complete if row["key"] != best["key"]]
+    runners = [f"{row['key']}: {number(row['values'].get(name))}%" for row in others[:3]]
     if runners:
         text = "Each trial ran with one seed, which cannot distinguish close values."
         findings.append(Finding("Next best trials", text, tuple(runners)))
@@ -90,6 +93,11 @@ def summarize_search(content: Mapping[str, Any]) -> Summary:
     return Summary(answer, tuple(findings))
 
 
+def winner_row(content: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The row of the trial that the search returns; None if there is none."""
+    return next((row for row in content["rows"] if row["key"] == content["winner"]), None)
+
+
 def _chance_and_real(caption: Mapping[str, Any]) -> str:
     real = caption["real_accuracy"]
     text = f"Chance is {number(caption['chance'])}% accuracy"
@@ -97,8 +105,8 @@ def _chance_and_real(caption: Mapping[str, Any]) -> str:
 
 
 def _best(row: StudyRow, content: Mapping[str, Any]) -> Iterator[Section]:
-    """The settings of the best trial, and the runs that confirm it."""
-    best = next((one for one in content["rows"] if one["rank"] == 1), None)
+    """The settings of the trial that the search returns, and its runs with new seeds."""
+    best = winner_row(content) or next((one for one in content["rows"] if one["rank"] == 1), None)
     if best is None:
         return
     rows = tuple(
@@ -108,7 +116,7 @@ def _best(row: StudyRow, content: Mapping[str, Any]) -> Iterator[Section]:
     confirm = content["confirm"]
     if confirm is not None and confirm["values"]:
         runs = tuple((key, number(value)) for key, value in confirm["values"].items())
-        caption = "Test accuracy (%) of the confirming runs, each with its own seed and scored once."
+        caption = "Test accuracy (%) of its runs with new seeds, each scored once."
         grids.append(HtmlTable(("run", "accuracy"), runs, caption))
     yield Section("best", "The best trial", grids=tuple(grids))
 
@@ -129,8 +137,9 @@ def _setting(value: Any) -> str:
 
 
 def _clips(content: Mapping[str, Any], folder: Path) -> Section:
-    """Animated clips of the best trial and of its confirming runs."""
-    keys = [row["key"] for row in content["rows"] if row["rank"] == 1]
+    """Animated clips of the trial that the search returns and of its runs with new seeds."""
+    best = winner_row(content)
+    keys = [best["key"]] if best else [row["key"] for row in content["rows"] if row["rank"] == 1]
     keys += list(content["confirm"]["values"]) if content["confirm"] else []
     found, spent = [], 0
     for key in keys:

@@ -1,4 +1,4 @@
-"""Trials of a search, best first, and the runs that confirm the best trial with new seeds; in percent."""
+"""Trials of a search, best first, and the race of the best ones on new seeds; in percent."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.record.lookup import is_tried
+from analysis.record.race import winner
 from analysis.record.ranking import pareto, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
-from analysis.record.states import COMPLETE, CONFIRM, FAILED, PRUNED, TRIAL
+from analysis.record.states import COMPLETE, FAILED, PRUNED, TRIAL
 from analysis.scores.confirming_runs import confirming_accuracy
 from analysis.scores.estimates import as_list
+from analysis.scores.race_result import race_result
 from analysis.scores.study_scores import ACCURACY
 from analysis.statistics.levels import INTERVAL
 from analysis.tables.layout.caption import SHORT, origin
@@ -23,7 +25,11 @@ PARAMETERS_SHOWN = 8  # columns in Markdown and LaTeX; CSV and JSON have all
 
 
 def search_content(records: RecordReader, study: str) -> dict[str, Any]:
-    """Returns the content of `trials.json`: {"caption", "rows" (one per trial, best first), "confirm"}."""
+    """Returns the content of `trials.json`: {"caption", "rows" (one per trial), "winner", "race", "confirm"}.
+
+    Rows are ordered by selection score. `winner` is the key of the trial that the search returns, `race` the finalists
+    with their scores on new seeds, and `confirm` the test accuracy of the winner's runs.
+    """
     row, trials = records.study(study), records.trials(study)
     searched = [trial for trial in trials if trial.role == TRIAL]
     first = ranked(searched)
@@ -32,8 +38,14 @@ def search_content(records: RecordReader, study: str) -> dict[str, Any]:
     tried = {trial.key for trial in searched if is_tried(row, trial)}
     rows = [_row(trial, place, front, tried) for place, trial in enumerate(first, start=1)]
     rows += [_row(trial, None, front, tried) for trial in rest]
-    confirm = _confirm([trial for trial in trials if trial.role == CONFIRM], records.score_sheets(study))
-    return {"caption": _facts(row, searched), "rows": rows, "confirm": confirm}
+    chosen, race = winner(trials), race_result(trials)
+    return {
+        "caption": _facts(row, searched),
+        "rows": rows,
+        "winner": None if chosen is None else chosen.key,
+        "race": None if race is None else race.to_dict(100.0),
+        "confirm": None if race is None else _confirm(race.winner.runs, records.score_sheets(study)),
+    }
 
 
 def search_table(records: RecordReader, study: str) -> Table:
@@ -117,9 +129,7 @@ def _row(trial: TrialRow, rank: int | None, front: set[str], tried: set[str]) ->
     }
 
 
-def _confirm(runs: Sequence[TrialRow], sheets: Mapping[str, SheetRow]) -> dict[str, Any] | None:
-    if not runs:
-        return None
+def _confirm(runs: Sequence[TrialRow], sheets: Mapping[str, SheetRow]) -> dict[str, Any]:
     values = {run.key: 100 * run.scores[ACCURACY] for run in runs if run.state == COMPLETE and ACCURACY in run.scores}
     found = confirming_accuracy(runs, sheets, 100.0)
     return {
@@ -151,12 +161,14 @@ def _sentence(caption: Mapping[str, Any]) -> str:
 
 
 def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
-    confirm, notes = content["confirm"], []
+    confirm, race, notes = content["confirm"], content["race"], []
     if any(row["log_likelihood"] is not None for row in content["rows"]):
         notes.append(
             "Log-likelihood: natural logarithm of the probability that the motion classifier gives to the class asked "
             "for, mean over the generated validation clips. It orders equal accuracies."
         )
+    if race is not None:
+        notes.append(race_note(race))
     if confirm is not None and confirm["mean"] is not None:
         text = f"{', '.join(confirm['of'])} confirmed with {plural(confirm['n_seeds'], 'new seed')}: "
         text += f"test accuracy {confirm['mean']:.1f}%"
@@ -164,7 +176,7 @@ def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
         sure = f" ({how})." if confirm["ci95"] else " (no interval with one seed)."
         notes.append(text + sure)
     if confirm is not None and confirm["n_seeds"] < confirm["runs"]:
-        notes.append(f"Confirming runs NOT FINISHED: {confirm['n_seeds']} of {confirm['runs']}.")
+        notes.append(f"Runs with new seeds NOT FINISHED: {confirm['n_seeds']} of {confirm['runs']}.")
     if content["caption"]["constraints"]:
         notes.append(
             f"Constraints: {', '.join(content['caption']['constraints'])}; trials that satisfy them come first."
@@ -178,6 +190,25 @@ def _notes(content: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
     failed = [row for row in content["rows"] if row["state"] == FAILED]
     notes += [f"{row['key']} FAILED: {row['reason'] or 'reason unknown'}." for row in failed]
     return notes
+
+
+def race_note(race: Mapping[str, Any]) -> str:
+    """Sentences on the finalists' validation scores with new seeds, and on the winner."""
+    shown = []
+    for one in race["finalists"]:
+        runs = [run for run in one["runs"] if run["value"] is not None]
+        if one["mean"] is None:
+            shown.append(f"{one['key']} {number(one['selected'])} (no complete run)")
+            continue
+        sure = f", {INTERVAL} of the fall {span(one['fall_ci95'])}" if one["fall_ci95"] else ""
+        shown.append(
+            f"{one['key']} {number(one['selected'])} → {number(one['mean'])} ({plural(len(runs), 'new seed')}{sure})"
+        )
+    text = f"Validation score of selection → mean of new seeds: {'; '.join(shown)}."
+    if len(race["finalists"]) == 1:
+        return text
+    text += f" {race['winner']} has the highest estimate from both"
+    return text + (f"; not distinguishable from it: {', '.join(race['rivals'])}." if race["rivals"] else ".")
 
 
 def _varied(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -17,7 +17,7 @@ from analysis.record.rows import StudyRow
 from analysis.record.writing import RecordWriter
 from tuning.engine import study as engine_study
 from tuning.engine.interruption import sigterm_as_interrupt
-from tuning.engine.sources import ConfirmingRuns, SampledTrials
+from tuning.engine.sources import RaceOfFinalists, SampledTrials
 from tuning.engine.study import Study, run_study
 from tuning.search.default_space import search_space
 from tuning.search.pruners import create_pruner
@@ -48,7 +48,7 @@ def main(
             versions={"toy": "1"},
             created=0.0,
         ),
-        sources=[search, ConfirmingRuns(search, 1, 0)],
+        sources=[search, RaceOfFinalists(search, 2, 1, 0)],
         pruner=create_pruner("halving", 20, 5),
         runs=folder,
         record=record,

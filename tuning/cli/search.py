@@ -26,7 +26,7 @@ from analysis.record.states import CONFIRM, TRIAL
 from analysis.tables.layout.cells import plural
 from tuning.cli import options
 from tuning.engine.interruption import sigterm_as_interrupt
-from tuning.engine.sources import ConfirmingRuns, SampledTrials, untried
+from tuning.engine.sources import RaceOfFinalists, SampledTrials, untried
 from tuning.engine.study import Ending, Study, run_study
 from tuning.engine.summary import confirmed, table
 from tuning.planning.dry_run import show_forecast
@@ -90,7 +90,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--confirm-seeds",
         type=integer(0),
         metavar="N",
-        help=f"runs of the best configuration with new seeds after the search (default: {_by_preset('confirm_seeds')})",
+        help="budget of the race that follows the search: runs of each finalist with new seeds, at most "
+        f"(default: {_by_preset('confirm_seeds')})",
+    )
+    search.add_argument(
+        "--finalists",
+        type=integer(1),
+        metavar="N",
+        help="best configurations that race on new seeds after the search; the winner is returned "
+        f"(default: {_by_preset('finalists')})",
     )
     add_method_option(search)
     search.add_argument("--space", type=Path, metavar="FILE", help="TOML or JSON file that changes the search space")
@@ -159,8 +167,8 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
     prepared.announce()
     identity = _identity(prepared, goal)
     judge = motion_classifier(prepared.config, prepared.chosen.data, JUDGE)
-    trials, seeds = _counts(args, prepared.preset)
-    # Only confirming runs are scored on the test split, and a dry run scores nothing.
+    trials, finalists, seeds = _counts(args, prepared.preset)
+    # Only runs of the race are scored on the test split, and a dry run scores nothing.
     folds = args.folds or 0
     _check_confirming(prepared, name, folds)
     splits = splits_of_runs(prepared.config, prepared.chosen.data, folds, seeds) if seeds else []
@@ -172,7 +180,7 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
     return build_study(
         prepared,
         row,
-        [sampled, ConfirmingRuns(sampled, seeds, args.seed, folds)],
+        [sampled, RaceOfFinalists(sampled, finalists, seeds, args.seed, folds)],
         create_pruner(args.pruner, base.steps, max(DEFAULTS[prepared.preset].first_rung, base.evaluate_every)),
         settings=replace(prepared.settings, objectives=tuple(goal.measured_objectives)),
         cached=cache_files(judge, identity, *also),
@@ -184,7 +192,7 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
 
 
 def _check_confirming(prepared: Preparation, study: str, folds: int) -> None:
-    """Checks --folds against the confirming runs on record.
+    """Checks --folds against the race's runs on record.
 
     Raises:
         UserError: They have other test splits.
@@ -215,7 +223,7 @@ def _tried_points(args: argparse.Namespace, prepared: Preparation, space: Space,
 
 
 def _fold_judges(split: SplitData) -> list[TrainedClassifier | IdentityClassifier]:
-    """The judges of the confirming runs that have this test split."""
+    """The judges of the race's runs that have this test split."""
     return [motion_classifier(split.config, split.data, JUDGE), *test_judges.train(split.config, split.data)]
 
 
@@ -230,11 +238,12 @@ def _check(args: argparse.Namespace) -> None:
             raise UserError(f"unknown {name} {getattr(args, name)!r}: choose {', '.join(known)}")
 
 
-def _counts(args: argparse.Namespace, preset: str) -> tuple[int, int]:
-    """Numbers of trials and of confirming runs: as given, else the preset's defaults."""
+def _counts(args: argparse.Namespace, preset: str) -> tuple[int, int, int]:
+    """Numbers of trials, of finalists, and of runs of each finalist: as given, else the preset's defaults."""
     defaults = DEFAULTS[preset]
-    trials = defaults.trials if args.trials is None else args.trials
-    return trials, defaults.confirm_seeds if args.confirm_seeds is None else args.confirm_seeds
+    given = ((getattr(args, name), getattr(defaults, name)) for name in ("trials", "finalists", "confirm_seeds"))
+    trials, finalists, seeds = (default if number is None else number for number, default in given)
+    return trials, finalists, seeds
 
 
 def _merge_settings(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -261,7 +270,7 @@ def _row(
     imported: Sequence[ImportedRow],
     tried: Sequence[Mapping[str, Any]],
 ) -> StudyRow:
-    trials, seeds = _counts(prepared.args, prepared.preset)
+    trials, finalists, seeds = _counts(prepared.args, prepared.preset)
     return study_row(
         prepared,
         judge,
@@ -270,6 +279,7 @@ def _row(
         dataset={"identity": identity.about()} if identity else {},
         settings={
             "trials": trials,
+            "finalists": finalists,
             "confirm_seeds": seeds,
             **({"confirm_folds": prepared.args.folds} if prepared.args.folds else {}),
             "sampler": prepared.args.sampler,

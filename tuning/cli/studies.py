@@ -15,6 +15,7 @@ from amc.cli.command import Parser, run_parsed
 from amc.errors import UserError
 from analysis.record.connection.address import without_password
 from analysis.record.connection.lock import study_lock
+from analysis.record.race import winner
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
 from analysis.record.states import STATES, TRIAL
@@ -23,7 +24,7 @@ from tuning.cli import export
 from tuning.cli.steering import add_steering_commands
 from tuning.cli.study_options import add_study_options, record_address, running
 from tuning.engine.folder_owner import check_owner
-from tuning.engine.sources import best, of_role
+from tuning.engine.sources import of_role
 from tuning.engine.steering import command_line
 from tuning.engine.summary import confirmed, summary, table
 from tuning.tracking.model_registry import delete_versions
@@ -133,8 +134,8 @@ def _forget_runs(record: RecordWriter, study: str, runs: Path) -> int:
 
 
 def _row(records: RecordReader, study: StudyRow, out: Path) -> dict[str, Any]:
-    searched = of_role(records.trials(study.name), TRIAL)
-    chosen, counts = best(searched), Counter(trial.state for trial in searched)
+    trials = records.trials(study.name)
+    chosen, counts = winner(trials), Counter(trial.state for trial in of_role(trials, TRIAL))
     return {
         "study": study.name,
         "kind": study.kind,

@@ -1,7 +1,7 @@
 """Which checkpoints of a study stay on disk.
 
-Trials that have not ended keep theirs, and so do the best few; this bounds the disk space of a study. Sample pictures
-of every trial are stored elsewhere and stay.
+Trials that have not ended keep theirs, and so do the best few and those that raced; this bounds the disk space of a
+study. Sample pictures of every trial are stored elsewhere and stay.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ KEEP = 3  # best trials whose checkpoints stay
 
 
 def keys_to_keep(trials: Iterable[TrialRow], keep: int = KEEP) -> set[str]:
-    """Keys of the trials whose checkpoints stay: those that have not ended, and the best `keep` complete ones."""
+    """Keys of the trials whose checkpoints stay.
+
+    They are those that have not ended, the best `keep` complete ones, and those whose configurations have raced: the
+    model of the winner is registered.
+    """
     trials = list(trials)
     scores = {t.key: score_of(t) for t in trials if t.state == COMPLETE and t.role != CONFIRM}
     places = [
@@ -28,7 +32,9 @@ def keys_to_keep(trials: Iterable[TrialRow], keep: int = KEEP) -> set[str]:
         for trial in trials
         if (score := scores.get(trial.key)) is not None
     ]
-    return {key for *_, key in sorted(places)[:keep]} | {trial.key for trial in trials if trial.state in OPEN}
+    raced = {trial.parent for trial in trials if trial.role == CONFIRM and trial.parent in scores}
+    open_keys = {trial.key for trial in trials if trial.state in OPEN}
+    return {key for *_, key in sorted(places)[:keep]} | open_keys | {key for key in raced if key is not None}
 
 
 def delete_unneeded(folder: Path, trials: Sequence[TrialRow], keep: int = KEEP) -> None:

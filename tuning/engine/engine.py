@@ -18,8 +18,8 @@ from typing import Any
 from analysis.record.rows import CommandRow, SheetRow, TrialRow
 from analysis.record.states import COMPLETE, DONE, FAILED, OPEN, PRUNED, REFUSED, RUNNING, TRIAL, WAITING
 from analysis.record.writing import RecordWriter
-from tuning.engine.checkpoints import delete_unneeded
-from tuning.engine.sources import Proposal, TrialSource, of_role
+from tuning.engine.checkpoints import KEEP, delete_unneeded
+from tuning.engine.sources import Proposal, RaceOfFinalists, TrialSource, of_role
 from tuning.engine.steering import STOP_TRIAL, Steering, take
 from tuning.engine.trial_cache import TrialCache
 from tuning.search.goal import Goal
@@ -95,6 +95,8 @@ class Engine:
         self.pause_file = PauseFile(plan.folder)
         record.requeue_running(plan.study)
         self.cache = TrialCache(record, plan.study)
+        races = [source for source in plan.sources if isinstance(source, RaceOfFinalists)]
+        self.keep = max([KEEP, *(race.finalists for race in races)])  # checkpoints of the best trials
         self._follow_commands()
         self.delete_unneeded_checkpoints()
 
@@ -125,7 +127,7 @@ class Engine:
         """The waiting trial that runs next; None if there is none, or none shall be started now.
 
         Trials given priority come first, the last such command before earlier ones; then interrupted trials, and
-        trials of the search before confirming runs.
+        trials of the search before runs of the race.
         """
         if self._starts_none:
             return None
@@ -280,7 +282,8 @@ class Engine:
     def delete_unneeded_checkpoints(self) -> None:
         """Deletes checkpoints that no trial needs any more."""
         # A trial that is being ended may still save a checkpoint.
-        delete_unneeded(self.plan.folder / "checkpoints", [row for row in self.trials() if row.key not in self.ending])
+        rows = [row for row in self.trials() if row.key not in self.ending]
+        delete_unneeded(self.plan.folder / "checkpoints", rows, self.keep)
 
     def add(self, proposal: Proposal) -> None:
         """Adds a trial to the record."""

@@ -1,4 +1,4 @@
-"""Sources of a study's trials: a sampler, a list, and the confirming runs that follow a search.
+"""Sources of a study's trials: a sampler, a list, and the race of the finalists that follows a search.
 
 A source has no state. It derives the next trial from the trials on record, so a restarted study continues.
 """
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from amc.config import Config
 from amc.methods import load_config
-from analysis.record.ranking import best as best
+from analysis.record.race import next_run, runs_left
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
 from tuning.search.samplers import Sampler, SearchHistory
@@ -19,8 +19,8 @@ from tuning.search.samplers.base import is_repeat
 from tuning.search.space import Space
 from tuning.search.warm_start import ImportedHistory
 
-# A study with seed S trains its trials with seeds from S * SEEDS on, and its confirming runs with seeds from
-# S * SEEDS + SEEDS / 2 on. Confirming runs therefore never repeat the seed of a trial.
+# A study with seed S trains its trials with seeds from S * SEEDS on, and those of the race with seeds from
+# S * SEEDS + SEEDS / 2 on. The race therefore never repeats the seed of a trial.
 SEEDS = 1_000_000
 MOST_SEED = 2**63 // SEEDS - 2  # largest seed of a study: seeds of its trials must fit a database's integer
 
@@ -32,7 +32,7 @@ class Proposal:
     Attributes:
         number: counts the trials of a role from 0.
         params: the searched parameters by dotted name; `config` includes them.
-        parent: key of the trial that a confirming run repeats.
+        parent: key of the trial whose configuration a run of the race has.
     """
 
     key: str
@@ -164,16 +164,19 @@ def with_fold(config: Config, folds: int, replicate: int) -> Config:
 
 
 @dataclass(frozen=True)
-class ConfirmingRuns:
-    """Repeats the best configuration of a finished search with `seeds` new training seeds.
+class RaceOfFinalists:
+    """Trains the best configurations of a finished search again with new seeds; see `analysis.record.race`.
 
     Attributes:
+        finalists: number of configurations that race; with 1 there is no race, its runs only confirm it.
+        seeds: runs of each finalist, at most.
         seed: of the study.
         folds: number of folds that the subjects are divided into: run r is tested on fold r. 0: all have the test
             split of the search.
     """
 
     search: TrialSource
+    finalists: int
     seeds: int
     seed: int
     folds: int = 0
@@ -183,23 +186,21 @@ class ConfirmingRuns:
         searched = of_role(trials, TRIAL)
         if any(trial.state not in ENDED for trial in searched) or self.search.propose(trials, curves) is not None:
             return None
-        chosen = best(searched)
-        replicate = 0 if chosen is None else len(confirming_runs(trials, chosen.key))
-        if chosen is None or replicate >= self.seeds:
+        seeds = [self.seed * SEEDS + SEEDS // 2 + replicate for replicate in range(self.seeds)]
+        chosen = next_run(trials, self.finalists, seeds)
+        if chosen is None:
             return None
-        # Counted over all confirming runs, so that the runs of a better trial, found later, get other seeds.
+        trial, replicate = chosen
         number = len(of_role(trials, CONFIRM))
-        config = load_config({**chosen.config, "seed": self.seed * SEEDS + SEEDS // 2 + number})
-        config = with_fold(config, self.folds, replicate)
-        return Proposal(f"confirm-{number:04d}", CONFIRM, number, config, chosen.params, parent=chosen.key)
+        config = with_fold(load_config({**trial.config, "seed": seeds[replicate]}), self.folds, replicate)
+        return Proposal(f"confirm-{number:04d}", CONFIRM, number, config, trial.params, parent=trial.key)
 
     def planned(self, trials: Sequence[TrialRow]) -> int:
-        """See `TrialSource`."""
-        chosen = best(of_role(trials, TRIAL))
-        earlier = len(of_role(trials, CONFIRM))
-        if chosen is None:
-            return max(self.seeds, earlier)
-        return earlier + max(0, self.seeds - len(confirming_runs(trials, chosen.key)))
+        """See `TrialSource`; as many as the race can have, which may end earlier."""
+        earlier, searched = len(of_role(trials, CONFIRM)), of_role(trials, TRIAL)
+        left = runs_left(trials, self.finalists, self.seeds)
+        unknown = sum(trial.state not in ENDED for trial in searched) + self.search.planned(trials) - len(searched)
+        return earlier + (max(left, self.finalists * self.seeds - earlier) if unknown > 0 else left)
 
 
 def untried(points: Sequence[Mapping[str, Any]], trials: Sequence[TrialRow]) -> list[Mapping[str, Any]]:
@@ -210,8 +211,3 @@ def untried(points: Sequence[Mapping[str, Any]], trials: Sequence[TrialRow]) -> 
 def of_role(trials: Sequence[TrialRow], role: str) -> list[TrialRow]:
     """The trials of one role, in the order of their numbers."""
     return sorted((trial for trial in trials if trial.role == role), key=lambda trial: trial.number)
-
-
-def confirming_runs(trials: Sequence[TrialRow], key: str) -> list[TrialRow]:
-    """The confirming runs of the trial `key`."""
-    return [trial for trial in of_role(trials, CONFIRM) if trial.parent == key]

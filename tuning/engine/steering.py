@@ -22,7 +22,7 @@ from analysis.record.command_writing import Effect
 from analysis.record.rows import CommandRow, TrialRow
 from analysis.record.states import CONFIRM, DONE, ENDED, REFUSED, RUNNING, WAITING
 from analysis.record.writing import RecordWriter, stopping
-from tuning.engine.sources import ConfirmingRuns, ListedTrials, Proposal, SampledTrials, TrialSource
+from tuning.engine.sources import ListedTrials, Proposal, RaceOfFinalists, SampledTrials, TrialSource
 from tuning.search.space_changes import all_changed, changed, description
 
 STOP_TRIAL, ADD_TRIALS, PAUSE, RESUME, PRIORITY = "stop-trial", "add-trials", "pause", "resume", "priority"
@@ -62,7 +62,7 @@ class Steering:
         if isinstance(source, SampledTrials):
             source = replace(source, count=source.count + self.added)
             return source.with_space(all_changed(source.space, self.space_changes)[0]) if self.space_changes else source
-        if isinstance(source, ConfirmingRuns):
+        if isinstance(source, RaceOfFinalists):
             return replace(source, search=self.steered(source.search))
         return source
 

@@ -14,27 +14,29 @@ from typing import Any
 from amc.atomic import atomic_write
 from amc.dotted_fields import flattened
 from analysis.record.lookup import is_tried, method_name
-from analysis.record.ranking import best, pareto, ranked
+from analysis.record.race import winner
+from analysis.record.ranking import pareto, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import CommandRow, ImportedRow, SheetRow, StudyRow, TrialRow
-from analysis.record.states import COMPLETE, TRIAL
+from analysis.record.states import TRIAL
 from analysis.scores.confirming_runs import confirming_accuracy
 from analysis.scores.estimates import MeanEstimate, as_list
+from analysis.scores.race_result import Finalist, RaceResult, race_result
 from analysis.statistics.levels import INTERVAL
-from tuning.engine.sources import confirming_runs, of_role
+from analysis.tables.layout.cells import plural
+from tuning.engine.sources import of_role
 from tuning.search.goal import Goal
 from tuning.search.objectives import ACCURACY, NAMES
 
 ROWS = 20  # shown on the screen
 REASON = 100  # characters of a failure's reason in a row; `summary.json` and the trial's log have all of it
-TEST = "test/accuracy"
 
 
 def summary(records: RecordReader, study: str) -> dict[str, Any]:
     """The content of `summary.json`."""
     row, trials = records.study(study), records.trials(study)
     searched = of_role(trials, TRIAL)
-    chosen = best(searched)
+    chosen, race = winner(trials), race_result(trials)
     return {
         "study": row.name,
         "kind": row.kind,
@@ -50,9 +52,8 @@ def summary(records: RecordReader, study: str) -> dict[str, Any]:
         "trials": [_trial(trial) | {"tried": is_tried(row, trial)} for trial in searched],
         "best": None if chosen is None else _trial(chosen),
         "pareto": [trial.key for trial in pareto(searched)],
-        "confirm": None
-        if chosen is None
-        else _confirm(confirming_runs(trials, chosen.key), chosen, records.score_sheets(study)),
+        "confirm": None if chosen is None else _confirm(race, chosen, records.score_sheets(study)),
+        "race": None if race is None else race.to_dict(),
         "commands": [_command(command) for command in records.commands(study)],
         "versions": dict(row.versions),
     }
@@ -108,20 +109,40 @@ def table(records: RecordReader, study: str) -> str:
 
 
 def confirmed(records: RecordReader, study: str) -> str:
-    """A line on the confirming runs of the best trial; empty if there are none."""
-    trials = records.trials(study)
-    chosen = best(of_role(trials, TRIAL))
-    if chosen is None:
+    """Lines on the race of the finalists; empty if none of its runs is complete."""
+    race = race_result(records.trials(study))
+    if race is None or race.winner.mean is None:
         return ""
-    runs = confirming_runs(trials, chosen.key)
-    done = [run for run in runs if run.state == COMPLETE and TEST in run.scores]
-    test = confirming_accuracy(done, records.score_sheets(study))
-    if test is None:
-        return ""
-    values = [run.value for run in done if run.value is not None]
-    validation = f", validation {100 * math.fsum(values) / len(values):.1f}%" if values else ""
-    seeds = "1 new seed" if test.seeds == 1 else f"{test.seeds} new seeds"
-    return f"{chosen.key} repeated with {seeds}: test accuracy {100 * test.mean:.1f}% {_interval(test)}{validation}"
+    first, others = race.winner, len(race.finalists) - 1
+    seeds = sum(run.value is not None for run in first.runs)
+    lines = [
+        f"{first.key} repeated with {plural(seeds, 'new seed')}: validation {100 * first.mean:.1f}%, "
+        f"selected at {100 * first.selected:.1f}% {_fall(first)}"
+    ]
+    if others:
+        lines.append(_race(race))
+    test = confirming_accuracy(first.runs, records.score_sheets(study))
+    if test is not None:
+        lines.append(f"{first.key} with new seeds: test accuracy {100 * test.mean:.1f}% {_interval(test)}")
+    return "\n".join(lines)
+
+
+def _fall(finalist: Finalist) -> str:
+    fall, interval = 100 * (finalist.fall or 0.0), finalist.fall_interval
+    text = f"{'a fall' if fall >= 0 else 'a rise'} of {abs(fall):.1f} points"
+    if interval is None:
+        return f"({text}, no interval with a single seed)"
+    low, high = sorted(end if fall >= 0 else -end for end in interval)
+    return f"({text}, {INTERVAL} {100 * low:.1f} to {100 * high:.1f})"
+
+
+def _race(race: RaceResult) -> str:
+    text = f"race of {len(race.finalists)} finalists, {plural(len(race.runs), 'run')}: "
+    if race.open:
+        return text + f"{race.winner.key} leads, {race.open} not finished"
+    if race.rivals:
+        return text + f"{race.winner.key} is ahead, but not distinguishable from {', '.join(race.rivals)}"
+    return text + f"{race.winner.key} wins"
 
 
 def _interval(estimate: MeanEstimate) -> str:
@@ -208,7 +229,8 @@ def _width(name: str) -> int:
     return max(8, len(name))
 
 
-def _confirm(runs: Sequence[TrialRow], chosen: TrialRow, sheets: Mapping[str, SheetRow]) -> dict[str, Any]:
+def _confirm(race: RaceResult | None, chosen: TrialRow, sheets: Mapping[str, SheetRow]) -> dict[str, Any]:
+    runs = () if race is None else race.winner.runs
     test = confirming_accuracy(runs, sheets)
     return {
         "of": chosen.key,

@@ -9,9 +9,10 @@ from typing import Any
 
 from amc.config import Config
 from amc.training.macs import training_step_macs
+from analysis.record.ranking import best
 from analysis.record.rows import TrialRow
 from analysis.record.states import CONFIRM, OPEN, TRIAL
-from tuning.engine.sources import ConfirmingRuns, ListedTrials, TrialSource, best, of_role
+from tuning.engine.sources import ListedTrials, RaceOfFinalists, TrialSource, of_role
 from tuning.planning.forecast import PlannedRun, Workload
 
 
@@ -33,7 +34,7 @@ def workload(sources: Sequence[TrialSource], trials: Sequence[TrialRow], *, base
     left = [run for role, run in resumed if role == TRIAL]
     confirming = [run for role, run in resumed if role == CONFIRM]
     for source in sources:
-        confirms = isinstance(source, ConfirmingRuns)
+        confirms = isinstance(source, RaceOfFinalists)
         first = len(of_role(trials, CONFIRM if confirms else TRIAL))
         numbers = range(first, source.planned(trials))
         new = [PlannedRun(number, steps, every, scored=scored or confirms) for number in numbers]

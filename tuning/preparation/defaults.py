@@ -15,18 +15,21 @@ class Defaults:
     """Defaults of a search that depend on the preset.
 
     Attributes:
+        finalists: configurations that race on new seeds at the end.
+        confirm_seeds: runs of each finalist, at most.
         first_rung: training steps before which no trial is pruned: until motion is learnt, accuracy is at chance.
     """
 
     trials: int
+    finalists: int
     confirm_seeds: int
     first_rung: int
 
 
 DEFAULTS: Mapping[str, Defaults] = {
-    "paper": Defaults(trials=50, confirm_seeds=3, first_rung=6_000),
-    "compact": Defaults(trials=5, confirm_seeds=1, first_rung=600),
-    "smoke": Defaults(trials=8, confirm_seeds=1, first_rung=10),
+    "paper": Defaults(trials=50, finalists=3, confirm_seeds=3, first_rung=6_000),
+    "compact": Defaults(trials=5, finalists=2, confirm_seeds=1, first_rung=600),
+    "smoke": Defaults(trials=8, finalists=2, confirm_seeds=1, first_rung=10),
 }
 
 SAMPLER, PRUNER = "tpe", "halving"

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from amc.errors import UserError
 from analysis.record.equal_accuracies import LOG_LIKELIHOOD
-from analysis.record.ranking import best
+from analysis.record.race import winner
 from analysis.record.rows import StudyRow, TrialRow
-from analysis.record.states import TRIAL
 from analysis.record.writing import RecordWriter
 from tuning.tracking.model_registry import register
 
@@ -33,7 +32,7 @@ def log_results(
     documents: Mapping[str, str],
     on_answer: Callable[[], None],
 ) -> list[str]:
-    """Copies the results to the study's run, and registers the best model of a search.
+    """Copies the results to the study's run, and registers the model of the configuration that a search returns.
 
     What the run has already is not sent again, so a call that was interrupted can be repeated.
 
@@ -45,7 +44,7 @@ def log_results(
     Returns:
         Lines for the user on what cannot be done, whatever the store answers.
     """
-    chosen = best(record.trials(study.name, TRIAL)) if study.kind == "search" else None
+    chosen = winner(record.trials(study.name)) if study.kind == "search" else None
     _log_documents(client, run_id, chosen, folder=folder, documents=documents, on_answer=on_answer)
     if chosen is None or chosen.mlflow_run_id is None:
         return []

@@ -79,7 +79,7 @@ def _options(row: StudyRow) -> Iterator[str]:
             name, colon, path = str(settings["extractor"]).partition(":")
             yield from ("--extractor", f"{name}{colon}{_name(path)}")
     else:
-        for option in ("trials", "confirm_seeds", "sampler", "pruner"):
+        for option in ("trials", "finalists", "confirm_seeds", "sampler", "pruner"):
             if option in settings:
                 yield from (f"--{option.replace('_', '-')}", str(settings[option]))
         yield from ("--objectives", ",".join(row.goal["objectives"]))

@@ -184,7 +184,7 @@ def test_a_search(tmp_path: Path) -> None:
     page = made(tmp_path, "made-smoke-search", tmp_path)
     reader = Reader(page)
     text = reader.text
-    assert "The best of 4 trials is trial-2: validation accuracy 80.0%." in text
+    assert "The search of 4 trials returns trial-2: validation accuracy 80.0%." in text
     assert "Confirmed with 2 new seeds, it reaches 70.0% on the test clips" in text
     assert "(95% interval 6.5 to 100.0, Student's t over seeds)." in text
     assert "trial-0: 60.0%" in text

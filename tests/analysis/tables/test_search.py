@@ -87,7 +87,7 @@ def test_confirming_runs_with_sheets_cross_seeds_and_clips(tmp_path: Path) -> No
                 _run(record, f"confirm-{number}", "confirm", number, "trial-0", 0.9, scores, {}, made)
         with RecordReader(tmp_path / f"{name}.db") as records:
             confirm = search_content(records, "s")["confirm"]
-            (note,) = (note for note in search_table(records, "s").text.notes if "new seed" in note)
+            (note,) = (note for note in search_table(records, "s").text.notes if "test accuracy" in note)
         assert confirm["mean"] == pytest.approx(82.5)
         assert confirm["method"] == ("seeds and clips crossed" if name == "same" else "Student's t over seeds")
         expected = crossed(right, scale=100).interval if name == "same" else t_interval([75.0, 90.0])[1]

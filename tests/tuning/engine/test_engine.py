@@ -17,7 +17,7 @@ from tests.tuning import toy_trials
 from tests.tuning.in_process import run_in_process
 from tests.tuning.toy_rows import trial_row
 from tuning.engine.engine import Engine, EngineCallback, StudyPlan
-from tuning.engine.sources import SEEDS, ConfirmingRuns, ListedTrials, Proposal, SampledTrials
+from tuning.engine.sources import SEEDS, ListedTrials, Proposal, RaceOfFinalists, SampledTrials
 from tuning.engine.summary import confirmed, summary, table, write_summary
 from tuning.search.default_space import search_space
 from tuning.search.pruners import create_pruner
@@ -41,7 +41,7 @@ def engine(
     search = SampledTrials(search_space(base), create_sampler("tpe", search_space(base), 0), trials, 0)
     plan = StudyPlan(
         "toy",
-        [search, ConfirmingRuns(search, seeds, 0)],
+        [search, RaceOfFinalists(search, 1, seeds, 0)],
         create_pruner(str(settings.pop("pruner", "halving")), 20, 5),
         folder,
         "tests.tuning.toy_trials:learn",
@@ -207,9 +207,11 @@ def test_summary_and_table(record: RecordWriter, base: Config, tmp_path: Path) -
     assert "origin=procedural" in shown[0]
     assert "chance 33.3" in shown[0]
     assert shown[2].split()[:3] == ["1", "trial-0000", "100.0"]
-    assert confirmed(record, "toy").startswith(
-        "trial-0000 repeated with 2 new seeds: test accuracy 100.0% (95% interval"
-    )
+    assert confirmed(record, "toy").splitlines() == [
+        "trial-0000 repeated with 2 new seeds: validation 100.0%, selected at 100.0% "
+        "(a fall of 0.0 points, 95% interval 0.0 to 0.0)",
+        "trial-0000 with new seeds: test accuracy 100.0% (95% interval 100.0 to 100.0)",
+    ]
 
 
 def test_a_long_reason_is_one_short_row(record: RecordWriter, base: Config) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from amc.config import Config, with_overrides
 from tests.tuning.toy_rows import trial_row
-from tuning.engine.sources import ConfirmingRuns, ListedTrials, Proposal, SampledTrials, TrialSource
+from tuning.engine.sources import ListedTrials, Proposal, RaceOfFinalists, SampledTrials, TrialSource
 from tuning.planning.forecast import PlannedRun
 from tuning.planning.workload import relative_step_cost, workload
 from tuning.search.default_space import search_space
@@ -18,7 +18,7 @@ from tuning.search.samplers import create_sampler
 def searching(base: Config, count: int, seeds: int = 2) -> list[TrialSource]:
     space = search_space(base)
     search = SampledTrials(space, create_sampler("random", space, 0), count, 0)
-    return [search, ConfirmingRuns(search, seeds, 0)]
+    return [search, RaceOfFinalists(search, 1, seeds, 0)]
 
 
 def left(base: Config, sources: list[TrialSource], trials: list[Any] | None = None, **changes: Any) -> Any:

@@ -1,0 +1,213 @@
+"""The race of a search's finalists on fresh seeds: which configuration runs next, and which one wins.
+
+A trial's validation score is that of one training seed, and the best of many trials is partly the luckiest. So the best
+few configurations of a search, the finalists, are trained again with new seeds. Run r has the same seed and fold for
+all of them. The decisions follow from the trials on record alone.
+
+Model: the score of configuration i in replicate j is m_i + b_j + noise, where b_j is what a seed or fold does to all
+configurations alike, and the score by which a trial was selected is m_i + noise. Priors are normal: m_i around the mean
+of all complete trials with standard deviation `SPREAD`, b_j around 0 with `COMMON`. The selection score thus counts as
+one more seed, and the prior takes back what selection adds to it on average. The variance of the noise is estimated
+from the runs, starting from `NOISE` with the weight of `NOISE_DF` degrees of freedom; the posterior is Student's t.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from analysis.record.ranking import feasible, first_objective
+from analysis.record.rows import TrialRow
+from analysis.record.states import COMPLETE, CONFIRM, ENDED, TRIAL
+
+# Scores are between 0 and 1. Seeds move an AMC-GAN's validation accuracy by about 0.12 (standard deviation).
+NOISE, NOISE_DF = 0.12, 4.0
+SPREAD = COMMON = 0.12
+TOLERANCE = 0.03  # a configuration that is better by less need not be found
+DOUBT = 0.1  # a finalist is out if the probability that it is better than the leader by more than TOLERANCE is less
+LEAST = 2  # seeds of a leader that no finalist threatens any more, so that its mean has an interval
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A configuration in the race.
+
+    Attributes:
+        trial: the best trial with this configuration.
+        selected: scores of all complete trials with this configuration.
+        runs: its race runs in any state, in the order of their numbers.
+    """
+
+    trial: TrialRow
+    selected: tuple[float, ...]
+    runs: tuple[TrialRow, ...] = ()
+
+    @property
+    def ended(self) -> tuple[TrialRow, ...]:
+        """The race runs that have ended."""
+        return tuple(run for run in self.runs if run.state in ENDED)
+
+
+@dataclass(frozen=True)
+class Standings:
+    """The posterior of the contenders' true scores.
+
+    Attributes:
+        mean: (K,) in the order of the contenders.
+        covariance: (K, K).
+        df: degrees of freedom of the t distribution.
+    """
+
+    contenders: Sequence[Contender]
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64] = field(repr=False)
+    df: float
+
+    @property
+    def leader(self) -> int:
+        """Index of the contender with the highest mean; the first of equal ones."""
+        return int(self.mean.argmax())
+
+    def chance(self, index: int) -> float:
+        """Probability that a contender is better than the leader by more than `TOLERANCE`."""
+        lead, covariance = self.leader, self.covariance
+        variance = covariance[index, index] + covariance[lead, lead] - 2 * covariance[index, lead]
+        if index == lead or variance <= 0:
+            return 0.0
+        behind = self.mean[lead] - self.mean[index] + TOLERANCE
+        return float(stdtr(self.df, -behind / math.sqrt(variance)))
+
+    @property
+    def racing(self) -> list[Contender]:
+        """The leader and the contenders that are not told from it yet, in their order."""
+        return [one for index, one in enumerate(self.contenders) if index == self.leader or self.chance(index) >= DOUBT]
+
+
+def contenders(trials: Sequence[TrialRow], count: int) -> list[Contender]:
+    """The best `count` configurations by selection score, and all that have race runs, best first.
+
+    Only complete trials that satisfy the constraints can be finalists. Equal configurations are one contender.
+    """
+    groups: dict[str, list[tuple[TrialRow, float]]] = {}
+    pairs = feasible(trial for trial in trials if trial.role == TRIAL)
+    for trial, score in sorted(pairs, key=lambda pair: (*(-value for value in pair[1].values), pair[0].number)):
+        groups.setdefault(_configuration(trial), []).append((trial, score.values[0]))
+    runs: dict[str | None, list[TrialRow]] = {}
+    for run in sorted((trial for trial in trials if trial.role == CONFIRM), key=lambda run: run.number):
+        runs.setdefault(run.parent, []).append(run)
+    found = [
+        Contender(
+            rows[0][0],
+            tuple(value for _, value in rows),
+            tuple(run for trial, _ in rows for run in runs.get(trial.key, ())),
+        )
+        for rows in groups.values()
+    ]
+    return [one for place, one in enumerate(found) if place < count or one.runs]
+
+
+def standings(trials: Sequence[TrialRow], found: Sequence[Contender]) -> Standings:
+    """The posterior of the true scores of these contenders, from selection scores and ended race runs."""
+    known = [value for trial in trials if trial.state == COMPLETE and (value := first_objective(trial)) is not None]
+    centre = fmean(value for _, score in feasible(t for t in trials if t.role == TRIAL) for value in score.values[:1])
+    # A run that failed counts as the lowest score on record: who trains that configuration gets nothing better.
+    lowest = min(known)
+    rows = [
+        (index, _replicate(run), lowest if (value := _value(run)) is None else value)
+        for index, one in enumerate(found)
+        for run in one.ended
+    ]
+    replicates = {key: len(found) + place for place, key in enumerate(sorted({key for _, key, _ in rows}))}
+    size = len(found) + len(replicates)
+    design = np.zeros((len(rows), size))
+    for place, (index, key, _) in enumerate(rows):
+        design[place, [index, replicates[key]]] = 1.0
+    values = np.array([value for *_, value in rows]) - centre
+    noise, df = _noise(design, values)
+    seeds = np.array([len(one.selected) for one in found] + [0] * len(replicates))
+    totals = np.array([math.fsum(one.selected) - centre * len(one.selected) for one in found] + [0.0] * len(replicates))
+    prior = np.array([SPREAD**-2] * len(found) + [COMMON**-2] * len(replicates))
+    covariance = np.linalg.inv(np.diag(prior + seeds / noise) + design.T @ design / noise)
+    mean = covariance @ (totals + design.T @ values) / noise
+    one, two = mean[: len(found)] + centre, covariance[: len(found), : len(found)]
+    return Standings(found, one, two, df)
+
+
+def next_run(trials: Sequence[TrialRow], count: int, seeds: Sequence[int]) -> tuple[TrialRow, int] | None:
+    """The trial whose configuration runs next, and the index of its seed; None if there is no next run now.
+
+    The finalists that are not told from the leader take turns. A round begins when the one before has ended, so that
+    no run is started that the round's result makes needless.
+
+    Args:
+        trials: of all roles; those of the search have ended.
+        count: number of finalists.
+        seeds: training seeds of the race; each finalist is run with each of them at most.
+    """
+    found = contenders(trials, count)
+    if not found:
+        return None
+    table = standings(trials, found)
+    racing = table.racing
+    one = min(racing, key=lambda one: len(one.runs))
+    if len(one.runs) >= _most(found, racing, len(seeds)):
+        return None
+    if any(len(other.ended) < len(one.runs) for other in racing if other is not one):
+        return None
+    used = {run.seed for run in one.runs}
+    index = next(index for index, seed in enumerate(seeds) if seed not in used)
+    return one.trial, index
+
+
+def runs_left(trials: Sequence[TrialRow], count: int, seeds: int) -> int:
+    """How many runs the race still has if no finalist that is in the race now leaves it, and none comes back."""
+    found = contenders(trials, count)
+    racing = standings(trials, found).racing if found else []
+    each = _most(found, racing, seeds)
+    return sum(max(0, each - len(one.runs)) for one in racing)
+
+
+def winner(trials: Sequence[TrialRow]) -> TrialRow | None:
+    """The trial whose configuration the study returns; None if no trial is feasible and complete.
+
+    It has the highest posterior mean of the configurations with race runs and the best one by selection score. Without
+    a race it is the latter.
+    """
+    found = contenders(trials, 1)
+    return found[standings(trials, found).leader].trial if found else None
+
+
+def _most(found: Sequence[Contender], racing: Sequence[Contender], seeds: int) -> int:
+    """The most runs of a contender that is still racing."""
+    return seeds if len(racing) > 1 or len(found) == 1 else min(LEAST, seeds)
+
+
+def _configuration(trial: TrialRow) -> str:
+    values = {name: value for name, value in trial.config.items() if name != "seed"}
+    return json.dumps([values, dict(trial.params)], sort_keys=True, default=str)
+
+
+def _value(run: TrialRow) -> float | None:
+    return first_objective(run) if run.state == COMPLETE else None
+
+
+def _replicate(run: TrialRow) -> tuple[int, int, int]:
+    split = run.config.get("split", {})
+    return run.seed, int(split.get("folds", 0)), int(split.get("fold", 0))
+
+
+def _noise(design: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float]:
+    """Variance of the noise and its degrees of freedom, from the residuals of the runs and the prior."""
+    if not len(values):
+        return NOISE**2, NOISE_DF
+    fitted, _, rank, _ = np.linalg.lstsq(design, values, rcond=None)
+    df = NOISE_DF + len(values) - int(rank)
+    left = values - design @ fitted
+    return (NOISE_DF * NOISE**2 + float(left @ left)) / df, df

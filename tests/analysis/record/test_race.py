@@ -1,0 +1,194 @@
+"""The race of the finalists: decisions by hand, and laws that hold for any record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amc.config import natops
+from analysis.record.race import COMMON, NOISE, SPREAD, contenders, next_run, runs_left, standings, winner
+from analysis.record.ranking import best
+from analysis.record.rows import TrialRow
+
+CONFIG = natops("smoke").to_dict()
+SEEDS = [500_000, 500_001, 500_002]
+
+
+def trial(number: int, value: float | None, state: str = "COMPLETE", **changes: object) -> TrialRow:
+    row = TrialRow("s", f"trial-{number:04d}", "trial", number, None, state, {"x": number}, CONFIG, number, 40)
+    return replace(row, step=40, value=value, **changes)  # type: ignore[arg-type]
+
+
+def run(number: int, parent: int, replicate: int, value: float | None, state: str = "COMPLETE") -> TrialRow:
+    config = {**CONFIG, "seed": SEEDS[replicate]}
+    key = f"confirm-{number:04d}"
+    params = {"x": parent}
+    row = TrialRow("s", key, "confirm", number, f"trial-{parent:04d}", state, params, config, SEEDS[replicate], 40)
+    return replace(row, step=40, value=value)
+
+
+def race(trials: list[TrialRow], true: dict[str, list[float]], count: int = 3) -> list[TrialRow]:
+    """Runs the race, one run at a time; run r of a trial has the r-th of its scores."""
+    trials = list(trials)
+    while (found := next_run(trials, count, SEEDS)) is not None:
+        parent, replicate = found
+        number = sum(row.role == "confirm" for row in trials)
+        trials.append(run(number, parent.number, replicate, true[parent.key][replicate]))
+    return trials
+
+
+def test_finalists_are_the_best_feasible_configurations_each_once() -> None:
+    trials = [
+        trial(0, 0.5),
+        trial(1, 0.9, violation=1.0),
+        trial(2, 0.8),
+        trial(3, 0.95, "PRUNED"),
+        replace(trial(4, 0.7), params={"x": 2}),
+        trial(5, 0.6),
+        trial(6, 0.1),
+        run(0, 6, 0, 0.3),
+    ]
+    found = contenders(trials, 2)
+    # The last one has raced before, so it stays in the race.
+    assert [(one.trial.number, one.selected, len(one.runs)) for one in found] == [
+        (2, (0.8, 0.7), 0),
+        (5, (0.6,), 0),
+        (6, (0.1,), 1),
+    ]
+
+
+def test_without_a_race_the_best_by_selection_wins() -> None:
+    trials = [trial(0, 0.5), trial(1, 0.7), trial(2, 0.7)]
+    assert winner(trials) == best(trials) == trials[1]
+    assert winner([]) is None
+    assert winner([trial(0, None, "FAILED")]) is None
+    assert next_run([], 3, SEEDS) is None
+
+
+def test_a_selection_score_counts_half() -> None:
+    trials = [trial(0, 0.5), trial(1, 0.7)]
+    table = standings(trials, contenders(trials, 2))
+    # With SPREAD = NOISE the posterior is halfway between the mean of all trials, 0.6, and the score.
+    assert SPREAD == NOISE
+    assert table.mean == pytest.approx([0.65, 0.55])
+    assert table.covariance.diagonal() == pytest.approx([NOISE**2 / 2] * 2)
+
+
+def test_one_pair_of_runs_by_hand() -> None:
+    trials = [trial(0, 0.6), trial(1, 0.6), run(0, 0, 0, 0.5), run(1, 1, 0, 0.9)]
+    table = standings(trials, contenders(trials, 2))
+    # Sum and difference of the two are independent. The difference has prior variance 2 SPREAD^2, a difference in
+    # selection of 0 and one in the race of 0.4, each with variance 2 NOISE^2: its posterior mean is 0.4 / 3.
+    assert SPREAD == COMMON == NOISE
+    assert table.mean[1] - table.mean[0] == pytest.approx(0.4 / 3)
+    variance = table.covariance[0, 0] + table.covariance[1, 1] - 2 * table.covariance[0, 1]
+    assert variance == pytest.approx(2 * NOISE**2 / 3)
+    # The mean: prior variance 1/2, selection 0 with variance 1/2, race 0.1 with variance 1/2 + 1, in NOISE^2.
+    assert table.mean.mean() == pytest.approx(0.6 + 0.1 * (1 / 1.5) / (2 + 2 + 1 / 1.5))
+    chosen = winner(trials)
+    assert chosen is not None
+    assert chosen.number == 1
+
+
+def test_finalists_take_turns_on_the_same_seeds_until_one_is_ahead() -> None:
+    trials = [trial(0, 0.60), trial(1, 0.62), trial(2, 0.61), trial(3, 0.2)]
+    close = race(trials, {row.key: [0.5, 0.6, 0.55] for row in trials})
+    runs = [(row.parent, row.seed) for row in close if row.role == "confirm"]
+    turns = ["trial-0001", "trial-0002", "trial-0000"]
+    assert runs == [(key, seed) for seed in SEEDS for key in turns]
+    assert runs_left(close, 3, 3) == 0
+    assert runs_left(close, 3, 5) == 6  # with a larger budget the race goes on
+    clear = race(trials, {"trial-0000": [0.9] * 3, "trial-0001": [0.1] * 3, "trial-0002": [0.1] * 3})
+    # After one round the others are out; the leader has a second run, so that its mean has an interval.
+    assert [row.parent for row in clear if row.role == "confirm"] == [*turns, "trial-0000"]
+    chosen = winner(clear)
+    assert chosen is not None
+    assert chosen.number == 0
+
+
+def test_a_round_waits_for_the_one_before_with_any_number_of_workers() -> None:
+    trials = [trial(0, 0.6), trial(1, 0.62), run(0, 1, 0, None, "RUNNING")]
+    found = next_run(trials, 2, SEEDS)
+    assert found is not None
+    assert (found[0].number, found[1]) == (0, 0)
+    trials.append(run(1, 0, 0, None, "RUNNING"))
+    assert next_run(trials, 2, SEEDS) is None
+    trials[2] = run(0, 1, 0, 0.5)
+    assert next_run(trials, 2, SEEDS) is None
+    trials[3] = run(1, 0, 0, 0.5)
+    assert next_run(trials, 2, SEEDS) is not None
+
+
+def test_one_finalist_has_all_its_runs_at_once() -> None:
+    trials = [trial(0, 0.6), trial(1, 0.62), run(0, 1, 0, None, "RUNNING")]
+    found = next_run(trials, 1, SEEDS)
+    assert found is not None
+    assert (found[0].number, found[1]) == (1, 1)
+    assert runs_left(trials, 1, 3) == 2
+
+
+def test_a_failed_run_counts_as_the_lowest_score_and_blocks_nothing() -> None:
+    trials = [trial(0, 0.6), trial(1, 0.62), trial(2, 0.3), run(0, 1, 0, None, "FAILED"), run(1, 0, 0, 0.55)]
+    worst = [*trials[:3], run(0, 1, 0, 0.3), run(1, 0, 0, 0.55)]
+    assert standings(trials, contenders(trials, 2)).mean == pytest.approx(standings(worst, contenders(worst, 2)).mean)
+    assert next_run(trials, 2, SEEDS) is not None
+    lost = [*trials[:3], *(run(n, n % 2, n // 2, None, "FAILED") for n in range(6))]
+    assert next_run(lost, 2, SEEDS) is None
+    assert winner(lost) == best(lost[:3])
+
+
+def test_a_search_that_continues_races_its_new_finalists_and_counts_the_runs_before() -> None:
+    trials = race([trial(0, 0.60), trial(1, 0.62)], {f"trial-{n:04d}": [0.5, 0.6, 0.55] for n in range(2)}, 2)
+    assert next_run(trials, 2, SEEDS) is None
+    more = [*trials, trial(2, 0.61), trial(3, 0.65)]
+    found = next_run(more, 2, SEEDS)
+    assert found is not None
+    assert (found[0].number, found[1]) == (3, 0)  # the new best one, on the first seed of the others
+    assert runs_left(more, 2, 3) == 3
+
+
+values = st.floats(0.0, 1.0, allow_nan=False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(values, min_size=1, max_size=6), st.integers(1, 4), st.data())
+def test_the_race_keeps_its_budget_and_its_winner_is_a_finalist(
+    selected: list[float], count: int, data: st.DataObject
+) -> None:
+    trials = [trial(number, value) for number, value in enumerate(selected)]
+    true = {row.key: data.draw(st.lists(values, min_size=3, max_size=3)) for row in trials}
+    finalists = {one.trial.key for one in contenders(trials, count)}
+    ended = race(trials, true, count)
+    runs = [row for row in ended if row.role == "confirm"]
+    assert len(runs) <= 3 * len(finalists)
+    assert {row.parent for row in runs} <= finalists
+    assert len({(row.parent, row.seed) for row in runs}) == len(runs)
+    chosen = winner(ended)
+    assert chosen is not None
+    assert chosen.key in finalists
+    assert len([row for row in runs if row.parent == chosen.key]) >= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(values, min_size=2, max_size=4), st.floats(0.0, 0.5), st.data())
+def test_a_better_score_never_costs_the_winner_its_place(
+    selected: list[float], more: float, data: st.DataObject
+) -> None:
+    trials = [trial(number, value) for number, value in enumerate(selected)]
+    runs = [run(n, n, 0, data.draw(values)) for n in range(len(trials))]
+    first = winner([*trials, *runs])
+    assert first is not None
+    # As long as the noise is the same: a single replicate has no residuals.
+    better = [replace(row, value=(row.value or 0.0) + more) if row.parent == first.key else row for row in runs]
+    assert winner([*trials, *better]) == first
+
+
+def test_runs_of_earlier_versions_count_although_their_seeds_differ() -> None:
+    # Run numbers, not replicates, gave the seeds: the second trial's runs have other seeds than the first one's.
+    trials = [trial(0, 0.6), trial(1, 0.62), run(0, 0, 0, 0.5), run(1, 1, 1, 0.5), run(2, 1, 2, 0.5)]
+    found = next_run(trials, 2, SEEDS)
+    assert found is not None
+    assert (found[0].number, found[1]) == (0, 1)
