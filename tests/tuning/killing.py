@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amc.errors import UserError
+from analysis.record.race import winner
 from analysis.record.reading import RecordReader
 from analysis.record.rows import Point, TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, RUNNING
 from tests.tuning.exactly_once import Row, Run, violations
+from tuning.preparation.defaults import DEFAULTS
 from tuning.tracking.store import default_store, open_store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -208,13 +210,16 @@ def check_the_end(search: Search, witness: Witness) -> Look:
     searched = [key for key in trials if trials[key].role == "trial"]
     assert searched == [f"trial-{number:04d}" for number in range(search.trials)]
     assert {trial.state for trial in trials.values()} <= {COMPLETE, PRUNED}
-    assert [key for key in trials if trials[key].role == CONFIRM] == ["confirm-0000"]
     best = sorted(
         (trial for trial in trials.values() if trial.state == COMPLETE and trial.role == "trial"),
         key=lambda trial: (-(trial.value or 0), -(trial.log_likelihood or 0), trial.number),
     )
-    assert trials["confirm-0000"].parent == best[0].key
-    assert trials["confirm-0000"].state == COMPLETE
+    runs = [trial for trial in trials.values() if trial.role == CONFIRM]
+    chosen = winner(list(trials.values()))
+    assert chosen is not None
+    assert {chosen.key} <= {run.parent for run in runs} <= {trial.key for trial in best[: DEFAULTS["smoke"].finalists]}
+    assert len({(run.parent, run.seed) for run in runs}) == len(runs)
+    assert {run.key: run.state for run in runs} == {f"confirm-{number:04d}": COMPLETE for number in range(len(runs))}
     rows = [Row(key=trial.key, state=trial.state, attempts=trial.attempts) for trial in trials.values()]
     curves = {
         key: [(point.step, point.metrics["val/accuracy"]) for point in look.points if point.key == key]
@@ -227,7 +232,7 @@ def check_the_end(search: Search, witness: Witness) -> Look:
         curves,
         search.executed(),
         finished,
-        trials=search.trials + 1,
+        trials=search.trials + len(runs),
         every=search.every,
         budget=search.steps,
     )

@@ -48,7 +48,10 @@ def main(
             versions={"toy": "1"},
             created=0.0,
         ),
-        sources=[search, RaceOfFinalists(search, 2, 1, 0)],
+        sources=[
+            search,
+            RaceOfFinalists(search, int(str(settings.get("finalists", 1))), int(str(settings.get("seeds", 1))), 0),
+        ],
         pruner=create_pruner("halving", 20, 5),
         runs=folder,
         record=record,

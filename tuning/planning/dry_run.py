@@ -107,7 +107,9 @@ def forecast_text(document: Mapping[str, Any]) -> str:
     few, many = document["steps_range"]
     pruned = f" ({few:,} if every trial is pruned as early as possible, {many:,} if none is)" if few < many else ""
     spread = f" ({format_duration(low)} to {format_duration(high)})" if few < many else ""
-    confirming = f", then {plural(document['confirming'], 'confirming run')}" if document["confirming"] else ""
+    confirming = (
+        f", then up to {plural(document['confirming'], 'run')} with new seeds" if document["confirming"] else ""
+    )
     tried = f", first {plural(document['tried'], 'point')} of --try" if document["tried"] else ""
     on_record = f" ({document['on_record']} already on record)" if document["on_record"] else ""
     disk = ", ".join(f"{name} {_size(size)}" for name, size in document["disk"].items() if size)

@@ -49,7 +49,10 @@ def test_a_search_is_forecast_from_a_probe_and_nothing_of_it_is_there(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "runs"
-    assert main(arguments(clips, out, "--trials", "3", "--confirm-seeds", "1", "--dry-run", "--json")) == 0
+    assert (
+        main(arguments(clips, out, "--trials", "3", "--finalists", "1", "--confirm-seeds", "1", "--dry-run", "--json"))
+        == 0
+    )
     found = printed(capsys)
     assert set(found) >= FIELDS
     assert (found["trials"], found["confirming"], found["on_record"]) == (3, 1, 0)
@@ -132,12 +135,12 @@ def test_a_study_half_done_is_forecast_from_its_own_record(
     before = file_states(tmp_path)
     assert main([*asked, "--dry-run", "--json"]) == 0
     found = printed(capsys)
-    assert (found["trials"], found["confirming"], found["on_record"]) == (3, 2, 2)
+    assert (found["trials"], found["confirming"], found["on_record"]) == (3, 4, 2)  # two finalists, two seeds each
     assert found["tried"] == 1  # the others are on record
     assert dry_run.forecast_text(found).splitlines()[1] == (
-        "  trials        3, first 1 point of --try, then 2 confirming runs (2 already on record)"
+        "  trials        3, first 1 point of --try, then up to 4 runs with new seeds (2 already on record)"
     )
-    assert found["steps"] == 20 + 40 + 40 + 2 * 40
+    assert found["steps"] == 20 + 40 + 40 + 4 * 40
     assert found["source"]["kind"] == "record"
     assert found["source"]["text"].startswith(
         "1 finished trial on this machine (squares-smoke-search): 0.25 s per step"
