@@ -134,7 +134,8 @@ def standings(trials: Sequence[TrialRow], found: Sequence[Contender]) -> Standin
     seeds = np.array([len(one.selected) for one in found] + [0] * len(replicates))
     totals = np.array([math.fsum(one.selected) - centre * len(one.selected) for one in found] + [0.0] * len(replicates))
     prior = np.array([SPREAD**-2] * len(found) + [COMMON**-2] * len(replicates))
-    covariance = np.linalg.inv(np.diag(prior + seeds / noise) + design.T @ design / noise)
+    precision = np.diag(prior + seeds / noise) + design.T @ design / noise
+    covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
     mean = covariance @ (totals + design.T @ values) / noise
     one, two = mean[: len(found)] + centre, covariance[: len(found), : len(found)]
     return Standings(found, one, two, df)

@@ -111,12 +111,12 @@ def table(records: RecordReader, study: str) -> str:
 def confirmed(records: RecordReader, study: str) -> str:
     """Lines on the race of the finalists; empty if none of its runs is complete."""
     race = race_result(records.trials(study))
-    if race is None or race.winner.mean is None:
+    if race is None or (mean := race.winner.mean) is None:
         return ""
     first, others = race.winner, len(race.finalists) - 1
     seeds = sum(run.value is not None for run in first.runs)
     lines = [
-        f"{first.key} repeated with {plural(seeds, 'new seed')}: validation {100 * first.mean:.1f}%, "
+        f"{first.key} repeated with {plural(seeds, 'new seed')}: validation {100 * mean:.1f}%, "
         f"selected at {100 * first.selected:.1f}% {_fall(first)}"
     ]
     if others:
