@@ -25,7 +25,7 @@ from scipy.special import stdtr
 
 from analysis.record.ranking import feasible, first_objective
 from analysis.record.rows import TrialRow
-from analysis.record.states import COMPLETE, CONFIRM, ENDED, TRIAL
+from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
 
 # Scores are between 0 and 1. Seeds move an AMC-GAN's validation accuracy by about 0.12 (standard deviation).
 NOISE, NOISE_DF = 0.12, 4.0
@@ -123,6 +123,7 @@ def standings(trials: Sequence[TrialRow], found: Sequence[Contender]) -> Standin
         (index, _replicate(run), lowest if (value := _value(run)) is None else value)
         for index, one in enumerate(found)
         for run in one.ended
+        if run.state != PRUNED  # a person stopped it: nothing is known of its end
     ]
     replicates = {key: len(found) + place for place, key in enumerate(sorted({key for _, key, _ in rows}))}
     size = len(found) + len(replicates)

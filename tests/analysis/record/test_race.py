@@ -135,6 +135,11 @@ def test_a_failed_run_counts_as_the_lowest_score_and_blocks_nothing() -> None:
     worst = [*trials[:3], run(0, 1, 0, 0.3), run(1, 0, 0, 0.55)]
     assert standings(trials, contenders(trials, 2)).mean == pytest.approx(standings(worst, contenders(worst, 2)).mean)
     assert next_run(trials, 2, SEEDS) is not None
+    stopped = [*trials[:3], run(0, 1, 0, 0.1, "PRUNED"), run(1, 0, 0, 0.55)]  # by a person: it says nothing
+    without = [*trials[:3], run(1, 0, 0, 0.55)]
+    assert standings(stopped, contenders(stopped, 2)).mean == pytest.approx(
+        standings(without, contenders(without, 2)).mean
+    )
     lost = [*trials[:3], *(run(n, n % 2, n // 2, None, "FAILED") for n in range(6))]
     assert next_run(lost, 2, SEEDS) is None
     assert winner(lost) == best(lost[:3])
