@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch  # noqa: F401  # a worker imports this module before its first trial, and torch with it
@@ -44,9 +44,11 @@ class Lenient:
     def __init__(self, inner: Pruner) -> None:
         self.inner = inner
 
-    def should_prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+    def should_prune(
+        self, key: str, step: int, curves: Curves, numbers: Mapping[str, int], trials: Sequence[TrialRow] = ()
+    ) -> bool:
         """See `Pruner`."""
-        self.inner.should_prune(key, step, curves, numbers)
+        self.inner.should_prune(key, step, curves, numbers, trials)
         return False
 
 

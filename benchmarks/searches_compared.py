@@ -106,10 +106,14 @@ class Ours:
         self.curves[row.key][step], self.scores[row.key][step] = value, Score((value,))
         if step >= self.steps:
             row = replace(row, state=COMPLETE)
-        elif self.pruner.should_prune(row.key, step, self.scores, {trial.key: trial.number for trial in self.trials}):
+        elif self._prunes(row, step):
             row = replace(row, state=PRUNED)
         self.trials[number] = row
         return row.state == RUNNING
+
+    def _prunes(self, row: TrialRow, step: int) -> bool:
+        trials = [row if trial.key == row.key else trial for trial in self.trials]
+        return self.pruner.should_prune(row.key, step, self.scores, {t.key: t.number for t in trials}, trials)
 
     def incumbents(self) -> Mapping[str, Vector | None]:
         """See `SimulatedSearch`."""
@@ -221,7 +225,7 @@ def _ours(name: str, function: Function, steps: int, first: int, seed: int) -> O
         if name.endswith(f"+{case}"):
             name, space = name.removesuffix(f"+{case}"), with_prior(space, prior_point(function, case, seed))
     sampler, pruner = (SAMPLER, PRUNER) if name == OURS else name.split("+")
-    return Ours(function, steps, create_sampler(sampler, space, seed), create_pruner(pruner, steps, first))
+    return Ours(function, steps, create_sampler(sampler, space, seed), create_pruner(pruner, steps, first, space))
 
 
 def create_search(name: str, function: Function, steps: int, first: int, seed: int) -> SimulatedSearch:

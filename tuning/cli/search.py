@@ -181,7 +181,7 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
         prepared,
         row,
         [sampled, RaceOfFinalists(sampled, finalists, seeds, args.seed, folds)],
-        create_pruner(args.pruner, base.steps, max(DEFAULTS[prepared.preset].first_rung, base.evaluate_every)),
+        create_pruner(args.pruner, base.steps, max(DEFAULTS[prepared.preset].first_rung, base.evaluate_every), space),
         settings=replace(prepared.settings, objectives=tuple(goal.measured_objectives)),
         cached=cache_files(judge, identity, *also),
         imported=imported,

@@ -339,9 +339,10 @@ class Engine:
                 self.pause_file.request_continue()
 
     def _prunes(self, job: Job, step: int) -> bool:
-        numbers = {trial.key: trial.number for trial in of_role(self.trials(), job.role)}
+        trials = of_role(self.trials(), job.role)
+        numbers = {trial.key: trial.number for trial in trials}
         curves = {key: self.cache.scores[key] for key in numbers}
-        return self.plan.pruner.should_prune(job.key, step, curves, numbers)
+        return self.plan.pruner.should_prune(job.key, step, curves, numbers, trials)
 
     def _end_without_metric(self, job: Job, missing: str) -> None:
         """Ends a job whose report lacks a metric that the goal needs.

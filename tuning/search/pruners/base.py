@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from analysis.record.ranking import places
-from analysis.record.rows import Score
+from analysis.record.rows import Score, TrialRow
 
 Curves = Mapping[str, Mapping[int, Score]]
 """{trial key: {step: score}} of all trials of a search, ended ones included."""
@@ -18,12 +18,15 @@ ETA = 3  # the best 1/ETA of the trials at a rung continue
 class Pruner(Protocol):
     """Decides whether a trial continues."""
 
-    def should_prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+    def should_prune(
+        self, key: str, step: int, curves: Curves, numbers: Mapping[str, int], trials: Sequence[TrialRow] = ()
+    ) -> bool:
         """Whether trial `key` is pruned after its report at `step`.
 
         Args:
             curves: includes the report at `step`.
             numbers: the number of each trial within the search.
+            trials: of the search; empty if only the reports are known, as in a forecast of a study's duration.
         """
         ...
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from analysis.record.rows import TrialRow
 from tuning.search.pruners.base import ETA, Curves, SuccessiveHalving, geometric_rungs
 
 
@@ -28,7 +29,9 @@ class HyperbandPruner:
         """The bracket of trial `number`; bracket 0 prunes from the first rung on."""
         return self.round[number % len(self.round)]
 
-    def should_prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+    def should_prune(
+        self, key: str, step: int, curves: Curves, numbers: Mapping[str, int], trials: Sequence[TrialRow] = ()
+    ) -> bool:
         """See `Pruner`; a trial is compared with the trials of its own bracket."""
         mine = self.bracket(numbers[key])
         same = {other: curve for other, curve in curves.items() if self.bracket(numbers[other]) == mine}

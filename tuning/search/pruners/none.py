@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from analysis.record.rows import TrialRow
 from tuning.search.pruners.base import Curves
 
 
@@ -13,7 +14,9 @@ class NoPruner:
     def __init__(self, budget: int = 0, first: int = 0) -> None:
         del budget, first
 
-    def should_prune(self, key: str, step: int, curves: Curves, numbers: Mapping[str, int]) -> bool:
+    def should_prune(
+        self, key: str, step: int, curves: Curves, numbers: Mapping[str, int], trials: Sequence[TrialRow] = ()
+    ) -> bool:
         """See `Pruner`."""
-        del key, step, curves, numbers
+        del key, step, curves, numbers, trials
         return False

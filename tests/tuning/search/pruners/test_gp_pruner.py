@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.record.rows import Score, TrialRow
+from analysis.record.states import COMPLETE, RUNNING
+from tests.tuning.search.samplers.toy_search import BASE, small
+from tests.tuning.toy_rows import trial_row
+from tuning.search.pruners import create_pruner
+from tuning.search.space import Space
+
+Curves = dict[str, dict[int, Score]]
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Space:
+    return small(tmp_path, **{"weights.gan": {"kind": "log", "low": 0.01, "high": 100.0}})
+
+
+def search(space: Space, early_noise: float, newest: float) -> tuple[list[TrialRow], Curves]:
+    """Ten complete trials that end at 1 - |unit - 0.7| after 27 steps and rise from -2, and one at `newest` that has
+    reported three steps.
+
+    The early reports are lower by `early_noise` times a half-normal number.
+    """
+    draw = np.random.default_rng(0)
+    trials, curves = [], Curves()
+    for number, unit in enumerate([*np.linspace(0, 1, 10), newest]):
+        params = {"weights.gan": space.parameters[0].from_unit(float(unit))}
+        last, state = (3, RUNNING) if number == 10 else (27, COMPLETE)
+        left = [1 - np.log(step) / np.log(27) for step in range(1, last + 1)]
+        end = 1 - abs(unit - 0.7)
+        values = [float(end - 2 * rest - early_noise * rest * abs(draw.standard_normal())) for rest in left]
+        row = trial_row(BASE, number, params=params, state=state, step=last, budget=27, value=values[-1])
+        trials.append(row)
+        curves[row.key] = {step + 1: Score((value,)) for step, value in enumerate(values)}
+    return trials, curves
+
+
+def prunes(space: Space | None, trials: list[TrialRow], curves: Curves, step: int = 3) -> bool:
+    numbers = {trial.key: trial.number for trial in trials}
+    return create_pruner("gp", 27, 3, space).should_prune("trial-0010", step, curves, numbers, trials)
+
+
+def test_a_trial_that_cannot_end_above_the_best_is_pruned(space: Space) -> None:
+    assert prunes(space, *search(space, 0.0, 0.05))
+    assert not prunes(space, *search(space, 0.0, 0.7))
+
+
+def test_a_low_report_is_forgiven_where_early_reports_are_noisy(space: Space) -> None:
+    trials, curves = search(space, 3.0, 0.7)
+    curves["trial-0010"] = {1: Score((-5.0,)), 2: Score((-4.0,)), 3: Score((-4.0,))}
+    assert not prunes(space, trials, curves)
+    assert prunes(None, trials, curves)  # halving prunes it
+
+
+def test_between_rungs_nothing_is_pruned(space: Space) -> None:
+    trials, curves = search(space, 0.0, 0.05)
+    curves["trial-0010"][4] = Score((-3.0,))
+    assert not prunes(space, trials, curves, 4)  # rungs at 3, 5, 9, 16
+
+
+def test_few_trials_constraints_and_several_objectives_are_left_to_halving(space: Space) -> None:
+    trials, curves = search(space, 0.0, 0.05)
+    few = [trials[0], trials[9], trials[10]]
+    halving = create_pruner("halving", 27, 3)
+    for changed in (
+        {row.key: curves[row.key] for row in few},
+        curves | {"trial-0010": {3: Score((5.0,), violation=1.0)}},
+        {key: {at: Score((s.values[0], 0.0)) for at, s in curve.items()} for key, curve in curves.items()},
+    ):
+        numbers = {trial.key: trial.number for trial in trials}
+        assert prunes(space, trials, changed) == halving.should_prune("trial-0010", 3, changed, numbers)

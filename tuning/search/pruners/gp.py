@@ -1,0 +1,63 @@
+"""Prunes trials that, by a Gaussian process over parameters and progress, are unlikely to end above the best one.
+
+Halving compares values at one step, and stops two thirds of all trials there, whether early values say anything about
+the end or not. Here what early values say is learnt (`tuning.search.samplers.curve_process`). Automatic termination by
+the probability of improvement is as in Swersky et al. 2014 ("Freeze-thaw") and Domhan et al. 2015.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from analysis.record.rows import TrialRow
+from analysis.record.states import COMPLETE
+from tuning.search.pruners.base import Curves, SuccessiveHalving, geometric_rungs, step_at_rung
+from tuning.search.samplers.base import SearchHistory
+from tuning.search.samplers.curve_data import curve_data, reports_of
+from tuning.search.samplers.curve_process import fit
+from tuning.search.samplers.flat_space import FlatSpace
+from tuning.search.samplers.gp import STARTUP, STEPS
+from tuning.search.space import Space
+
+LEAST = 0.1  # probability of ending above the best trial; below it, a trial is pruned
+BETWEEN = 3**0.5  # ratio of the steps at which it is asked
+
+
+class GPPruner:
+    """Prunes trials whose probability of ending above the best complete trial is below `LEAST`.
+
+    It decides as halving does while fewer than `STARTUP` trials have reported, if there are several objectives or the
+    trial violates a constraint, and if only reports are known.
+    """
+
+    def __init__(self, budget: int, first: int, space: Space | None = None) -> None:
+        self.halving = SuccessiveHalving(geometric_rungs(first, budget))
+        self.steps = tuple(first * BETWEEN**power for power in range(64) if first * BETWEEN**power < budget)
+        self.space = space
+
+    def should_prune(
+        self, key: str, step: int, curves: Curves, numbers: Mapping[str, int], trials: Sequence[TrialRow] = ()
+    ) -> bool:
+        """See `Pruner`."""
+        score = curves[key][step]
+        known = sum(bool(curve) for curve in curves.values()) >= STARTUP
+        if self.space is None or not trials or not known or not score.known or score.violation or len(score.values) > 1:
+            return self.halving.should_prune(key, step, curves)
+        if not any(step_at_rung(curves[key], round(at)) == step for at in self.steps):
+            return False
+        return self._probability(key, curves, trials, self.space) < LEAST
+
+    def _probability(self, key: str, curves: Curves, trials: Sequence[TrialRow], space: Space) -> float:
+        """The probability that a trial ends above the best complete one; above any other if none is complete."""
+        from scipy.special import ndtr
+
+        flat = FlatSpace(space)
+        firsts = {name: {at: score.values[0] for at, score in curve.items()} for name, curve in curves.items()}
+        searched_steps = any(row.name == STEPS for row in space.parameters)
+        reports = reports_of(SearchHistory(trials, firsts), len(trials), searched_steps)
+        mean, spread = fit(curve_data(reports, flat)).ends()
+        place = [trial.key for trial in reports.trials].index(key)
+        others = [index for index in range(len(mean)) if index != place]
+        complete = [at for at in others if reports.trials[at].state == COMPLETE and not reports.trials[at].violation]
+        best = max(float(mean[index]) for index in complete or others)
+        return float(ndtr((mean[place] - best) / spread[place]))
