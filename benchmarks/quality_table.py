@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.searches_compared import COMPLETED, RETURNED
@@ -39,31 +39,47 @@ def lines(facts: Mapping[str, Any]) -> str:
 
 
 def markdown(facts: Mapping[str, Any]) -> str:
-    """Tables of what is returned, one for each milestone that is compared."""
+    """Tables of what is returned, one for each milestone that is compared.
+
+    A cell has the peer's median regret, the ratio of the medians (below 1 the search's own is smaller), the seeds on
+    which the search has the smaller and the larger regret, and p after Holm's correction.
+    """
     peers = list(dict.fromkeys(row["peer"] for row in facts["comparisons"]))
     rows = {(row["step"], row["function"], row["peer"]): row for row in facts["comparisons"] if row["rule"] == RETURNED}
     shown: list[str] = []
     for step in dict.fromkeys(row["step"] for row in rows.values()):
         at = list(facts["milestones"]).index(step)
-        head = ["function", facts["search"], *(text for peer in peers for text in (peer, "ratio, wins, p"))]
-        shown += ["", f"After {step} steps ({step / facts['steps']:g} full trials):", ""]
-        shown += [_row(head), _row(["---"] * len(head))]
+        shown += ["", f"After {step} steps ({step / facts['steps']:g} full trials), seeds {_seeds(facts)}:", ""]
+        shown += [_row(["function", facts["search"], *peers]), _row(["---"] * (2 + len(peers)))]
         for name, searches in facts["functions"].items():
-            cells = [name, _number(searches[facts["search"]][RETURNED][at])]
-            for peer in peers:
-                cells += [_number(searches[peer][RETURNED][at]), _compared(rows[step, name, peer], facts["seeds"])]
-            shown.append(_row(cells))
+            cells = [f"{_number(searches[peer][RETURNED][at])}; {_compared(rows[step, name, peer])}" for peer in peers]
+            shown.append(_row([name, _number(searches[facts["search"]][RETURNED][at]), *cells]))
+        counted = [
+            _counts([row for (when, _, which), row in rows.items() if (when, which) == (step, peer)]) for peer in peers
+        ]
+        shown.append(_row(["all", "", *counted]))
     return "\n".join(shown[1:])
+
+
+def _seeds(facts: Mapping[str, Any]) -> str:
+    return f"{facts['from_seed']} to {facts['from_seed'] + facts['seeds'] - 1}"
 
 
 def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _compared(row: Mapping[str, Any], seeds: int) -> str:
+def _compared(row: Mapping[str, Any]) -> str:
     p = "p < 0.0001" if row["p_holm"] < 0.0001 else f"p {row['p_holm']:.2g}"
     mark = {"better": " **better**", "worse": " **worse**"}.get(row["verdict"], "")
-    return f"{_number(row['ratio'])}, {row['wins']} of {seeds}, {p}{mark}"
+    return f"{_number(row['ratio'])}; {row['wins']} : {row['losses']}, {p}{mark}"
+
+
+def _counts(rows: Sequence[Mapping[str, Any]]) -> str:
+    """On how many functions the median is lower, and the difference significant."""
+    lower, tenth = (sum(row["ratio"] < 1 for row in rows), sum(row["ratio"] <= 0.1 for row in rows))
+    better, worse = (sum(row["verdict"] == verdict for row in rows) for verdict in ("better", "worse"))
+    return f"lower on {lower} of {len(rows)}, at most a tenth on {tenth}; {better} better, {worse} worse"
 
 
 def _number(value: float) -> str:

@@ -300,6 +300,8 @@ def test_saved_runs_are_not_repeated(
     table = capsys.readouterr().out
     assert len(runs) == 1
     assert table.count("| branin |") == 2
+    assert "seeds 0 to 1:" in table
+    assert table.splitlines()[5].startswith("| all |  | lower on ")
 
 
 def test_infinite_regrets_are_saved(tmp_path: Path) -> None:
