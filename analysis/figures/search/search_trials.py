@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,17 @@ def search_trials(records: RecordReader, study: str) -> SearchTrials:
     usable = tuple(trial for trial in own if trial.state in (COMPLETE, PRUNED) and _is_usable(trial))
     confirm = tuple(t for t in trials if t.role == CONFIRM and t.state == COMPLETE and _is_usable(t))
     objective = str(next(iter(row.goal.get("objectives") or ["accuracy"])))
-    return SearchTrials(row, objective, usable, confirm, len(own) - len(usable), row.space.get("parameters") or {})
+    space = {name: _with_values(name, entry, usable) for name, entry in (row.space.get("parameters") or {}).items()}
+    return SearchTrials(row, objective, usable, confirm, len(own) - len(usable), space)
+
+
+def _with_values(name: str, entry: Mapping[str, Any], trials: Sequence[TrialRow]) -> Mapping[str, Any]:
+    """A parameter whose range includes the values of all trials: ranges may change while a study runs."""
+    if entry["kind"] in ("categorical", "bool"):
+        return entry
+    values = [float(trial.params[name]) for trial in trials if name in trial.params]
+    values = [value for value in values if value > 0 or entry["kind"] != "log"]
+    return {**entry, "low": min([entry["low"], *values]), "high": max([entry["high"], *values])}
 
 
 def position_in_range(row: Mapping[str, Any], value: Any) -> float:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import PurePath
 
 from analysis.record.connection.address import sqlite_path, without_password
 from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
-from analysis.record.states import OURS
+from analysis.record.states import DONE, OURS
 from analysis.report.page import Section
 from analysis.tables.layout.caption import versions_last
+from analysis.tables.layout.cells import plural
 
 WEIGHTS = {"lpips": "LPIPS", "fvd": "FVD"}  # options that name a file of weights
 
@@ -38,7 +40,7 @@ def commands_section(records: RecordReader, row: StudyRow) -> Section:
             "generated from the record alone.",
         ),
         commands=tuple(lines),
-        notes=tuple(_notes(row)),
+        notes=(*_notes(row), *_steering(records, row)),
     )
 
 
@@ -131,3 +133,14 @@ def _notes(row: StudyRow) -> Iterator[str]:
         )
     if row.space:
         yield "A custom search space is passed with --space; the space of this study is listed with its settings."
+
+
+def _steering(records: RecordReader, row: StudyRow) -> Iterator[str]:
+    """Notes on what persons changed while the study ran; without host names, which the report does not reveal."""
+    if row.settings.get("tried"):
+        yield f"{plural(len(row.settings['tried']), 'point')} given with --try; the settings list them under tried."
+    for command in records.commands(row.name):
+        if command.outcome == DONE:
+            when = datetime.fromtimestamp(command.created, UTC).strftime("%Y-%m-%d %H:%M UTC")
+            who = command.author.partition("@")[0]
+            yield f"While the study ran, {who} gave the command {command.text} ({when}): {command.message}."

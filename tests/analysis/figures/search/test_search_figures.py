@@ -14,7 +14,7 @@ from analysis.figures.draw_all import draw_all, draw_search
 from analysis.figures.search.budget import best_so_far, search_budget
 from analysis.figures.search.importance import FEWEST, importance, importances, too_few
 from analysis.figures.search.parallel import parallel, ticks
-from analysis.figures.search.search_trials import SearchTrials, position_in_range, search_trials
+from analysis.figures.search.search_trials import SearchTrials, _with_values, position_in_range, search_trials
 from analysis.record.reading import RecordReader
 from analysis.record.rows import TrialRow
 from analysis.record.writing import RecordWriter
@@ -43,6 +43,18 @@ def test_a_search_counts_what_has_ended(search: SearchTrials) -> None:
     assert (len(search.trials), len(search.complete), search.excluded) == (39, 26, 1)
     assert "26 complete trials, 13 pruned, 1 excluded" in search.facts
     assert "natops, origin procedural, preset smoke" in search.facts
+
+
+def test_ranges_cover_trials_from_before_a_range_was_changed(search: SearchTrials) -> None:
+    def covering(kind: str, *values: float) -> tuple[float, float]:
+        trials = [replace(trial(0, 0.5, 40), params={"x": value}) for value in values]
+        entry = _with_values("x", {"kind": kind, "low": 1, "high": 10}, [*trials, trial(1, 0.5, 40)])
+        return entry["low"], entry["high"]
+
+    assert covering("float", 2, 3) == (1, 10)
+    assert covering("float", -2, 30) == (-2, 30)
+    assert covering("log", 0.0, 0.5) == (0.5, 10)
+    assert dict(search.space) == SPACE
 
 
 def test_steps_and_values_with_pruned_trials_apart(search: SearchTrials) -> None:

@@ -10,6 +10,8 @@ import pytest
 from ablations.arms import TABLE_4
 from ablations.cli import _parser
 from analysis.record.reading import RecordReader
+from analysis.record.states import DONE, REFUSED
+from analysis.record.writing import RecordWriter
 from analysis.report.page import Section
 from analysis.report.sections.commands import commands_section
 from tests.analysis.made_study import write_study
@@ -77,3 +79,19 @@ def test_other_data_are_named_by_their_fingerprint(tmp_path: Path) -> None:
         section = commands_section(records, row)
     assert "--data FILE.h5" in section.commands[1]
     assert f"FILE.h5 is the clip file with fingerprint {'ab' * 32}." in section.notes
+
+
+def test_what_persons_changed_while_it_ran_is_noted_without_their_hosts(tmp_path: Path) -> None:
+    path = tmp_path / "record.db"
+    write_study(path, done=0)
+    with RecordWriter(path) as record:
+        for number, outcome in enumerate((DONE, REFUSED)):
+            change = {"changes": f"--freeze weights.gan={number}"}
+            row = record.add_command("made-smoke-table4", str(number) * 32, "ann@lab7", "space", change)
+            record.take_command(row.id, outcome, f"weights.gan is frozen at {number}")
+    section = section_of(path, settings={"tried": [{"weights.gan": 3.0}]})
+    (note,) = (note for note in section.notes if "freeze" in note)
+    assert note.startswith("While the study ran, ann gave the command space --freeze weights.gan=0 (20")
+    assert note.endswith(": weights.gan is frozen at 0.")
+    assert "lab7" not in str(section)
+    assert "1 point given with --try; the settings list them under tried." in section.notes
