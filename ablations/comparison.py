@@ -17,6 +17,7 @@ from amc.config import Config
 from amc.evaluation.judges.judge_cache import cache_files
 from amc.evaluation.judges.standard import JUDGE
 from amc.evaluation.judges.standard import classifier as motion_classifier
+from amc.evaluation.keypoints.summary import over_folds
 from amc.evaluation.scores.test_judges import cached_judges, has_subjects
 from analysis.record.states import TRIAL
 from analysis.record.writing import RecordWriter
@@ -160,8 +161,7 @@ def _with_scoring(
     found = [each.judges for each in scorings]
     motion = [each.motion for each in found]
     keypoints = [each.keypoints for each in found if each.keypoints]
-    # With folds, the error of the extractor is that of the first one.
-    about = {"keypoints": keypoints[0].about()} if keypoints else {}
+    about = {"keypoints": over_folds([each.about() for each in keypoints])} if keypoints else {}
     real = {"validation": fmean(m.validation_accuracy for m in motion), "test": fmean(m.test_accuracy for m in motion)}
     return replace(
         study,

@@ -67,6 +67,7 @@ def dry_run(study: Study) -> dict[str, Any]:
     return {
         "study": study.row.name,
         "judges": None if study.judges is None else asdict(study.judges),
+        "extractor": study.settings.extractor,
         "trials": len(work.trials),
         "tried": sum(len(source.untried(trials)) for source in study.sources if isinstance(source, SampledTrials)),
         "confirming": len(work.confirming),
@@ -127,6 +128,10 @@ def forecast_text(document: Mapping[str, Any]) -> str:
         rows["folds"] = (
             f"{judges['tested']} of {judges['folds']} tested; {plural(judges['untrained'], 'judge')} to train first, "
             f"about {format_duration(judges['seconds'])}"
+        )
+    if document["extractor"] is not None:
+        rows["not counted"] = (
+            f"training the keypoint judge, and finding keypoints in real and generated clips ({document['extractor']})"
         )
     budget = document["time_budget_seconds"]
     if budget is not None and wall > budget:

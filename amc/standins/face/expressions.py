@@ -14,7 +14,8 @@ from amc.standins.face.performance import Performance
 from amc.standins.face.units import NUMBERS
 
 # FACS levels as ranges of intensity, from 0 to 5. Z is the strongest level in the FACS of 1978 (X, Y, Z); it alone
-# distinguishes fear's 1 + 2 + 5Z from surprise's 1 + 2 + 5B.
+# distinguishes fear's 1 + 2 + 5Z from surprise's 1 + 2 + 5B. B starts below its step of FACS (1.5 to 2.5) and so stays
+# farther from Z: at 32 x 32 pixels, a lid that rises has only a pixel or two to tell fear from surprise.
 _LEVELS: Mapping[str, tuple[float, float]] = {
     "": (3.6, 5.0),
     "*": (3.8, 5.0),

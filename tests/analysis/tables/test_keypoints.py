@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from amc.evaluation.keypoints.summary import over_folds, summary
 from amc.evaluation.score_sheet import ScoreSheet
 from analysis.record.reading import RecordReader
 from analysis.scores.load_study import load_study
@@ -69,3 +70,15 @@ def test_the_table_is_written_only_where_keypoints_were_scored(scores: StudyScor
         other = load_study(records, "s")
     assert not has_keypoints(other)
     assert "keypoints" not in {table.name for table in tables_of(other)}
+
+
+def test_the_extractors_error_of_every_fold_is_shown() -> None:
+    other = {"pixels": 0.75, "share": 0.0277, "found": 0.9, "frames": 36}
+    about = over_folds([ABOUT | {"real_accuracy": 0.5}, ABOUT | {"held_out_error": other, "real_accuracy": 1.0}])
+    assert about["real_accuracy"] == 0.75
+    assert summary(about) == (
+        "regressor, trained in each of 2 folds; its error on their 100 real test frames is 0.50 pixels, mean over "
+        "folds (0.25 to 0.75; 2.0% of the size of the face or body), and it finds 95.0% of their keypoints"
+    )
+    assert over_folds([ABOUT]) == ABOUT
+    assert "no true landmarks" in summary(over_folds([{"extractor": "openface", "real_accuracy": 0.5}] * 2))

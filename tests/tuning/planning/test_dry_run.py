@@ -137,6 +137,9 @@ def test_a_study_half_done_is_forecast_from_its_own_record(
     found = printed(capsys)
     assert (found["trials"], found["confirming"], found["on_record"]) == (3, 4, 2)  # two finalists, two seeds each
     assert found["tried"] == 1  # the others are on record
+    assert "not counted" not in dry_run.forecast_text(found)
+    keypoints = dry_run.forecast_text({**found, "extractor": "regressor"})
+    assert "not counted   training the keypoint judge, and finding keypoints in real and generated clips" in keypoints
     assert dry_run.forecast_text(found).splitlines()[1] == (
         "  trials        3, first 1 point of --try, then up to 4 runs with new seeds (2 already on record)"
     )
