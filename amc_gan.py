@@ -27,7 +27,7 @@ COMMANDS = {
     "tables": ("analysis.cli.tables", "write the tables of a study"),
     "report": ("analysis.cli.report", "write the HTML report of a study"),
     "preference": ("analysis.cli.preference", "run a human study of generated videos"),
-    "studies": ("tuning.cli.studies", "list, show, export, steer and delete studies"),
+    "studies": ("tuning.cli.studies", "list, show, watch, steer, export and delete studies"),
     "completion": ("amc_gan", "print a shell's completion script"),
 }
 

@@ -101,8 +101,8 @@ STUDY_COMMANDS = (
 )
 
 
-def add_steering_commands(actions: Any) -> None:
-    """Adds the sub-commands; see `argparse.ArgumentParser.add_subparsers`."""
+def add_steering_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the sub-commands."""
     for command in STUDY_COMMANDS:
         action = actions.add_parser(command.kind, help=command.about, description=f"{_sentence(command.about)}.")
         add_study_options(action)

@@ -1,4 +1,4 @@
-"""`python -m tuning`: lists studies; shows, exports, steers or deletes one."""
+"""`python -m tuning`: lists studies; shows, watches, exports, steers or deletes one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from analysis.record.writing import RecordWriter
 from tuning.cli import export
 from tuning.cli.steering import add_steering_commands
 from tuning.cli.study_options import add_study_options, record_address, running
+from tuning.cli.watch import add_watch
 from tuning.engine.folder_owner import check_owner
 from tuning.engine.sources import of_role
 from tuning.engine.steering import command_line
@@ -36,7 +37,7 @@ COMMANDS = 10  # the last ones that `status` shows; `summary.json` has all of th
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `python -m tuning` and returns its exit code: 0, or 2 after wrong arguments."""
-    parser = Parser(prog="python -m tuning", description="List, show, export, steer and delete studies.")
+    parser = Parser(prog="python -m tuning", description="List, show, watch, steer, export and delete studies.")
     add_arguments(parser)
     return run_parsed(parser, argv)
 
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name == "export":
             export.add_options(action)
         action.set_defaults(run=act)
+    add_watch(actions)
     add_steering_commands(actions)
 
 

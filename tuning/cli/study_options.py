@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from amc.errors import UserError
-from analysis.record.connection.address import sqlite_path
+import sqlalchemy as sa
+
+from amc.errors import UserError, first_line
+from analysis.record.connection.address import sqlite_path, without_password
 from analysis.record.connection.lock import lock_holder, record_lock_path
 from analysis.record.connection.server_lock import server_lock_holder
 from analysis.record.reading import RecordReader
 
 
-def add_study_options(parser: argparse.ArgumentParser, *, study: bool = True) -> None:
+def add_study_options(parser: argparse.ArgumentParser, *, study: bool = True, json: bool = True) -> None:
     """Adds the name of the study and the options `--out`, `--record` and `--json`."""
     if study:
         parser.add_argument("study", metavar="STUDY", help="name of the study")
@@ -22,7 +24,8 @@ def add_study_options(parser: argparse.ArgumentParser, *, study: bool = True) ->
     parser.add_argument(
         "--record", metavar="URL", help="SQLAlchemy URL of the study record (default: DIR/STUDY/record.db)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    if json:
+        parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def record_address(args: argparse.Namespace) -> str | Path:
@@ -39,7 +42,16 @@ def record_address(args: argparse.Namespace) -> str | Path:
 
 
 def running(records: RecordReader, study: str, out: Path) -> bool:
-    """Whether a process holds the lock of the study: of its folder here, or of its record, from any machine."""
+    """Whether a process holds the lock of the study: of its folder here, or of its record, from any machine.
+
+    Raises:
+        UserError: the database server does not respond.
+    """
     path = sqlite_path(records.address)
-    place = server_lock_holder(records.engine, study) if path is None else lock_holder(record_lock_path(path, study))
+    try:
+        holder = server_lock_holder(records.engine, study) if path is None else None
+    except sa.exc.DBAPIError as error:
+        shown, reason = without_password(records.address), first_line(error.orig or error)
+        raise UserError(f"cannot use the study record {shown} ({reason})") from error
+    place = holder if path is None else lock_holder(record_lock_path(path, study))
     return (lock_holder(out / study / ".lock") or place) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import shorten
 from typing import Any, TextIO
 
@@ -50,7 +50,7 @@ class StudyProgress(EngineCallback):
         value = trial.value if step == trial.step else None  # a resumed trial sends earlier reports again
         if value is not None:
             if self.best is None and self.bar is None:
-                self._line(f"{trial.key} at step {step}/{trial.budget}: first {_objectives_text(trial)}")
+                self._line(f"{trial.key} at step {step}/{trial.budget}: first {objectives_text(trial)}")
             self.best = value if self.best is None else max(self.best, value)
         self._update_bar()
 
@@ -59,10 +59,7 @@ class StudyProgress(EngineCallback):
         self._update_bar()
         if trial.state not in ENDED:
             return
-        value = "" if trial.value is None else f", {_objectives_text(trial)}"
-        at = "" if trial.state == COMPLETE else f" at step {trial.step}/{trial.budget}"
-        reason = f" ({shorten(trial.reason, REASON, placeholder='…')})" if trial.reason else ""
-        self._line(f"{trial.key} {trial.state}{at}{value}, {trial.seconds:.0f} s{reason}{self._time_left()}")
+        self._line(f"{end_line(trial)}{self._time_left()}")
 
     def on_command(self, command: CommandRow) -> None:
         """Prints a person's command and its outcome."""
@@ -97,12 +94,10 @@ class StudyProgress(EngineCallback):
                 print(text, file=self.out, flush=True)
 
     def _done_steps(self) -> int:
-        return sum(trial.budget if trial.state in ENDED else trial.step for trial in self.trials())
+        return done_steps(self.trials())
 
     def _total_steps(self) -> int:
-        trials = self.trials()
-        budget = max((trial.budget for trial in trials), default=0)
-        return sum(trial.budget for trial in trials) + budget * max(0, self.planned() - len(trials))
+        return total_steps(self.trials(), self.planned())
 
     def _time_left(self) -> str:
         done, total = self._done_steps(), self._total_steps()
@@ -123,7 +118,26 @@ class StudyProgress(EngineCallback):
         self.bar.refresh()
 
 
-def _objectives_text(trial: TrialRow) -> str:
+def done_steps(trials: Iterable[TrialRow]) -> int:
+    """Training steps that are done; a trial that ended early counts with its full budget."""
+    return sum(trial.budget if trial.state in ENDED else trial.step for trial in trials)
+
+
+def total_steps(trials: Sequence[TrialRow], planned: int) -> int:
+    """Training steps of a study that will have `planned` trials; those to come have the largest budget so far."""
+    budget = max((trial.budget for trial in trials), default=0)
+    return sum(trial.budget for trial in trials) + budget * max(0, planned - len(trials))
+
+
+def end_line(trial: TrialRow) -> str:
+    """How a trial ended, such as "trial-0003 PRUNED at step 10/20, validation accuracy 12.5%, 30 s"."""
+    value = "" if trial.value is None else f", {objectives_text(trial)}"
+    at = "" if trial.state == COMPLETE else f" at step {trial.step}/{trial.budget}"
+    reason = f" ({shorten(trial.reason, REASON, placeholder='…')})" if trial.reason else ""
+    return f"{trial.key} {trial.state}{at}{value}, {trial.seconds:.0f} s{reason}"
+
+
+def objectives_text(trial: TrialRow) -> str:
     """Every objective of a trial, such as "validation accuracy 12.5%", and the log-likelihood."""
     values = trial.values or {ACCURACY.metric: trial.value}
     shown = [f"{TITLES.get(name, name)} {100 * value:.1f}%" for name, value in values.items() if value is not None]

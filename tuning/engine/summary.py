@@ -92,7 +92,9 @@ def table(records: RecordReader, study: str) -> str:
         values = _values(trial)
         shown = " ".join(f"{_percent(values.get(name)):>{_width(name)}}" for name in row.goal["objectives"])
         note = (
-            shorten(trial.reason, REASON, placeholder="…") if trial.state == "FAILED" else _changes(trial.params, base)
+            shorten(trial.reason, REASON, placeholder="…")
+            if trial.state == "FAILED"
+            else changed_params(trial.params, base)
         )
         note = f"violates a constraint; {note}" if trial.violation else note
         note = f"tried; {note}" if is_tried(row, trial) else note
@@ -166,7 +168,8 @@ def _caption(row: StudyRow) -> str:
     return "; ".join(parts)
 
 
-def _changes(params: Mapping[str, Any], base: Mapping[str, Any]) -> str:
+def changed_params(params: Mapping[str, Any], base: Mapping[str, Any]) -> str:
+    """The parameters that differ from the base configuration, in a few words; both by dotted name."""
     changed = {name: value for name, value in params.items() if value != base.get(name)}
     if not changed:
         return "nothing"
