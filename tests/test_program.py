@@ -70,6 +70,13 @@ def test_standard_error_that_takes_nothing_ends_nothing(redirection: str, tmp_pa
     assert (tmp_path / "file").read_text() == "kept"
 
 
+def test_closed_standard_output(tmp_path: Path) -> None:
+    command = ["bash", "-c", '"$0" -c "$1" "$2" >&-', sys.executable, WRITER, str(tmp_path / "file")]
+    done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "lost\né also lost\n")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 def test_a_terminal_without_a_letter_shows_its_code() -> None:
     code = "import sys\nfrom amc.program import protect_streams\nprotect_streams()\nprint('é', file=sys.stderr)"
     environment = os.environ | {"PYTHONIOENCODING": "ascii:strict"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import select
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from amc.errors import UserError
+from amc.errors import DISK_FULL, UserError
 from amc.stop_signals import INTERRUPTED
 
 WRONG_USE, NO_SUCCESS = 2, 3  # exit codes, like INTERRUPTED
@@ -45,6 +46,14 @@ def run(main: Callable[[], int]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_USE
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            print(f"error: the name of a file is too long: {str(error.filename)[:100]}…", file=sys.stderr)
+        elif error.errno in DISK_FULL and _is_full():
+            print(f"error: cannot write standard output: {error.strerror}", file=sys.stderr)
+        else:
+            raise
+        return WRONG_USE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -70,9 +79,27 @@ def _unread() -> bool:
     poll.register(stream, 0)
     if not poll.poll(0):
         return False
-    # Python flushes standard output once more at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    _drop_output(stream)
     return True
+
+
+def _is_full() -> bool:
+    """Whether standard output takes no more; if so, redirects it to the null device."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False  # standard output is not a file
+    try:
+        os.write(descriptor, b"\n")
+    except OSError:
+        _drop_output(descriptor)
+        return True
+    return False
+
+
+def _drop_output(descriptor: int) -> None:
+    # Python flushes standard output once more at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def check_out_folder(out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -38,6 +39,27 @@ def test_a_reader_that_goes_away_ends_a_command_quietly() -> None:
     errors = process.stderr.read()
     process.stderr.close()
     assert (process.wait(), errors) == (1, "")
+
+
+@pytest.mark.parametrize("lines", ["100_000", "1"])
+def test_standard_output_that_is_full_is_one_line(lines: str) -> None:
+    code = _PRINTS.replace("100_000", lines)
+    command = ["bash", "-c", '"$0" -c "$1" >/dev/full', sys.executable, code]
+    done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "error: cannot write standard output: No space left on device\n")
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(lambda: (tmp_path / ("x" * 300)).stat().st_size) == 2
+    assert capsys.readouterr().err.startswith(f"error: the name of a file is too long: {tmp_path}"[:100])
+
+
+def test_another_error_of_a_full_disk_is_not_taken_for_standard_output() -> None:
+    def main() -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        run(main)
 
 
 def test_another_pipe_that_breaks_is_not_taken_for_standard_output() -> None:

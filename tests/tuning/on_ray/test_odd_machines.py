@@ -56,7 +56,7 @@ def test_a_path_with_a_space_another_package_of_our_name_and_no_home(tmp_path: P
 
 def test_a_worker_that_cannot_start_ends_the_study(tmp_path: Path) -> None:
     """Ray is told of a Python that does not exist, as where quoting it goes wrong."""
-    code = "from tuning.on_ray import ray_session; "
+    code = "from tuning.on_ray import ray_session, start_problems; start_problems.DIED_SECONDS = 2.0; "
     code += "ray_session.python_command = lambda: {'py_executable': '/no/such python'}; "
     started = [sys.executable, "-c", code + DRIVER, str(tmp_path), "1"]
     done = subprocess.run(started, cwd=tmp_path, capture_output=True, text=True, timeout=400)
