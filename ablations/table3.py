@@ -278,7 +278,7 @@ def _show(args: argparse.Namespace, joint: str, ended: Sequence[tuple[Study, End
         texts = [table.text for table in tables]
         shown = dict(tables[0].content) if len(tables) == 1 else {"tables": [table.content for table in tables]}
     print("\n".join(map(markdown, texts)), file=out)
-    for folder in dict.fromkeys([args.out / joint, *(study.folder for study, _ in ended)]):
+    for folder in dict.fromkeys([args.out.absolute() / joint, *(study.folder for study, _ in ended)]):
         for name in (TABLES, REPORT):
             if (folder / name).exists():
                 print(f"{name.partition('.')[0]}: {folder / name}", file=out)

@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
 
         with contextlib.ExitStack() as stack:
             found = [(stack.enter_context(open_record(args, name)), name) for name in members]
-            print(f"report: {write_joint_report(found, args.runs, args.out or folder, args.study)}")
+            print(f"report: {write_joint_report(found, args.runs, (args.out or folder).absolute(), args.study)}")
         return 0
     with open_record(args, args.study) as records:
-        print(f"report: {write_report(records, args.study, folder, args.out or folder)}")
+        print(f"report: {write_report(records, args.study, folder, (args.out or folder).absolute())}")
     return 0

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             written = write_search_tables(records, names[0], folder)
     print(markdown(written[0].text), file=sys.stderr if args.json else sys.stdout)
-    print(f"tables: {folder}", file=sys.stderr if args.json else sys.stdout)
+    print(f"tables: {folder.absolute()}", file=sys.stderr if args.json else sys.stdout)
     if args.json:
         print(json.dumps(written[0].content, indent=2))
     return 0

@@ -24,6 +24,7 @@ from analysis.report.sections.provenance import provenance_section
 from analysis.scores.load_study import load_study
 from analysis.scores.study_scores import TABLE_3, StudyScores, entry_word
 from analysis.tables.judges import judges_table
+from analysis.tables.keypoints import has_keypoints, keypoints_table
 from analysis.tables.layout.cells import plural
 from analysis.tables.metrics import metrics_table
 from analysis.tables.recall import recall_table
@@ -123,6 +124,8 @@ def _metrics(scores: StudyScores) -> Iterable[Section]:
         yield Section("metrics", "Other measures", notes=("There are none: the record has no score sheets.",))
         return
     yield Section("metrics", "Other measures", grids=split_table(metrics_table(scores).text, METRICS))
+    if has_keypoints(scores):
+        yield Section("keypoints", "Accuracy by keypoints alone", grids=(html_table(keypoints_table(scores).text),))
     if scores.subjects:
         yield Section("subjects", "Accuracy by subject", grids=(html_table(subjects_table(scores).text),))
     yield Section("recall", "Recall by class", grids=(html_table(recall_table(scores).text),))

@@ -219,7 +219,8 @@ def _notes(studies: Sequence[StudyScores], rows: Sequence[Mapping[str, Any]], ca
         if floor * compared > ALPHA:
             note += ", so it could not reject anything after correction"
         notes.append(f"{note}.")
-    if caption["origin"] == "procedural" or caption["preset"] != "paper":
+    known = any(row["paper"] is not None for row in rows)
+    if known and (caption["origin"] == "procedural" or caption["preset"] != "paper"):
         notes.append(
             "The paper's accuracies are of the recorded videos at full size; only their order can be compared with "
             "this table."

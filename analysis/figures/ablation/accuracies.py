@@ -62,8 +62,8 @@ def accuracies(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
         "accuracies",
         f"Motion accuracy by {entry_word(scores.row)}",
         f"Share of generated test clips in which the motion classifier predicts the requested class: {_shown(rows)}. "
-        "Vertical lines: chance, clips that repeat their first frame, and real clips. Hollow diamonds: values from "
-        "the paper, measured on its own data. "
+        "Vertical lines: chance, clips that repeat their first frame, and real clips. "
+        + ("Hollow diamonds: values from the paper, measured on its own data. " if "paper" not in labels else "")
         + interval_method(table)
         + study_facts(scores)
         + excluded_from_accuracies(scores),

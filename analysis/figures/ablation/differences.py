@@ -57,8 +57,8 @@ def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None
         "differences",
         f"Differences to {ours_word(scores.row)}",
         f"Mean paired difference of each {entry_word(scores.row)}'s test accuracy to {ours_word(scores.row)}. "
-        f"{_verdicts(rows, scores.row)}Hollow diamonds: "
-        "differences in the paper, on its own data. "
+        f"{_verdicts(rows, scores.row)}"
+        + ("Hollow diamonds: differences in the paper, on its own data. " if paper_label is None else "")
         + interval_method(table)
         + study_facts(scores)
         + excluded_from_accuracies(scores),

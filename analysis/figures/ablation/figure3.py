@@ -124,7 +124,8 @@ def _drawn(scores: StudyScores, found: Mapping[str, Cells], seed: int) -> Drawin
             axes.set_title((scores.by_slug[slug].title if middle else "") + f"\n{shown[place][0]}", fontsize=8.5)
         if column == 0:
             axes.set_ylabel(ROWS[row], rotation=0, ha="right", va="center", fontsize=8.5)
-    titles = ", ".join(scores.by_slug[slug].title for slug in found)
+    *others, last = (scores.by_slug[slug].title for slug in found)
+    titles = f"{', '.join(others)} and {last}" if others else last
     return Drawing(
         "figure3",
         "Matched and mismatched conditions",
