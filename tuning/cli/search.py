@@ -131,9 +131,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     search.add_argument("--warm-start", metavar="STUDY", help="learn from the finished trials of another study")
     search.add_argument(
-        "--sampler", default=SAMPLER, metavar="NAME", help=f"{', '.join(SAMPLERS)} (default: %(default)s)"
+        "--sampler", metavar="NAME", help=f"{', '.join(SAMPLERS)} (default: {SAMPLER}, or that of the resumed study)"
     )
-    search.add_argument("--pruner", default=PRUNER, metavar="NAME", help=f"{', '.join(PRUNERS)} (default: %(default)s)")
+    search.add_argument(
+        "--pruner", metavar="NAME", help=f"{', '.join(PRUNERS)} (default: {PRUNER}, or that of the resumed study)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -155,13 +157,14 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
     goal = Goal(parse_objectives(args.objectives), tuple(parse_constraint(text) for text in args.constraint))
     prepared = prepare(args, args.method)
     space = search_space(prepared.config, args.space, fixed)
-    sampling = create_sampler(args.sampler, space, args.seed)
     if args.split_rule not in (None, space.base.split.rule):
         raise UserError(
             f"--split-rule {args.split_rule}: the space {args.space} fixes {space.base.split.rule}; remove one of them"
         )
     prepared = prepared.with_base(space.base)  # a space file may fix how clips are cut and split
     name = args.study or default_study(prepared.config, "search")
+    _choose_defaults(args, prepared, name)
+    sampling = create_sampler(args.sampler, space, args.seed)
     tried = _tried_points(args, prepared, space, name)
     imported = find_imported(args.warm_start, name, args.out, prepared.record, goal, args.method)
     prepared.announce()
@@ -234,8 +237,17 @@ def _check(args: argparse.Namespace) -> None:
         UserError: A sampler or pruner is unknown.
     """
     for name, known in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
-        if getattr(args, name) not in known:
+        if getattr(args, name) not in (None, *known):
             raise UserError(f"unknown {name} {getattr(args, name)!r}: choose {', '.join(known)}")
+
+
+def _choose_defaults(args: argparse.Namespace, prepared: Preparation, study: str) -> None:
+    """Sets --sampler and --pruner, where they are not given, to those of the study on record, else to the defaults."""
+    with open_if_present(prepared.record_address(study)) as records:
+        row = None if records is None else records.find_study(study)
+    known = {"sampler": SAMPLER, "pruner": PRUNER} | ({} if row is None else dict(row.settings))
+    for name in ("sampler", "pruner"):
+        setattr(args, name, getattr(args, name) or known[name])
 
 
 def _counts(args: argparse.Namespace, preset: str) -> tuple[int, int, int]:

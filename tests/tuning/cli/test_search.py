@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import h5py
 import pytest
@@ -12,11 +15,15 @@ from amc.config import Config
 from amc.errors import UserError
 from amc.processes import cores
 from analysis.record.rows import StudyRow
+from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row
+from tuning.cli import search
 from tuning.cli.search import main
 from tuning.engine import study as engine_study
 from tuning.engine.sources import ListedTrials
 from tuning.engine.study import Study, run_study
+from tuning.preparation.defaults import PRUNER, SAMPLER
+from tuning.preparation.preparation import Preparation
 from tuning.search.pruners import create_pruner
 from tuning.workers.resources import machine_resources
 
@@ -147,3 +154,19 @@ def test_a_record_that_cannot_be_used_leaves_no_folder(tmp_path: Path, base: Con
     with pytest.raises(UserError, match="file is not a database"):
         run_study(replace(toy_study(tmp_path / "runs", study_row(base)), record=str(bad)))
     assert not (tmp_path / "runs" / "toy").exists()
+
+
+def test_a_resumed_study_keeps_its_sampler_and_pruner_unless_others_are_given(tmp_path: Path, base: Config) -> None:
+    address = f"sqlite:///{tmp_path / 'record.db'}"
+    with RecordWriter(address) as record:
+        record.create_study(replace(study_row(base), settings={"sampler": "random", "pruner": "none"}))
+    prepared = cast(Preparation, SimpleNamespace(record_address=lambda study: address))
+
+    def chosen(study: str, **given: str) -> tuple[str, str]:
+        args = argparse.Namespace(**({"sampler": None, "pruner": None} | given))
+        search._choose_defaults(args, prepared, study)
+        return args.sampler, args.pruner
+
+    assert chosen("toy") == ("random", "none")
+    assert chosen("toy", sampler="tpe") == ("tpe", "none")
+    assert chosen("another") == (SAMPLER, PRUNER)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 WIDTH = 0.5  # correlation length over u of deviations from the end
-JITTER = 1e-8
+JITTER = 1e-7  # keeps the covariance of repeated configurations positive definite
 
 # Hyperparameters other than the lengthscales, all on a logarithmic scale, with the mean and SD of their normal priors.
 # Values are standardized, so variances are fractions of about 1.

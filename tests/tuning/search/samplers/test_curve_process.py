@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from tuning.search.samplers.curve_data import standardized
 from tuning.search.samplers.curve_process import NAMES, CurveData, CurveProcess, _loss, _prior, _squared_distances, fit
 
 
@@ -76,3 +77,19 @@ def test_pending_trials_lower_the_uncertainty_but_not_the_mean() -> None:
     (mean, spread), (later, less) = process.posterior(at), process.with_ends(at).posterior(at)
     assert later == pytest.approx(mean, abs=1e-3)
     assert less < spread / 2
+
+
+@pytest.mark.parametrize("values", [[1.0] * 60, [0.0, 1e9] * 30, [-1e-12, 0.0] * 30])
+def test_repeated_points_can_be_fitted(values: list[float]) -> None:
+    process = fit(data_of([[0.5, 0.0]] * 60, [0.0, 1.0] * 30, [*range(60)], standardized(np.array(values)).tolist()))
+    mean, spread = process.posterior(np.array([[0.5, 0.0], [0.0, 1.0]]))
+    assert np.isfinite(mean).all()
+    assert (spread > 0).all()
+
+
+def test_ends_of_trials_by_hand() -> None:
+    """As in the first test, with a variance of 1 for how a trial ends instead of the noise: its end is known."""
+    theta = theta_of([1.0], signal=1.0, trial_end=1.0, stretch=1.0, power=1.0)
+    mean, spread = CurveProcess(data_of([[0.0]], [0.0], [0], [1.0]), theta).ends()
+    assert mean == pytest.approx([1])
+    assert spread == pytest.approx([0], abs=1e-3)
