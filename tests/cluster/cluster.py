@@ -87,7 +87,7 @@ class Cluster:
             shutil.copy2(token, self[name].home / ".ray")
         _at_once(WORKERS, self.join)
         while self[HEAD].run("ray status").count(" node_") < len(EACH):
-            time.sleep(0.5)  # a node is listed some seconds after it has joined
+            time.sleep(2)  # a node is listed some seconds after it has joined
 
     def join(self, name: str) -> None:
         """Starts Ray on a host that is not the first."""
