@@ -68,6 +68,14 @@ def quantile(row: Parameter, share: float) -> float:
     return (low + high) / 2
 
 
+def drawn(rows: Sequence[Parameter], shares: Sequence[float], number: int) -> list[float]:
+    """Positions of trial `number` from uniform random shares: of an even trial from the priors, of an odd one as given.
+
+    With many parameters, a draw from all priors is always near the prior of some; if that is wrong, odd trials tell.
+    """
+    return [quantile(*pair) for pair in zip(rows, shares, strict=True)] if number % 2 == 0 else list(shares)
+
+
 def _normal(row: Parameter) -> tuple[NormalDist, float]:
     """The normal distribution of a range's prior, and how much of it lies in [0, 1]."""
     normal = NormalDist(row.to_unit(row.prior), DEVIATIONS[row.confidence])

@@ -1,9 +1,9 @@
 """Bayesian optimization with a Gaussian process over parameters and training progress (`curve_process`).
 
-The first trials are those of `Space.starting_point` and draws from the priors by a scrambled Sobol sequence. From then
-on a proposal maximizes the expected improvement at the full budget, given the reports of all trials: complete, pruned
-and running. Trials that still run are also taken to end at the process's mean, so that simultaneous proposals differ. A
-failed trial counts as the worst trial.
+The first trials are those of `Space.starting_point` and a scrambled Sobol sequence, every other one drawn from the
+priors. From then on a proposal maximizes the expected improvement at the full budget, given the reports of all trials:
+complete, pruned and running. Trials that still run are also taken to end at the process's mean, so that simultaneous
+proposals differ. A failed trial counts as the worst trial.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from analysis.record.states import COMPLETE, ENDED
-from tuning.search.priors import joint_log_density, quantile
+from tuning.search.priors import drawn, joint_log_density
 from tuning.search.samplers.base import SearchHistory, is_repeat, random_generator
 from tuning.search.samplers.curve_data import Reports, curve_data, reports_of
 from tuning.search.samplers.curve_process import Array, CurveProcess, fit
@@ -59,7 +59,7 @@ class GPSampler:
         reports = reports_of(history, number, self.searched_steps)
         if number < STARTUP or len(reports.trials) < 2:
             shares = sobol(len(self.rows), number + 64, random_generator(self.seed, 0))[number:]
-            return np.array([[quantile(*pair) for pair in zip(self.rows, point, strict=True)] for point in shares])
+            return np.array([drawn(self.rows, point, number) for point in shares.tolist()])
         process = fit(curve_data(reports, self.flat))
         running = [trial for trial in history.trials if trial.number < number and trial.state not in ENDED]
         acquisition = Improvement(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from tuning.search.priors import quantile
+from tuning.search.priors import drawn
 from tuning.search.samplers.base import RETRIES, SearchHistory, is_repeat, random_generator
 from tuning.search.space import Space
 
@@ -26,19 +24,11 @@ class RandomSampler:
         if start is not None:
             return start
         params: dict[str, Any] = {}
+        rows = self.space.parameters
         for retry in range(RETRIES):
-            params = draw_params(self.space, number, random_generator(self.seed, number, retry))
+            draw = random_generator(self.seed, number, retry)
+            units = drawn(rows, [draw.random() for _ in rows], number)
+            params = self.space.decode(dict(zip((row.name for row in rows), units, strict=True)))
             if not is_repeat(params, history):
                 break
         return params
-
-
-def draw_params(space: Space, number: int, draw: np.random.Generator) -> dict[str, Any]:
-    """Random parameters of trial `number`: of an even trial from the priors, of an odd one from the whole space.
-
-    With many parameters, a draw from all priors is always near the prior of some; if that is wrong, odd trials tell.
-    """
-    units = {row.name: draw.random() for row in space.parameters}
-    if number % 2 == 0:
-        units = {row.name: quantile(row, units[row.name]) for row in space.parameters}
-    return space.decode(units)
