@@ -13,14 +13,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 
 from amc.config import Config
 from amc.errors import UserError
 from analysis.record.connection.address import without_password
 from analysis.record.connection.server_lock import server_lock_holder
 from analysis.record.reading import RecordReader
+from analysis.record.schema import metadata
 from analysis.record.writing import RecordWriter
 from tests.analysis.record import test_writing as test_record
+from tests.analysis.record.test_upgrading import downgrade
+from tests.tuning.command_kills import TYPED, check_command_kills, check_driver_kills, prepare
 from tests.tuning.postgres import PASSWORD, Server, running
 from tests.tuning.toy_rows import study_row, trial_row
 from tuning.cli.studies import main
@@ -280,3 +285,32 @@ def test_managing_studies_on_a_server(
     assert main(["delete", "toy", *place]) == 0
     assert main(["list", *place]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"no studies in {without_password(url)}"
+
+
+def test_a_version_3_record_is_upgraded_by_the_first_of_two_writers(url: str, base: Config) -> None:
+    with RecordWriter(url) as record:
+        record.create_study(study_row(base))
+    downgrade(url, 3)
+    with RecordReader(url) as records:
+        assert records.commands("toy") == []
+    opened: list[RecordWriter] = []
+    threads = [threading.Thread(target=lambda: opened.append(RecordWriter(url))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 4
+    for record in opened:
+        record.close()
+    with RecordWriter(url) as record, record.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_commands_survive_kills_between_any_two_writes(server: Server, base: Config, tmp_path: Path) -> None:
+    def prepared() -> str:
+        address = server.database(next(names))
+        prepare(address, base, tmp_path / "toy")
+        return address
+
+    assert check_driver_kills(prepared, base, tmp_path / "toy") >= 2 * len(TYPED)
+    assert check_command_kills(server.database(next(names)), base) == [0, 0, 0, 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import ANY
@@ -13,6 +15,7 @@ from analysis.record.rows import CommandRow
 from analysis.record.states import COMPLETE, DONE, PRUNED, REFUSED, RUNNING, WAITING
 from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
+from tests.tuning.command_kills import TYPED, check_command_kills, check_driver_kills, prepare
 from tests.tuning.engine.test_engine import Forgetful, engine
 from tests.tuning.in_process import run_in_process
 from tuning.engine import steering
@@ -308,3 +311,18 @@ def test_pending_and_refused_commands_amount_to_nothing() -> None:
     done = [replace(each, outcome=DONE) for each in (row, pause)]
     assert Steering.from_commands(done) == Steering(3, done[1])
     assert Steering.from_commands([*done, replace(done[1], kind="resume")]) == Steering(3)
+
+
+def test_a_driver_killed_between_any_two_writes_loses_no_command_and_takes_none_twice(
+    base: Config, tmp_path: Path
+) -> None:
+    template, numbers = tmp_path / "template.db", itertools.count()
+    prepare(str(template), base, tmp_path / "toy")
+    kills = check_driver_kills(
+        lambda: str(shutil.copy(template, tmp_path / f"{next(numbers)}.db")), base, tmp_path / "toy"
+    )
+    assert kills >= 2 * len(TYPED)
+
+
+def test_a_command_that_is_killed_is_on_record_once_or_not_at_all(base: Config, tmp_path: Path) -> None:
+    assert check_command_kills(str(tmp_path / "record.db"), base) == [0, 0, 0, 1]
