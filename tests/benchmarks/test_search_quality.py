@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -255,6 +257,7 @@ def test_a_prior_is_tried() -> None:
     assert search.begin(1) == pytest.approx(prior_point(function, "prior-right", 0))
 
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--functions", "branin", "--budget", "6", "--steps", "9", "--first", "1"]
 
 
@@ -326,3 +329,13 @@ def test_holm_is_over_functions() -> None:
     assert (last["ratio"], last["wins"]) == (pytest.approx(1 / 6.5), 6)
     assert last["p_holm"] == pytest.approx(4 / 2**6)
     assert found["returned", 1, "a"]["median"] == 0.0
+
+
+def test_tables_of_the_documentation(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command in docs/search.md prints the tables below it from the saved runs, and runs nothing."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(search_quality, "run", lambda key: pytest.fail(f"not saved: {key}"))
+    page = Path("docs/search.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"benchmarks/search_quality\.py (--runs .+ --markdown)", page)
+    assert search_quality.main(shlex.split(command)) == 0
+    assert capsys.readouterr().out in page
