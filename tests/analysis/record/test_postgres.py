@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import optuna
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from amc.config import Config
 from amc.errors import UserError
-from analysis.record.connection.address import without_password
+from analysis.record.connection.address import with_driver, without_password
 from analysis.record.connection.server_lock import server_lock_holder
 from analysis.record.reading import RecordReader
 from analysis.record.schema import metadata
@@ -314,3 +315,25 @@ def test_commands_survive_kills_between_any_two_writes(server: Server, base: Con
 
     assert check_driver_kills(prepared, base, tmp_path / "toy") >= 2 * len(TYPED)
     assert check_command_kills(server.database(next(names)), base) == [0, 0, 0, 1]
+
+
+def test_a_study_is_exported_from_one_database_to_another(
+    server: Server, record: RecordWriter, url: str, base: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record.add_trial(trial_row(base))
+    record.begin("toy", KEY)
+    record.report("toy", KEY, 1, 5, {"val/accuracy": 0.5})
+    with RecordReader(url) as reader:
+        snapshot = reader.snapshot("toy")
+    assert (list(snapshot.trials), list(snapshot.reports)) == (record.trials("toy"), record.points("toy"))
+    target = server.database(next(names))
+    for _ in range(2):
+        assert main(["export", "toy", "--record", url, "--optuna", target]) == 0, capsys.readouterr().err
+    assert PASSWORD not in capsys.readouterr().out
+    storage = optuna.storages.RDBStorage(with_driver(target))
+    study = optuna.load_study(study_name="toy", storage=storage)
+    assert [trial.intermediate_values for trial in study.trials] == [{5: 0.5}]
+    storage.remove_session()
+    storage.engine.dispose()
+    assert main(["export", "toy", "--record", url, "--optuna", url]) == 2
+    assert "is the record of a study, not a database of Optuna" in capsys.readouterr().err
