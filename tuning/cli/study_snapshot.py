@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.record.ranking import best, ranked
+from analysis.record.race import runs_left, winner
+from analysis.record.ranking import ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import CommandRow, Score, StudyRow, TrialRow
-from analysis.record.states import CONFIRM, FAILED, RUNNING, STATES, TRIAL, WAITING
+from analysis.record.states import CONFIRM, ENDED, FAILED, RUNNING, STATES, TRIAL, WAITING
 from tuning.cli.study_options import running
 from tuning.engine.progress import done_steps, objectives_text, total_steps
 from tuning.engine.sources import of_role
@@ -24,7 +25,7 @@ class Snapshot:
     """A study at one moment.
 
     Attributes:
-        trials: confirming runs included.
+        trials: runs of the race included.
         curves: {trial key: {step: score}}.
         running: whether a process runs the study.
         now: seconds since 1970.
@@ -62,19 +63,24 @@ class Snapshot:
 
     @property
     def best(self) -> TrialRow | None:
-        """The best trial; None if none is complete."""
-        return best(of_role(self.trials, TRIAL))
+        """The best trial, by the race if there was one; None if none is complete."""
+        return winner(self.trials)
 
     def planned(self, role: str) -> int:
-        """How many trials of a role the study will have, by its settings and commands."""
+        """How many trials, or runs of the race at most, the study will have, by its settings and commands."""
         settings = self.study.settings
+        known = len(of_role(self.trials, role))
         if role == CONFIRM:
-            wanted = int(settings.get("confirm_seeds", 0))
+            finalists, seeds = int(settings.get("finalists", 1)), int(settings.get("confirm_seeds", 0))
+            searched = of_role(self.trials, TRIAL)
+            if len(searched) >= self.planned(TRIAL) and all(trial.state in ENDED for trial in searched):
+                return known + runs_left(self.trials, finalists, seeds)
+            wanted = finalists * seeds
         elif "arms" in settings:
             wanted = len(settings["arms"]) * int(settings.get("seeds", 1))
         else:
             wanted = int(settings.get("trials", 0)) + self.steering.added
-        return max(wanted, len(of_role(self.trials, role)))
+        return max(wanted, known)
 
     def status(self) -> str:
         """Whether the study runs, in a few words."""
@@ -88,8 +94,9 @@ class Snapshot:
         searched, runs = of_role(self.trials, TRIAL), of_role(self.trials, CONFIRM)
         states = Counter(trial.state for trial in self.trials)
         shown = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
-        confirming = f" and {len(runs)}/{self.planned(CONFIRM)} confirming runs" if self.planned(CONFIRM) else ""
-        return f"{len(searched)}/{self.planned(TRIAL)} trials{confirming}: {shown or 'none started'}"
+        most = self.planned(CONFIRM)
+        race = f" and {len(runs)} of at most {most} runs with new seeds" if most else ""
+        return f"{len(searched)}/{self.planned(TRIAL)} trials{race}: {shown or 'none started'}"
 
     def best_text(self) -> str:
         """The best trial with its objectives; while none is complete, that with the best report."""

@@ -146,7 +146,7 @@ def this_user() -> str:
 def _stop_trial(engine: SteeredStudy, command: CommandRow) -> Reply:
     trial = _trial(engine, command)
     if trial.role == CONFIRM:
-        raise CommandRefused(f"{trial.key} is a confirming run; only trials can be stopped")
+        raise CommandRefused(f"{trial.key} is a run with a new seed; only trials of the search itself can be stopped")
     if trial.state in ENDED:
         raise CommandRefused(f"{trial.key} has ended already: {trial.state} at step {trial.step}/{trial.budget}")
     reason = f"stopped by {command.author}"

@@ -91,7 +91,7 @@ def test_what_the_view_shows(base: Config) -> None:
     lines = shown(snapshot(study(base, confirm_seeds=1), rows), 100, problem="the server does not respond")
     assert lines[:4] == [
         "toy: toy (procedural), smoke; running",
-        "4/4 trials and 0/1 confirming runs: 1 RUNNING, 1 COMPLETE, 1 PRUNED, 1 FAILED",
+        "4/4 trials and 0 of at most 1 runs with new seeds: 1 RUNNING, 1 COMPLETE, 1 PRUNED, 1 FAILED",
         "best trial-0000: validation accuracy 50.0%",
         "70/100 steps, about 5 s left",  # 25 s of work for 70 steps, 30 to go by two workers
     ]
@@ -123,6 +123,10 @@ def test_before_the_first_trial_and_before_the_first_complete_one(base: Config) 
 def test_how_many_trials_are_planned(base: Config) -> None:
     arms = snapshot(study(base, arms=[{}, {}, {}], seeds=2), [])
     assert (arms.planned("trial"), arms.planned(CONFIRM)) == (6, 0)
+    search = snapshot(study(base, finalists=2, confirm_seeds=3), [])
+    assert (search.planned("trial"), search.planned(CONFIRM)) == (4, 6)
+    failed = [trial(base, n, FAILED) for n in range(4)]  # nothing is left to race
+    assert replace(search, trials=failed).planned(CONFIRM) == 0
     assert snapshot(study(base), [trial(base, n, COMPLETE) for n in range(7)]).planned("trial") == 7
 
 

@@ -112,7 +112,7 @@ def test_a_stop_that_cannot_be(record: RecordWriter, base: Config, tmp_path: Pat
     assert record.trial("toy", job.key).state == COMPLETE
     assert command(driver, "stop-trial", trial="trial-9").message == "the study has no trial trial-9"
     confirm = begin(driver)
-    assert "is a confirming run" in command(driver, "stop-trial", trial=confirm.key).message
+    assert "is a run with a new seed" in command(driver, "stop-trial", trial=confirm.key).message
     assert record.trial("toy", confirm.key).state == RUNNING
 
 
