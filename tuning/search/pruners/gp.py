@@ -26,8 +26,9 @@ BETWEEN = 3**0.5  # ratio of the steps at which it is asked
 class GPPruner:
     """Prunes trials whose probability of ending above the best complete trial is below `LEAST`.
 
-    It decides as halving does while fewer than `STARTUP` trials have reported, if there are several objectives or the
-    trial violates a constraint, and if only reports are known.
+    It decides as halving does until a trial is complete (otherwise each new trial could end all before it) and
+    `STARTUP` trials have reported, if there are several objectives or the trial violates a constraint, and if only
+    reports are known.
     """
 
     def __init__(self, budget: int, first: int, space: Space | None = None) -> None:
@@ -41,23 +42,26 @@ class GPPruner:
         """See `Pruner`."""
         score = curves[key][step]
         known = sum(bool(curve) for curve in curves.values()) >= STARTUP
-        if self.space is None or not trials or not known or not score.known or score.violation or len(score.values) > 1:
+        known = known and any(trial.state == COMPLETE and not trial.violation for trial in trials)
+        if self.space is None or not known or not score.known or score.violation or len(score.values) > 1:
             return self.halving.should_prune(key, step, curves)
         if not any(step_at_rung(curves[key], round(at)) == step for at in self.steps):
             return False
         return self._probability(key, curves, trials, self.space) < LEAST
 
     def _probability(self, key: str, curves: Curves, trials: Sequence[TrialRow], space: Space) -> float:
-        """The probability that a trial ends above the best complete one; above any other if none is complete."""
+        """The probability that a trial ends above the best complete one."""
         from scipy.special import ndtr
 
         flat = FlatSpace(space)
         firsts = {name: {at: score.values[0] for at, score in curve.items()} for name, curve in curves.items()}
         searched_steps = any(row.name == STEPS for row in space.parameters)
         reports = reports_of(SearchHistory(trials, firsts), len(trials), searched_steps)
+        keys = [trial.key for trial in reports.trials]
+        complete = [trial.state == COMPLETE and not trial.violation for trial in reports.trials]
+        if key not in keys or not any(complete):  # too many trials, or no complete one has a finite value
+            return 1.0
+        place = keys.index(key)
         mean, spread = fit(curve_data(reports, flat)).ends()
-        place = [trial.key for trial in reports.trials].index(key)
-        others = [index for index in range(len(mean)) if index != place]
-        complete = [at for at in others if reports.trials[at].state == COMPLETE and not reports.trials[at].violation]
-        best = max(float(mean[index]) for index in complete or others)
+        best = float(mean[complete].max())
         return float(ndtr((mean[place] - best) / spread[place]))

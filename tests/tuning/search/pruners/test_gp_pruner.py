@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,10 @@ def test_few_trials_constraints_and_several_objectives_are_left_to_halving(space
     ):
         numbers = {trial.key: trial.number for trial in trials}
         assert prunes(space, trials, changed) == halving.should_prune("trial-0010", 3, changed, numbers)
+
+
+def test_without_a_complete_trial_it_is_left_to_halving(space: Space) -> None:
+    trials, curves = search(space, 0.0, 0.05)
+    trials = [replace(trial, state=RUNNING) for trial in trials]
+    curves = {key: {3: Score((min(number, 9) / 10,))} for number, key in enumerate(curves)}
+    assert not prunes(space, trials, curves)  # among the best third at this step
