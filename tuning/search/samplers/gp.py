@@ -26,7 +26,7 @@ STARTUP = 6  # trials before the process is used
 CANDIDATES = 1024  # of a Sobol sequence
 STARTS = 8  # of the local search
 ROUNDS, BRANCHES = 12, 24  # of the local search
-PRIOR_TRIALS = 10.0  # the priors' density to this power over the number of trials weights the improvement
+PRIOR_TRIALS = 3.0  # the priors' density to this power over the number of trials weights the improvement
 STEPS = "training.steps"
 
 
