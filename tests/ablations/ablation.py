@@ -30,15 +30,20 @@ TABLES = {f"{name}.{form}" for name in ("table4", "metrics", "recall") for form 
 class Ablation(Search):
     """`run_all.py` with two arms and two seeds in `folder`; the same command each time."""
 
+    table, arms, references = "4", ARMS, frozenset({REAL, STILL})
+
     def __init__(self, folder: Path, *arguments: str) -> None:
-        super().__init__(folder, trials=len(ARMS) * SEEDS, steps=STEPS, every=EVERY)
-        self.study, self.folder = STUDY, self.runs / STUDY
+        super().__init__(folder, trials=len(self.arms) * SEEDS, steps=STEPS, every=EVERY)
+        self.study = STUDY.replace("table4", f"table{self.table}")
+        self.folder = self.runs / self.study
         clips = folder / "squares.h5"
         self.command = [sys.executable, str(ROOT / "ablations" / "run_all.py")]
         self.command += ["--data", str(clips if clips.exists() else write_toy_file(clips)), "--preset", "smoke"]
         self.command += [
+            "--table",
+            self.table,
             "--arms",
-            "no_ym",
+            self.arms[1],
             "--seeds",
             str(SEEDS),
             "--workers",
@@ -51,7 +56,7 @@ class Ablation(Search):
     @property
     def keys(self) -> list[str]:
         """Of all trials, in the order in which they run."""
-        return [f"{arm}-seed-{seed}" for seed in range(SEEDS) for arm in ARMS]
+        return [f"{arm}-seed-{seed}" for seed in range(SEEDS) for arm in self.arms]
 
     def sheets(self) -> dict[str, SheetRow]:
         """The score sheets on record."""
@@ -94,14 +99,16 @@ def check_the_end(study: Ablation, witness: Witness) -> Look:
         assert attempts == sorted(set(attempts)), f"{key} was begun twice in one attempt: {attempts}"
         assert attempts[-1] == trial.attempts
     sheets = study.sheets()
-    assert sheets.keys() == {*study.keys, REAL, STILL}
+    assert sheets.keys() == {*study.keys, *study.references}
     assert len({row.scorer for row in sheets.values()}) == 1
     for key in study.keys:
         sheet = sheets[key].sheet
         right = sum(a == b for a, b in zip(sheet.label, sheet.predicted, strict=True))
         assert trials[key].scores["test/accuracy"] == right / len(sheet.label)
         assert (study.folder / "samples" / key / "row.gif").is_file()
-    assert {path.name for path in (study.folder / "tables").iterdir()} >= TABLES
+    assert {path.name for path in (study.folder / "tables").iterdir()} >= {
+        name.replace("table4", f"table{study.table}") for name in TABLES
+    }
     assert list((study.folder / "figures").glob("*.svg"))
     assert (study.folder / "report.html").stat().st_size > 10_000
     hidden = {path.name for path in study.folder.rglob(".*") if path.is_file() and not path.name.endswith(".lock")}
