@@ -8,6 +8,7 @@ format knows no videos, so the names of the images must say video and frame: `wa
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -30,7 +31,7 @@ def is_coco(content: object) -> TypeGuard[Mapping[str, Any]]:
 
 
 def read_coco(path: Path, content: Mapping[str, Any]) -> KeypointTable:
-    """The points of all videos; of several people in an image, those of the one with most points, then the largest.
+    """The points of all videos; of several people in an image, the person with the most points, then the largest.
 
     Args:
         path: for messages.
@@ -42,8 +43,8 @@ def read_coco(path: Path, content: Mapping[str, Any]) -> KeypointTable:
     try:
         names, best, crowded = _people(path, content["annotations"], content.get("categories", []))
         places, start = _places(path, content["images"])
-        sizes = {image["id"]: (int(image["width"]), int(image["height"])) for image in content["images"]}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        sizes = {image["id"]: _size(path, image) for image in content["images"]}
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"{path}: not COCO's keypoint annotations ({error!r})") from error
     videos: dict[str, dict[int, Any]] = {}
     for image, (video, frame) in places.items():
@@ -60,7 +61,9 @@ def read_coco(path: Path, content: Mapping[str, Any]) -> KeypointTable:
         size = next(iter(found), None)
         rows[video] = VideoKeypoints(np.array(frames, dtype=np.int64), points, np.full(len(frames), np.nan), size)
     remarks = ["read as COCO's", *(["frames of images counted from 1"] if start else [])]
-    remarks += [f"{crowded} images have several people, of whom the one with most points is used"] if crowded else []
+    remarks += (
+        [f"{crowded} images have several people, of whom the person with the most points is used"] if crowded else []
+    )
     return KeypointTable(names, rows, remarks=tuple(remarks))
 
 
@@ -81,15 +84,26 @@ def _people(
     seen: dict[Any, int] = {}
     for one in people:
         values = np.array(one["keypoints"], dtype=np.float64).reshape(len(names), 3)
-        if not np.isfinite(values).all() or np.abs(values).max() > FARTHEST:
-            raise ValueError(f"keypoints of image {one['image_id']}")
+        image, area = one["image_id"], float(one.get("area") or 0)
+        if np.isnan(values).any() or not math.isfinite(area):
+            raise UserError(f"{path}: an annotation of image {image!r} has NaN, or an infinite area: give numbers")
         labelled = values[:, 2:] > 0
-        rank = (int(labelled.sum()), float(one.get("area") or 0))
-        image = one["image_id"]
+        rank = (int(labelled.sum()), area)
         seen[image] = seen.get(image, 0) + bool(rank[0])
         if image not in best or rank > best[image][0]:
             best[image] = rank, np.where(labelled, values[:, :2], np.nan)
     return names, {image: points for image, (_, points) in best.items()}, sum(count > 1 for count in seen.values())
+
+
+def _size(path: Path, image: Mapping[str, Any]) -> tuple[int, int]:
+    """Width and height of an image."""
+    try:
+        width, height = int(image["width"]), int(image["height"])
+    except (OverflowError, ValueError):
+        width = height = 0
+    if not (0 < width <= FARTHEST and 0 < height <= FARTHEST):
+        raise UserError(f"{path}: image {image['file_name']!r}: give its width and height in pixels")
+    return width, height
 
 
 def _places(path: Path, images: list[dict[str, Any]]) -> tuple[dict[Any, tuple[str, int]], int]:

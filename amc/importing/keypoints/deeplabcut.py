@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from amc.errors import UserError
-from amc.importing.keypoints.table import KeypointTable, VideoKeypoints
+from amc.importing.keypoints.table import MOST_FRAMES, KeypointTable, VideoKeypoints
 from amc.importing.keypoints.table_text import decoded
 
 LEAST_LIKELIHOOD = 0.6  # DeepLabCut's default `pcutoff`
@@ -35,9 +35,12 @@ def read_deeplabcut(path: Path, data: bytes) -> KeypointTable:
     Raises:
         UserError: the file differs from the format, or has several individuals.
     """
-    text = decoded(data)[0]
-    separator = text.lstrip('"')[6:].lstrip('"')[0]
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(cell.strip() for cell in row)]
+    try:
+        text = decoded(data)[0]
+        separator = text.lstrip('"')[6:].lstrip('"')[0]
+        rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(cell.strip() for cell in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: starts like a file of DeepLabCut, but is not CSV in UTF-8: {error}") from error
     heads = {row[0].strip().lower(): [cell.strip() for cell in row[1:]] for row in rows[:4]}
     if "bodyparts" not in heads or "coords" not in heads:
         raise UserError(f"{path}: starts like a file of DeepLabCut, but has no rows 'bodyparts' and 'coords'")
@@ -45,9 +48,16 @@ def read_deeplabcut(path: Path, data: bytes) -> KeypointTable:
         raise UserError(f"{path}: several individuals; keep the columns of one of them")
     body = rows[3 + ("individuals" in heads) :]
     names = tuple(dict.fromkeys(heads["bodyparts"]))
-    at = {pair: i + 1 for i, pair in enumerate(zip(heads["bodyparts"], heads["coords"], strict=True))}
+    if not names or len(heads["bodyparts"]) != len(heads["coords"]):
+        raise UserError(
+            f"{path}: {len(heads['bodyparts'])} cells in row 'bodyparts' and {len(heads['coords'])} in row 'coords': "
+            "each column of a body part needs both"
+        )
+    at = {pair: i for i, pair in enumerate(zip(heads["bodyparts"], heads["coords"], strict=True), start=1)}
+    if len(at) < len(heads["coords"]):
+        raise UserError(f"{path}: two columns have the same body part and coordinate; rename or remove one")
     try:
-        frames = np.array([int(float(row[0].replace(",", "."))) for row in body], dtype=np.int64)
+        frames = np.array([_frame(row[0]) for row in body], dtype=np.int64)
         values = np.array(
             [[[_float(row[at[name, kind]]) for kind in ("x", "y", "likelihood")] for name in names] for row in body]
         ).reshape(len(body), len(names), 3)
@@ -62,6 +72,13 @@ def read_deeplabcut(path: Path, data: bytes) -> KeypointTable:
     video = re.split(ending, path.stem)[0].rstrip("_") or path.stem
     remark = f"read as DeepLabCut's, without points whose likelihood is below {LEAST_LIKELIHOOD}"
     return KeypointTable(names, {video: VideoKeypoints(frames, points, values[..., 2].mean(axis=1))}, remarks=(remark,))
+
+
+def _frame(text: str) -> int:
+    frame = _float(text)
+    if not frame.is_integer() or abs(frame) >= MOST_FRAMES:
+        raise ValueError(f"frame {text!r} is not a whole number below {MOST_FRAMES}")
+    return int(frame)
 
 
 def _float(text: str) -> float:

@@ -1,12 +1,26 @@
-"""Numbers in a table, all with decimal points or all with decimal commas."""
+"""Numbers in tables and in JSON files."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from typing import Any
 
 from amc.errors import UserError
 from amc.importing.keypoints.table import FARTHEST
+
+_DIGITS = 300  # of the longest integers that a float holds
+
+
+def parse_json(data: bytes) -> Any:
+    """Parses JSON; integers that no float holds are infinite, so that checks of the range find them.
+
+    Raises:
+        ValueError: the bytes are not JSON.
+        RecursionError: lists or objects are nested too deeply.
+    """
+    return json.loads(data, parse_int=lambda text: int(text) if len(text) <= _DIGITS else float(text))
 
 
 class Numbers:

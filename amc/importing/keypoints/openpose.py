@@ -6,7 +6,6 @@ confidence of each point.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from amc.errors import UserError
+from amc.importing.keypoints.numbers import parse_json
 from amc.importing.keypoints.table import KeypointTable, VideoKeypoints
 
 OPENPOSE_FILE = re.compile(r"(?P<video>.+)_(?P<frame>\d{12})_keypoints\.json")
@@ -40,9 +40,9 @@ def read_openpose(video: str, files: Sequence[tuple[int, Path]]) -> KeypointTabl
     frames, points, confidence, crowded = [], [], [], 0
     for frame, path in sorted(files):
         try:
-            people: list[Any] = json.loads(path.read_bytes())["people"]
+            people: list[Any] = parse_json(path.read_bytes())["people"]
             bodies = [np.array(person["pose_keypoints_2d"], dtype=np.float64).reshape(-1, 3) for person in people]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise UserError(f"{path}: not a file of OpenPose's body keypoints ({error})") from error
         crowded += len(bodies) > 1
         if not bodies:

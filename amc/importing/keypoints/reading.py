@@ -1,8 +1,7 @@
-"""Reads a keypoint table, or the files of a pose estimator, and checks the coordinates."""
+"""Reads a keypoint table, or the files of a pose estimator, and checks names, frames and coordinates."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,10 @@ from amc.errors import UserError
 from amc.importing.keypoints.coco import is_coco, read_coco
 from amc.importing.keypoints.csv_file import read_csv
 from amc.importing.keypoints.deeplabcut import is_deeplabcut, read_deeplabcut
+from amc.importing.keypoints.numbers import parse_json
 from amc.importing.keypoints.openpose import OPENPOSE_FILE, read_openpose
 from amc.importing.keypoints.other_formats import refuse_binary, refuse_json
-from amc.importing.keypoints.table import KeypointTable
+from amc.importing.keypoints.table import FARTHEST, MOST_FRAMES, KeypointTable, VideoKeypoints
 
 _ENOUGH = 8  # coordinates of a video that tell their unit
 
@@ -44,23 +44,54 @@ def _read_file(path: Path, data: bytes, names: tuple[str, ...] | None) -> Keypoi
     refuse_binary(path, data)
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
         try:
-            content = json.loads(data)
+            content = parse_json(data)
         except (ValueError, RecursionError):
             content = None
         if not is_coco(content):
             raise refuse_json(path, content)
-        return _renamed(path, read_coco(path, content), names)
+        return _sound(path, read_coco(path, content), names)
     if is_deeplabcut(data):
-        return _renamed(path, read_deeplabcut(path, data), names)
-    return read_csv(path, data, names)
+        return _sound(path, read_deeplabcut(path, data), names)
+    return _sound(path, read_csv(path, data, names), names)
 
 
-def _renamed(path: Path, table: KeypointTable, names: tuple[str, ...] | None) -> KeypointTable:
-    if names is None:
-        return table
-    if len(names) != len(table.names):
+def _sound(path: Path, table: KeypointTable, names: tuple[str, ...] | None) -> KeypointTable:
+    """The table with the given names and rows sorted by frame; every format passes through here.
+
+    Raises:
+        UserError: names are not distinct, or frames or coordinates are not what `VideoKeypoints` says.
+    """
+    if names is not None and len(names) != len(table.names):
         raise UserError(f"{path}: {len(names)} keypoint names for {len(table.names)} points: {', '.join(table.names)}")
-    return replace(table, names=names)
+    names = names or table.names
+    if not all(names) or len(set(names)) < len(names):
+        raise UserError(f"{path}: the points are named {', '.join(map(repr, names))}: give each a name of its own")
+    videos = {video: _sound_rows(path, video, names, rows) for video, rows in table.videos.items()}
+    return replace(table, names=names, videos=videos)
+
+
+def _sound_rows(path: Path, video: str, names: Sequence[str], rows: VideoKeypoints) -> VideoKeypoints:
+    order = np.argsort(rows.frame, kind="stable")
+    frame, points, confidence = rows.frame[order], rows.points[order], rows.confidence[order]
+    outside = frame[(frame < 0) | (frame >= MOST_FRAMES)]
+    if outside.size:
+        raise UserError(f"{path}: {video} has a frame {outside[0]}: count frames from 0, up to {MOST_FRAMES - 1}")
+    repeated = frame[1:][frame[1:] == frame[:-1]]
+    if repeated.size:
+        raise UserError(f"{path}: two rows for frame {repeated[0]} of {video}: keep one")
+    absent = np.isnan(points)
+    wrong = (absent[..., 0] != absent[..., 1]) | (np.abs(points) > FARTHEST).any(axis=2)
+    if wrong.any():
+        row, point = np.argwhere(wrong)[0]
+        x, y = points[row, point]
+        raise UserError(
+            f"{path}: frame {frame[row]} of {video}: {names[point]} is at ({x:g}, {y:g}): give x and y in pixels, at "
+            f"most {FARTHEST:,.0f}, or neither if the point was not found"
+        )
+    if np.isinf(confidence).any():
+        infinite = frame[np.isinf(confidence)][0]
+        raise UserError(f"{path}: frame {infinite} of {video}: the confidence is infinite: give a number from 0 to 1")
+    return replace(rows, frame=frame, points=points, confidence=confidence)
 
 
 def _read_folder(path: Path, names: tuple[str, ...] | None) -> KeypointTable:
@@ -74,7 +105,7 @@ def _read_folder(path: Path, names: tuple[str, ...] | None) -> KeypointTable:
         elif file.suffix.lower() == ".csv":
             read = _read_file(file, file.read_bytes(), names)
             tables.append(replace(read, videos={str(folder / video): rows for video, rows in read.videos.items()}))
-    tables += [_renamed(path, read_openpose(video, files), names) for video, files in frames.items()]
+    tables += [_sound(path, read_openpose(video, files), names) for video, files in frames.items()]
     tables = [table for table in tables if table.names]
     if not tables:
         raise UserError(f"{path}: no keypoints in this folder; it must have CSV files, or OpenPose's *_keypoints.json")
@@ -82,7 +113,11 @@ def _read_folder(path: Path, names: tuple[str, ...] | None) -> KeypointTable:
     if others:
         one, other = next(iter(tables[0].videos), "?"), next(iter(others[0].videos), "?")
         raise UserError(f"{path}: {one} and {other} have other points; keep files of one model")
-    videos = {video: rows for table in tables for video, rows in table.videos.items()}
+    videos: dict[str, VideoKeypoints] = {}
+    for table in tables:
+        if both := sorted(videos.keys() & table.videos.keys()):
+            raise UserError(f"{path}: two files have points of {both[0]}: keep one of them in this folder")
+        videos.update(table.videos)
     return KeypointTable(tables[0].names, videos, remarks=tuple(dict.fromkeys(r for t in tables for r in t.remarks)))
 
 

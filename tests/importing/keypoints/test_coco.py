@@ -42,7 +42,7 @@ def _file(
 
 
 def test_points_by_video_and_frame(tmp_path: Path) -> None:
-    """Of several people the one with most points, then the largest; a crowd is nobody."""
+    """Of several people the person with the most points, then the largest; a crowd is nobody."""
     images = [_image(7, "wave/anna_1/frame_0001.png"), _image(8, "wave/anna_1/frame_0002.png")]
     images += [_image(9, "bend/ben_0001.jpg"), _image(10, "bend/ben_0002.jpg")]
     annotations = [_one(7, 10, 20, 2, 0, 0, 0), _one(8, 1, 2, 1, 3, 4, 2), _one(8, 5, 6, 2, 0, 0, 0, area=100)]
@@ -53,7 +53,7 @@ def test_points_by_video_and_frame(tmp_path: Path) -> None:
     assert (anna.frame.tolist(), ben.frame.tolist()) == ([0, 1], [1])
     np.testing.assert_array_equal(anna.points, [[[10, 20], NAN], [[1, 2], [3, 4]]])
     np.testing.assert_array_equal(ben.points, [[NAN, [9, 9.5]]])
-    several = "2 images have several people, of whom the one with most points is used"
+    several = "2 images have several people, of whom the person with the most points is used"
     assert table.remarks == ("read as COCO's", "frames of images counted from 1", several)
 
 
@@ -96,7 +96,20 @@ def test_names_of_images(tmp_path: Path, name: str, video: str, frame: int) -> N
             "the categories have different points; keep one",
         ),
         ([_image(1, "v/0.png")], [_one(1, 1, 2)], [PERSON], "not COCO's keypoint annotations"),
-        ([_image(1, "v/0.png")], [_one(1, 1e9, 1, 2, 1, 1, 2)], [PERSON], "keypoints of image 1"),
+        ([_image(1, "v/0.png")], [_one(1, 1e9, 1, 2, 1, 1, 2)], [PERSON], "nose is at (1e+09, 1)"),
+        ([_image(1, "v/0.png")], [_one(1, 1, 1, 2, 1, np.inf, 2)], [PERSON], "frame 0 of v: paw is at (1, inf)"),
+        ([_image(1, "v/0.png")], [_one(1, 10**400, 1, 2, 1, 1, 2)], [PERSON], "nose is at (inf, 1)"),
+        ([_image(1, "v/0.png")], [_one(1, np.nan, *[1] * 5)], [PERSON], "an annotation of image 1 has NaN"),
+        ([_image(1, "v/0.png")], [_one(1, *[5] * 6, area=10**400)], [PERSON], "or an infinite area"),
+        ([_image(1, "v/0.png", width=np.inf)], [_one(1, *[5] * 6)], [PERSON], "'v/0.png': give its width and height"),
+        ([_image(1, "v/0.png", height=10**400)], [_one(1, *[5] * 6)], [PERSON], "'v/0.png': give its width"),
+        ([_image(1, "v/0.png", height=0)], [_one(1, *[5] * 6)], [PERSON], "'v/0.png': give its width and height"),
+        (
+            [_image(1, "v/0.png")],
+            [_one(1, *[5] * 6)],
+            [PERSON | {"keypoints": ["a", "a"]}],
+            "the points are named 'a', 'a': give each a name of its own",
+        ),
         ([{"id": 1}], [_one(1, *[5] * 6)], [PERSON], "not COCO's keypoint annotations (KeyError('file_name'))"),
         (
             [_image(1, "v/0.png"), _image(2, "v/1.png", width=9)],
@@ -111,6 +124,7 @@ def test_what_is_wrong_is_said(
 ) -> None:
     with pytest.raises(UserError) as caught:
         read_table(_file(tmp_path / "t.json", images, annotations, categories))
+    assert str(caught.value).startswith(f"{tmp_path / 't.json'}: ")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -127,3 +141,14 @@ def test_the_size_of_the_video(tmp_path: Path) -> None:
             source.find("a/x.mp4", Path("a/x.mp4"), VideoFacts(frames=9, height=480, width=640))
     with pytest.raises(UserError, match="read by `prepare folder` only"):
         pixels_only(path, read_table(path))
+
+
+def test_points_that_are_not_used_may_be_anywhere(tmp_path: Path) -> None:
+    path = _file(tmp_path / "t.json", [_image(1, "a/x/0.png")], [_one(1, 5, 6, 2, 1e300, 8, 0)])
+    np.testing.assert_array_equal(read_table(path).videos["a/x"].points, [[[5, 6], NAN]])
+
+
+def test_names_that_are_given_replace_repeated_ones(tmp_path: Path) -> None:
+    categories = [PERSON | {"keypoints": ["a", "a"]}]
+    path = _file(tmp_path / "t.json", [_image(1, "a/x/0.png")], [_one(1, 5, 6, 2, 7, 8, 2)], categories)
+    assert read_table(path, ("nose", "paw")).names == ("nose", "paw")
