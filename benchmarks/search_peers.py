@@ -238,7 +238,7 @@ class Neps:
 
 
 class SyneTune(Returned):
-    """A scheduler of Syne Tune, which hears each report and may stop the trial, as its own tuner calls it."""
+    """A scheduler of Syne Tune, which is given each report and may stop the trial, called as by its own tuner."""
 
     def __init__(self, scheduler: str, function: Function, steps: int, first: int, seed: int) -> None:
         from syne_tune.config_space import choice, uniform

@@ -86,7 +86,7 @@ class Standings:
 
     @property
     def racing(self) -> list[Contender]:
-        """The leader and the contenders that are not told from it yet, in their order."""
+        """The leader and the contenders that are not distinguishable from it yet, in their order."""
         return [one for index, one in enumerate(self.contenders) if index == self.leader or self.chance(index) >= DOUBT]
 
 
@@ -117,7 +117,8 @@ def standings(trials: Sequence[TrialRow], found: Sequence[Contender]) -> Standin
     """The posterior of the true scores of these contenders, from selection scores and ended race runs."""
     known = [value for trial in trials if trial.state == COMPLETE and (value := first_objective(trial)) is not None]
     centre = fmean(value for _, score in feasible(t for t in trials if t.role == TRIAL) for value in score.values[:1])
-    # A run that failed counts as the lowest score on record: who trains that configuration gets nothing better.
+    # A run that failed or violates a constraint counts as the lowest score on record: who trains that configuration
+    # gets nothing better.
     lowest = min(known)
     rows = [
         (index, _replicate(run), lowest if (value := _value(run)) is None else value)
@@ -145,8 +146,8 @@ def standings(trials: Sequence[TrialRow], found: Sequence[Contender]) -> Standin
 def next_run(trials: Sequence[TrialRow], count: int, seeds: Sequence[int]) -> tuple[TrialRow, int] | None:
     """The trial whose configuration runs next, and the index of its seed; None if there is no next run now.
 
-    The finalists that are not told from the leader take turns. A round begins when the one before has ended, so that
-    no run is started that the round's result makes needless.
+    The finalists that are not distinguishable from the leader take turns. A round begins when the one before has ended,
+    so that no run is started that the round's result makes needless.
 
     Args:
         trials: of all roles; those of the search have ended.
@@ -161,7 +162,7 @@ def next_run(trials: Sequence[TrialRow], count: int, seeds: Sequence[int]) -> tu
     one = min(racing, key=lambda one: len(one.runs))
     if len(one.runs) >= _most(found, racing, len(seeds)):
         return None
-    if any(len(other.ended) < len(one.runs) for other in racing if other is not one):
+    if len(racing) > 1 and any(len(other.ended) < len(one.runs) for other in racing):
         return None
     used = {run.seed for run in one.runs}
     index = next(index for index, seed in enumerate(seeds) if seed not in used)
@@ -197,7 +198,7 @@ def _configuration(trial: TrialRow) -> str:
 
 
 def _value(run: TrialRow) -> float | None:
-    return first_objective(run) if run.state == COMPLETE else None
+    return first_objective(run) if run.state == COMPLETE and not run.violation else None
 
 
 def _replicate(run: TrialRow) -> tuple[int, int, int]:

@@ -204,7 +204,7 @@ def race_note(race: Mapping[str, Any]) -> str:
         shown.append(
             f"{one['key']} {number(one['selected'])} → {number(one['mean'])} ({plural(len(runs), 'new seed')}{sure})"
         )
-    text = f"Validation score of selection → mean of new seeds: {'; '.join(shown)}."
+    text = f"Selection score → mean validation score over new seeds: {'; '.join(shown)}."
     if len(race["finalists"]) == 1:
         return text
     text += f" {race['winner']} has the highest estimate from both"

@@ -27,6 +27,7 @@ from analysis.tables.layout.cells import plural
 from tuning.cli import options
 from tuning.engine.interruption import sigterm_as_interrupt
 from tuning.engine.sources import RaceOfFinalists, SampledTrials, untried
+from tuning.engine.steering import Steering
 from tuning.engine.study import Ending, Study, run_study
 from tuning.engine.summary import confirmed, table
 from tuning.planning.dry_run import show_forecast
@@ -216,11 +217,12 @@ def _tried_points(args: argparse.Namespace, prepared: Preparation, space: Space,
     points = read_points(args.tried, space)
     with open_if_present(prepared.record_address(study)) as records:
         trials = [] if records is None else records.trials(study, TRIAL)
-    left, count = len(untried(points, trials)), _counts(args, prepared.preset)[0]
+        added = 0 if records is None else Steering.from_commands(records.commands(study)).added
+    left, count = len(untried(points, trials)), _counts(args, prepared.preset)[0] + added
     if len(trials) + left > count and left:
         raise UserError(
             f"--try {args.tried} has {plural(left, 'point')} to run, and a total of {plural(count, 'trial')} leaves "
-            f"room for {max(0, count - len(trials))}: give --trials {len(trials) + left} or more"
+            f"room for {max(0, count - len(trials))}: give --trials {len(trials) + left - added} or more"
         )
     return points
 
@@ -242,12 +244,17 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _choose_defaults(args: argparse.Namespace, prepared: Preparation, study: str) -> None:
-    """Sets --sampler and --pruner, where they are not given, to those of the study on record, else to the defaults."""
+    """Sets options that are not given to those of the study on record, else to the defaults.
+
+    A study from before the race has one finalist: a study that was finished then does not go on.
+    """
     with open_if_present(prepared.record_address(study)) as records:
         row = None if records is None else records.find_study(study)
     known = {"sampler": SAMPLER, "pruner": PRUNER} | ({} if row is None else dict(row.settings))
     for name in ("sampler", "pruner"):
         setattr(args, name, getattr(args, name) or known[name])
+    if row is not None and args.finalists is None:
+        args.finalists = int(row.settings.get("finalists", 1))
 
 
 def _counts(args: argparse.Namespace, preset: str) -> tuple[int, int, int]:

@@ -146,7 +146,7 @@ def steer(args: argparse.Namespace, kind: str, arguments: Mapping[str, Any]) -> 
 def _wait(records: RecordReader, command: CommandRow, args: argparse.Namespace) -> CommandRow:
     """The command when the driver has taken it, or as it is when there is no driver or no more patience."""
     deadline = time.monotonic() + PATIENCE
-    next_check = time.monotonic() + 2.0  # seconds; the check of the lock is not for every look
+    next_check = time.monotonic() + 2.0  # seconds; the lock is checked less often than the record
     while True:
         command = next(each for each in records.commands(command.study) if each.uid == command.uid)
         now = time.monotonic()

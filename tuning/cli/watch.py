@@ -95,7 +95,7 @@ def changes(before: Snapshot, after: Snapshot) -> list[str]:
 
 
 def _snapshots(records: RecordReader, args: argparse.Namespace) -> Iterator[tuple[Snapshot, str]]:
-    """Snapshots until the study is not running, each with the problem of the last look; "" if there was none."""
+    """Snapshots until the study is not running, each with the problem of the last reading; "" if there was none."""
     last, problem, since = Snapshot.read(records, args.study, args.out), "", time.monotonic()
     while True:
         yield last, problem

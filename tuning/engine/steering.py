@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from amc.errors import UserError
 from analysis.record.command_writing import Effect
 from analysis.record.rows import CommandRow, TrialRow
-from analysis.record.states import CONFIRM, DONE, ENDED, REFUSED, RUNNING, WAITING
+from analysis.record.states import DONE, ENDED, REFUSED, RUNNING, WAITING
 from analysis.record.writing import RecordWriter, stopping
 from tuning.engine.sources import ListedTrials, Proposal, RaceOfFinalists, SampledTrials, TrialSource
 from tuning.search.space_changes import all_changed, changed, description
@@ -145,8 +145,6 @@ def this_user() -> str:
 
 def _stop_trial(engine: SteeredStudy, command: CommandRow) -> Reply:
     trial = _trial(engine, command)
-    if trial.role == CONFIRM:
-        raise CommandRefused(f"{trial.key} is a run with a new seed; only trials of the search itself can be stopped")
     if trial.state in ENDED:
         raise CommandRefused(f"{trial.key} has ended already: {trial.state} at step {trial.step}/{trial.budget}")
     reason = f"stopped by {command.author}"

@@ -53,8 +53,8 @@ class Parameter:
 
     @property
     def has_prior_value(self) -> bool:
-        """Whether a value is believed to be good, and others may be proposed."""
-        return self.kind != "bool" and self.prior is not None and self.frozen is None
+        """Whether a value in the range is believed to be good, and others may be proposed."""
+        return self.kind != "bool" and self.prior is not None and self.frozen is None and self.contains(self.prior)
 
     def clip(self, value: Any) -> Any:
         """The frozen value, else the nearest value within the range; the first choice if `value` is not one."""
@@ -276,7 +276,7 @@ def check_parameter(row: Parameter, base: Config) -> None:
 def _check_prior(row: Parameter, base: Config, what: str) -> None:
     if row.confidence not in CONFIDENCES:
         raise UserError(f"{what} has unknown confidence {row.confidence!r}: choose from {', '.join(CONFIDENCES)}")
-    if not row.has_prior_value:
+    if row.kind == "bool" or row.prior is None:
         return
     if row.kind != "categorical":
         with_overrides(base, {row.name: row.prior})  # checks the type

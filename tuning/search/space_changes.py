@@ -66,8 +66,8 @@ def description(before: Space, after: Space) -> str:
 def _differences(old: Parameter, new: Parameter) -> Iterator[str]:
     if new.range_text != old.range_text:
         yield f"{new.name} is searched from {new.range_text} instead of {old.range_text}"
-    if old.prior is not None and new.prior is None:
-        yield f"the prior {old.prior} of {new.name} is outside that, and no longer used"
+    if old.has_prior_value and not new.has_prior_value and new.frozen is None:
+        yield f"the prior {old.prior} of {new.name} is outside that, and not used"
     if new.frozen is not None and new.frozen != old.frozen:
         yield f"{new.name} is frozen at {new.frozen}"
     if new.frozen is None and old.frozen is not None:
@@ -94,7 +94,10 @@ def _may_hold(term: str, values: Mapping[str, Any], free: Sequence[str]) -> bool
 def _freeze(space: Space, text: str) -> Space:
     name, value = _assigned(text, "--freeze NAME=VALUE")
     row = _row(space, name)
-    typed = value if row.choices else with_overrides(space.base, {name: value}).flat()[name]
+    if row.choices:  # `true` is JSON, `True` is how choices are printed
+        typed = next((choice for choice in row.choices if str(choice) == str(value)), value)
+    else:
+        typed = with_overrides(space.base, {name: value}).flat()[name]
     if not row.contains(typed):
         raise UserError(f"{name!r} cannot be frozen at {value!r}: it is not in its range ({row.range_text})")
     return _with(space, replace(row, frozen=typed))
@@ -117,8 +120,6 @@ def _range(space: Space, text: str) -> Space:
     check_parameter(replace(new, prior=None), space.base)
     if row.frozen is not None and not new.contains(row.frozen):
         raise UserError(f"{name!r} is frozen at {row.frozen!r}, which is not in the range {text!r}: unfreeze it first")
-    if row.prior is not None and not new.contains(row.prior):
-        new = replace(new, prior=None)
     return _with(space, new)
 
 

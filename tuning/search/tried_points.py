@@ -58,7 +58,13 @@ def complete_point(entry: Any, space: Space, where: str) -> dict[str, Any]:
     """
     if not isinstance(entry, Mapping) or not entry:
         raise UserError(f"{where} must be a table with the value of at least one parameter")
-    values = {name: _checked(name, value, space, where) for name, value in flattened(entry)}
+    pairs = flattened(entry)
+    names = [name for name, _ in pairs]
+    if not names:
+        raise UserError(f"{where} must be a table with the value of at least one parameter")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"{where} sets {twice[0]!r} twice, as a quoted name and in a table: remove one of them")
+    values = {name: _checked(name, value, space, where) for name, value in pairs}
     point = space.nearest(values)
     idle = [name for name in values if name not in point]
     if idle:

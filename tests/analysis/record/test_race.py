@@ -118,6 +118,9 @@ def test_a_round_waits_for_the_one_before_with_any_number_of_workers() -> None:
     assert next_run(trials, 2, SEEDS) is None
     trials[2] = run(0, 1, 0, 0.5)
     assert next_run(trials, 2, SEEDS) is None
+    trials[2:] = [run(0, 1, 0, None, "RUNNING"), run(1, 0, 0, 0.5)]
+    assert next_run(trials, 2, SEEDS) is None
+    trials[2] = run(0, 1, 0, 0.5)
     trials[3] = run(1, 0, 0, 0.5)
     assert next_run(trials, 2, SEEDS) is not None
 
@@ -135,6 +138,10 @@ def test_a_failed_run_counts_as_the_lowest_score_and_blocks_nothing() -> None:
     worst = [*trials[:3], run(0, 1, 0, 0.3), run(1, 0, 0, 0.55)]
     assert standings(trials, contenders(trials, 2)).mean == pytest.approx(standings(worst, contenders(worst, 2)).mean)
     assert next_run(trials, 2, SEEDS) is not None
+    violating = [*trials[:3], replace(run(0, 1, 0, 0.9), violation=0.5), run(1, 0, 0, 0.55)]
+    assert standings(violating, contenders(violating, 2)).mean == pytest.approx(
+        standings(worst, contenders(worst, 2)).mean
+    )
     stopped = [*trials[:3], run(0, 1, 0, 0.1, "PRUNED"), run(1, 0, 0, 0.55)]  # by a person: it says nothing
     without = [*trials[:3], run(1, 0, 0, 0.55)]
     assert standings(stopped, contenders(stopped, 2)).mean == pytest.approx(

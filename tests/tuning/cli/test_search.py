@@ -15,15 +15,18 @@ from amc.config import Config
 from amc.errors import UserError
 from amc.processes import cores
 from analysis.record.rows import StudyRow
+from analysis.record.states import DONE
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row
 from tuning.cli import search
 from tuning.cli.search import main
 from tuning.engine import study as engine_study
 from tuning.engine.sources import ListedTrials
+from tuning.engine.steering import ADD_TRIALS
 from tuning.engine.study import Study, run_study
 from tuning.preparation.defaults import PRUNER, SAMPLER
 from tuning.preparation.preparation import Preparation
+from tuning.search.default_space import search_space
 from tuning.search.pruners import create_pruner
 from tuning.workers.resources import machine_resources
 
@@ -156,17 +159,39 @@ def test_a_record_that_cannot_be_used_leaves_no_folder(tmp_path: Path, base: Con
     assert not (tmp_path / "runs" / "toy").exists()
 
 
-def test_a_resumed_study_keeps_its_sampler_and_pruner_unless_others_are_given(tmp_path: Path, base: Config) -> None:
+def test_a_resumed_study_keeps_its_sampler_pruner_and_finalists_unless_others_are_given(
+    tmp_path: Path, base: Config
+) -> None:
     address = f"sqlite:///{tmp_path / 'record.db'}"
     with RecordWriter(address) as record:
         record.create_study(replace(study_row(base), settings={"sampler": "random", "pruner": "none"}))
     prepared = cast(Preparation, SimpleNamespace(record_address=lambda study: address))
 
-    def chosen(study: str, **given: str) -> tuple[str, str]:
-        args = argparse.Namespace(**({"sampler": None, "pruner": None} | given))
+    def chosen(study: str, **given: object) -> tuple[str, str, int | None]:
+        args = argparse.Namespace(**({"sampler": None, "pruner": None, "finalists": None} | given))
         search._choose_defaults(args, prepared, study)
-        return args.sampler, args.pruner
+        return args.sampler, args.pruner, args.finalists
 
-    assert chosen("toy") == ("random", "none")
-    assert chosen("toy", sampler="tpe") == ("tpe", "none")
-    assert chosen("another") == (SAMPLER, PRUNER)
+    assert chosen("toy") == ("random", "none", 1)
+    assert chosen("toy", sampler="tpe", finalists=2) == ("tpe", "none", 2)
+    assert chosen("another") == (SAMPLER, PRUNER, None)
+
+
+def test_trials_that_a_person_added_leave_room_for_points(tmp_path: Path, base: Config) -> None:
+    address = f"sqlite:///{tmp_path / 'record.db'}"
+    with RecordWriter(address) as record:
+        record.create_study(study_row(base))
+        command = record.add_command("toy", "c" * 32, "ann@host", ADD_TRIALS, {"count": 1})
+        record.take_command(command.id, DONE, "")
+    file = tmp_path / "points.json"
+    file.write_text('[{"weights.rank": 20.0}, {"weights.rank": 30.0}]')
+    prepared = cast(Preparation, SimpleNamespace(record_address=lambda study: address, preset="smoke"))
+    space = search_space(base)
+
+    def points(trials: int) -> int:
+        args = argparse.Namespace(tried=file, trials=trials, finalists=None, confirm_seeds=None)
+        return len(search._tried_points(args, prepared, space, "toy"))
+
+    assert points(1) == 2
+    with pytest.raises(UserError, match=r"a total of 1 trial leaves room for 1: give --trials 1 or more"):
+        points(0)

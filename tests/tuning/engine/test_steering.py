@@ -12,7 +12,7 @@ import pytest
 
 from amc.config import Config
 from analysis.record.rows import CommandRow
-from analysis.record.states import COMPLETE, DONE, PRUNED, REFUSED, RUNNING, WAITING
+from analysis.record.states import COMPLETE, DONE, PRUNED, REFUSED, WAITING
 from analysis.record.writing import RecordWriter
 from tests.tuning import toy_trials
 from tests.tuning.command_kills import TYPED, check_command_kills, check_driver_kills, prepare
@@ -111,9 +111,20 @@ def test_a_stop_that_cannot_be(record: RecordWriter, base: Config, tmp_path: Pat
     assert (taken.outcome, taken.message) == (REFUSED, "trial-0000 has ended already: COMPLETE at step 20/20")
     assert record.trial("toy", job.key).state == COMPLETE
     assert command(driver, "stop-trial", trial="trial-9").message == "the study has no trial trial-9"
-    confirm = begin(driver)
-    assert "is a run with a new seed" in command(driver, "stop-trial", trial=confirm.key).message
-    assert record.trial("toy", confirm.key).state == RUNNING
+
+
+def test_a_run_of_the_race_is_stopped_and_counts_as_no_score(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
+    driver = engine(record, base, tmp_path / "toy", trials=1, seeds=1)
+    job = begin(driver)
+    driver.report(job, 20, {"val/accuracy": 0.5})
+    driver.finish(job, Outcome(value=0.5))
+    run = begin(driver)
+    assert command(driver, "stop-trial", trial=run.key).outcome == DONE
+    assert record.trial("toy", run.key).state == PRUNED
+    assert driver.next_job() is None  # the budget is used: it is not started again
+    assert driver.is_finished
 
 
 def test_two_persons_stop_a_trial_and_the_second_learns_of_it(

@@ -74,6 +74,12 @@ def test_thawed_and_changed_back_it_is_what_it_was() -> None:
     assert changed(there, "--unfreeze weights.gan --range weights.rank=10:1000") == SPACE
 
 
+@pytest.mark.parametrize("value", ["false", "False"])
+def test_a_switch_is_frozen_as_json_or_as_it_is_printed(value: str) -> None:
+    after = changed(SPACE, f"--freeze switches.lrank={value}")
+    assert [row.frozen for row in after.parameters if row.name == "switches.lrank"] == [False]
+
+
 def test_changes_are_told() -> None:
     space = changed(SPACE, "--freeze switches.ldaux=false --freeze weights.gan=2.5 --range weights.rank=20:50")
     assert description(SPACE, space) == (
@@ -85,12 +91,14 @@ def test_changes_are_told() -> None:
     assert description(SPACE, SPACE) == "nothing changed"
 
 
-def test_a_prior_outside_the_new_range_is_dropped(tmp_path: Path) -> None:
+def test_a_prior_counts_while_it_is_in_the_range(tmp_path: Path) -> None:
     space = small(tmp_path, **{"weights.rank": log(1, 1000, prior=30.0)})
     after = changed(space, "--range weights.rank=100:1000")
-    assert after.parameters[0].prior is None
-    assert description(space, after).endswith("the prior 30.0 of weights.rank is outside that, and no longer used")
-    assert changed(space, "--range weights.rank=10:1000").parameters[0].prior == 30.0
+    assert not after.has_priors
+    assert "prior" not in after.to_dict()["parameters"]["weights.rank"]
+    assert description(space, after).endswith("the prior 30.0 of weights.rank is outside that, and not used")
+    assert changed(space, "--range weights.rank=10:1000").has_priors
+    assert changed(after, "--range weights.rank=1:1000") == space
 
 
 def test_recorded_changes_apply_in_order_and_those_that_no_longer_fit_are_told(tmp_path: Path) -> None:

@@ -53,6 +53,14 @@ BAD = {
     "empty file": ("", "has no points"),
     "empty list": ("points = []", "has no points"),
     "empty point": ("[[points]]", "point 1 must be a table with the value of at least one parameter"),
+    "empty table in a point": (
+        "[[points]]\n[points.weights]",
+        "point 1 must be a table with the value of at least one",
+    ),
+    "quoted and nested": (
+        "[[points]]\n'weights.rank' = 30.0\nweights.rank = 40.0",
+        "point 1 sets 'weights.rank' twice, as a quoted name and in a table: remove one of them",
+    ),
     "no table": ("points = [3]", "point 1 must be a table"),
     "another table": ("[[trials]]\nweights.rank = 30.0", r"unknown trials: write each point as a table \[\[points\]\]"),
     "unknown name": (

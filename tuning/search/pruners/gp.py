@@ -20,7 +20,7 @@ from tuning.search.samplers.gp import STARTUP, STEPS
 from tuning.search.space import Space
 
 LEAST = 0.1  # probability of ending above the best trial; below it, a trial is pruned
-BETWEEN = 3**0.5  # ratio of the steps at which it is asked
+BETWEEN = 3**0.5  # ratio of consecutive steps at which a trial may be stopped
 
 
 class GPPruner:

@@ -11,9 +11,6 @@ from tuning.search.pruners.base import Curves
 class NoPruner:
     """Prunes no trial."""
 
-    def __init__(self, budget: int = 0, first: int = 0) -> None:
-        del budget, first
-
     def should_prune(
         self, key: str, step: int, curves: Curves, numbers: Mapping[str, int], trials: Sequence[TrialRow] = ()
     ) -> bool:
