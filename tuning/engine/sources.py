@@ -13,9 +13,9 @@ from amc.config import Config
 from amc.methods import load_config
 from analysis.record.race import next_run, runs_left
 from analysis.record.rows import TrialRow
-from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
+from analysis.record.states import CONFIRM, ENDED, TRIAL
 from tuning.search.samplers import Sampler, SearchHistory
-from tuning.search.samplers.base import is_repeat
+from tuning.search.samplers.base import at_budget, is_repeat
 from tuning.search.space import Space
 from tuning.search.warm_start import ImportedHistory
 
@@ -85,8 +85,12 @@ class SampledTrials:
         number = len(searched)
         if number >= self.count:
             return None
+        budget = None if self.space.searches_steps else self.space.base.training.steps
         history = SearchHistory(
-            [self._at_budget(trial) for trial in searched], {**self.imported.curves, **curves}, self.imported.trials
+            [at_budget(trial, budget) for trial in searched],
+            {**self.imported.curves, **curves},
+            self.imported.trials,
+            budget,
         )
         params = self._starting_point(number, history) or self.sampler.propose(number, history)
         if params is None:
@@ -117,14 +121,6 @@ class SampledTrials:
             first.insert(0, self.space.nearest(self.imported.start))
         unseen = [params for params in first if not is_repeat(params, history)]
         return unseen[0] if unseen and number < len(self.tried) + len(first) else None
-
-    def _at_budget(self, trial: TrialRow) -> TrialRow:
-        """The trial; as PRUNED if it completed another budget, before the study's configuration was changed."""
-        steps = "training.steps"
-        searched = any(row.name == steps for row in self.space.parameters)
-        if searched or trial.state != COMPLETE or trial.budget == self.space.base.training.steps:
-            return trial
-        return replace(trial, state=PRUNED)
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,14 @@ def log_density(row: Parameter, units: Units) -> Units:
     return np.asarray(np.log(UNIFORM + (1 - UNIFORM) * bump))
 
 
-def joint_log_density(rows: Sequence[Parameter], units: Units) -> Units:
-    """Log density of points (n, d) with a column for each parameter: the sum over the parameters (n,)."""
-    found: Units = sum((log_density(row, units[:, at]) for at, row in enumerate(rows)), np.zeros(len(units)))
+def joint_log_density(rows: Sequence[Parameter], units: Units, active: NDArray[np.bool_]) -> Units:
+    """Log density of points (n, d) with a column for each parameter: the sum over the active parameters (n,).
+
+    Args:
+        active: (n, d). The position of an inactive parameter has no effect, so it must not raise the density.
+    """
+    columns = [np.where(active[:, at], log_density(row, units[:, at]), 0.0) for at, row in enumerate(rows)]
+    found: Units = sum(columns, np.zeros(len(units)))
     return found
 
 

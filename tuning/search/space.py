@@ -173,6 +173,11 @@ class Space:
         """Whether a value of any parameter is believed to be good."""
         return any(row.has_prior_value for row in self.parameters)
 
+    @property
+    def searches_steps(self) -> bool:
+        """Whether the number of training steps is a parameter, so that trials have budgets of their own."""
+        return any(row.name == "training.steps" for row in self.parameters)
+
     def with_priors(self) -> dict[str, Any]:
         """The values of the base configuration, or of the priors where there are any."""
         return self.nearest({row.name: row.prior for row in self.parameters if row.has_prior_value})

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE
 from tuning.search.pruners.base import Curves, SuccessiveHalving, geometric_rungs, step_at_rung
-from tuning.search.samplers.base import SearchHistory
+from tuning.search.samplers.base import SearchHistory, at_budget
 from tuning.search.samplers.curve_data import curve_data, reports_of
 from tuning.search.samplers.curve_process import fit
 from tuning.search.samplers.flat_space import FlatSpace
-from tuning.search.samplers.gp import STARTUP, STEPS
+from tuning.search.samplers.gp import STARTUP
 from tuning.search.space import Space
 
 LEAST = 0.1  # probability of ending above the best trial; below it, a trial is pruned
@@ -35,12 +35,14 @@ class GPPruner:
         self.halving = SuccessiveHalving(geometric_rungs(first, budget))
         self.steps = tuple(first * BETWEEN**power for power in range(64) if first * BETWEEN**power < budget)
         self.space = space
+        self.budget = None if space is None or space.searches_steps else budget
 
     def should_prune(
         self, key: str, step: int, curves: Curves, numbers: Mapping[str, int], trials: Sequence[TrialRow] = ()
     ) -> bool:
         """See `Pruner`."""
         score = curves[key][step]
+        trials = [at_budget(trial, self.budget) for trial in trials]
         known = sum(bool(curve) for curve in curves.values()) >= STARTUP
         known = known and any(trial.state == COMPLETE and not trial.violation for trial in trials)
         if self.space is None or not known or not score.known or score.violation or len(score.values) > 1:
@@ -55,8 +57,7 @@ class GPPruner:
 
         flat = FlatSpace(space)
         firsts = {name: {at: score.values[0] for at, score in curve.items()} for name, curve in curves.items()}
-        searched_steps = any(row.name == STEPS for row in space.parameters)
-        reports = reports_of(SearchHistory(trials, firsts), len(trials), searched_steps)
+        reports = reports_of(SearchHistory(trials, firsts, budget=self.budget), len(trials))
         keys = [trial.key for trial in reports.trials]
         complete = [trial.state == COMPLETE and not trial.violation for trial in reports.trials]
         if key not in keys or not any(complete):  # too many trials, or no complete one has a finite value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from analysis.record import ranking
 from analysis.record.rows import TrialRow
+from analysis.record.states import COMPLETE, PRUNED
 from tuning.search.extrapolation import extrapolated
 from tuning.search.space import Space
 
@@ -24,11 +25,13 @@ class SearchHistory:
         curves: {trial key: {step: first objective}}, imported trials included. Larger is better, and equal accuracies
             are ordered (`analysis.record.equal_accuracies`).
         imported: ended trials of other studies; their keys differ from those of this search.
+        budget: training steps of a complete trial; None if every trial has a budget of its own.
     """
 
     trials: Sequence[TrialRow]
     curves: Mapping[str, Mapping[int, float]]
     imported: Sequence[TrialRow] = ()
+    budget: int | None = None
 
     @cached_property
     def known(self) -> list[TrialRow]:
@@ -66,6 +69,17 @@ def random_generator(seed: int, number: int, retry: int = 0) -> np.random.Genera
 def is_repeat(params: Mapping[str, Any], history: SearchHistory) -> bool:
     """Whether an earlier trial of the search has the same parameters."""
     return any(dict(trial.params) == dict(params) for trial in history.trials)
+
+
+def at_budget(trial: TrialRow, budget: int | None) -> TrialRow:
+    """The trial; as PRUNED if it completed another budget, before the study's configuration was changed.
+
+    Args:
+        budget: training steps of a complete trial; None if every trial has a budget of its own.
+    """
+    if budget is None or trial.state != COMPLETE or trial.budget == budget:
+        return trial
+    return replace(trial, state=PRUNED)
 
 
 RETRIES = 20  # draws before a repeat is accepted; a small space may have nothing else left

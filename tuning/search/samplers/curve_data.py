@@ -39,18 +39,13 @@ Curve = Mapping[float, float]
 """{progress, 1 at the full budget: value}."""
 
 
-def reports_of(history: SearchHistory, number: int, searched_steps: bool) -> Reports:
+def reports_of(history: SearchHistory, number: int) -> Reports:
     """Reports of the trials before trial `number`: the last of each trial, and some earlier ones.
 
     With several objectives a trial has one, at its full budget: the normal quantile of its rank.
-
-    Args:
-        searched_steps: whether trials have budgets of their own, because a search's parameter is their length.
     """
     known = [*history.imported, *(trial for trial in history.trials if trial.number < number)]
-    own = [trial.budget for trial in history.trials]
-    curves = [_curve(trial, history, trial.budget if searched_steps or not own else own[-1]) for trial in known]
-    curves = _with_penalties(known, curves)
+    curves = _with_penalties(known, [_curve(trial, history) for trial in known])
     found = [(trial, curve) for trial, curve in zip(known, curves, strict=True) if curve]
     if len(found) > MOST_REPORTS:
         # Those that went furthest say most; of those stopped at one step, the latest are nearest to the best.
@@ -79,17 +74,18 @@ def _with_penalties(trials: Sequence[TrialRow], curves: Sequence[Curve]) -> list
     return found
 
 
-def _curve(trial: TrialRow, history: SearchHistory, budget: int) -> Curve:
-    """Empty if nothing was measured."""
+def _curve(trial: TrialRow, history: SearchHistory) -> Curve:
+    """Empty if nothing was measured; reports after the budget, of a trial that had a larger one, do not count."""
     if len(trial.values) > 1:
         if trial.key not in history.ranks:
             return {}
         share = (history.ranks[trial.key] + 0.5) / len(history.ranks)
         return {1.0: _normal_quantile(1 - share)}
-    curve = {min(step / budget, 1.0): value for step, value in history.curves.get(trial.key, {}).items()}
+    budget = history.budget or trial.budget
+    curve = {step / budget: value for step, value in history.curves.get(trial.key, {}).items()}
     if trial.state in (COMPLETE, PRUNED) and (last := first_objective(trial)) is not None:
-        curve[1.0 if trial.state == COMPLETE else min(trial.step / budget, 1.0)] = last
-    return {at: value for at, value in sorted(curve.items()) if math.isfinite(value) and at > 0}
+        curve[1.0 if trial.state == COMPLETE else trial.step / budget] = last
+    return {at: value for at, value in sorted(curve.items()) if math.isfinite(value) and 0 < at <= 1}
 
 
 def _normal_quantile(share: float) -> float:

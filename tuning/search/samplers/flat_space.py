@@ -14,6 +14,8 @@ from tuning.search.space import Parameter, Space
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+BELOW = -1.0  # feature of 0 where the range is logarithmic, and of all values that lie further than that below it
+
 
 class FlatSpace:
     """Features of configurations: of a number its position in [0, 1], of a choice its index.
@@ -32,25 +34,30 @@ class FlatSpace:
 
     def encode(self, params: Mapping[str, Any]) -> Array:
         """Features (d,) of a trial's parameters; a number may lie outside the present range, and a choice be unknown,
-        with a feature of its own."""
+        with a feature of its own. A value that is no number where the space has one is left out."""
         features = self.base.copy()
         for column, row in enumerate(self.rows):
-            if row.name in params:
-                features[column] = _feature(row, params[row.name])
+            value = params.get(row.name)
+            if row.name in params and (row.choices or isinstance(value, (int, float))):
+                features[column] = _feature(row, value)
         return features
 
     def features(self, units: Array) -> Array:
         """Features (m, d) of the configurations at positions (m, d) in [0, 1] (`Space.decode`)."""
-        found = np.empty_like(units)
+        return self.decoded(units)[0]
+
+    def decoded(self, units: Array) -> tuple[Array, Mask]:
+        """Features (m, d) as in `features`, and which parameters are active there (m, d)."""
+        found, activity = np.empty_like(units), np.empty(units.shape, dtype=np.bool_)
         known: dict[str, Mask] = {}
         for column, row in enumerate(self.rows):
-            active = self._active(row, known, len(units))
+            active = activity[:, column] = self._active(row, known, len(units))
             found[:, column] = np.where(active, _snapped(row, units[:, column]), self.base[column])
             if row.choices:
                 truths = np.array([bool(choice) for choice in row.choices])
                 base = bool(self._base_values[row.name])
                 known[row.name] = np.where(active, truths[found[:, column].astype(int)], base)
-        return found
+        return found, activity
 
     def _active(self, row: Parameter, known: Mapping[str, Mask], count: int) -> Mask:
         active = np.ones(count, dtype=np.bool_)
@@ -84,6 +91,8 @@ class FlatSpace:
 
 
 def _feature(row: Parameter, value: Any) -> float:
+    if row.kind == "log":  # a weight may be 0 in a trial of another space
+        return max(row.to_unit(value), BELOW) if value > 0 else BELOW
     if not row.choices:
         return row.to_unit(value)
     return float(row.choices.index(value)) if value in row.choices else -1.0

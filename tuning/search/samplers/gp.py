@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,11 @@ from tuning.search.samplers.curve_process import Array, CurveProcess, fit
 from tuning.search.samplers.flat_space import FlatSpace
 from tuning.search.space import Space
 
-STARTUP = 6  # trials before the process is used
+STARTUP = 6  # trials before the process is used, imported ones included
 CANDIDATES = 1024  # of a Sobol sequence
 STARTS = 8  # of the local search
 ROUNDS, BRANCHES = 12, 24  # of the local search
 PRIOR_TRIALS = 3.0  # the priors' density to this power over the number of trials weights the improvement
-STEPS = "training.steps"
 
 
 class GPSampler:
@@ -40,24 +40,23 @@ class GPSampler:
     def __init__(self, space: Space, seed: int) -> None:
         self.space, self.seed = space, seed
         self.flat, self.rows = FlatSpace(space), space.parameters
-        self.searched_steps = any(row.name == STEPS for row in self.rows)
 
     def propose(self, number: int, history: SearchHistory) -> dict[str, Any] | None:
         """See `Sampler`."""
         start = self.space.starting_point(number)
         if start is not None:
             return start
-        params: dict[str, Any] = {}
-        for units in self._ranked_units(number, history):
-            params = self.space.decode(dict(zip((row.name for row in self.rows), units.tolist(), strict=True)))
-            if not is_repeat(params, history):
-                break
-        return params
+        names = [row.name for row in self.rows]
+        ranked = self._ranked_units(number, history)
+        found = (self.space.decode(dict(zip(names, units.tolist(), strict=True))) for units in ranked)
+        best = next(found)
+        return next((params for params in chain([best], found) if not is_repeat(params, history)), best)
 
     def _ranked_units(self, number: int, history: SearchHistory) -> Array:
         """Positions (m, d) in [0, 1] of proposals, the best one first."""
-        reports = reports_of(history, number, self.searched_steps)
-        if number < STARTUP or len(reports.trials) < 2:
+        reports = reports_of(history, number)
+        known = number + len(history.imported)
+        if known < STARTUP or len(reports.trials) < 2:
             shares = sobol(len(self.rows), number + 64, random_generator(self.seed, 0))[number:]
             return np.array([drawn(self.rows, point, number) for point in shares.tolist()])
         process = fit(curve_data(reports, self.flat))
@@ -66,7 +65,7 @@ class GPSampler:
             process.with_ends(np.array([self.flat.encode(trial.params) for trial in running])) if running else process,
             self._incumbent(process, reports),
             self.flat,
-            PRIOR_TRIALS / number,
+            PRIOR_TRIALS / known,
         )
         best = process.data.x[np.argsort(-process.posterior(process.data.x)[0], kind="stable")]
         return self._maximize(acquisition, self.flat.units(best), random_generator(self.seed, number))
@@ -78,12 +77,16 @@ class GPSampler:
         return float(mean[counts].max() if counts.any() else mean.max())
 
     def _maximize(self, acquisition: Improvement, best: Array, draw: np.random.Generator) -> Array:
-        """Positions (m, d) by decreasing acquisition, found by a local search from the best of a Sobol sequence."""
+        """Positions (m, d) by decreasing acquisition, found by a local search from the best of a Sobol sequence.
+
+        Those where it did not start follow: in a small space all that it finds may have been tried before.
+        """
         near = np.concatenate([_moved(self.flat, best[:4], radius, 32, draw) for radius in (0.1, 0.02)])
         units = np.concatenate([sobol(best.shape[1], CANDIDATES, draw), near])
         values = acquisition(units)
-        order = np.argsort(-values, kind="stable")[:STARTS]
-        units, values = units[order], values[order]
+        order = np.argsort(-values, kind="stable")
+        rest = units[order[STARTS:]]
+        units, values = units[order[:STARTS]], values[order[:STARTS]]
         for radius in np.geomspace(0.2, 1e-4, ROUNDS):
             branches = _moved(self.flat, units, radius, BRANCHES, draw)
             found = acquisition(branches).reshape(-1, len(units))
@@ -92,8 +95,7 @@ class GPSampler:
             moved = branches.reshape(BRANCHES, *units.shape)[winners, np.arange(len(units))]
             units = np.where(better[:, None], moved, units)
             values = np.where(better, found.max(axis=0), values)
-        ranked: Array = units[np.argsort(-values, kind="stable")]
-        return ranked
+        return np.concatenate([units[np.argsort(-values, kind="stable")], rest])
 
 
 def sobol(dimensions: int, count: int, draw: np.random.Generator) -> Array:
@@ -133,9 +135,10 @@ class Improvement:
 
     def __call__(self, units: Array) -> Array:
         """Values (m,) at positions (m, d) in [0, 1]."""
-        mean, spread = self.process.posterior(self.flat.features(units))
+        features, active = self.flat.decoded(units)
+        mean, spread = self.process.posterior(features)
         found: Array = np.log(spread) + log_improvement((mean - self.incumbent) / spread)
-        return found + self.prior_weight * joint_log_density(self.flat.rows, units)
+        return found + self.prior_weight * joint_log_density(self.flat.rows, units, active)
 
 
 def log_improvement(z: Array) -> Array:

@@ -41,9 +41,9 @@ def search(space: Space, early_noise: float, newest: float) -> tuple[list[TrialR
     return trials, curves
 
 
-def prunes(space: Space | None, trials: list[TrialRow], curves: Curves, step: int = 3) -> bool:
+def prunes(space: Space | None, trials: list[TrialRow], curves: Curves, step: int = 3, budget: int = 27) -> bool:
     numbers = {trial.key: trial.number for trial in trials}
-    return create_pruner("gp", 27, 3, space).should_prune("trial-0010", step, curves, numbers, trials)
+    return create_pruner("gp", budget, 3, space).should_prune("trial-0010", step, curves, numbers, trials)
 
 
 def test_a_trial_that_cannot_end_above_the_best_is_pruned(space: Space) -> None:
@@ -82,3 +82,17 @@ def test_without_a_complete_trial_it_is_left_to_halving(space: Space) -> None:
     trials = [replace(trial, state=RUNNING) for trial in trials]
     curves = {key: {3: Score((min(number, 9) / 10,))} for number, key in enumerate(curves)}
     assert not prunes(space, trials, curves)  # among the best third at this step
+
+
+def test_trials_that_completed_another_budget_are_not_complete(space: Space) -> None:
+    """The study's steps were changed: until a trial has completed as many, it is left to halving."""
+    trials, curves = search(space, 3.0, 0.7)
+    curves["trial-0010"] = {1: Score((-5.0,)), 2: Score((-4.0,)), 3: Score((-4.0,))}
+    assert not prunes(space, trials, curves)
+    assert prunes(space, trials, curves, budget=81)
+
+
+def test_a_weight_of_zero_in_an_earlier_space(space: Space) -> None:
+    trials, curves = search(space, 0.0, 0.05)
+    trials[0] = replace(trials[0], params={"weights.gan": 0.0})
+    assert prunes(space, trials, curves)
