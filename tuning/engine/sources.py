@@ -16,6 +16,7 @@ from analysis.record.rows import TrialRow
 from analysis.record.states import CONFIRM, ENDED, TRIAL
 from tuning.search.samplers import Sampler, SearchHistory
 from tuning.search.samplers.base import at_budget, is_repeat
+from tuning.search.samplers.grid import GridSampler
 from tuning.search.space import Space
 from tuning.search.warm_start import ImportedHistory
 
@@ -103,8 +104,16 @@ class SampledTrials:
         return max(self.count, len(of_role(trials, TRIAL)))
 
     def with_space(self, space: Space) -> SampledTrials:
-        """The same with another space for the sampler's proposals. Points to try stay as a person gave them."""
+        """The same with another space for the sampler's proposals. Points to try stay as a person gave them.
+
+        Raises:
+            UserError: the sampler cannot be used on this space.
+        """
         return replace(self, space=space, sampler=type(self.sampler)(space, self.seed))
+
+    def is_exhausted(self, trials: Sequence[TrialRow]) -> bool:
+        """Whether a grid has no point left for the next trial; other samplers always have one."""
+        return isinstance(self.sampler, GridSampler) and self.propose(trials, {}) is None
 
     def untried(self, trials: Sequence[TrialRow]) -> list[Mapping[str, Any]]:
         """The points of `tried` that no trial has yet."""

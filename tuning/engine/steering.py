@@ -1,4 +1,4 @@
-"""Commands by which a person steers a running study: what each kind does, and what all that were taken amount to.
+"""Commands by which a person steers a running study: what each kind does, and the combined effect of all taken.
 
 A command is a row of the record (`analysis.record.command_writing`). The driver takes pending ones in order, within a
 second or two. What a command changes is either in the record, in the transaction that marks it as taken, or follows
@@ -17,13 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from amc.errors import UserError
+from amc.errors import UserError, first_line
 from analysis.record.command_writing import Effect
 from analysis.record.rows import CommandRow, TrialRow
 from analysis.record.states import DONE, ENDED, REFUSED, RUNNING, WAITING
 from analysis.record.writing import RecordWriter, stopping
 from tuning.engine.sources import ListedTrials, Proposal, RaceOfFinalists, SampledTrials, TrialSource
-from tuning.search.space_changes import all_changed, changed, description
+from tuning.search.space_changes import changed, description
 
 STOP_TRIAL, ADD_TRIALS, PAUSE, RESUME, PRIORITY = "stop-trial", "add-trials", "pause", "resume", "priority"
 SPACE = "space"
@@ -31,7 +31,7 @@ SPACE = "space"
 
 @dataclass(frozen=True)
 class Steering:
-    """What the commands that were taken amount to.
+    """The combined effect of all commands taken so far.
 
     Attributes:
         added: trials beyond those that the study's own command asks for.
@@ -60,8 +60,7 @@ class Steering:
     def steered(self, source: TrialSource) -> TrialSource:
         """A source of trials, as the commands have changed it."""
         if isinstance(source, SampledTrials):
-            source = replace(source, count=source.count + self.added)
-            return source.with_space(all_changed(source.space, self.space_changes)[0]) if self.space_changes else source
+            return _with_changes(replace(source, count=source.count + self.added), self.space_changes)[0]
         if isinstance(source, RaceOfFinalists):
             return replace(source, search=self.steered(source.search))
         return source
@@ -69,8 +68,23 @@ class Steering:
 
 def ignored_changes(steering: Steering, sources: Sequence[TrialSource]) -> list[str]:
     """A line about each change of the space on record that does not fit the space of the study's own command."""
-    spaces = [source.space for source in sources if isinstance(source, SampledTrials)]
-    return [line for space in spaces for line in all_changed(space, steering.space_changes)[1]]
+    sampled = [source for source in sources if isinstance(source, SampledTrials)]
+    return [line for source in sampled for line in _with_changes(source, steering.space_changes)[1]]
+
+
+def _with_changes(source: SampledTrials, changes: Sequence[str]) -> tuple[SampledTrials, list[str]]:
+    """The source of a study's command after all recorded changes, and a line about each change that no longer fits.
+
+    The space file may have been edited in between, so that a parameter is gone or a value is outside its range; or
+    the sampler is another one, which cannot be used on the changed space.
+    """
+    ignored = []
+    for text in changes:
+        try:
+            source = source.with_space(changed(source.space, text))
+        except UserError as error:
+            ignored.append(f"space {text}: no longer possible, ignored ({error})")
+    return source, ignored
 
 
 class SteeredStudy(Protocol):
@@ -120,6 +134,8 @@ def take(engine: SteeredStudy, command: CommandRow) -> CommandRow:
         reply = handler(engine, command)
     except CommandRefused as refusal:
         return engine.record.take_command(command.id, REFUSED, str(refusal))
+    except Exception as error:  # left pending, the command would stop this driver and all later ones
+        return engine.record.take_command(command.id, REFUSED, first_line(error))
     return engine.record.take_command(command.id, DONE, reply.message, reply.effect)
 
 
@@ -152,10 +168,17 @@ def _stop_trial(engine: SteeredStudy, command: CommandRow) -> Reply:
 
 
 def _add_trials(engine: SteeredStudy, command: CommandRow) -> Reply:
-    more = Steering(added=int(command.arguments["count"]))
-    sampled = [more.steered(source) for source in engine.sources if isinstance(source, SampledTrials)]
+    more = int(command.arguments["count"])
+    sampled = [
+        replace(source, count=source.count + more) for source in engine.sources if isinstance(source, SampledTrials)
+    ]
     if not sampled:
         raise CommandRefused("this study runs a list of trials; rerun its own command with more --seeds or --arms")
+    if all(source.is_exhausted(engine.trials()) for source in sampled):
+        raise CommandRefused(
+            "all points of the grid have been tried; widen a range with the command space, or rerun the study with "
+            "another --sampler"
+        )
     return Reply(f"the study has {sum(source.planned(engine.trials()) for source in sampled)} trials now")
 
 
@@ -163,7 +186,7 @@ def _pause(engine: SteeredStudy, command: CommandRow) -> Reply:
     if engine.steering.paused is not None:
         raise CommandRefused(f"the study was paused already, by {engine.steering.paused.author}")
     running = sum(trial.state == RUNNING for trial in engine.trials())
-    return Reply(f"paused; {running} running trials save a checkpoint and wait for the command resume")
+    return Reply(f"paused; running trials ({running}) save a checkpoint and wait for the command resume")
 
 
 def _resume(engine: SteeredStudy, command: CommandRow) -> Reply:
@@ -175,7 +198,7 @@ def _resume(engine: SteeredStudy, command: CommandRow) -> Reply:
 def _priority(engine: SteeredStudy, command: CommandRow) -> Reply:
     trial = _trial(engine, command, listed=True)
     if trial.state != WAITING:
-        raise CommandRefused(f"{trial.key} does not wait: it is {trial.state}")
+        raise CommandRefused(f"{trial.key} is not waiting: it is {trial.state}")
     return Reply(f"{trial.key} runs next")
 
 
@@ -193,14 +216,14 @@ def _trial(engine: SteeredStudy, command: CommandRow, *, listed: bool = False) -
 
 
 def _space(engine: SteeredStudy, command: CommandRow) -> Reply:
-    spaces = [source.space for source in engine.sources if isinstance(source, SampledTrials)]
-    if not spaces:
+    source = next((source for source in engine.sources if isinstance(source, SampledTrials)), None)
+    if source is None:
         raise CommandRefused("this study runs a list of trials: it has no search space")
     try:
-        after = changed(spaces[0], command.arguments["changes"])
+        after = source.with_space(changed(source.space, command.arguments["changes"]))
     except UserError as error:
         raise CommandRefused(str(error)) from error
-    return Reply(f"{description(spaces[0], after)}; later proposals follow")
+    return Reply(f"{description(source.space, after.space)}; later proposals follow")
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -37,20 +37,6 @@ def changed(space: Space, text: str) -> Space:
     return space
 
 
-def all_changed(space: Space, texts: Sequence[str]) -> tuple[Space, list[str]]:
-    """The space of a study's command after all recorded changes, and a line about each change that no longer fits.
-
-    The space file may have been edited in between, so that a parameter is gone or a value is outside its range.
-    """
-    ignored = []
-    for text in texts:
-        try:
-            space = changed(space, text)
-        except UserError as error:
-            ignored.append(f"space {text}: no longer possible, ignored ({error})")
-    return space, ignored
-
-
 def description(before: Space, after: Space) -> str:
     """What changed between two spaces, for the person who changed it."""
     parts = [

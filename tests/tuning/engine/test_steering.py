@@ -24,8 +24,9 @@ from tuning.engine.sources import ListedTrials, Proposal, SampledTrials
 from tuning.engine.steering import Steering, add_command, command_line, ignored_changes
 from tuning.engine.summary import summary
 from tuning.search.pruners import create_pruner
-from tuning.search.samplers import create_sampler
-from tuning.search.space import Parameter, checked_space
+from tuning.search.samplers import create_sampler, grid
+from tuning.search.space import Parameter, Space, checked_space
+from tuning.search.space_changes import changed
 from tuning.workers import pause_file
 from tuning.workers.job import Job, Outcome
 from tuning.workers.pause_file import PauseCheck
@@ -220,7 +221,7 @@ def test_a_new_driver_knows_that_the_study_is_paused(record: RecordWriter, base:
 def test_a_waiting_trial_runs_next(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy", trials=4, seeds=0)
     jobs = [begin(driver) for _ in range(4)]
-    assert command(driver, "priority", trial="trial-0001").message == "trial-0001 does not wait: it is RUNNING"
+    assert command(driver, "priority", trial="trial-0001").message == "trial-0001 is not waiting: it is RUNNING"
     command(driver, "pause")
     for job in jobs:
         driver.finish(job, Outcome(paused=True))
@@ -291,6 +292,72 @@ def test_a_change_that_no_longer_fits_the_space_of_the_command_is_told(
     (line,) = ignored_changes(driver.steering, [source])
     assert line.startswith("space --freeze weights.gan=2: no longer possible, ignored (the study does not search")
     assert driver.steering.steered(source) == replace(source, sampler=ANY)
+
+
+def test_recorded_changes_apply_in_order_and_those_that_no_longer_fit_are_told(base: Config) -> None:
+    rank = Parameter("weights.rank", "log", 1.0, 1000.0)
+    space = checked_space(base, [rank, Parameter("weights.l1", "log", 1.0, 10.0)], {})
+    source = SampledTrials(space, create_sampler("random", space, 0), 4, 0)
+    steered = Steering(
+        space_changes=["--freeze weights.gan=2", "--range weights.rank=20:50", "--range weights.rank=5:60"]
+    )
+    after = steered.steered(source)
+    assert isinstance(after, SampledTrials)
+    assert [(row.low, row.high) for row in after.space.parameters] == [(5, 60), (1, 10)]
+    assert ignored_changes(steered, [source]) == [
+        "space --freeze weights.gan=2: no longer possible, ignored "
+        "(the study does not search 'weights.gan'; it searches weights.rank, weights.l1)"
+    ]
+
+
+def test_a_command_that_raises_is_refused_and_the_study_goes_on(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
+    driver = engine(record, base, tmp_path / "toy")
+    taken = command(driver, "space", changes=f"--freeze weights.gan={'9' * 400}")
+    assert (taken.outcome, taken.message) == (REFUSED, "int too large to convert to float")
+    assert command(driver, "add-trials", count=1).outcome == DONE
+
+
+def grid_study(record: RecordWriter, space: Space, folder: Path) -> Engine:
+    source = SampledTrials(space, create_sampler("grid", space, 0), 20, 0)
+    plan = StudyPlan("toy", [source], create_pruner("none", 20, 5), folder, "tests.tuning.toy_trials:learn")
+    return Engine(record, plan)
+
+
+def test_a_change_that_makes_the_grid_too_large_is_refused(
+    record: RecordWriter, base: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid, "MAX_POINTS", 8)
+    names = ("weights.gan", "weights.rank")
+    space = checked_space(base, [Parameter(name, "log", 0.1, 1000.0) for name in names], {})
+    space = changed(space, "--freeze weights.gan=1")
+    driver = grid_study(record, space, tmp_path / "toy")
+    taken = command(driver, "space", changes="--unfreeze weights.gan")
+    assert taken.outcome == REFUSED
+    assert taken.message.startswith("a grid over this space has 9 points")
+    # A record by another sampler may hold such a change: a driver with a grid goes on without it.
+    monkeypatch.setattr(grid, "MAX_POINTS", 9)
+    assert command(driver, "space", changes="--unfreeze weights.gan").outcome == DONE
+    monkeypatch.setattr(grid, "MAX_POINTS", 8)
+    later = grid_study(record, space, tmp_path / "toy")
+    assert later.sources == later.plan.sources
+    (line,) = ignored_changes(later.steering, later.plan.sources)
+    assert line.startswith("space --unfreeze weights.gan: no longer possible, ignored (a grid over this space has 9")
+
+
+def test_no_trials_are_added_to_a_grid_that_has_no_points_left(
+    record: RecordWriter, base: Config, tmp_path: Path
+) -> None:
+    space = checked_space(base, [Parameter("weights.gan", "log", 0.1, 10.0)], {})
+    driver = grid_study(record, space, tmp_path / "toy")
+    assert command(driver, "add-trials", count=1).message == "the study has 21 trials now"
+    run_in_process(driver)
+    taken = command(driver, "add-trials", count=1)
+    assert taken.outcome == REFUSED
+    assert taken.message.startswith("all points of the grid have been tried; widen a range")
+    assert command(driver, "space", changes="--range weights.gan=0.2:20").outcome == DONE
+    assert command(driver, "add-trials", count=1).outcome == DONE
 
 
 def test_a_command_of_a_later_program_is_refused(record: RecordWriter, base: Config, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tuning.engine.sources import SampledTrials
 from tuning.search.default_space import search_space
 from tuning.search.samplers import SAMPLERS, SearchHistory, create_sampler
 from tuning.search.space import Space
-from tuning.search.space_changes import all_changed, changed, description
+from tuning.search.space_changes import changed, description
 
 BASE = natops("smoke")
 SPACE = search_space(BASE)
@@ -99,17 +99,6 @@ def test_a_prior_counts_while_it_is_in_the_range(tmp_path: Path) -> None:
     assert description(space, after).endswith("the prior 30.0 of weights.rank is outside that, and not used")
     assert changed(space, "--range weights.rank=10:1000").has_priors
     assert changed(after, "--range weights.rank=1:1000") == space
-
-
-def test_recorded_changes_apply_in_order_and_those_that_no_longer_fit_are_told(tmp_path: Path) -> None:
-    space = small(tmp_path, **{"weights.rank": log(1, 1000), "weights.l1": log(1, 10)})
-    texts = ["--freeze weights.gan=2", "--range weights.rank=20:50", "--range weights.rank=5:60"]
-    after, ignored = all_changed(space, texts)
-    assert [(row.low, row.high) for row in after.parameters] == [(5, 60), (1, 10)]
-    assert ignored == [
-        "space --freeze weights.gan=2: no longer possible, ignored "
-        "(the study does not search 'weights.gan'; it searches weights.rank, weights.l1)"
-    ]
 
 
 BAD = {
