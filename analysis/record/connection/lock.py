@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import socket
@@ -70,16 +71,23 @@ def exclusive_lock(path: Path) -> Iterator[None]:
 
 
 def lock_holder(path: Path) -> str | None:
-    """The living process that holds the lock file; None if no process does, or the lock cannot be checked."""
-    if not path.is_file():
+    """The living process that holds the lock file; None if no process does, or the lock cannot be checked.
+
+    A shared lock on a file that was opened for reading is enough, so a user who cannot write the file sees its holder.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return None
     try:
-        with _acquired(path, 0):
-            return None
-    except Timeout:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return _content(path) or "another process"
-    except UserError:
+    except OSError:
         return None
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def record_lock_path(database: Path, study: str) -> Path:

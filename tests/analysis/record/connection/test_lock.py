@@ -5,6 +5,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -82,8 +83,34 @@ def test_the_lock_names_its_holder_and_is_free_once_that_is_killed(tmp_path: Pat
         pass
 
 
+def test_a_user_who_cannot_write_the_lock_file_sees_its_holder() -> None:
+    nobody = 65534
+    with tempfile.TemporaryDirectory() as folder:  # those of `tmp_path` are closed to other users
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "lock"
+        with study_lock(path, "toy"):
+            path.chmod(0o444)
+            user = os.geteuid()
+            if user == 0:  # whom file modes do not stop
+                os.seteuid(nobody)
+            try:
+                with pytest.raises(PermissionError):
+                    path.open("r+")
+                assert lock_holder(path) == f"process {os.getpid()} on {os.uname().nodename}"
+            finally:
+                os.seteuid(user)
+        assert lock_holder(path) is None
+
+
+def test_two_who_ask_at_once_do_not_see_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        assert lock_holder(path) is None
+
+
 def test_asking_for_the_holder_keeps_no_driver_out(tmp_path: Path) -> None:
-    """`python -m tuning list` holds the lock for a moment; a driver that starts just then waits for it."""
+    """`python -m tuning list` shares the lock for a moment; a driver that starts just then waits for it."""
     with (
         exclusive_lock(tmp_path / "lock"),
         pytest.raises(UserError, match="study 'toy' is being run by another process"),
