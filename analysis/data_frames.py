@@ -13,11 +13,18 @@ import pandas as pd
 
 from amc.errors import UserError
 from amc.evaluation.score_sheet import ScoreSheet
+from analysis.record.connection.address import without_password
 from analysis.record.reading import RecordReader
 from analysis.record.rows import Snapshot, StudyRow, TrialRow
 from analysis.scores.load_study import is_ablation, load_study
 from analysis.tables.search import search_table
 from analysis.tables.write_tables import tables_of
+
+TIMES = ("created", "started", "ended")
+TRIAL_COLUMNS = (
+    *("key", "role", "number", "parent", "state", "seed", "budget", "step", "attempts", "seconds", "reason"),
+    *(*TIMES, "log_likelihood", "violation"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,11 @@ class StudyData:
 
     address: str | Path
     snapshot: Snapshot
+
+    def __repr__(self) -> str:
+        """The study's name, its record without the password, and how much is in it."""
+        counts = f"{len(self.snapshot.trials)} trials, {len(self.snapshot.reports)} reports"
+        return f"StudyData({self.study.name!r} in {without_password(str(self.address))}: {counts})"
 
     @property
     def study(self) -> StudyRow:
@@ -46,7 +58,8 @@ class StudyData:
         `values.METRIC` (objectives at the last report), `params.NAME` (missing where the parameter was inactive) and
         `scores.METRIC` (test scores).
         """
-        return pd.DataFrame([_trial(trial) for trial in self.snapshot.trials])
+        rows = [_trial(trial) for trial in self.snapshot.trials]
+        return pd.DataFrame(rows, columns=None if rows else TRIAL_COLUMNS)
 
     @cached_property
     def reports(self) -> pd.DataFrame:
@@ -113,22 +126,8 @@ def _only_study(names: list[str], address: str) -> str:
 
 def _trial(trial: TrialRow) -> dict[str, Any]:
     return {
-        "key": trial.key,
-        "role": trial.role,
-        "number": trial.number,
-        "parent": trial.parent,
-        "state": trial.state,
-        "seed": trial.seed,
-        "budget": trial.budget,
-        "step": trial.step,
-        "attempts": trial.attempts,
-        "seconds": trial.seconds,
-        "reason": trial.reason,
-        "created": _time(trial.created),
-        "started": _time(trial.started),
-        "ended": _time(trial.ended),
-        "log_likelihood": trial.log_likelihood,
-        "violation": trial.violation,
+        **{name: getattr(trial, name) for name in TRIAL_COLUMNS},
+        **{name: _time(getattr(trial, name)) for name in TIMES},
         **_prefixed("values", trial.values),
         **_prefixed("params", trial.params),
         **_prefixed("scores", trial.scores),

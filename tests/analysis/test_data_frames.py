@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -56,6 +57,22 @@ def test_frames_of_a_search(record: RecordWriter, base: Config, tmp_path: Path) 
     assert study.scores.empty
     assert study.clips.empty
     assert list(study.tables) == ["trials"]
+
+
+def test_a_study_without_trials_has_the_columns_of_one(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    empty = analysis.open_study(tmp_path / "toy").trials
+    assert empty.empty
+    record.add_trial(trial_row(base))
+    found = analysis.open_study(tmp_path / "toy").trials.columns.tolist()
+    assert empty.columns.tolist() == found[: len(empty.columns)]
+    assert all(name.startswith(("values.", "params.", "scores.")) for name in found[len(empty.columns) :])
+
+
+def test_a_study_is_shown_without_its_password(record: RecordWriter, tmp_path: Path) -> None:
+    study = analysis.open_study(tmp_path / "toy")
+    assert repr(study) == f"StudyData('toy' in {tmp_path}/toy/record.db: 0 trials, 0 reports)"
+    on_server = replace(study, address="postgresql://ann:secret@db.example/studies")
+    assert repr(on_server) == "StudyData('toy' in postgresql://ann@db.example/studies: 0 trials, 0 reports)"
 
 
 def test_which_study(record: RecordWriter, base: Config, tmp_path: Path) -> None:
