@@ -36,7 +36,7 @@ class CommandWriter(WritableRecord):
             kind: see `tuning.engine.steering`.
             arguments: as JSON values.
         """
-        values = {"uid": uid, "study": study, "created": time.time(), "author": author[:200], "kind": kind}
+        values = {"uid": uid, "study": study, "created": time.time(), "author": storable(author)[:200], "kind": kind}
         values |= {"arguments": dumps(arguments), "outcome": "", "message": ""}
         table = command_table
         with self._write() as connection:

@@ -351,3 +351,10 @@ def test_commands_are_deleted_with_their_study(record: RecordWriter, base: Confi
     record.delete_study("toy")
     record.create_study(study_row(base))
     assert record.commands("toy") == []
+
+
+def test_a_command_of_a_user_whose_name_is_not_text_is_stored(record: RecordWriter) -> None:
+    command = record.add_command("toy", "1" * 32, "ann\udce9@here" + "x" * 300, "pause", {})
+    assert record.commands("toy") == [command]
+    assert command.author.startswith("ann?@here")
+    assert len(command.author) == 200
