@@ -344,9 +344,9 @@ class StudyRun:
 
     def _close(self) -> Mapping[str, Any]:
         """Waits for MLflow and writes the summary; on a full disk, as far as there is room."""
-        if self.engine.is_finished and not self._must_end_now() and not self.stop.out_of_time():
-            with suppress(UserError):
-                self.engine.refuse_commands("the study has ended; rerun its command to add or resume trials")
+        ended = self.engine.is_finished and not self._must_end_now() and not self.stop.out_of_time()
+        if ended:
+            self._refuse_commands()
         # Interrupted outside the trials, the study has results left to make, even if no trials.
         self.sync_thread.finish("SCHEDULED" if self.stop.outside_trials else self._mlflow_status())
         if self.sync_thread.ident is None:  # not started yet
@@ -359,11 +359,17 @@ class StudyRun:
         if not self.sync_thread.wait(patience) and not self.sync_thread.unusable:
             shown = without_password(self.study.target)
             _print_line(f"MLflow at {shown} is not up to date: rerun the same command to copy the rest")
+        if ended:
+            self._refuse_commands()  # those that arrived while it waited for MLflow
         try:
             return write_summary(self.record, name, path)  # again, with the ids of MLflow's runs
         except OSError as error:
             self.engine.abort(f"cannot write {path} ({error.strerror})")
             return summary(self.record, name)
+
+    def _refuse_commands(self) -> None:
+        with suppress(UserError):
+            self.engine.refuse_commands("the study has ended; rerun its command to add or resume trials")
 
     def _ending(self, content: Mapping[str, Any]) -> Ending:
         if self.engine.fatal_error:

@@ -34,8 +34,8 @@ from tuning.workers.job import Job, Outcome
 from tuning.workers.resources import Resources
 
 _START_SECONDS = 30.0  # an actor that has not started after this time is no longer waited for
-_NODE_CHECK_SECONDS = 10.0  # between two looks at which nodes are alive
-_COMMAND_CHECK_SECONDS = 1.0  # between two looks for persons' commands
+_NODE_CHECK_SECONDS = 10.0  # between checks of which nodes are alive
+_COMMAND_CHECK_SECONDS = 1.0  # between checks for persons' commands
 _PAUSE_SECONDS = 5.0  # that trials get to save a checkpoint when the study is stopped
 
 
@@ -226,6 +226,9 @@ class TrialSlots:
             return False
         with self._abort_on_record_error():
             self.engine.fill()
+            if self.engine.is_finished:
+                self.engine.take_commands()  # one that has arrived since the last check may add trials
+                self.engine.fill()
             return self.engine.is_finished
         return True
 

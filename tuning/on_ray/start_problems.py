@@ -15,7 +15,7 @@ from tuning.workers.resources import Resources
 ROOM_SECONDS = 10.0  # after which a study says that it waits for room on a cluster
 DIED_SECONDS = 20.0  # after which a worker that died at its start counts
 SLOW_SECONDS = 60.0  # after which a study says that no worker has started on this machine
-LOOK_SECONDS = 2.0  # between two looks into the logs
+LOOK_SECONDS = 2.0  # between reads of the logs
 MOST_SECONDS = 300.0  # after which it gives up
 
 

@@ -14,8 +14,9 @@ import pytest
 from amc.config import Config
 from amc.errors import UserError
 from amc.processes import cores
+from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
-from analysis.record.states import DONE
+from analysis.record.states import DONE, REFUSED
 from analysis.record.writing import RecordWriter
 from tests.tuning.toy_rows import study_row
 from tuning.cli import search
@@ -28,6 +29,7 @@ from tuning.preparation.defaults import PRUNER, SAMPLER
 from tuning.preparation.preparation import Preparation
 from tuning.search.default_space import search_space
 from tuning.search.pruners import create_pruner
+from tuning.tracking.sync_thread import SyncThread
 from tuning.workers.resources import machine_resources
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -149,6 +151,25 @@ def test_a_study_on_record_with_other_settings_is_not_mixed_up(
     with pytest.raises(UserError, match="data origin: 'procedural' → 'natops'"):
         run_study(toy_study(tmp_path, other))
     assert (tmp_path / "toy" / "record.db").is_file()
+
+
+@pytest.mark.filterwarnings("default")  # MLflow's own
+def test_a_command_that_comes_while_the_study_waits_for_mlflow_is_refused(
+    tmp_path: Path, base: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = SyncThread.wait
+
+    def commanded(thread: SyncThread, seconds: float) -> bool:
+        with RecordWriter(tmp_path / "toy" / "record.db") as record:
+            record.add_command("toy", "1" * 32, "ann@here", "add-trials", {"count": 1})
+        return wait(thread, seconds)
+
+    monkeypatch.setattr(SyncThread, "wait", commanded)
+    monkeypatch.setattr(engine_study, "FLUSH_SECONDS", 30.0)
+    run_study(toy_study(tmp_path, study_row(base)))
+    with RecordReader(tmp_path / "toy" / "record.db") as records:
+        (command,) = records.commands("toy")
+    assert (command.outcome, command.message[:20]) == (REFUSED, "the study has ended;")
 
 
 def test_a_record_that_cannot_be_used_leaves_no_folder(tmp_path: Path, base: Config) -> None:

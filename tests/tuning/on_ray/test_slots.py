@@ -117,3 +117,16 @@ def test_no_node_left_is_told(slots: TrialSlots, record: RecordWriter, monkeypat
     assert slots.should_stop()
     assert "no Ray node is left" in slots.engine.fatal_error
     assert record.trial("toy", "trial-0000").state == RUNNING  # given back when the run ends
+
+
+def test_a_command_that_comes_as_the_last_trial_ends_is_taken(slots: TrialSlots, record: RecordWriter) -> None:
+    for name in ("a", "b"):
+        assert slots.suggest(name)
+        says(slots, name, "started")
+        says(slots, name, "outcome", value=0.5)
+        slots.on_exit(name)
+    slots.engine.fill()
+    assert slots.engine.is_finished
+    record.add_command("toy", "1" * 32, "ann@here", "add-trials", {"count": 1})
+    assert not slots.is_finished()
+    assert slots.suggest("c")
