@@ -8,7 +8,7 @@ ENDED = (COMPLETE, PRUNED, FAILED)  # never run again
 OPEN = (WAITING, RUNNING)
 
 TRIAL = "trial"  # a sampled or listed trial of the study
-CONFIRM = "confirm"  # the best trial's configuration with another seed
+CONFIRM = "confirm"  # a finalist's configuration with another seed
 
 OURS = "ours"  # slug of the arm with the complete model, with which the other arms of an ablation are compared
 

@@ -24,7 +24,7 @@ from tuning.cli.study_options import add_study_options, record_address, running
 from tuning.engine import steering
 
 PATIENCE = 20.0  # seconds to wait for the driver
-_PAUSE = 0.2  # seconds between two looks at the record
+_PAUSE = 0.2  # seconds between reads of the record
 
 
 @dataclass(frozen=True)

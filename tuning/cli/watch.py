@@ -17,12 +17,12 @@ from amc.errors import UserError
 from analysis.record.reading import RecordReader
 from analysis.record.states import ENDED, WAITING
 from tuning.cli.study_options import add_study_options, record_address
-from tuning.cli.study_snapshot import Snapshot
 from tuning.cli.watch_view import StudyView, printable
+from tuning.cli.watched_study import WatchedStudy
 from tuning.engine.progress import end_line
 from tuning.engine.steering import command_line
 
-SECONDS = 2.0  # between two looks at the record
+SECONDS = 2.0  # between reads of the record
 PATIENCE = 120.0  # seconds for which a record that does not respond is asked again
 
 
@@ -47,7 +47,7 @@ def watch(args: argparse.Namespace) -> int:
     return 0
 
 
-def _on_terminal(snapshots: Iterator[tuple[Snapshot, str]], console: Console) -> Snapshot:
+def _on_terminal(snapshots: Iterator[tuple[WatchedStudy, str]], console: Console) -> WatchedStudy:
     last, _ = next(snapshots)
     with Live(StudyView(last), console=console, screen=True, auto_refresh=False) as live:
         for snapshot, problem in snapshots:
@@ -56,7 +56,7 @@ def _on_terminal(snapshots: Iterator[tuple[Snapshot, str]], console: Console) ->
     return last
 
 
-def _as_lines(snapshots: Iterator[tuple[Snapshot, str]]) -> Snapshot:
+def _as_lines(snapshots: Iterator[tuple[WatchedStudy, str]]) -> WatchedStudy:
     last, known_problem = next(snapshots)
     if last.running:
         _print(f"{last.study.name} is {last.status()}: {last.counts()}; {last.best_text()}; {last.progress()}")
@@ -69,7 +69,7 @@ def _as_lines(snapshots: Iterator[tuple[Snapshot, str]]) -> Snapshot:
     return last
 
 
-def changes(before: Snapshot, after: Snapshot) -> list[str]:
+def changes(before: WatchedStudy, after: WatchedStudy) -> list[str]:
     """What has happened between two snapshots, a line each: trials that started or ended, commands, a better best."""
     lines = []
     known = {trial.key: trial for trial in before.trials}
@@ -94,16 +94,16 @@ def changes(before: Snapshot, after: Snapshot) -> list[str]:
     return lines
 
 
-def _snapshots(records: RecordReader, args: argparse.Namespace) -> Iterator[tuple[Snapshot, str]]:
-    """Snapshots until the study is not running, each with the problem of the last reading; "" if there was none."""
-    last, problem, since = Snapshot.read(records, args.study, args.out), "", time.monotonic()
+def _snapshots(records: RecordReader, args: argparse.Namespace) -> Iterator[tuple[WatchedStudy, str]]:
+    """Snapshots until the study is not running, each with the problem of the last read; "" if there was none."""
+    last, problem, since = WatchedStudy.read(records, args.study, args.out), "", time.monotonic()
     while True:
         yield last, problem
         if not problem and not last.running:
             return
         time.sleep(SECONDS)
         try:
-            last, problem, since = Snapshot.read(records, args.study, args.out), "", time.monotonic()
+            last, problem, since = WatchedStudy.read(records, args.study, args.out), "", time.monotonic()
         except UserError as error:
             if time.monotonic() > since + PATIENCE:
                 raise

@@ -12,7 +12,7 @@ from rich.text import Text
 from amc.dotted_fields import flattened
 from analysis.record.rows import Score, TrialRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED, RUNNING, WAITING
-from tuning.cli.study_snapshot import Snapshot
+from tuning.cli.watched_study import WatchedStudy
 from tuning.engine.steering import command_line
 from tuning.engine.summary import changed_params
 from tuning.search.objectives import NAMES
@@ -26,7 +26,7 @@ _STYLES = {RUNNING: "cyan", WAITING: "yellow", COMPLETE: "green", PRUNED: "dim",
 class StudyView:
     """A snapshot that fits itself into the terminal."""
 
-    def __init__(self, snapshot: Snapshot, problem: str = "") -> None:
+    def __init__(self, snapshot: WatchedStudy, problem: str = "") -> None:
         self.snapshot, self.problem = snapshot, problem
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -64,7 +64,7 @@ class StudyView:
         table.add_column("curve", no_wrap=True, overflow="crop", min_width=8)
         table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
         blocks = ASCII_BLOCKS if options.ascii_only else BLOCKS
-        curves = {key: first_objective(curve) for key, curve in self.snapshot.curves.items()}
+        curves = {key: first_objective_curve(curve) for key, curve in self.snapshot.curves.items()}
         bounds = value_range(curves.values())
         base = dict(flattened(self.snapshot.study.config))
         for trial in trials:
@@ -83,7 +83,7 @@ class StudyView:
         return table
 
 
-def first_objective(curve: Mapping[int, Score]) -> dict[int, float]:
+def first_objective_curve(curve: Mapping[int, Score]) -> dict[int, float]:
     """{step: first objective} of the reports that have one."""
     return {step: score.values[0] for step, score in curve.items() if math.isfinite(score.values[0])}
 

@@ -79,7 +79,7 @@ class Engine:
     Attributes:
         stopping: no new jobs are handed out.
         fatal_error: why the study cannot continue, such as a full disk; empty if it can.
-        steering: what persons' commands ask for.
+        steering: the combined effect of all commands taken so far.
         sources: those of the plan, as commands have changed them.
     """
 

@@ -20,10 +20,10 @@ from analysis.record.states import COMPLETE, CONFIRM, DONE, FAILED, PRUNED, RUNN
 from analysis.record.writing import RecordWriter
 from tests.file_states import file_states
 from tests.tuning.toy_rows import study_row, trial_row
-from tuning.cli import watch
+from tuning.cli import watch, watched_study
 from tuning.cli.studies import main
-from tuning.cli.study_snapshot import Snapshot
 from tuning.cli.watch_view import BLOCKS, StudyView, shortened, sparkline
+from tuning.cli.watched_study import WatchedStudy
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCURACY = "val/accuracy"
@@ -34,12 +34,12 @@ def trial(base: Config, number: int, state: str, step: int = 0, value: float | N
     return replace(trial_row(base, number, state=state, step=step, value=value, **more), values=values)
 
 
-def snapshot(study: StudyRow, trials: list[TrialRow], **more: object) -> Snapshot:
+def snapshot(study: StudyRow, trials: list[TrialRow], **more: object) -> WatchedStudy:
     curves = {row.key: {row.step: Score((row.value,))} for row in trials if row.value is not None}
-    return replace(Snapshot(study, trials, curves, (), True, 100.0), **more)  # type: ignore[arg-type]
+    return replace(WatchedStudy(study, trials, curves, (), True, 100.0), **more)  # type: ignore[arg-type]
 
 
-def shown(view: Snapshot, width: int, height: int = 24, problem: str = "") -> list[str]:
+def shown(view: WatchedStudy, width: int, height: int = 24, problem: str = "") -> list[str]:
     console = Console(width=width, height=height, force_terminal=True, color_system=None, legacy_windows=False)
     with console.capture() as capture:
         console.print(StudyView(view, problem), end="")
@@ -104,6 +104,13 @@ def test_what_the_view_shows(base: Config) -> None:
     assert "identity" not in "".join(lines)
 
 
+def test_the_winner_is_found_once_for_all_rows(base: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(watched_study, "winner", lambda trials: calls.append(trials))
+    shown(snapshot(study(base), [trial(base, n, PRUNED, 10, n / 100) for n in range(9)]), 80)
+    assert len(calls) == 1
+
+
 def test_several_objectives_have_a_column_each(base: Config) -> None:
     row = replace(study(base), goal={"objectives": ["accuracy", "appearance"], "constraints": []})
     values = {ACCURACY: 0.5, "val/appearance": None}
@@ -136,11 +143,11 @@ def test_a_long_key_keeps_its_end() -> None:
 
 
 def test_changes_are_lines(record: RecordWriter, base: Config, tmp_path: Path) -> None:
-    seen = [Snapshot.read(record, "toy", tmp_path)]
+    seen = [WatchedStudy.read(record, "toy", tmp_path)]
 
     def after(act: Callable[[], object]) -> list[str]:
         act()
-        seen.append(replace(Snapshot.read(record, "toy", tmp_path), running=True))
+        seen.append(replace(WatchedStudy.read(record, "toy", tmp_path), running=True))
         return watch.changes(seen[-2], seen[-1])
 
     assert after(lambda: record.add_trial(trial_row(base))) == ["toy is running"]
@@ -169,8 +176,8 @@ def test_a_record_that_does_not_respond_is_asked_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(watch, "SECONDS", 0.0)
-    first = replace(Snapshot.read(record, "toy", tmp_path), running=True)
-    answers: list[Snapshot | UserError] = [
+    first = replace(WatchedStudy.read(record, "toy", tmp_path), running=True)
+    answers: list[WatchedStudy | UserError] = [
         first,
         UserError("gone"),
         UserError("gone"),
@@ -178,13 +185,13 @@ def test_a_record_that_does_not_respond_is_asked_again(
         replace(first, running=False),
     ]
 
-    def read(*_: object) -> Snapshot:
+    def read(*_: object) -> WatchedStudy:
         answer = answers.pop(0)
         if isinstance(answer, UserError):
             raise answer
         return answer
 
-    monkeypatch.setattr(Snapshot, "read", read)
+    monkeypatch.setattr(WatchedStudy, "read", read)
     assert main(["watch", "toy", "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == [
         "gone: trying again",

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from analysis.record.race import runs_left, winner
@@ -21,7 +22,7 @@ from tuning.planning.durations import format_duration
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class WatchedStudy:
     """A study at one moment.
 
     Attributes:
@@ -39,7 +40,7 @@ class Snapshot:
     now: float
 
     @classmethod
-    def read(cls, records: RecordReader, study: str, out: Path) -> Snapshot:
+    def read(cls, records: RecordReader, study: str, out: Path) -> WatchedStudy:
         """Reads a study's record.
 
         Raises:
@@ -56,12 +57,12 @@ class Snapshot:
             time.time(),
         )
 
-    @property
+    @cached_property
     def steering(self) -> Steering:
-        """What the commands amount to."""
+        """The combined effect of the commands."""
         return Steering.from_commands(self.commands)
 
-    @property
+    @cached_property
     def best(self) -> TrialRow | None:
         """The best trial, by the race if there was one; None if none is complete."""
         return winner(self.trials)
