@@ -52,7 +52,7 @@ def main(
             search,
             RaceOfFinalists(search, int(str(settings.get("finalists", 1))), int(str(settings.get("seeds", 1))), 0),
         ],
-        pruner=create_pruner("halving", 20, 5),
+        pruner=create_pruner(str(settings.get("pruner", "halving")), 20, 5),
         runs=folder,
         record=record,
         tracking=tracking,

@@ -69,7 +69,7 @@ def test_three_arms_of_the_first_seed_side_by_side(tmp_path: Path) -> None:
         check_readable(drawing)
         assert sum(len(axes.images) for axes in drawing.figure.axes) == 3 * 3 * len(ROWS)
         assert "seed 1" in drawing.caption
-        assert "Ours, No Da, No Dm" in drawing.caption
+        assert "Ours, No Da and No Dm" in drawing.caption
 
 
 def test_without_samples_of_ours_there_is_no_figure(tmp_path: Path) -> None:
