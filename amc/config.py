@@ -316,7 +316,7 @@ PRESETS: Mapping[str, Preset] = {
         classifier_width=0.25,
         noise=0.25,
         readings=Readings(forget_bias=1.0, velocity_quantile=0.9),
-        optimizer=OptimizerConfig(lr_generator=2e-3, lr_discriminator=4e-4, decay_share=0.4),
+        optimizer=OptimizerConfig(lr_generator=3.4e-3, lr_discriminator=7.5e-4, beta2=0.99, decay_share=0.3),
         training=TrainingConfig(batch=8, steps=1_800, evaluate_every=200, average=0.98),
         machine=MachineConfig(precision="auto"),
     ),
