@@ -208,7 +208,7 @@ class Smac:
 
 
 def _unused(config: Any, seed: int, budget: float) -> float:
-    raise NotImplementedError("SMAC3 is asked and told")
+    raise RuntimeError("SMAC3 called the function itself, though its optimizer is asked and told")
 
 
 class Neps:

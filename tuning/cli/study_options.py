@@ -47,11 +47,13 @@ def running(records: RecordReader, study: str, out: Path) -> bool:
     Raises:
         UserError: the database server does not respond.
     """
+    if lock_holder(out / study / ".lock") is not None:
+        return True
     path = sqlite_path(records.address)
+    if path is not None:
+        return lock_holder(record_lock_path(path, study)) is not None
     try:
-        holder = server_lock_holder(records.engine, study) if path is None else None
+        return server_lock_holder(records.engine, study) is not None
     except sa.exc.DBAPIError as error:
         shown, reason = without_password(records.address), first_line(error.orig or error)
         raise UserError(f"cannot use the study record {shown} ({reason})") from error
-    place = holder if path is None else lock_holder(record_lock_path(path, study))
-    return (lock_holder(out / study / ".lock") or place) is not None

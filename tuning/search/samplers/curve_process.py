@@ -115,27 +115,24 @@ class CurveProcess:
 
     def posterior(self, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation (m,) of f at features (m, d)."""
-        from scipy.linalg import solve_triangular
-
-        factor, weights = self._factor
-        cross = self.cross(x)
-        half = solve_triangular(factor, cross.T, lower=True)
-        variance = 1 + self.value["signal"] - np.einsum("nm,nm->m", half, half)
-        mean: Array = cross @ weights
-        return mean, np.sqrt(np.maximum(variance, 1e-12))
+        return self._conditioned(self.cross(x), 1 + self.value["signal"])
 
     def ends(self) -> tuple[Array, Array]:
         """Mean and standard deviation (t,) of the value at the full budget, without noise, of trials 0 to t - 1."""
+        trials, first = np.unique(self.data.trial, return_index=True)
+        own = self.value["trial_end"] * np.equal.outer(trials, self.data.trial)
+        return self._conditioned(
+            self.cross(self.data.x[first]) + own, 1 + self.value["signal"] + self.value["trial_end"]
+        )
+
+    def _conditioned(self, cross: Array, variance: float) -> tuple[Array, Array]:
+        """Mean and standard deviation (m,), given the data, of values with this covariance (m, n) with it."""
         from scipy.linalg import solve_triangular
 
         factor, weights = self._factor
-        trials, first = np.unique(self.data.trial, return_index=True)
-        own = self.value["trial_end"] * np.equal.outer(trials, self.data.trial)
-        cross = self.cross(self.data.x[first]) + own
         half = solve_triangular(factor, cross.T, lower=True)
-        variance = 1 + self.value["signal"] + self.value["trial_end"] - np.einsum("nm,nm->m", half, half)
         mean: Array = cross @ weights
-        return mean, np.sqrt(np.maximum(variance, 1e-12))
+        return mean, np.sqrt(np.maximum(variance - np.einsum("nm,nm->m", half, half), 1e-12))
 
     def with_ends(self, x: Array) -> CurveProcess:
         """The process told that the trials at features (m, d) end at its present mean, so that others avoid them."""
