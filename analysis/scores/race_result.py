@@ -76,7 +76,7 @@ class RaceResult:
 
     @property
     def runs(self) -> list[TrialRow]:
-        """All runs of the race."""
+        """All confirming runs."""
         return [run for one in self.finalists for run in one.runs]
 
     @property

@@ -172,7 +172,7 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
     identity = _identity(prepared, goal)
     judge = motion_classifier(prepared.config, prepared.chosen.data, JUDGE)
     trials, finalists, seeds = _counts(args, prepared.preset)
-    # Only runs of the race are scored on the test split, and a dry run scores nothing.
+    # Only confirming runs are scored on the test split, and a dry run scores nothing.
     folds = args.folds or 0
     _check_confirming(prepared, name, folds)
     splits = splits_of_runs(prepared.config, prepared.chosen.data, folds, seeds) if seeds else []
@@ -196,7 +196,7 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
 
 
 def _check_confirming(prepared: Preparation, study: str, folds: int) -> None:
-    """Checks --folds against the race's runs on record.
+    """Checks --folds against the confirming runs on record.
 
     Raises:
         UserError: They have other test splits.
@@ -228,7 +228,7 @@ def _tried_points(args: argparse.Namespace, prepared: Preparation, space: Space,
 
 
 def _fold_judges(split: SplitData) -> list[TrainedClassifier | IdentityClassifier]:
-    """The judges of the race's runs that have this test split."""
+    """The judges of confirming runs that have this test split."""
     return [motion_classifier(split.config, split.data, JUDGE), *test_judges.train(split.config, split.data)]
 
 

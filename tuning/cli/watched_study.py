@@ -26,7 +26,7 @@ class WatchedStudy:
     """A study at one moment.
 
     Attributes:
-        trials: runs of the race included.
+        trials: confirming runs included.
         curves: {trial key: {step: score}}.
         running: whether a process runs the study.
         now: seconds since 1970.
@@ -68,7 +68,7 @@ class WatchedStudy:
         return winner(self.trials)
 
     def planned(self, role: str) -> int:
-        """How many trials, or runs of the race at most, the study will have, by its settings and commands."""
+        """How many trials, or confirming runs at most, the study will have, by its settings and commands."""
         settings = self.study.settings
         known = len(of_role(self.trials, role))
         if role == CONFIRM:

@@ -127,7 +127,7 @@ class Engine:
         """The waiting trial that runs next; None if there is none, or none shall be started now.
 
         Trials given priority come first, the last such command before earlier ones; then interrupted trials, and
-        trials of the search before runs of the race.
+        trials of the search before confirming runs.
         """
         if self._starts_none:
             return None

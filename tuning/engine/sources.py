@@ -20,8 +20,8 @@ from tuning.search.samplers.grid import GridSampler
 from tuning.search.space import Space
 from tuning.search.warm_start import ImportedHistory
 
-# A study with seed S trains its trials with seeds from S * SEEDS on, and those of the race with seeds from
-# S * SEEDS + SEEDS / 2 on. The race therefore never repeats the seed of a trial.
+# A study with seed S trains its trials with seeds from S * SEEDS on, and its confirming runs with seeds from
+# S * SEEDS + SEEDS / 2 on. Confirming runs therefore never repeat the seed of a trial.
 SEEDS = 1_000_000
 MOST_SEED = 2**63 // SEEDS - 2  # largest seed of a study: seeds of its trials must fit a database's integer
 
@@ -33,7 +33,7 @@ class Proposal:
     Attributes:
         number: counts the trials of a role from 0.
         params: the searched parameters by dotted name; `config` includes them.
-        parent: key of the trial whose configuration a run of the race has.
+        parent: key of the trial whose configuration a confirming run has.
     """
 
     key: str

@@ -38,7 +38,7 @@ from tuning.workers.job import Job, Outcome, Reporter
 def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     """Trains to the job's budget, resuming from the checkpoint in `directory`, and writes sample pictures.
 
-    Runs of the race that follows a search, and all trials of a study with `score_test`, are scored on the test split,
+    Confirming runs of a search, and all trials of a study with `score_test`, are scored on the test split,
     once. Nothing is selected by these scores: the race is decided by validation accuracy.
 
     Returns:
