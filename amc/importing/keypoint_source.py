@@ -32,7 +32,11 @@ class KeypointSource(Protocol):
         """How the points were read, where that is unusual."""
 
     def unknown_videos(self, known: Sequence[str]) -> list[str]:
-        """Names of videos that the source has points for, but that are not known, sorted; called before `find`."""
+        """Names of videos that the source has points for, but that are not known, sorted; called before `find`.
+
+        Raises:
+            UserError: the source has points of some videos, but of none that is known.
+        """
 
     def find(
         self, name: str, path: Path, facts: VideoFacts, progress: Callable[[int], None] | None = None
@@ -62,7 +66,7 @@ def keypoint_source(table: Path | None, names: Sequence[str] | None) -> Iterator
         UserError: an invalid table, names without a table, or no estimator.
     """
     if table is not None:
-        yield _TableSource(read_table(table, names))
+        yield _TableSource(read_table(table, names), table)
         return
     if names is not None:
         raise UserError("--keypoint-names requires --keypoints TABLE.csv: the pose estimator has its own names")
@@ -84,6 +88,7 @@ _SAME: tuple[tuple[str, Callable[[str], str]], ...] = (
 @dataclass(frozen=True)
 class _TableSource:
     table: KeypointTable
+    file: Path
     description: str = "keypoint table"
     names_in_table: dict[str, str] = field(default_factory=dict)  # by known name
     differing: dict[str, int] = field(default_factory=dict)  # number of names by how they differ
@@ -108,6 +113,13 @@ class _TableSource:
             names |= found
             if how and found:
                 self.differing[how] = len(found)
+        if known and self.table.videos and not names:
+            theirs_first, ours_first = min(self.table.videos), min(known)
+            raise UserError(
+                f"{self.file}: has no keypoints of the folder's videos: it names {theirs_first!r}, the folder has "
+                f"{ours_first!r}. Name a video by its path in the folder, or by its file name alone if no other video "
+                "has that name (a file of DeepLabCut is named after its video)"
+            )
         return sorted(set(self.table.videos).difference(names.values()))
 
     def find(

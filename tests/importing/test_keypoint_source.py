@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from amc.errors import UserError
 from amc.importing.keypoint_source import keypoint_source
 from amc.importing.video.decoding import VideoFacts
 
@@ -46,9 +47,20 @@ def test_names_that_differ(tmp_path: Path, in_table: str, file: str, remark: tup
 
 
 def test_a_name_that_could_be_two_videos_is_neither(tmp_path: Path) -> None:
-    with keypoint_source(_write(tmp_path / "t.csv", "x.mp4"), None) as source:
-        assert source.unknown_videos(["a/x.mp4", "b/x.mp4"]) == ["x.mp4"]
+    table = _write(tmp_path / "t.csv", "x.mp4")
+    with table.open("a") as stream:
+        stream.write("a/y.mp4,0,40,60,50,70\n")
+    with keypoint_source(table, None) as source:
+        assert source.unknown_videos(["a/x.mp4", "b/x.mp4", "a/y.mp4"]) == ["x.mp4"]
         assert source.find("a/x.mp4", Path("a/x.mp4"), FACTS) is None
+
+
+def test_a_table_of_other_videos(tmp_path: Path) -> None:
+    with (
+        keypoint_source(_write(tmp_path / "t.csv", "a/x.mp4"), None) as source,
+        pytest.raises(UserError, match=r"no keypoints of the folder's videos: it names 'a/x.mp4', the folder has 'b/z"),
+    ):
+        source.unknown_videos(["b/z.mp4"])
 
 
 def test_shares_become_pixels(tmp_path: Path) -> None:

@@ -223,6 +223,21 @@ def test_a_table_that_counts_frames_from_1(tmp_path: Path, root: Path, capsys: p
     assert f"jump/performer_0.avi: it has 24 frames, but the keypoint table {said}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("name", "text"), [
+    ("other.csv", "# keypoints: a\nvideo,frame,x_0,y_0\nrun/other.avi,0,1,1\n"),
+    ("other.csv", "scorer,DLC,DLC,DLC\nbodyparts,a,a,a\ncoords,x,y,likelihood\n0,1,1,0.9\n"),
+    # Two videos have this name, in different folders.
+    ("performer_0DLC.csv", "scorer,DLC,DLC,DLC\nbodyparts,a,a,a\ncoords,x,y,likelihood\n0,1,1,0.9\n"),
+])  # fmt: skip
+def test_a_table_of_other_videos(
+    tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str], name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    said = _refused(capsys, root, tmp_path / "c.h5", "--keypoints", str(tmp_path / name))
+    assert f"{name}: has no keypoints of the folder's videos: it names '" in said
+    assert "the folder has 'jump/performer_0.avi'. Name a video by its path in the folder" in said
+
+
 def test_table_that_fits_only_in_part(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, table = tmp_path / "c.h5", tmp_path / "t.csv"
     _table(table, root, frames=26, leave_out=("wave/performer_1.avi",))
