@@ -49,18 +49,23 @@ class SuccessiveHalving:
         Trials are compared as in `analysis.record.ranking`. The first trial at a rung always continues. So does a trial
         that ties with the last one that may, which is rare: equal accuracies are ordered by their log-likelihood.
         """
-        curve = curves[key]
-        for rung in self.steps:
-            if step_at_rung(curve, rung) != step:
-                continue
-            if not curve[step].known:
+        for rung in self.reached(curves[key], step):
+            if not curves[key][step].known:
                 return True
             reached = ((other, at) for other, row in curves.items() if (at := step_at_rung(row, rung)) is not None)
             scores = {other: score for other, at in reached if (score := curves[other][at]).known}
             place = dict(zip(scores, places(list(scores.values())), strict=True))
-            if place[key] >= max(1, len(scores) // self.eta):
+            if not self.continues(place[key], len(scores)):
                 return True
         return False
+
+    def reached(self, curve: Iterable[int], step: int) -> list[int]:
+        """The rungs that a trial with reports at these steps reached with its report at `step`."""
+        return [rung for rung in self.steps if step_at_rung(curve, rung) == step]
+
+    def continues(self, place: int, count: int) -> bool:
+        """Whether a trial goes on that has this place, from 0, among the trials at a rung."""
+        return place < max(1, count // self.eta)
 
 
 def step_at_rung(steps: Iterable[int], rung: int) -> int | None:

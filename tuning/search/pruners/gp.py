@@ -1,8 +1,9 @@
-"""Prunes trials that, by a Gaussian process over parameters and progress, are unlikely to end above the best one.
+"""Successive halving by predicted ends instead of values at a rung.
 
-Halving compares values at one step, and stops two thirds of all trials there, whether early values say anything about
-the end or not. Here what early values say is learnt (`tuning.search.samplers.curve_process`). Automatic termination by
-the probability of improvement is as in Swersky et al. 2014 ("Freeze-thaw") and Domhan et al. 2015.
+Halving compares values at one step, however noisy they are and whether or not they say anything about the end. Here
+trials are compared by where a Gaussian process over parameters and progress expects them to end, given the reports of
+all trials (`tuning.search.samplers.curve_process`): a low value is forgiven where early values are noisy or where
+similar configurations ended well.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from analysis.record.rows import TrialRow
-from analysis.record.states import COMPLETE
 from tuning.search.pruners.base import Curves, SuccessiveHalving, geometric_rungs, step_at_rung
 from tuning.search.samplers.base import SearchHistory, at_budget
 from tuning.search.samplers.curve_data import curve_data, reports_of
@@ -19,21 +19,17 @@ from tuning.search.samplers.flat_space import FlatSpace
 from tuning.search.samplers.gp import STARTUP
 from tuning.search.space import Space
 
-LEAST = 0.1  # probability of ending above the best trial; below it, a trial is pruned
-BETWEEN = 3**0.5  # ratio of consecutive steps at which a trial may be stopped
-
 
 class GPPruner:
-    """Prunes trials whose probability of ending above the best complete trial is below `LEAST`.
+    """At each rung of successive halving, continues the trials with the best predicted ends of those that reached it.
 
-    It decides as halving does until a trial is complete (otherwise each new trial could end all before it) and
-    `STARTUP` trials have reported, if there are several objectives or the trial violates a constraint, and if only
-    reports are known.
+    There are no rungs after half of the budget: they save little, and what the process lacks most are complete trials.
+    It decides as halving does until `STARTUP` trials have reported, if there are several objectives or the trial
+    violates a constraint, and if only reports are known.
     """
 
     def __init__(self, budget: int, first: int, space: Space | None = None) -> None:
-        self.halving = SuccessiveHalving(geometric_rungs(first, budget))
-        self.steps = tuple(first * BETWEEN**power for power in range(64) if first * BETWEEN**power < budget)
+        self.halving = SuccessiveHalving(tuple(rung for rung in geometric_rungs(first, budget) if 2 * rung <= budget))
         self.space = space
         self.budget = None if space is None or space.searches_steps else budget
 
@@ -41,28 +37,27 @@ class GPPruner:
         self, key: str, step: int, curves: Curves, numbers: Mapping[str, int], trials: Sequence[TrialRow] = ()
     ) -> bool:
         """See `Pruner`."""
-        score = curves[key][step]
-        trials = [at_budget(trial, self.budget) for trial in trials]
-        known = sum(bool(curve) for curve in curves.values()) >= STARTUP
-        known = known and any(trial.state == COMPLETE and not trial.violation for trial in trials)
-        if self.space is None or not known or not score.known or score.violation or len(score.values) > 1:
+        score, reported = curves[key][step], sum(bool(curve) for curve in curves.values())
+        if self.space is None or reported < STARTUP or not score.known or score.violation or len(score.values) > 1:
             return self.halving.should_prune(key, step, curves)
-        if not any(step_at_rung(curves[key], round(at)) == step for at in self.steps):
+        rungs = self.halving.reached(curves[key], step)
+        if not rungs:
             return False
-        return self._probability(key, curves, trials, self.space) < LEAST
+        ends = self._predicted_ends(curves, trials, self.space)
+        if key not in ends:  # more trials than the process takes
+            return self.halving.should_prune(key, step, curves)
+        for rung in rungs:
+            rivals = [end for other, end in ends.items() if step_at_rung(curves.get(other, ()), rung) is not None]
+            if not self.halving.continues(sum(end > ends[key] for end in rivals), len(rivals)):
+                return True
+        return False
 
-    def _probability(self, key: str, curves: Curves, trials: Sequence[TrialRow], space: Space) -> float:
-        """The probability that a trial ends above the best complete one."""
-        from scipy.special import ndtr
-
-        flat = FlatSpace(space)
-        firsts = {name: {at: score.values[0] for at, score in curve.items()} for name, curve in curves.items()}
-        reports = reports_of(SearchHistory(trials, firsts, budget=self.budget), len(trials))
-        keys = [trial.key for trial in reports.trials]
-        complete = [trial.state == COMPLETE and not trial.violation for trial in reports.trials]
-        if key not in keys or not any(complete):  # too many trials, or no complete one has a finite value
-            return 1.0
-        place = keys.index(key)
-        mean, spread = fit(curve_data(reports, flat)).ends()
-        best = float(mean[complete].max())
-        return float(ndtr((mean[place] - best) / spread[place]))
+    def _predicted_ends(self, curves: Curves, trials: Sequence[TrialRow], space: Space) -> dict[str, float]:
+        """{trial key: expected value at the full budget}, standardized, of trials with reports."""
+        values = {name: {at: score.values[0] for at, score in curve.items()} for name, curve in curves.items()}
+        known = [at_budget(trial, self.budget) for trial in trials]
+        reports = reports_of(SearchHistory(known, values, budget=self.budget), len(known))
+        if not reports.trials:
+            return {}
+        mean, _ = fit(curve_data(reports, FlatSpace(space))).ends()
+        return dict(zip((trial.key for trial in reports.trials), mean.tolist(), strict=True))

@@ -2,8 +2,10 @@
 
 The first trials are those of `Space.starting_point` and a scrambled Sobol sequence, every other one drawn from the
 priors. From then on a proposal maximizes the expected improvement at the full budget, given the reports of all trials:
-complete, pruned and running. Trials that still run are also taken to end at the process's mean, so that simultaneous
-proposals differ. A failed trial counts as the worst trial.
+complete, pruned and running. Every other proposal prefers longer lengthscales: one estimate is too sure of itself and
+can stay at a local optimum, because the short ones learn little in many dimensions and the long ones see nothing left
+to explore in few. Trials that still run are also taken to end at the process's mean, so that simultaneous proposals
+differ. A failed trial counts as the worst trial.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ class GPSampler:
         if known < STARTUP or len(reports.trials) < 2:
             shares = sobol(len(self.rows), number + 64, random_generator(self.seed, 0))[number:]
             return np.array([drawn(self.rows, point, number) for point in shares.tolist()])
-        process = fit(curve_data(reports, self.flat))
+        process = fit(curve_data(reports, self.flat), long=number % 2 == 1)
         running = [trial for trial in history.trials if trial.number < number and trial.state not in ENDED]
         acquisition = Improvement(
             process.with_ends(np.array([self.flat.encode(trial.params) for trial in running])) if running else process,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.record.rows import Score, TrialRow
-from analysis.record.states import COMPLETE, RUNNING
+from analysis.record.states import COMPLETE, PRUNED, RUNNING
 from tests.tuning.search.samplers.toy_search import BASE, small
 from tests.tuning.toy_rows import trial_row
 from tuning.search.pruners import create_pruner
@@ -46,7 +46,7 @@ def prunes(space: Space | None, trials: list[TrialRow], curves: Curves, step: in
     return create_pruner("gp", budget, 3, space).should_prune("trial-0010", step, curves, numbers, trials)
 
 
-def test_a_trial_that_cannot_end_above_the_best_is_pruned(space: Space) -> None:
+def test_a_trial_whose_predicted_end_is_low_is_pruned(space: Space) -> None:
     assert prunes(space, *search(space, 0.0, 0.05))
     assert not prunes(space, *search(space, 0.0, 0.7))
 
@@ -61,7 +61,7 @@ def test_a_low_report_is_forgiven_where_early_reports_are_noisy(space: Space) ->
 def test_between_rungs_nothing_is_pruned(space: Space) -> None:
     trials, curves = search(space, 0.0, 0.05)
     curves["trial-0010"][4] = Score((-3.0,))
-    assert not prunes(space, trials, curves, 4)  # rungs at 3, 5, 9, 16
+    assert not prunes(space, trials, curves, 4)  # rungs at 3 and 9
 
 
 def test_few_trials_constraints_and_several_objectives_are_left_to_halving(space: Space) -> None:
@@ -77,19 +77,34 @@ def test_few_trials_constraints_and_several_objectives_are_left_to_halving(space
         assert prunes(space, trials, changed) == halving.should_prune("trial-0010", 3, changed, numbers)
 
 
-def test_without_a_complete_trial_it_is_left_to_halving(space: Space) -> None:
-    trials, curves = search(space, 0.0, 0.05)
-    trials = [replace(trial, state=RUNNING) for trial in trials]
-    curves = {key: {3: Score((min(number, 9) / 10,))} for number, key in enumerate(curves)}
-    assert not prunes(space, trials, curves)  # among the best third at this step
-
-
-def test_trials_that_completed_another_budget_are_not_complete(space: Space) -> None:
-    """The study's steps were changed: until a trial has completed as many, it is left to halving."""
-    trials, curves = search(space, 3.0, 0.7)
-    curves["trial-0010"] = {1: Score((-5.0,)), 2: Score((-4.0,)), 3: Score((-4.0,))}
+@pytest.mark.parametrize("place", [3, 4, 5])
+def test_predicted_ends_are_compared_before_any_trial_is_complete(space: Space, place: int) -> None:
+    """The newest trial's report is not among the best three, but its neighbours' reports are."""
+    trials, curves = search(space, 0.0, 0.7)
+    trials = [replace(trial, state=RUNNING, step=3) for trial in trials]
+    curves = {key: {step: curve[step] for step in (1, 2, 3)} for key, curve in curves.items()}
+    ranked = sorted((curve[3].values[0] for key, curve in curves.items() if key != "trial-0010"), reverse=True)
+    curves["trial-0010"] = {3: Score((ranked[place] - 0.01,))}
+    assert prunes(None, trials, curves)
     assert not prunes(space, trials, curves)
-    assert prunes(space, trials, curves, budget=81)
+
+
+def test_late_rungs_are_left_out(space: Space) -> None:
+    trials, curves = search(space, 0.0, 0.05)
+    curves["trial-0010"] |= {step: Score((-3.0,)) for step in range(4, 28)}
+    assert prunes(space, trials, curves, 9, budget=30)
+    assert not prunes(space, trials, curves, 27, budget=30)
+    assert create_pruner("halving", 30, 3).should_prune("trial-0010", 27, curves, {})
+
+
+def test_only_rivals_at_the_rung_count(space: Space) -> None:
+    """The newest trial ends below most, but it is the only one that has reached the second rung."""
+    trials, curves = search(space, 0.0, 0.05)
+    trials = [*(replace(trial, state=PRUNED, step=3) for trial in trials[:10]), trials[10]]
+    curves = {key: {step: curve[step] for step in (1, 2, 3)} for key, curve in curves.items()}
+    assert prunes(space, trials, curves)
+    curves["trial-0010"] |= {step: Score((-1.0,)) for step in range(4, 10)}
+    assert not prunes(space, trials, curves, 9)
 
 
 def test_a_weight_of_zero_in_an_earlier_space(space: Space) -> None:

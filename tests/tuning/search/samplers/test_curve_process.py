@@ -51,8 +51,9 @@ def test_gradient() -> None:
         np.tile([3.0, 1.0], 6),
         np.array([False, False, True]),
     )
-    rest = data, _squared_distances(x, x, data.choices), np.equal.outer(data.trial, data.trial).astype(float)
-    theta = _prior(3)[0] + draw.standard_normal(3 + len(NAMES)) / 2
+    prior = _prior(3, long=False)
+    rest = data, prior, _squared_distances(x, x, data.choices), np.equal.outer(data.trial, data.trial).astype(float)
+    theta = prior[0] + draw.standard_normal(3 + len(NAMES)) / 2
     steps = np.eye(len(theta)) * 1e-5
     numeric = [(_loss(theta + step, *rest)[0] - _loss(theta - step, *rest)[0]) / 2e-5 for step in steps]
     assert _loss(theta, *rest)[1] == pytest.approx(numeric, rel=1e-4, abs=1e-4)
