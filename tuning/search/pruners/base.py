@@ -64,7 +64,7 @@ class SuccessiveHalving:
         return [rung for rung in self.steps if step_at_rung(curve, rung) == step]
 
     def continues(self, place: int, count: int) -> bool:
-        """Whether a trial goes on that has this place, from 0, among the trials at a rung."""
+        """Whether the trial at this place, counted from 0, among `count` trials at a rung continues."""
         return place < max(1, count // self.eta)
 
 

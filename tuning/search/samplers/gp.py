@@ -2,10 +2,12 @@
 
 The first trials are those of `Space.starting_point` and a scrambled Sobol sequence, every other one drawn from the
 priors. From then on a proposal maximizes the expected improvement at the full budget, given the reports of all trials:
-complete, pruned and running. Every other proposal prefers longer lengthscales: one estimate is too sure of itself and
-can stay at a local optimum, because the short ones learn little in many dimensions and the long ones see nothing left
-to explore in few. Trials that still run are also taken to end at the process's mean, so that simultaneous proposals
-differ. A failed trial counts as the worst trial.
+complete, pruned and running. Trials that still run are also taken to end at the process's mean, so that simultaneous
+proposals differ. A failed trial counts as the worst trial.
+
+Every other proposal prefers longer lengthscales, because a single estimate underestimates its own error: with short
+lengthscales a process learns little in many dimensions, and with long ones it finds nothing left to explore in few and
+stays at a local optimum.
 """
 
 from __future__ import annotations

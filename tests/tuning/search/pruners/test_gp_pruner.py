@@ -11,6 +11,7 @@ from analysis.record.states import COMPLETE, PRUNED, RUNNING
 from tests.tuning.search.samplers.toy_search import BASE, small
 from tests.tuning.toy_rows import trial_row
 from tuning.search.pruners import create_pruner
+from tuning.search.pruners.gp import GPPruner
 from tuning.search.space import Space
 
 Curves = dict[str, dict[int, Score]]
@@ -95,6 +96,16 @@ def test_late_rungs_are_left_out(space: Space) -> None:
     assert prunes(space, trials, curves, 9, budget=30)
     assert not prunes(space, trials, curves, 27, budget=30)
     assert create_pruner("halving", 30, 3).should_prune("trial-0010", 27, curves, {})
+
+
+def test_trials_that_completed_another_budget_count_as_stopped(space: Space) -> None:
+    """The study's steps were changed from 27 to 81: a trial that completed 27 is at a third."""
+    trials, curves = search(space, 0.0, 0.7)
+    stopped = [replace(trial, budget=81, state=PRUNED) for trial in trials[:10]]
+    pruner = GPPruner(81, 3, space)
+    found = pruner._predicted_ends(curves, trials, space)
+    assert found == pruner._predicted_ends(curves, [*stopped, replace(trials[10], budget=81)], space)
+    assert found != GPPruner(27, 3, space)._predicted_ends(curves, trials, space)
 
 
 def test_only_rivals_at_the_rung_count(space: Space) -> None:
