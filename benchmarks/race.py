@@ -1,12 +1,13 @@
 """Simulates searches and the race of their finalists: `python benchmarks/race.py --json`.
 
 How often does the race return a configuration within 3 points of the best of its finalists, and what does it cost? The
-decisions are those of `analysis.record.race` and of the search's own pruner; only the training is simulated:
+decisions are those of `analysis.record.race` and of the search itself; only the training is simulated:
 
-- A study has 50 trials (`--trials`) of the paper preset (60 reports, first rung at the 6th), 4 in parallel, speeds as
-  in `benchmarks.simulated_clock`. Its cost is all its training steps, pruned trials included, in complete runs.
-- The true accuracy of a configuration is normal around 50 with standard deviation `--spread`, in points. This is a
-  random search; nothing is clipped.
+- A study has 50 trials (`--trials`) in proportions of the paper preset (30 reports, first rung at the 3rd), 4 in
+  parallel, as in `benchmarks.search_quality`. Its cost is all its training steps, pruned trials included, in complete
+  runs.
+- A configuration is a point of the unit cube. Its true accuracy increases with Hartmann's function of 6 dimensions and
+  is normal over the cube, around 50 with standard deviation `--spread`, in points; nothing is clipped.
 - A seed adds a normal deviation of 12 points (`--noise`) to the whole curve of a run. At a fraction g of the training
   a run has reached 0.3 + 0.7 sqrt(g) of its final accuracy; each report before the last has 2 points of its own noise.
 - Deviations of different configurations with the same seed are independent, so pairing gains nothing here. If seeds or
@@ -17,19 +18,20 @@ best finalist, `today` the same for the configuration with the best selection sc
 race returns. `cost` is the mean training of the race divided by that of the search, `gain` the mean true accuracy of
 what is returned minus that without a race, `promise` the mean of the winner's selection score minus its true accuracy,
 and `fresh` the same for the mean of its new seeds: choosing among finalists by these seeds biases it a little, too.
-Accuracies are in points. Takes about two minutes on one core for 1,000 studies.
+Accuracies are in points. Searches run in parallel, one on each core.
 """
 
 from __future__ import annotations
 
 import argparse
-import heapq
 import json
 import math
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from statistics import fmean
 
@@ -37,19 +39,24 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
+from scipy.special import ndtri  # noqa: E402
 
 from analysis.record.race import contenders, next_run, winner  # noqa: E402
-from analysis.record.rows import Score, TrialRow  # noqa: E402
-from analysis.record.states import COMPLETE, CONFIRM, TRIAL  # noqa: E402
-from benchmarks.simulated_clock import SPREAD as SPEEDS  # noqa: E402
-from tuning.search.pruners import create_pruner  # noqa: E402
+from analysis.record.rows import TrialRow  # noqa: E402
+from analysis.record.states import COMPLETE, CONFIRM  # noqa: E402
+from benchmarks.fidelity_functions import FUNCTIONS, Function, Vector, linear  # noqa: E402
+from benchmarks.searches_compared import Ours, create_search, point_of  # noqa: E402
+from benchmarks.simulated_clock import SimulationSetup, simulate  # noqa: E402
+from tuning.preparation.defaults import DEFAULTS, PRUNER, SAMPLER  # noqa: E402
 
-WORKERS, REPORTS, FIRST = 4, 60, 6
+WORKERS, REPORTS, FIRST = 4, 30, 3
 RACE_SEED = 1_000_000  # no trial has it
 MEAN, OWN_NOISE = 50.0, 2.0
 CLOSE = 3.0  # points
-# Finalists and seeds of each, by pruner: 2 and 3 are the defaults of the paper preset.
-SIZES = {"halving": ((2, 2), (2, 3), (3, 3)), "none": ((2, 3), (2, 6), (3, 8))}
+OURS = f"{SAMPLER}+{PRUNER}"
+SEARCHES = (OURS, "tpe+halving", "random+halving", "random+none")
+PAPER = DEFAULTS["paper"]
+SIZES = ((PAPER.finalists, PAPER.confirm_seeds), (2, 2))
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class SimulatedSearch:
 
     Attributes:
         true: accuracy of each trial's configuration, in points.
-        trials: the complete trials, as on record.
+        trials: all trials, as on record.
         cost: training steps of all trials, in complete runs.
     """
 
@@ -87,42 +94,38 @@ class RaceOutcome:
     fresh: float
 
 
-def simulate_search(
-    pruner: str, trials: int, spread: float, noise: float, draw: np.random.Generator
-) -> SimulatedSearch:
-    """Runs a search whose trials report at the rungs and at their end."""
-    true = draw.normal(MEAN, spread, trials)
-    final = true + noise * draw.standard_normal(trials)
-    seconds = np.exp(SPEEDS * draw.standard_normal(trials))
-    stopper = create_pruner(pruner, REPORTS, FIRST)
-    steps = [step for step in (FIRST, 3 * FIRST, 9 * FIRST) if step < REPORTS] + [REPORTS]
-    curves: dict[str, dict[int, Score]] = {}
-    events: list[tuple[float, int, int]] = []
-    begun, used, complete = 0, 0, []
+@cache
+def _landscape() -> Vector:
+    """Values of Hartmann's function at random points, ascending."""
+    points = np.random.default_rng(0).random((20_000, 6))
+    return np.sort([FUNCTIONS["hartmann6-good"].true(point) for point in points])
 
-    def begin(now: float) -> None:
-        nonlocal begun
-        if begun < trials:
-            curves[str(begun)] = {}
-            heapq.heappush(events, (now + steps[0] * float(seconds[begun]), begun, 0))
-            begun += 1
 
-    for _ in range(WORKERS):
-        begin(0.0)
-    while events:
-        now, number, place = heapq.heappop(events)
-        step, key = steps[place], str(number)
-        value = float(final[number]) * (0.3 + 0.7 * math.sqrt(step / REPORTS))
-        if step == REPORTS:
-            complete.append(_row(TRIAL, number, number, float(final[number])))
-        else:
-            curves[key][step] = Score((value + OWN_NOISE * float(draw.standard_normal()),))
-            if not stopper.should_prune(key, step, curves, {key: int(key) for key in curves}):
-                heapq.heappush(events, (now + (steps[place + 1] - step) * float(seconds[number]), number, place + 1))
-                continue
-        used += step
-        begin(now)
-    return SimulatedSearch([float(value) for value in true], complete, used / REPORTS)
+def accuracies(spread: float, noise: float) -> Function:
+    """The accuracies, between 0 and 1, of simulated configurations; those of random ones are normal."""
+
+    def true(point: Vector) -> float:
+        known = _landscape()
+        share = np.searchsorted(known, FUNCTIONS["hartmann6-good"].true(point)) / len(known)
+        return float(MEAN + spread * ndtri(np.clip(share, 0.5 / len(known), 1 - 0.5 / len(known)))) / 100
+
+    def curve(point: Vector, steps: int, draw: np.random.Generator) -> Vector:
+        final = true(point) + noise / 100 * draw.standard_normal()
+        reports = final * (0.3 + 0.7 * np.sqrt(linear(steps)))
+        reports[:-1] += OWN_NOISE / 100 * draw.standard_normal(steps - 1)
+        return np.asarray(reports)
+
+    return Function("accuracies", 6, math.inf, true, curve)
+
+
+def simulate_search(seed: int, name: str, trials: int, spread: float, noise: float) -> SimulatedSearch:
+    """Runs a search, such as `gp+gp` (sampler and pruner), until all its trials have ended."""
+    function = accuracies(spread, noise)
+    search = create_search(name, function, REPORTS, FIRST, seed)
+    assert isinstance(search, Ours)
+    simulate(search, function, SimulationSetup(REPORTS, trials * REPORTS, WORKERS, ()), seed, trials)
+    true = [100 * function.true(point_of(trial.params, function)) for trial in search.trials]
+    return SimulatedSearch(true, search.trials, sum(trial.step for trial in search.trials) / REPORTS)
 
 
 def simulate_race(
@@ -136,7 +139,7 @@ def simulate_race(
         parent, replicate = chosen
         value = true[parent.number] + noise * float(draw.standard_normal())
         count = len(trials) - len(search.trials)
-        trials.append(_row(CONFIRM, count, numbers[replicate], value, parent))
+        trials.append(_confirming(count, numbers[replicate], value, parent))
     best = winner(trials)
     assert best is not None
     runs = [row for row in trials if row.role == CONFIRM]
@@ -172,19 +175,22 @@ def summary(finalists: int, seeds: int, found: Sequence[RaceOutcome]) -> dict[st
 
 
 def measure(args: argparse.Namespace) -> list[dict[str, object]]:
-    """The results for each pruner and spread."""
+    """The results for each search and spread."""
     rows: list[dict[str, object]] = []
-    for pruner in args.pruners:
+    for name in args.searches:
         for spread in args.spread:
-            draw = np.random.default_rng(args.seed)
-            searches = [simulate_search(pruner, args.trials, spread, args.noise, draw) for _ in range(args.studies)]
+            simulated = partial(simulate_search, name=name, trials=args.trials, spread=spread, noise=args.noise)
+            with ProcessPoolExecutor() as pool:
+                seeds = range(args.from_seed, args.from_seed + args.studies)
+                searches = list(pool.map(simulated, seeds, chunksize=4))
             races = []
-            for finalists, seeds in args.size or SIZES[pruner]:
-                draw = np.random.default_rng([args.seed, 1])
-                found = [simulate_race(search, finalists, seeds, args.noise, draw) for search in searches]
-                races.append(summary(finalists, seeds, found))
-            cost, complete = fmean(one.cost for one in searches), fmean(len(one.trials) for one in searches)
-            rows.append({"pruner": pruner, "spread": spread, "cost": cost, "complete": complete, "races": races})
+            for finalists, most in args.size or SIZES:
+                draw = np.random.default_rng([args.from_seed, 1])
+                found = [simulate_race(search, finalists, most, args.noise, draw) for search in searches]
+                races.append(summary(finalists, most, found))
+            complete = sum(trial.state == COMPLETE for one in searches for trial in one.trials) / len(searches)
+            cost = fmean(one.cost for one in searches)
+            rows.append({"search": name, "spread": spread, "cost": cost, "complete": complete, "races": races})
     return rows
 
 
@@ -193,7 +199,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     started = time.perf_counter()
     rows = measure(args)
-    facts = {"studies": args.studies, "seed": args.seed, "trials": args.trials, "noise": args.noise, "searches": rows}
+    facts = {
+        "studies": args.studies,
+        "from_seed": args.from_seed,
+        "trials": args.trials,
+        "noise": args.noise,
+        "searches": rows,
+    }
     if args.json:
         print(json.dumps(facts | {"seconds": time.perf_counter() - started}, indent=2, allow_nan=False))
     else:
@@ -208,7 +220,7 @@ def _lines(rows: Sequence[dict[str, object]]) -> list[str]:
     lines = []
     for row in rows:
         lines.append(
-            f"pruner {row['pruner']}, spread {row['spread']:g}: a search costs {row['cost']:.1f} complete runs and has "
+            f"{row['search']}, spread {row['spread']:g}: a search costs {row['cost']:.1f} complete runs and has "
             f"{row['complete']:.1f} complete trials"
         )
         lines.append("  finalists seeds  within  today   cost   runs   gain promise  fresh")
@@ -222,11 +234,10 @@ def _lines(rows: Sequence[dict[str, object]]) -> list[str]:
     return lines
 
 
-def _row(role: str, number: int, seed: int, points: float, parent: TrialRow | None = None) -> TrialRow:
-    params = {"x": number} if parent is None else parent.params
-    key = f"{role}-{number:04d}"
-    above = None if parent is None else parent.key
-    return TrialRow("", key, role, number, above, COMPLETE, params, {}, seed, REPORTS, REPORTS, points / 100)
+def _confirming(number: int, seed: int, points: float, parent: TrialRow) -> TrialRow:
+    key = f"{CONFIRM}-{number:04d}"
+    value = points / 100
+    return TrialRow("", key, CONFIRM, number, parent.key, COMPLETE, parent.params, {}, seed, REPORTS, REPORTS, value)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -238,7 +249,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=1000, metavar="N", help="simulated studies (default: 1000)")
     parser.add_argument("--trials", type=int, default=50, metavar="N", help="trials of a search (default: 50)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed (default: 0)")
+    parser.add_argument("--from-seed", type=int, default=0, metavar="S", help="of the first study (default: 0)")
     parser.add_argument("--noise", type=float, default=12.0, metavar="SD", help="of seeds, in points (default: 12)")
     parser.add_argument(
         "--spread",
@@ -248,7 +259,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SD",
         help="of the configurations' true accuracies, in points (default: 5 10 15)",
     )
-    parser.add_argument("--pruners", nargs="+", choices=tuple(SIZES), default=list(SIZES), help="(default: all)")
+    parser.add_argument(
+        "--searches", nargs="+", default=list(SEARCHES), metavar="NAME", help=f"(default: {', '.join(SEARCHES)})"
+    )
     parser.add_argument(
         "--size", type=_size, nargs="+", metavar="FxS", help="finalists and seeds of each, such as 2x8 (default: a few)"
     )

@@ -1,9 +1,9 @@
 """Compares searches by their final regret on published test functions: `python benchmarks/search_quality.py --json`.
 
-This project's default search (TPE and halving) and those of Ray Tune (OptunaSearch or random search, with
-AsyncHyperBandScheduler) get the same number of training steps on each function, with several workers in simulated time.
-Regret is the optimum minus the true value, at full fidelity, of the configuration that a search returns. Runs are
-paired by seed and exactly reproducible.
+This project's default search, a Gaussian process that proposes and prunes, and those of Ray Tune (OptunaSearch or
+random search, with AsyncHyperBandScheduler) get the same number of training steps on each function, with several
+workers in simulated time. Regret is the optimum minus the true value, at full fidelity, of the configuration that a
+search returns. Runs are paired by seed and exactly reproducible.
 
 A trial reports as often as the paper preset evaluates, and can be pruned from the same evaluation on. Ray Tune's
 scheduler has the same first and last step and its default reduction factor, 4; `+asha3` has this project's, 3.

@@ -93,7 +93,7 @@ class Ours:
     def begin(self, number: int) -> Vector:
         """See `SimulatedSearch`."""
         params = self.sampler.propose(number, SearchHistory(self.trials, self.curves))
-        assert params is not None  # TPE and random search always propose something
+        assert params is not None  # only a grid has an end
         key = f"trial-{number:04d}"
         row = TrialRow("", key, TRIAL, number, None, RUNNING, params, config={}, seed=number, budget=self.steps)
         self.trials.append(row)

@@ -75,8 +75,10 @@ class SimulatedRun:
     complete: int
 
 
-def simulate(search: SimulatedSearch, function: Function, setting: SimulationSetup, seed: int) -> SimulatedRun:
-    """Runs a search until the budget is used up.
+def simulate(
+    search: SimulatedSearch, function: Function, setting: SimulationSetup, seed: int, trials: float = math.inf
+) -> SimulatedRun:
+    """Runs a search until the budget is used up, or until this number of trials have ended.
 
     Noise and speed of a trial depend only on `seed` and the trial's number, so that searches can be paired.
     """
@@ -100,12 +102,14 @@ def simulate(search: SimulatedSearch, function: Function, setting: SimulationSet
     regrets: dict[str, list[float]] = {}
     complete = 0
     for used in range(1, setting.budget + 1):
+        if not events:
+            break
         now, number, step = heapq.heappop(events)
         goes_on = search.report(number, step, float(curves[number][step - 1]))
         complete += step == setting.steps
         if goes_on and step < setting.steps:
             heapq.heappush(events, (now + seconds[number], number, step + 1))
-        elif used < setting.budget:
+        elif used < setting.budget and len(curves) < trials:
             begin(now)
         if used in setting.milestones:
             for rule, point in search.incumbents().items():

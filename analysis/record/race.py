@@ -31,8 +31,9 @@ from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
 NOISE, NOISE_DF = 0.12, 4.0
 SPREAD = COMMON = 0.12
 TOLERANCE = 0.03  # a configuration that is better by less need not be found
-DOUBT = 0.1  # a finalist is out if the probability that it is better than the leader by more than TOLERANCE is less
-LEAST = 2  # seeds of a leader that no finalist threatens any more, so that its mean has an interval
+# A finalist is out if the probability that it is better than the leader by more than TOLERANCE is less: than the first
+# number until the race has taken `CHEAP` of the search's training steps, than the second one from then on.
+DOUBTS, CHEAP = (0.1, 0.2), 1 / 6
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,14 @@ class Standings:
         mean: (K,) in the order of the contenders.
         covariance: (K, K).
         df: degrees of freedom of the t distribution.
+        doubt: a contender is out if its probability of being better is less.
     """
 
     contenders: Sequence[Contender]
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64] = field(repr=False)
     df: float
+    doubt: float = DOUBTS[0]
 
     @property
     def leader(self) -> int:
@@ -87,7 +90,9 @@ class Standings:
     @property
     def racing(self) -> list[Contender]:
         """The leader and the contenders that are not distinguishable from it yet, in their order."""
-        return [one for index, one in enumerate(self.contenders) if index == self.leader or self.chance(index) >= DOUBT]
+        return [
+            one for index, one in enumerate(self.contenders) if index == self.leader or self.chance(index) >= self.doubt
+        ]
 
 
 def contenders(trials: Sequence[TrialRow], count: int) -> list[Contender]:
@@ -140,7 +145,8 @@ def standings(trials: Sequence[TrialRow], found: Sequence[Contender]) -> Standin
     covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
     mean = covariance @ (totals + design.T @ values) / noise
     one, two = mean[: len(found)] + centre, covariance[: len(found), : len(found)]
-    return Standings(found, one, two, df)
+    taken = {role: sum(trial.step for trial in trials if trial.role == role) for role in (TRIAL, CONFIRM)}
+    return Standings(found, one, two, df, DOUBTS[taken[CONFIRM] >= CHEAP * taken[TRIAL]])
 
 
 def next_run(trials: Sequence[TrialRow], count: int, seeds: Sequence[int]) -> tuple[TrialRow, int] | None:
@@ -189,7 +195,7 @@ def winner(trials: Sequence[TrialRow]) -> TrialRow | None:
 
 def _most(found: Sequence[Contender], racing: Sequence[Contender], seeds: int) -> int:
     """The most runs of a contender that is still racing."""
-    return seeds if len(racing) > 1 or len(found) == 1 else min(LEAST, seeds)
+    return seeds if len(racing) > 1 or len(found) == 1 else min(1, seeds)
 
 
 def _configuration(trial: TrialRow) -> str:

@@ -27,12 +27,12 @@ class Defaults:
 
 
 DEFAULTS: Mapping[str, Defaults] = {
-    "paper": Defaults(trials=50, finalists=2, confirm_seeds=3, first_rung=6_000),
+    "paper": Defaults(trials=50, finalists=2, confirm_seeds=6, first_rung=6_000),
     "compact": Defaults(trials=5, finalists=2, confirm_seeds=1, first_rung=600),
     "smoke": Defaults(trials=8, finalists=2, confirm_seeds=1, first_rung=10),
 }
 
-SAMPLER, PRUNER = "tpe", "halving"
+SAMPLER, PRUNER = "gp", "gp"
 
 
 def default_study(config: Config, what: str) -> str:

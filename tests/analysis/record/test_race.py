@@ -102,11 +102,24 @@ def test_finalists_take_turns_on_the_same_seeds_until_one_is_ahead() -> None:
     assert runs_left(close, 3, 3) == 0
     assert runs_left(close, 3, 5) == 6  # with a larger budget the race goes on
     clear = race(trials, {"trial-0000": [0.9] * 3, "trial-0001": [0.1] * 3, "trial-0002": [0.1] * 3})
-    # After one round the others are out; the leader has a second run, so that its mean has an interval.
-    assert [row.parent for row in clear if row.role == "confirm"] == [*turns, "trial-0000"]
+    assert [row.parent for row in clear if row.role == "confirm"] == turns  # after one round the others are out
     chosen = winner(clear)
     assert chosen is not None
     assert chosen.number == 0
+
+
+def test_a_race_that_has_taken_a_sixth_of_the_search_leaves_more_doubt() -> None:
+    trials = [trial(number, 0.5) for number in range(11)] + [trial(11, 0.5, "PRUNED")]
+    trials[11] = replace(trials[11], step=39)  # 479 steps in all, 40 in each run of the race
+    runs = [run(0, 0, 0, 0.5), run(1, 1, 0, 0.5)]
+    assert [standings([*trials, *runs[:n]], contenders(trials, 2)).doubt for n in range(3)] == [0.1, 0.1, 0.2]
+    trials[11] = replace(trials[11], step=41)
+    assert standings([*trials, *runs], contenders(trials, 2)).doubt == 0.1
+
+
+def test_a_finalist_that_leads_clearly_by_its_selection_score_has_one_run() -> None:
+    ended = race([trial(0, 0.95), trial(1, 0.2)], {"trial-0000": [0.9] * 3, "trial-0001": [0.1] * 3}, 2)
+    assert [row.parent for row in ended if row.role == "confirm"] == ["trial-0000"]
 
 
 def test_a_round_waits_for_the_one_before_with_any_number_of_workers() -> None:
@@ -134,16 +147,16 @@ def test_one_finalist_has_all_its_runs_at_once() -> None:
 
 
 def test_a_failed_run_counts_as_the_lowest_score_and_blocks_nothing() -> None:
-    trials = [trial(0, 0.6), trial(1, 0.62), trial(2, 0.3), run(0, 1, 0, None, "FAILED"), run(1, 0, 0, 0.55)]
-    worst = [*trials[:3], run(0, 1, 0, 0.3), run(1, 0, 0, 0.55)]
+    trials = [trial(0, 0.6), trial(1, 0.62), trial(2, 0.3), run(0, 1, 0, None, "FAILED"), run(1, 0, 0, 0.4)]
+    worst = [*trials[:3], run(0, 1, 0, 0.3), run(1, 0, 0, 0.4)]
     assert standings(trials, contenders(trials, 2)).mean == pytest.approx(standings(worst, contenders(worst, 2)).mean)
     assert next_run(trials, 2, SEEDS) is not None
-    violating = [*trials[:3], replace(run(0, 1, 0, 0.9), violation=0.5), run(1, 0, 0, 0.55)]
+    violating = [*trials[:3], replace(run(0, 1, 0, 0.9), violation=0.5), run(1, 0, 0, 0.4)]
     assert standings(violating, contenders(violating, 2)).mean == pytest.approx(
         standings(worst, contenders(worst, 2)).mean
     )
-    stopped = [*trials[:3], run(0, 1, 0, 0.1, "PRUNED"), run(1, 0, 0, 0.55)]  # by a person: it says nothing
-    without = [*trials[:3], run(1, 0, 0, 0.55)]
+    stopped = [*trials[:3], run(0, 1, 0, 0.1, "PRUNED"), run(1, 0, 0, 0.4)]  # by a person: it says nothing
+    without = [*trials[:3], run(1, 0, 0, 0.4)]
     assert standings(stopped, contenders(stopped, 2)).mean == pytest.approx(
         standings(without, contenders(without, 2)).mean
     )

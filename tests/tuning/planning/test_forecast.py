@@ -84,7 +84,7 @@ def test_halving_lets_through_what_exchangeability_says() -> None:
 @given(
     count=st.integers(1, 12),
     workers=st.integers(1, 5),
-    name=st.sampled_from(["halving", "hyperband", "none"]),
+    name=st.sampled_from(["gp", "halving", "hyperband", "none"]),
 )
 def test_laws_of_any_schedule(count: int, workers: int, name: str) -> None:
     work = Workload(runs(count), [PlannedRun(0, 90, 10)] * 2)

@@ -63,6 +63,10 @@ class SuccessiveHalving:
         """The rungs that a trial with reports at these steps reached with its report at `step`."""
         return [rung for rung in self.steps if step_at_rung(curve, rung) == step]
 
+    def passed(self, curve: Iterable[int]) -> list[int]:
+        """The rungs that a trial with reports at these steps has reached, ascending."""
+        return [rung for rung in self.steps if step_at_rung(curve, rung) is not None]
+
     def continues(self, place: int, count: int) -> bool:
         """Whether the trial at this place, counted from 0, among `count` trials at a rung continues."""
         return place < max(1, count // self.eta)

@@ -4,6 +4,9 @@ Halving compares values at one step, however noisy they are and whether or not t
 trials are compared by where a Gaussian process over parameters and progress expects them to end, given the reports of
 all trials (`tuning.search.samplers.curve_process`): a low value is forgiven where early values are noisy or where
 similar configurations ended well.
+
+A trial that was early at a rung often had few rivals there, and while nothing is complete yet its slot is worth most.
+So until `COMPLETE_TRIALS` trials are complete, a trial is compared again at every report.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from analysis.record.rows import TrialRow
+from analysis.record.states import COMPLETE
 from tuning.search.pruners.base import Curves, SuccessiveHalving, geometric_rungs, step_at_rung
 from tuning.search.samplers.base import SearchHistory, at_budget
 from tuning.search.samplers.curve_data import curve_data, reports_of
@@ -19,11 +23,16 @@ from tuning.search.samplers.flat_space import FlatSpace
 from tuning.search.samplers.gp import STARTUP
 from tuning.search.space import Space
 
+COMPLETE_TRIALS = 3  # from then on, trials are compared at rungs alone
+
 
 class GPPruner:
     """At each rung of successive halving, continues the trials with the best predicted ends of those that reached it.
 
     There are no rungs after half of the budget: they save little, and what the process lacks most are complete trials.
+    Until `COMPLETE_TRIALS` trials are complete, a trial is also compared with all that reached its last rung at every
+    report between rungs, where it is stopped only if its predicted end plus a standard deviation is too low.
+
     It decides as halving does until `STARTUP` trials have reported, if there are several objectives or the trial
     violates a constraint, and if only reports are known.
     """
@@ -40,24 +49,31 @@ class GPPruner:
         score, reported = curves[key][step], sum(bool(curve) for curve in curves.values())
         if self.space is None or reported < STARTUP or not score.known or score.violation or len(score.values) > 1:
             return self.halving.should_prune(key, step, curves)
-        rungs = self.halving.reached(curves[key], step)
+        history = self._history(curves, trials)
+        rungs, slack = self.halving.reached(curves[key], step), 0.0
+        if not rungs and sum(trial.state == COMPLETE for trial in history.trials) < COMPLETE_TRIALS:
+            rungs, slack = self.halving.passed(curves[key])[-1:], 1.0
         if not rungs:
             return False
-        ends = self._predicted_ends(curves, trials, self.space)
+        ends = predicted_ends(history, self.space)
         if key not in ends:  # more trials than the process takes
             return self.halving.should_prune(key, step, curves)
+        mean, spread = ends[key]
         for rung in rungs:
-            rivals = [end for other, end in ends.items() if step_at_rung(curves.get(other, ()), rung) is not None]
-            if not self.halving.continues(sum(end > ends[key] for end in rivals), len(rivals)):
+            rivals = [end for other, (end, _) in ends.items() if step_at_rung(curves.get(other, ()), rung) is not None]
+            if not self.halving.continues(sum(end > mean + slack * spread for end in rivals), len(rivals)):
                 return True
         return False
 
-    def _predicted_ends(self, curves: Curves, trials: Sequence[TrialRow], space: Space) -> dict[str, float]:
-        """{trial key: expected value at the full budget}, standardized, of trials with reports."""
+    def _history(self, curves: Curves, trials: Sequence[TrialRow]) -> SearchHistory:
         values = {name: {at: score.values[0] for at, score in curve.items()} for name, curve in curves.items()}
-        known = [at_budget(trial, self.budget) for trial in trials]
-        reports = reports_of(SearchHistory(known, values, budget=self.budget), len(known))
-        if not reports.trials:
-            return {}
-        mean, _ = fit(curve_data(reports, FlatSpace(space))).ends()
-        return dict(zip((trial.key for trial in reports.trials), mean.tolist(), strict=True))
+        return SearchHistory([at_budget(trial, self.budget) for trial in trials], values, budget=self.budget)
+
+
+def predicted_ends(history: SearchHistory, space: Space) -> dict[str, tuple[float, float]]:
+    """{trial key: mean and standard deviation of its value at the full budget}, standardized, if it has reports."""
+    reports = reports_of(history, len(history.trials))
+    if not reports.trials:
+        return {}
+    ends = fit(curve_data(reports, FlatSpace(space))).ends()
+    return {trial.key: (float(mean), float(sd)) for trial, mean, sd in zip(reports.trials, *ends, strict=True)}

@@ -11,7 +11,7 @@ from analysis.record.states import COMPLETE, PRUNED, RUNNING
 from tests.tuning.search.samplers.toy_search import BASE, small
 from tests.tuning.toy_rows import trial_row
 from tuning.search.pruners import create_pruner
-from tuning.search.pruners.gp import GPPruner
+from tuning.search.pruners.gp import COMPLETE_TRIALS, GPPruner, predicted_ends
 from tuning.search.space import Space
 
 Curves = dict[str, dict[int, Score]]
@@ -65,6 +65,40 @@ def test_between_rungs_nothing_is_pruned(space: Space) -> None:
     assert not prunes(space, trials, curves, 4)  # rungs at 3 and 9
 
 
+def test_until_three_trials_are_complete_trials_are_also_compared_between_rungs(space: Space) -> None:
+    trials, curves = search(space, 0.0, 0.05)
+    curves["trial-0010"][4] = Score((-3.0,))
+    for complete in range(COMPLETE_TRIALS + 1):
+        known = [replace(trial, state=COMPLETE if trial.number < complete else PRUNED) for trial in trials[:10]]
+        assert prunes(space, [*known, trials[10]], curves, 4) == (complete < COMPLETE_TRIALS)
+        assert not prunes(None, [*known, trials[10]], curves, 4)
+
+
+def test_between_rungs_a_trial_has_a_standard_deviation_in_its_favour(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eleven trials have reached the rung, so the best three continue: the third rival is expected to end at 8."""
+    trials, curves = search(space, 0.0, 0.05)
+    trials = [replace(trial, state=PRUNED) for trial in trials[:10]] + trials[10:]
+    curves["trial-0010"][4] = Score((-3.0,))
+    for step, mean, spread, expected in [
+        (3, 7.9, 0.2, True),
+        (3, 8.1, 0.2, False),
+        (4, 7.9, 0.2, False),
+        (4, 7.7, 0.2, True),
+    ]:
+        ends = {trial.key: (float(trial.number + 1), 0.5) for trial in trials} | {"trial-0010": (mean, spread)}
+        monkeypatch.setattr("tuning.search.pruners.gp.predicted_ends", lambda history, space, ends=ends: ends)
+        assert prunes(space, trials, curves, step) == expected, (step, mean)
+
+
+def test_before_its_first_rung_no_trial_is_pruned(space: Space) -> None:
+    trials, curves = search(space, 0.0, 0.05)
+    trials = [replace(trial, state=PRUNED) for trial in trials[:10]] + trials[10:]
+    curves["trial-0010"] = {2: Score((-5.0,))}
+    assert not prunes(space, trials, curves, 2)
+
+
 def test_few_trials_constraints_and_several_objectives_are_left_to_halving(space: Space) -> None:
     trials, curves = search(space, 0.0, 0.05)
     few = [trials[0], trials[9], trials[10]]
@@ -92,6 +126,7 @@ def test_predicted_ends_are_compared_before_any_trial_is_complete(space: Space, 
 
 def test_late_rungs_are_left_out(space: Space) -> None:
     trials, curves = search(space, 0.0, 0.05)
+    trials = [replace(trial, budget=30) for trial in trials]
     curves["trial-0010"] |= {step: Score((-3.0,)) for step in range(4, 28)}
     assert prunes(space, trials, curves, 9, budget=30)
     assert not prunes(space, trials, curves, 27, budget=30)
@@ -102,10 +137,10 @@ def test_trials_that_completed_another_budget_count_as_stopped(space: Space) -> 
     """The study's steps were changed from 27 to 81: a trial that completed 27 is at a third."""
     trials, curves = search(space, 0.0, 0.7)
     stopped = [replace(trial, budget=81, state=PRUNED) for trial in trials[:10]]
-    pruner = GPPruner(81, 3, space)
-    found = pruner._predicted_ends(curves, trials, space)
-    assert found == pruner._predicted_ends(curves, [*stopped, replace(trials[10], budget=81)], space)
-    assert found != GPPruner(27, 3, space)._predicted_ends(curves, trials, space)
+    found = GPPruner(81, 3, space)._history(curves, trials)
+    assert [trial.state for trial in found.trials] == [PRUNED] * 10 + [RUNNING]
+    assert predicted_ends(found, space) == predicted_ends(replace(found, trials=[*stopped, found.trials[10]]), space)
+    assert predicted_ends(found, space) != predicted_ends(GPPruner(27, 3, space)._history(curves, trials), space)
 
 
 def test_only_rivals_at_the_rung_count(space: Space) -> None:
@@ -116,6 +151,8 @@ def test_only_rivals_at_the_rung_count(space: Space) -> None:
     assert prunes(space, trials, curves)
     curves["trial-0010"] |= {step: Score((-1.0,)) for step in range(4, 10)}
     assert not prunes(space, trials, curves, 9)
+    curves["trial-0010"][10] = Score((-1.0,))
+    assert not prunes(space, trials, curves, 10)
 
 
 def test_a_weight_of_zero_in_an_earlier_space(space: Space) -> None:
