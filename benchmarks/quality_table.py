@@ -83,4 +83,6 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _number(value: float) -> str:
+    if math.isnan(value):  # the ratio of two regrets of 0
+        return "-"
     return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
