@@ -31,9 +31,9 @@ from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
 NOISE, NOISE_DF = 0.12, 4.0
 SPREAD = COMMON = 0.12
 TOLERANCE = 0.03  # a configuration that is better by less need not be found
-# A finalist is out if the probability that it is better than the leader by more than TOLERANCE is less: than the first
-# number until the race has taken `CHEAP` of the search's training steps, than the second one from then on.
-DOUBTS, CHEAP = (0.1, 0.2), 1 / 6
+# A finalist is out if the probability that it is better than the leader by more than TOLERANCE is below DOUBT, or below
+# LATE_DOUBT once the race has taken LATE of the search's training steps.
+DOUBT, LATE_DOUBT, LATE = 0.1, 0.2, 1 / 6
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class Standings:
         mean: (K,) in the order of the contenders.
         covariance: (K, K).
         df: degrees of freedom of the t distribution.
-        doubt: a contender is out if its probability of being better is less.
+        doubt: a contender is out if its probability of being better than the leader by more than `TOLERANCE` is smaller.
     """
 
     contenders: Sequence[Contender]
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64] = field(repr=False)
     df: float
-    doubt: float = DOUBTS[0]
+    doubt: float = DOUBT
 
     @property
     def leader(self) -> int:
@@ -145,8 +145,9 @@ def standings(trials: Sequence[TrialRow], found: Sequence[Contender]) -> Standin
     covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
     mean = covariance @ (totals + design.T @ values) / noise
     one, two = mean[: len(found)] + centre, covariance[: len(found), : len(found)]
-    taken = {role: sum(trial.step for trial in trials if trial.role == role) for role in (TRIAL, CONFIRM)}
-    return Standings(found, one, two, df, DOUBTS[taken[CONFIRM] >= CHEAP * taken[TRIAL]])
+    ended = [trial for trial in trials if trial.state in ENDED]
+    search, race = (sum(trial.step for trial in ended if trial.role == role) for role in (TRIAL, CONFIRM))
+    return Standings(found, one, two, df, LATE_DOUBT if race >= LATE * search else DOUBT)
 
 
 def next_run(trials: Sequence[TrialRow], count: int, seeds: Sequence[int]) -> tuple[TrialRow, int] | None:
@@ -194,8 +195,10 @@ def winner(trials: Sequence[TrialRow]) -> TrialRow | None:
 
 
 def _most(found: Sequence[Contender], racing: Sequence[Contender], seeds: int) -> int:
-    """The most runs of a contender that is still racing."""
-    return seeds if len(racing) > 1 or len(found) == 1 else min(1, seeds)
+    """The most runs of a contender that is still racing; if only the leader is, as many as it takes to complete one."""
+    if len(racing) > 1 or len(found) == 1:
+        return seeds
+    return min(seeds, 1 + sum(run.state != COMPLETE for one in racing for run in one.ended))
 
 
 def _configuration(trial: TrialRow) -> str:

@@ -26,7 +26,7 @@ from analysis.tables.search import race_note, search_table
 COLUMNS = 7  # columns per table of trials, besides trial and rank
 LIMITS = (
     "The finalists were selected by their validation scores, which are therefore biased upwards. Their scores with new "
-    "seeds are not, but the winner of a race is chosen by these seeds, so its mean is still slightly too high.",
+    "seeds are not, but the winner of a race is chosen by these seeds, so its mean is still a few points too high.",
     "Importance and parallel coordinates describe the trials that were run. The sampler does not draw uniformly, "
     "pruned trials were evaluated early, and correlated parameters share their importance.",
 )

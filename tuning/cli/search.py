@@ -255,6 +255,8 @@ def _choose_defaults(args: argparse.Namespace, prepared: Preparation, study: str
         setattr(args, name, getattr(args, name) or known[name])
     if row is not None and args.finalists is None:
         args.finalists = int(row.settings.get("finalists", 1))
+    if row is not None and args.confirm_seeds is None:
+        args.confirm_seeds = row.settings.get("confirm_seeds")
 
 
 def _counts(args: argparse.Namespace, preset: str) -> tuple[int, int, int]:

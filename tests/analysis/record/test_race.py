@@ -115,11 +115,26 @@ def test_a_race_that_has_taken_a_sixth_of_the_search_leaves_more_doubt() -> None
     assert [standings([*trials, *runs[:n]], contenders(trials, 2)).doubt for n in range(3)] == [0.1, 0.1, 0.2]
     trials[11] = replace(trials[11], step=41)
     assert standings([*trials, *runs], contenders(trials, 2)).doubt == 0.1
+    running = [*runs, run(2, 0, 1, None, "RUNNING")]  # what it has trained so far depends on the number of workers
+    assert standings([*trials, *running], contenders(trials, 2)).doubt == 0.1
 
 
 def test_a_finalist_that_leads_clearly_by_its_selection_score_has_one_run() -> None:
     ended = race([trial(0, 0.95), trial(1, 0.2)], {"trial-0000": [0.9] * 3, "trial-0001": [0.1] * 3}, 2)
     assert [row.parent for row in ended if row.role == "confirm"] == ["trial-0000"]
+
+
+def test_a_leader_whose_run_failed_or_was_stopped_runs_again() -> None:
+    trials = [trial(0, 0.95), trial(1, 0.2)]
+    for state in ("FAILED", "PRUNED"):
+        stopped = [*trials, run(0, 0, 0, None, state)]
+        found = next_run(stopped, 2, SEEDS)
+        assert found is not None
+        assert (found[0].number, found[1]) == (0, 1)
+        assert runs_left(stopped, 2, 3) == 1
+        assert next_run([*stopped, run(1, 0, 1, 0.9)], 2, SEEDS) is None
+        assert next_run([*stopped, run(1, 0, 1, None, "RUNNING")], 2, SEEDS) is None
+        assert next_run(stopped, 2, SEEDS[:1]) is None
 
 
 def test_a_round_waits_for_the_one_before_with_any_number_of_workers() -> None:

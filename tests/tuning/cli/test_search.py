@@ -180,22 +180,27 @@ def test_a_record_that_cannot_be_used_leaves_no_folder(tmp_path: Path, base: Con
     assert not (tmp_path / "runs" / "toy").exists()
 
 
-def test_a_resumed_study_keeps_its_sampler_pruner_and_finalists_unless_others_are_given(
+def test_a_resumed_study_keeps_its_sampler_pruner_and_race_unless_others_are_given(
     tmp_path: Path, base: Config
 ) -> None:
     address = f"sqlite:///{tmp_path / 'record.db'}"
     with RecordWriter(address) as record:
-        record.create_study(replace(study_row(base), settings={"sampler": "random", "pruner": "none"}))
+        record.create_study(
+            replace(study_row(base), settings={"sampler": "random", "pruner": "none", "confirm_seeds": 3})
+        )
+        record.create_study(replace(study_row(base), name="old", settings={}))
     prepared = cast(Preparation, SimpleNamespace(record_address=lambda study: address))
 
-    def chosen(study: str, **given: object) -> tuple[str, str, int | None]:
-        args = argparse.Namespace(**({"sampler": None, "pruner": None, "finalists": None} | given))
+    def chosen(study: str, **given: object) -> tuple[str, str, int | None, int | None]:
+        none = {"sampler": None, "pruner": None, "finalists": None, "confirm_seeds": None}
+        args = argparse.Namespace(**(none | given))
         search._choose_defaults(args, prepared, study)
-        return args.sampler, args.pruner, args.finalists
+        return args.sampler, args.pruner, args.finalists, args.confirm_seeds
 
-    assert chosen("toy") == ("random", "none", 1)
-    assert chosen("toy", sampler="tpe", finalists=2) == ("tpe", "none", 2)
-    assert chosen("another") == (SAMPLER, PRUNER, None)
+    assert chosen("toy") == ("random", "none", 1, 3)
+    assert chosen("toy", sampler="tpe", finalists=2, confirm_seeds=5) == ("tpe", "none", 2, 5)
+    assert chosen("old") == (SAMPLER, PRUNER, 1, None)
+    assert chosen("another") == (SAMPLER, PRUNER, None, None)
 
 
 def test_trials_that_a_person_added_leave_room_for_points(tmp_path: Path, base: Config) -> None:

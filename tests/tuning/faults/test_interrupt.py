@@ -13,7 +13,7 @@ from amc.training import checkpoint
 from analysis.record.states import WAITING
 from tests.tuning.killing import Look, Search, Witness, gone
 
-STEPS, EVERY = 120, 50
+STEPS, EVERY = 400, 120  # so long that a trial which gets faster after its first look is not over when it is stopped
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.filterwarnings("default")]  # MLflow's own
 
 

@@ -5,8 +5,9 @@ trials are compared by where a Gaussian process over parameters and progress exp
 all trials (`tuning.search.samplers.curve_process`): a low value is forgiven where early values are noisy or where
 similar configurations ended well.
 
-A trial that was early at a rung often had few rivals there, and while nothing is complete yet its slot is worth most.
-So until `COMPLETE_TRIALS` trials are complete, a trial is compared again at every report.
+A trial that reaches a rung early is compared with few others. Until `COMPLETE_TRIALS` trials are complete, it is
+therefore compared again at each later report, and stopped if its predicted end is too low by more than one standard
+deviation.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class GPPruner:
 
     There are no rungs after half of the budget: they save little, and what the process lacks most are complete trials.
     Until `COMPLETE_TRIALS` trials are complete, a trial is also compared with all that reached its last rung at every
-    report between rungs, where it is stopped only if its predicted end plus a standard deviation is too low.
+    later report, where it is stopped only if its predicted end plus one standard deviation is too low.
 
     It decides as halving does until `STARTUP` trials have reported, if there are several objectives or the trial
     violates a constraint, and if only reports are known.
