@@ -64,7 +64,7 @@ class Standings:
         mean: (K,) in the order of the contenders.
         covariance: (K, K).
         df: degrees of freedom of the t distribution.
-        doubt: a contender is out if its probability of being better than the leader by more than `TOLERANCE` is smaller.
+        doubt: a contender is out if it is better than the leader by more than `TOLERANCE` with a smaller probability.
     """
 
     contenders: Sequence[Contender]
