@@ -45,7 +45,7 @@ from analysis.record.race import contenders, next_run, winner  # noqa: E402
 from analysis.record.rows import TrialRow  # noqa: E402
 from analysis.record.states import COMPLETE, CONFIRM  # noqa: E402
 from benchmarks.fidelity_functions import FUNCTIONS, Function, Vector, linear  # noqa: E402
-from benchmarks.searches_compared import Ours, create_search, point_of  # noqa: E402
+from benchmarks.searches_compared import OWN, Ours, create_search, point_of  # noqa: E402
 from benchmarks.simulated_clock import SimulationSetup, simulate  # noqa: E402
 from tuning.preparation.defaults import DEFAULTS, PRUNER, SAMPLER  # noqa: E402
 
@@ -260,7 +260,12 @@ def _parser() -> argparse.ArgumentParser:
         help="of the configurations' true accuracies, in points (default: 5 10 15)",
     )
     parser.add_argument(
-        "--searches", nargs="+", default=list(SEARCHES), metavar="NAME", help=f"(default: {', '.join(SEARCHES)})"
+        "--searches",
+        nargs="+",
+        choices=OWN,
+        default=list(SEARCHES),
+        metavar="NAME",
+        help=f"(default: {', '.join(SEARCHES)})",
     )
     parser.add_argument(
         "--size", type=_size, nargs="+", metavar="FxS", help="finalists and seeds of each, such as 2x8 (default: a few)"

@@ -48,7 +48,8 @@ class GPPruner:
     ) -> bool:
         """See `Pruner`."""
         score, reported = curves[key][step], sum(bool(curve) for curve in curves.values())
-        if self.space is None or reported < STARTUP or not score.known or score.violation or len(score.values) > 1:
+        known = bool(trials) and reported >= STARTUP and score.known
+        if self.space is None or not known or score.violation or len(score.values) > 1:
             return self.halving.should_prune(key, step, curves)
         history = self._history(curves, trials)
         rungs, slack = self.halving.reached(curves[key], step), 0.0
