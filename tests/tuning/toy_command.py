@@ -78,4 +78,5 @@ class Toy:
             history = client.get_metric_history(run.info.run_id, "val/accuracy")
             found = sorted((metric.step, metric.value, metric.timestamp) for metric in history)
             assert found == [(p.step, p.metrics["val/accuracy"], p.timestamp) for p in points if p.key == key]
-            assert [file.path for file in client.list_artifacts(run.info.run_id, "samples")] == ["samples/strip.png"]
+            pictures = [file.path for file in client.list_artifacts(run.info.run_id, "samples")]
+            assert pictures == ["samples/strip.png"], f"{key}: {pictures}"

@@ -107,8 +107,8 @@ class MlflowRuns:
             rescored = known is not None and known.scored != trial.scored
             if known is None or known.status != STATUS[trial.state] or key in points or rescored:
                 self._copy_trial(client, self.record.trial(self.study.name, key), points.get(key, []), parent.run_id)
-            elif trial.state in ENDED and not known.pictured:  # a pruned trial writes them after its end
-                self._copy_pictures(client, key, known)
+            if trial.state in ENDED:  # a pruned trial writes its pictures after its end
+                self._copy_pictures(client, key, self.cursors[key])
         self.copied_until = max([self.copied_until, *(batch[-1].id for batch in points.values())])
         self._close_parent(client, parent, study_status)
 

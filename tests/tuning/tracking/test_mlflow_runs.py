@@ -106,6 +106,31 @@ def test_the_store_has_what_the_record_has(filled: RecordWriter, client: Any, ru
     }
 
 
+def test_a_trial_pruned_between_two_readings_of_the_record(
+    filled: RecordWriter, client: Any, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is read before its last point, and its pictures are there only when the point is copied."""
+    points = filled.points
+
+    def prune_after_reading(study: str, *, after: int) -> Any:
+        read = points(study, after=after)
+        monkeypatch.undo()
+        filled.report("toy", "trial-0003", 1, 10, {"val/accuracy": 0.1})
+        filled.finish("toy", "trial-0003", 1, PRUNED)
+        return read
+
+    monkeypatch.setattr(filled, "points", prune_after_reading)
+    mlflow_runs = project(filled, runs, tmp_path)
+    assert found(client, filled)["trial-0003"].info.status == "KILLED"
+    pictures = tmp_path / "toy" / "samples" / "trial-0003"
+    pictures.mkdir(parents=True)
+    (pictures / "strip.png").write_bytes(b"picture")
+    mlflow_runs.sync(study_status="FINISHED")
+    there = found(client, filled)["trial-0003"]
+    assert [step for step, _, _ in curve(client, there, "val/accuracy")] == [5, 10]
+    assert [file.path for file in client.list_artifacts(there.info.run_id, "samples")] == ["samples/strip.png"]
+
+
 def test_projecting_twice_is_projecting_once(filled: RecordWriter, client: Any, runs: Path, tmp_path: Path) -> None:
     project(filled, runs, tmp_path)
     before = found(client, filled)
