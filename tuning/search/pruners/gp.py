@@ -7,7 +7,8 @@ similar configurations ended well.
 
 A trial that reaches a rung early is compared with few others. Until `COMPLETE_TRIALS` trials are complete, it is
 therefore compared again at each later report, and stopped if its predicted end is too low by more than one standard
-deviation.
+deviation. Predictions change with every report, so that each trial in turn could fall behind trials that were stopped
+before; a trial is therefore stopped only while one that may still become complete is ahead of it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from analysis.record.rows import TrialRow
-from analysis.record.states import COMPLETE
+from analysis.record.states import COMPLETE, FAILED, PRUNED
 from tuning.search.pruners.base import Curves, SuccessiveHalving, geometric_rungs, step_at_rung
 from tuning.search.samplers.base import SearchHistory, at_budget
 from tuning.search.samplers.curve_data import curve_data, reports_of
@@ -32,7 +33,8 @@ class GPPruner:
 
     There are no rungs after half of the budget: they save little, and what the process lacks most are complete trials.
     Until `COMPLETE_TRIALS` trials are complete, a trial is also compared with all that reached its last rung at every
-    later report, where it is stopped only if its predicted end plus one standard deviation is too low.
+    later report, where it is stopped only if its predicted end plus one standard deviation is too low; and it is not
+    stopped unless a trial that was neither pruned nor failed is ahead, so that the last one becomes complete.
 
     It decides as halving does until `STARTUP` trials have reported, if there are several objectives or the trial
     violates a constraint, and if only reports are known.
@@ -52,8 +54,9 @@ class GPPruner:
         if self.space is None or not known or score.violation or len(score.values) > 1:
             return self.halving.should_prune(key, step, curves)
         history = self._history(curves, trials)
+        early = sum(trial.state == COMPLETE for trial in history.trials) < COMPLETE_TRIALS
         rungs, slack = self.halving.reached(curves[key], step), 0.0
-        if not rungs and sum(trial.state == COMPLETE for trial in history.trials) < COMPLETE_TRIALS:
+        if not rungs and early:
             rungs, slack = self.halving.passed(curves[key])[-1:], 1.0
         if not rungs:
             return False
@@ -61,9 +64,12 @@ class GPPruner:
         if key not in ends:  # more trials than the process takes
             return self.halving.should_prune(key, step, curves)
         mean, spread = ends[key]
+        ahead = {other for other, (end, _) in ends.items() if end > mean + slack * spread}
+        if early and not any(trial.key in ahead and trial.state not in (PRUNED, FAILED) for trial in history.trials):
+            return False
         for rung in rungs:
-            rivals = [end for other, (end, _) in ends.items() if step_at_rung(curves.get(other, ()), rung) is not None]
-            if not self.halving.continues(sum(end > mean + slack * spread for end in rivals), len(rivals)):
+            rivals = {other for other in ends if step_at_rung(curves.get(other, ()), rung) is not None}
+            if not self.halving.continues(len(ahead & rivals), len(rivals)):
                 return True
         return False
 

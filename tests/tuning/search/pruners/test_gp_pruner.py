@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.record.rows import Score, TrialRow
-from analysis.record.states import COMPLETE, PRUNED, RUNNING
+from analysis.record.states import COMPLETE, FAILED, PRUNED, RUNNING, WAITING
 from tests.tuning.search.samplers.toy_search import BASE, small
 from tests.tuning.toy_rows import trial_row
 from tuning.search.pruners import create_pruner
@@ -69,7 +69,7 @@ def test_until_three_trials_are_complete_trials_are_also_compared_between_rungs(
     trials, curves = search(space, 0.0, 0.05)
     curves["trial-0010"][4] = Score((-3.0,))
     for complete in range(COMPLETE_TRIALS + 1):
-        known = [replace(trial, state=COMPLETE if trial.number < complete else PRUNED) for trial in trials[:10]]
+        known = [replace(trial, state=COMPLETE if trial.number < complete else RUNNING) for trial in trials[:10]]
         assert prunes(space, [*known, trials[10]], curves, 4) == (complete < COMPLETE_TRIALS)
         assert not prunes(None, [*known, trials[10]], curves, 4)
 
@@ -79,7 +79,7 @@ def test_between_rungs_a_trial_has_a_standard_deviation_in_its_favour(
 ) -> None:
     """Eleven trials have reached the rung, so the best three continue: the third rival is expected to end at 8."""
     trials, curves = search(space, 0.0, 0.05)
-    trials = [replace(trial, state=PRUNED) for trial in trials[:10]] + trials[10:]
+    trials = [replace(trial, state=RUNNING) for trial in trials]
     curves["trial-0010"][4] = Score((-3.0,))
     for step, mean, spread, expected in [
         (3, 7.9, 0.2, True),
@@ -92,9 +92,44 @@ def test_between_rungs_a_trial_has_a_standard_deviation_in_its_favour(
         assert prunes(space, trials, curves, step) == expected, (step, mean)
 
 
+@pytest.mark.parametrize("step", [3, 4])
+def test_until_three_trials_are_complete_a_trial_is_stopped_only_while_one_that_may_complete_is_ahead(
+    space: Space, step: int
+) -> None:
+    trials, curves = search(space, 0.0, 0.05)
+    curves["trial-0010"] = {at: Score((-3.0,)) for at in range(1, step + 1)}
+    ended = [replace(trial, state=FAILED if trial.number % 2 else PRUNED) for trial in trials[:10]] + trials[10:]
+    assert not prunes(space, ended, curves, step)
+    ahead = 6  # of all trials, the one at 0.67 ends best
+    for state in (WAITING, RUNNING, COMPLETE):
+        assert prunes(space, [replace(t, state=state) if t.number == ahead else t for t in ended], curves, step)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_search_does_not_prune_all_its_trials(space: Space, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """Whatever the process predicts from one report to the next, and whichever of three workers reports."""
+    draw = np.random.default_rng(seed)
+    monkeypatch.setattr(
+        "tuning.search.pruners.gp.predicted_ends",
+        lambda history, space: {key: (float(draw.random()), float(draw.random()) / 9) for key in history.curves},
+    )
+    pruner = create_pruner("gp", 27, 3, space)
+    trials = [trial_row(BASE, number, state=WAITING, step=0, budget=27) for number in range(8)]
+    curves: Curves = {}
+    while any(trial.state == WAITING for trial in trials):
+        number = draw.choice([trial.number for trial in trials if trial.state == WAITING][:3])
+        trial, step = trials[number], trials[number].step + 1
+        curves.setdefault(trial.key, {})[step] = Score((float(draw.random()),))
+        pruned = step < 27 and pruner.should_prune(trial.key, step, curves, {}, trials)
+        state = PRUNED if pruned else COMPLETE if step == 27 else WAITING
+        trials[number] = replace(trial, step=step, state=state)
+    assert any(trial.state == COMPLETE for trial in trials)
+    assert any(trial.state == PRUNED for trial in trials)
+
+
 def test_before_its_first_rung_no_trial_is_pruned(space: Space) -> None:
     trials, curves = search(space, 0.0, 0.05)
-    trials = [replace(trial, state=PRUNED) for trial in trials[:10]] + trials[10:]
+    trials = [replace(trial, state=RUNNING) for trial in trials]
     curves["trial-0010"] = {2: Score((-5.0,))}
     assert not prunes(space, trials, curves, 2)
 
@@ -146,7 +181,7 @@ def test_trials_that_completed_another_budget_count_as_stopped(space: Space) -> 
 def test_only_rivals_at_the_rung_count(space: Space) -> None:
     """The newest trial ends below most, but it is the only one that has reached the second rung."""
     trials, curves = search(space, 0.0, 0.05)
-    trials = [*(replace(trial, state=PRUNED, step=3) for trial in trials[:10]), trials[10]]
+    trials = [replace(trial, state=RUNNING, step=3) for trial in trials]
     curves = {key: {step: curve[step] for step in (1, 2, 3)} for key, curve in curves.items()}
     assert prunes(space, trials, curves)
     curves["trial-0010"] |= {step: Score((-1.0,)) for step in range(4, 10)}
