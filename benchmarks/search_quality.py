@@ -3,8 +3,7 @@
 This project's default search, a Gaussian process that proposes and prunes, and those of Ray Tune (OptunaSearch or
 random search, with AsyncHyperBandScheduler) get the same number of training steps on each function, with several
 workers in simulated time. Regret is the optimum minus the true value, at full fidelity, of the configuration that a
-search returns. Runs are paired by seed, and exactly reproducible with OMP_NUM_THREADS=1: with several threads
-linear algebra rounds differently, and searches with `gp` take another course.
+search returns. Runs are paired by seed, and exactly reproducible on the same kind of processor.
 
 A trial reports as often as the paper preset evaluates, and can be pruned from the same evaluation on. Ray Tune's
 scheduler has the same first and last step and its default reduction factor, 4; `+asha3` has this project's, 3.

@@ -20,7 +20,7 @@ from analysis.record.states import COMPLETE, FAILED, PRUNED
 from tuning.search.pruners.base import Curves, SuccessiveHalving, geometric_rungs, step_at_rung
 from tuning.search.samplers.base import SearchHistory, at_budget
 from tuning.search.samplers.curve_data import curve_data, reports_of
-from tuning.search.samplers.curve_process import fit
+from tuning.search.samplers.curve_process import fit, one_thread
 from tuning.search.samplers.flat_space import FlatSpace
 from tuning.search.samplers.gp import STARTUP
 from tuning.search.space import Space
@@ -83,5 +83,6 @@ def predicted_ends(history: SearchHistory, space: Space) -> dict[str, tuple[floa
     reports = reports_of(history, len(history.trials))
     if not reports.trials:
         return {}
-    ends = fit(curve_data(reports, FlatSpace(space))).ends()
+    with one_thread():
+        ends = fit(curve_data(reports, FlatSpace(space))).ends()
     return {trial.key: (float(mean), float(sd)) for trial, mean, sd in zip(reports.trials, *ends, strict=True)}

@@ -17,11 +17,13 @@ sqrt(3): its mode, or the mean of its mode's and its median's logarithms, is the
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 Array = NDArray[np.float64]
 
@@ -66,6 +68,18 @@ class CurveData:
     y: Array
     count: Array
     choices: NDArray[np.bool_]
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Linear algebra uses one thread within this context.
+
+    With several, sums are rounded in another order, and a search resumed on a machine with more cores would take
+    another course. It also leaves the other cores to the trials.
+    """
+    import scipy.linalg  # noqa: F401  # only libraries that are loaded are limited
+
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def _squared_distances(first: Array, second: Array, choices: NDArray[np.bool_]) -> Array:

@@ -23,7 +23,7 @@ from analysis.record.states import COMPLETE, ENDED
 from tuning.search.priors import drawn, joint_log_density
 from tuning.search.samplers.base import SearchHistory, is_repeat, random_generator
 from tuning.search.samplers.curve_data import Reports, curve_data, reports_of
-from tuning.search.samplers.curve_process import Array, CurveProcess, fit
+from tuning.search.samplers.curve_process import Array, CurveProcess, fit, one_thread
 from tuning.search.samplers.flat_space import FlatSpace
 from tuning.search.space import Space
 
@@ -51,7 +51,8 @@ class GPSampler:
         if start is not None:
             return start
         names = [row.name for row in self.rows]
-        ranked = self._ranked_units(number, history)
+        with one_thread():
+            ranked = self._ranked_units(number, history)
         found = (self.space.decode(dict(zip(names, units.tolist(), strict=True))) for units in ranked)
         best = next(found)
         return next((params for params in chain([best], found) if not is_repeat(params, history)), best)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -232,3 +236,25 @@ def test_the_prior_of_an_inactive_parameter_does_not_count(tmp_path: Path) -> No
     assert weighted[:2] == pytest.approx(plain[:2])
     assert weighted[2] > plain[2]
     assert weighted[3] < plain[3]
+
+
+def test_proposals_do_not_depend_on_the_number_of_threads() -> None:
+    """A study resumed on a machine with more cores continues as it would have."""
+    script = """
+        from tests.tuning.search.samplers.toy_search import SPACE, random_history
+        from tuning.search.pruners.gp import predicted_ends
+        from tuning.search.samplers import create_sampler
+        history = random_history(120)
+        print(create_sampler("gp", SPACE, 0).propose(120, history), predicted_ends(history, SPACE))
+    """
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in (1, 2)
+    ]
+    assert found[0] == found[1]

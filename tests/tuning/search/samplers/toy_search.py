@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+
 from amc.config import natops
 from analysis.record.states import COMPLETE
 from tests.tuning.toy_rows import trial_row
@@ -39,3 +41,15 @@ def run(name: str, space: Space, count: int, seed: int = 0, start: SearchHistory
 
 def params_of(history: SearchHistory) -> list[dict[str, object]]:
     return [dict(trial.params) for trial in history.trials]
+
+
+def random_history(count: int) -> SearchHistory:
+    """Complete trials at random points, with four random reports each."""
+    draw = np.random.default_rng(0)
+    trials, curves = [], {}
+    for number in range(count):
+        params = SPACE.decode({row.name: float(draw.random()) for row in SPACE.parameters})
+        curve = {step: float(draw.random()) for step in (1, 3, 9, 20)}
+        trials.append(trial_row(BASE, number, params=params, state=COMPLETE, value=curve[20], step=20))
+        curves[trials[-1].key] = curve
+    return SearchHistory(trials, curves, budget=20)
