@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from ablations.cli import main
+from amc.cli.data_options import configure_data
 from amc.evaluation.score_sheet import REAL, STILL
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
@@ -166,6 +167,8 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    configure_data("natops", None, "smoke")  # made on first use, with a line if that takes long
+    capsys.readouterr()
     assert main([*arguments, "--preset", "smoke"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
