@@ -96,7 +96,8 @@ class MlflowRuns:
     def _copy(self, study_status: str) -> None:
         client = self._open()
         parent = self._parent_run(client)
-        # States first: the points of a trial that has ended by now are complete.
+        # States first: the points of a trial that has ended by now are complete. One that ends before its row is read
+        # below gets its last points from the next call.
         stages = self.record.trial_stages(self.study.name)
         points = self._new_points()
         for key, trial in stages.items():
