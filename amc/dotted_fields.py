@@ -33,6 +33,11 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, An
     return rows
 
 
+def shown(value: Any) -> str:
+    """A setting's value for people: floats with three significant digits, such as 100 and 0.00075, not 1e+02."""
+    return f"{float(f'{value:.3g}'):g}" if isinstance(value, float) else str(value)
+
+
 def _replaced(node: Any, path: list[str], value: Any, full: str) -> Any:
     known = {f.name for f in fields(node)}
     head = path[0]

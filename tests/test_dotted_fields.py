@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amc.dotted_fields import flattened, replaced
+from amc.dotted_fields import flattened, replaced, shown
 from amc.errors import UserError
 
 
@@ -72,3 +72,15 @@ def test_the_leaves_put_back_make_it_again(rate: float, kind: str, steps: int, o
     for name, value in flattened(asdict(made)):
         found = replaced(found, name, value)
     assert found == made
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(100.0, "100"), (398.2657, "398"), (1000.0, "1000"), (0.00075, "0.00075"), (0.0195123, "0.0195"), (1e-7, "1e-07")],
+)
+def test_a_float_is_shown_with_three_digits_and_without_an_exponent_up_to_a_million(value: float, text: str) -> None:
+    assert shown(value) == text
+
+
+def test_other_values_are_shown_as_they_are() -> None:
+    assert [shown(value) for value in (True, 1800, "sum", None)] == ["True", "1800", "sum", "None"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from amc.config import DATASETS, Config, with_overrides
+from amc.dotted_fields import shown
 from amc.errors import UserError
 
 ENTRY_POINTS = "amc.studies"
@@ -85,9 +86,7 @@ class TrialConfig:
         """One line that says which trial's settings are used and what they change in `config`."""
         before, after = config.flat(), self.applied(config).flat()
         changed = [
-            f"{name} {_short(before[name])} -> {_short(value)}"
-            for name, value in after.items()
-            if value != before[name]
+            f"{name} {shown(before[name])} -> {shown(value)}" for name, value in after.items() if value != before[name]
         ]
         accuracy = "" if self.value is None else f", validation accuracy {self.value:.1%}"
         state = "" if self.state == "COMPLETE" else f", {self.state}"
@@ -125,7 +124,3 @@ def find_config(runs: Path, study: str, trial: str | None, base: Config) -> Tria
     except UserError as error:
         raise UserError(f"the settings of {found.trial} of study {study} cannot be used: {error}") from error
     return found
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from amc.dotted_fields import shown
 from analysis.record.lookup import is_tried
 from analysis.record.race import winner
 from analysis.record.ranking import pareto, ranked
@@ -224,4 +225,4 @@ def _short(metric: str) -> str:
 def _parameter(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "-"}[value]
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return shown(value)

@@ -12,7 +12,7 @@ from textwrap import shorten
 from typing import Any
 
 from amc.atomic import atomic_write
-from amc.dotted_fields import flattened
+from amc.dotted_fields import flattened, shown
 from analysis.record.lookup import is_tried, method_name
 from analysis.record.race import winner
 from analysis.record.ranking import pareto, ranked
@@ -174,9 +174,8 @@ def changed_params(params: Mapping[str, Any], base: Mapping[str, Any]) -> str:
     if not changed:
         return "nothing"
     off = [name.removeprefix("switches.") for name, value in changed.items() if value is False]
-    shown = [f"{_short(name)} {value:.2g}" if isinstance(value, float) else f"{_short(name)} {value}"
-             for name, value in changed.items() if value is not False]  # fmt: skip
-    return "; ".join(filter(None, [f"without {', '.join(off)}" if off else "", ", ".join(shown)]))
+    others = [f"{_short(name)} {shown(value)}" for name, value in changed.items() if value is not False]
+    return "; ".join(filter(None, [f"without {', '.join(off)}" if off else "", ", ".join(others)]))
 
 
 def _short(name: str) -> str:
