@@ -1,6 +1,6 @@
 """kill -9 of the real search command and of its workers, many times over: every trial still runs exactly once.
 
-AMC_TEST_KILLS sets how often the command is killed (default: 10), AMC_TEST_SEED when (default: 0).
+AMC_TEST_KILLS sets how often the command is killed (default: 7), AMC_TEST_SEED when (default: 0).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from analysis.record.states import ENDED
 from tests.tuning.killing import KEPT, PATIENCE, Look, Process, Search, Witness, check_the_end, everything, pictured
 
-KILLS = int(os.environ.get("AMC_TEST_KILLS", "10"))
+KILLS = int(os.environ.get("AMC_TEST_KILLS", "7"))
 SEED = int(os.environ.get("AMC_TEST_SEED", "0"))
 TRIALS, EVERY = 12, 10
 STEPS = EVERY * max(3, KILLS * 3 // 2)  # enough to train until the last kill: each lets pass up to four reports
@@ -123,6 +123,7 @@ def test_a_search_whose_workers_are_killed(tmp_path: Path) -> None:
     search, witness = Search(tmp_path, TRIALS, STEPS, EVERY), Witness()
     driver = search.start()
     spared: dict[str, int] = {}  # by trial, the reports it must have before it is hit again
+    hit = set[tuple[str, int]]()  # attempts that lost their process
     done = {"trial": 0, "server": 0, "actor": 0}
     deadline = time.monotonic() + 4 * PATIENCE
     while sum(done.values()) < kills:
@@ -146,10 +147,15 @@ def test_a_search_whose_workers_are_killed(tmp_path: Path) -> None:
             continue  # it was faster
         done[kind] += 1
         spared[key] = reports[key]
+        if kind != "server":  # without it, the trial's process ends its attempt by itself
+            hit.add((key, look.trials[key].attempts))
         print(f"kill {sum(done.values())}: {kind} of {key} after {reports[key]} reports: {victim.command[:60]}")
     assert search.end(driver) == 0, search.printed()
     look = check_the_end(search, witness)
-    assert pictured(search) == set(look.trials)  # of the pruned ones as well: nobody took the command from them
+    # Pruned ones are pictured as well, as the command went on, except those that were killed when they had just been
+    # pruned: an attempt that was hit and was the last.
+    late = {key for key, attempt in hit if look.trials[key].attempts == attempt}
+    assert set(look.trials) - late <= pictured(search)
     lost = sum(trial.attempts - 1 for trial in look.trials.values())
     # The trial of a killed server ends by itself, and one that was killed at its very end had ended.
     assert done["trial"] + done["actor"] - 2 <= lost <= kills
