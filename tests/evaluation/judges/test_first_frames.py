@@ -57,7 +57,7 @@ def test_no_class_can_be_told_from_first_frames() -> None:
 
 @pytest.mark.slow
 def test_nor_from_those_of_the_compact_stand_in() -> None:
-    check("natops", "compact", ClassifierRecipe(steps=400))
+    check("natops", "compact", ClassifierRecipe())
 
 
 @pytest.mark.slow

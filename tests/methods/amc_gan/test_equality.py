@@ -329,7 +329,8 @@ def paper(dataset: str, frames: int, **readings: object) -> Config:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("dataset", "bn_rows"), [("natops", "mixed"), ("mug", "per_row")])
+@pytest.mark.parametrize("bn_rows", ["mixed", "per_row"])
+@pytest.mark.parametrize("dataset", ["natops", "mug"])
 def test_training_mode_at_paper_width(dataset: str, bn_rows: str) -> None:
     config = paper(dataset, frames=4, bn_rows=bn_rows)
     assert_equal(*pair(config), random_batch(config, clips=3 if bn_rows == "per_row" else 2))

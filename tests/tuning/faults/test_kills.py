@@ -1,6 +1,6 @@
 """kill -9 of the real search command and of its workers, many times over: every trial still runs exactly once.
 
-AMC_TEST_KILLS sets how often the command is killed (default: 7), AMC_TEST_SEED when (default: 0).
+AMC_TEST_KILLS sets how often the command is killed (default: 10), AMC_TEST_SEED when (default: 0).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from analysis.record.states import ENDED
 from tests.tuning.killing import KEPT, PATIENCE, Look, Process, Search, Witness, check_the_end, everything, pictured
 
-KILLS = int(os.environ.get("AMC_TEST_KILLS", "7"))
+KILLS = int(os.environ.get("AMC_TEST_KILLS", "10"))
 SEED = int(os.environ.get("AMC_TEST_SEED", "0"))
 TRIALS, EVERY = 12, 10
 STEPS = EVERY * max(3, KILLS * 3 // 2)  # enough to train until the last kill: each lets pass up to four reports
@@ -155,7 +155,7 @@ def test_a_search_whose_workers_are_killed(tmp_path: Path) -> None:
     # Pruned ones are pictured as well, as the command went on, except those that were killed when they had just been
     # pruned: an attempt that was hit and was the last.
     late = {key for key, attempt in hit if look.trials[key].attempts == attempt}
-    assert set(look.trials) - late <= pictured(search)
+    assert set(look.trials) - late <= pictured(search) <= set(look.trials)
     lost = sum(trial.attempts - 1 for trial in look.trials.values())
     # The trial of a killed server ends by itself, and one that was killed at its very end had ended.
     assert done["trial"] + done["actor"] - 2 <= lost <= kills
