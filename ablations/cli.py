@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="4",
         choices=("3", "4", KEYPOINTS),
         help=f"table of the paper to reproduce (default: 4); {KEYPOINTS}: the methods of Table 3 by keypoints alone "
-        "(section 4.1), on mug unless --dataset says otherwise. It is a part of Table 3's study: runs that it has are "
-        "not trained again",
+        "(section 4.1), on mug unless --dataset says otherwise. It belongs to the study of Table 3, whose finished "
+        "runs are not trained again",
     )
     ablation.add_argument(
         "--arms",
@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ablation.add_argument(
         "--extractor",
         metavar="NAME[:PATH]",
-        help=f"also score keypoints alone; {EXTRACTOR_HELP}; 'none' stops measuring it",
+        help=f"{EXTRACTOR_HELP}; 'none' stops measuring it",
     )
     parser.set_defaults(run=run)
 

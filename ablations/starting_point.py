@@ -57,8 +57,9 @@ def starting_point(runs: Path, record: str | None, search: str, mine: Config, kn
         found = best_of(runs, record, search, mine)
         if found.restored:
             print(
-                f"{found.trial}, the best trial of {search}, was trained with other settings of "
-                f"{', '.join(found.restored)}. Ours enables every part, so these weights were found for another model",
+                f"{found.trial}, the best trial of {search}, was trained with different values of "
+                f"{', '.join(found.restored)}, which are reset to those of Ours. Its other settings were therefore "
+                "tuned for a different model",
                 file=sys.stderr,
             )
         return found

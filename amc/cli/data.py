@@ -66,10 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of clips, or of recordings with --as-distribution (default: the preset's)",
     )
-    made.add_argument("--subjects", type=integer(1), metavar="N", help="number of performers (default: the preset's)")
+    made.add_argument("--subjects", type=integer(1), metavar="N", help="number of subjects (default: the preset's)")
     made.add_argument("--seed", type=integer(0), default=0, metavar="S", help="random seed (default: 0)")
     made.add_argument(
-        "--workers", type=integer(1), metavar="N", help="processes (default: one a core); the file is the same"
+        "--workers",
+        type=integer(1),
+        metavar="N",
+        help="worker processes (default: one per core); does not change the file",
     )
     made.set_defaults(run=_synthesize)
 

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="validation",
         help="split to score (default: validation); do not select models by test scores",
     )
-    parser.add_argument("--extractor", metavar="NAME[:PATH]", help=f"also score keypoints alone; {EXTRACTOR_HELP}")
+    parser.add_argument("--extractor", metavar="NAME[:PATH]", help=EXTRACTOR_HELP)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 

@@ -43,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_expected_method_option(parser)
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
-        "--image", type=Path, metavar="FILE", help="picture whose largest centred square is the first frame"
+        "--image",
+        type=Path,
+        metavar="FILE",
+        help="picture that is cropped to its central square and used as the first frame",
     )
     start.add_argument(
         "--clip",

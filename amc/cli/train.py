@@ -60,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for the checkpoint, result.json and pictures; rerun with the same folder to resume",
     )
     parser.add_argument(
-        "--from-study", metavar="S", help="use the configuration that this search found, at this preset"
+        "--from-study",
+        metavar="S",
+        help="use the configuration that won this search (or that of --trial) at the chosen preset",
     )
     parser.add_argument("--trial", metavar="K", help="a trial of that study, by key or number (default: the best)")
     parser.add_argument("--runs", type=Path, metavar="DIR", help=f"folder of the studies (default: {RUNS})")

@@ -20,7 +20,7 @@ def rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
         return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all() or values.min() < 0:
-        raise ValueError("it has values below 0 or that are not finite; save it with 8 bits")
+        raise ValueError("it has negative or non-finite values; save it as an 8-bit image")
     highest = values.max()
     if image.mode.startswith("I;16"):
         white = 65535.0
@@ -29,6 +29,6 @@ def rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
     elif highest <= 65535:
         white = 255.0 if highest <= 255 else 65535.0
     else:
-        raise ValueError(f"it has values up to {highest:g}, so white is unknown; save it with 8 bits")
+        raise ValueError(f"it has values up to {highest:g}, so its white level is unknown; save it as an 8-bit image")
     grey = np.rint(values * (255 / white)).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)

@@ -220,10 +220,10 @@ def _fold(
 ) -> Split:
     """The split that tests the subjects of one of several folds."""
     if rule != "subject":
-        raise UserError(f"folds divide the subjects anew, which split rule {rule} does not allow: use the rule subject")
+        raise UserError(f"folds require --split-rule subject, not {rule}")
     people = sorted({int(s) for s in subject})
     if not people or people[0] < 0:
-        raise UserError("folds need clips whose subjects are all known, but some of these are not: do without folds")
+        raise UserError("folds require clips with known subjects, but some subjects are unknown: leave out --folds")
     if not 2 <= folds <= len(people):
         raise UserError(f"{len(people)} subjects cannot be divided into {folds} folds: give 2 to {len(people)}")
     if fold >= folds:

@@ -113,7 +113,7 @@ class ClipMaker:
         if image.dtype != np.uint8 or image.ndim != 4 or image.shape[1:] != (size, size, 3) or not len(image):
             raise UserError(f"image is {image.dtype} {image.shape}: give uint8 (n, {size}, {size}, 3), n at least 1")
         if label.shape != image.shape[:1] or not np.issubdtype(label.dtype, np.integer):
-            raise UserError(f"label is {label.dtype} {label.shape}: give {len(image)} integers, one an image")
+            raise UserError(f"label is {label.dtype} {label.shape}: give {len(image)} integers, one per image")
         if label.min() < 0 or label.max() >= classes:
             named = ", ".join(f"{c} {name}" for c, name in enumerate(self.class_names))
             raise UserError(f"labels range from {int(label.min())} to {int(label.max())}: the classes are {named}")
@@ -140,7 +140,7 @@ def load_clip_maker(checkpoint_file: Path, velocities: Path, device: torch.devic
     saved, fingerprint = _load_velocities(velocities, config.dataset.classes)
     if fingerprint != loaded.header["fingerprint"]:
         raise UserError(
-            f"{velocities} belongs to other data than {checkpoint_file}: use two files that were written together"
+            f"{velocities} belongs to different data than {checkpoint_file}: use two files that were written together"
         )
     generator = method.networks[method.predictor](config)
     name = checkpoint.EMA if config.training.average > 0 else method.predictor

@@ -79,9 +79,9 @@ _SAME: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("", str.strip),  # a table's cells are stripped
     ("Unicode form", lambda name: unicodedata.normalize("NFC", name.strip())),
     ("case", lambda name: unicodedata.normalize("NFC", name.strip()).casefold()),
-    ("the ending", lambda name: unicodedata.normalize("NFC", str(PurePosixPath(name.strip()).with_suffix("")))),
+    ("the file extension", lambda name: unicodedata.normalize("NFC", str(PurePosixPath(name.strip()).with_suffix("")))),
     ("the folder", lambda name: unicodedata.normalize("NFC", PurePosixPath(name.strip()).name)),
-    ("folder and ending", lambda name: unicodedata.normalize("NFC", PurePosixPath(name.strip()).stem)),
+    ("folder and file extension", lambda name: unicodedata.normalize("NFC", PurePosixPath(name.strip()).stem)),
 )
 
 

@@ -75,7 +75,7 @@ def _compared(setting: Setting, config: Config, check: str, backend: str, parts:
     return at_most(
         check,
         f"{where} by {backend}, {what}; compiling {first:.0f} s; "
-        f"a step {seconds[0]:.3f} s eager, {seconds[1]:.3f} s compiled",
+        f"{seconds[0]:.3f} s per step eager, {seconds[1]:.3f} s compiled",
         worst,
         LIMIT,
         compile_seconds=first,

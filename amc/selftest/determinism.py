@@ -30,12 +30,16 @@ def check(setting: Setting) -> list[CheckResult]:
     values = {"differing": float(len(moved)), "tensors": float(len(first)), "terms_apart": apart}
     where = f"{setting.config.preset}, {_STEPS} steps"
     if not moved:
-        return [CheckResult(_CHECK, f"{where}: equal to the bit", figure, "ok", values)]
+        return [CheckResult(_CHECK, f"{where}: bitwise identical", figure, "ok", values)]
     names = ", ".join(sorted(_operations(warned)))
     if names and apart <= _ROUNDING:
         return [
             CheckResult(
-                _CHECK, f"{where}: CUDA has no deterministic {names}; losses by {apart:.0e}", figure, "ok", values
+                _CHECK,
+                f"{where}: CUDA has no deterministic {names}; losses differ by {apart:.0e}",
+                figure,
+                "ok",
+                values,
             )
         ]
     return [CheckResult(_CHECK, f"{where}: losses differ by {apart:.0e}", figure, "FAILED", values)]

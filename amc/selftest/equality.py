@@ -42,7 +42,7 @@ def _exact(setting: Setting) -> CheckResult:
             for name, slopes in expected.gradients.items():
                 found[f"{where}: gradients of {name}"] = apart(slopes, actual.gradients[name])
     worst = max(found, key=lambda name: found[name])
-    return at_most("literal step, float64", f"small networks; farthest: {worst}", found[worst], EXACT)
+    return at_most("literal step, float64", f"small networks; largest difference: {worst}", found[worst], EXACT)
 
 
 def _close(setting: Setting) -> list[CheckResult]:
@@ -56,6 +56,11 @@ def _close(setting: Setting) -> list[CheckResult]:
     angles = {name: turned(slopes, actual.gradients[name]) for name, slopes in expected.gradients.items()}
     most = max(angles, key=lambda name: angles[name])
     return [
-        at_most("literal step, float32: losses", f"{config.preset}; farthest: {term}", difference, CLOSE),
-        at_most("literal step, float32: gradients", f"{config.preset}; 1 - cosine, {most}", angles[most], ALIGNED),
+        at_most("literal step, float32: losses", f"{config.preset}; largest difference: {term}", difference, CLOSE),
+        at_most(
+            "literal step, float32: gradients",
+            f"{config.preset}; 1 - cosine similarity, {most}",
+            angles[most],
+            ALIGNED,
+        ),
     ]

@@ -22,13 +22,13 @@ def check(setting: Setting) -> list[CheckResult]:
     """The logic around a graph on any device; capture and replay on CUDA."""
     small, config = setting.small(), setting.config
     worst, _ = _compared(setting, small, GraphedStep(setting.step(small)._update, RerunRecorder()))
-    found = [at_most("graphed: logic", f"small, {WARM_UP} eager steps and {REPLAYS} reruns", worst, LOGIC)]
+    found = [at_most("CUDA graph: logic", f"small, {WARM_UP} eager steps and {REPLAYS} reruns", worst, LOGIC)]
     if setting.device.type != "cuda":
-        return [*found, skipped("graphed: capture and replay", ONLY_CUDA)]
+        return [*found, skipped("CUDA graph: capture and replay", ONLY_CUDA)]
     worst, seconds = _compared(setting, config, setting.step(config, graph="on"))
-    result = f"{config.preset}; a step {seconds[0]:.3f} s eager, {seconds[1]:.3f} s graphed"
+    result = f"{config.preset}; {seconds[0]:.3f} s per step eager, {seconds[1]:.3f} s with the graph"
     row = at_most(
-        "graphed: capture and replay", result, worst, CAPTURED, eager_seconds=seconds[0], graphed_seconds=seconds[1]
+        "CUDA graph: capture and replay", result, worst, CAPTURED, eager_seconds=seconds[0], graphed_seconds=seconds[1]
     )
     return [*found, row]
 

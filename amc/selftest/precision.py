@@ -28,8 +28,8 @@ def check(setting: Setting) -> list[CheckResult]:
     seconds = [step_seconds(step, batch) for step in (full, half)]
     own = resolve(MachineConfig(precision="auto"), setting.device).half
     return [
-        at_most("bf16 against fp32: losses", f"{config.preset}; farthest: {term}", difference, TERMS),
-        at_most("bf16 against fp32: gradients", f"{config.preset}; 1 - cosine, {most}", angles[most], ANGLE),
+        at_most("bf16 against fp32: losses", f"{config.preset}; largest difference: {term}", difference, TERMS),
+        at_most("bf16 against fp32: gradients", f"{config.preset}; 1 - cosine similarity, {most}", angles[most], ANGLE),
         CheckResult(
             "bf16 against fp32: seconds",
             f"{config.preset}: fp32 {seconds[0]:.3f} s per step, bf16 {seconds[1]:.3f} s"

@@ -52,7 +52,7 @@ def excluded_runs(scores: StudyScores) -> str:
     missing = sum(len(arm.complete) - len(arm.sheets) for arm in scores.arms)
     if not missing:
         return ""
-    return f" Excluded: {plural(missing, 'run')} without a score sheet."
+    return f" Excluded: {plural(missing, 'run')} without per-clip scores."
 
 
 def excluded_from_accuracies(scores: StudyScores) -> str:

@@ -182,7 +182,7 @@ def _open(request: Request, folder: Path) -> dict[str, ClipSource]:
             truth = truth or made.truth
         if conditions not in (None, made.conditions):
             raise UserError(
-                f"--source {name}={path} has other data, classes, test clips or velocities than the runs before it: "
+                f"--source {name}={path} differs from the runs before it in data, classes, test clips or velocities: "
                 "give runs that were trained on the same data with the same split"
             )
         conditions = made.conditions
@@ -210,7 +210,8 @@ def _conditions(
                 )
     if len(available) < request.conditions:
         raise UserError(
-            f"--conditions {request.conditions}: there are {len(available)}; give at most that many or more videos"
+            f"--conditions {request.conditions}: only {len(available)} conditions are available; "
+            f"give --conditions {len(available)} or less, or add videos"
         )
     rng = np.random.default_rng([request.seed, _CONDITIONS])
     names = [available[i] for i in rng.permutation(len(available))[: request.conditions]]

@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--truth",
         default=AUTO,
         metavar="FOLDER",
-        help=f"folder of real videos named as the others (default: {AUTO}, the test clips of the trained runs)",
+        help="folder of real videos with the same file names as the others "
+        f"(default: {AUTO}, the test clips of the trained runs)",
     )
     parser.add_argument("--classes", type=Path, metavar="FILE.csv", help="class of each video: columns video and class")
     parser.add_argument(
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the studies (default: runs)"
     )
     parser.add_argument(
-        "--power", action="store_true", help="print what differences the planned raters can show, and exit"
+        "--power", action="store_true", help="print the statistical power of the planned study, and exit"
     )
     parser.set_defaults(run=run)
 
@@ -91,7 +92,7 @@ def power_lines(request: Request) -> list[str]:
         f"{request.raters} raters, {conditions} conditions, {tests} comparisons (two-sided, alpha {ALPHA}, Holm):",
         "preference  power",
         *(f"{preference:9.1%}  {power:6.1%}" for preference, power in curve.items()),
-        f"{answer} is found with {POWER:.0%} power (simulation; see docs/statistics.md)",
+        f"{answer} is detected with {POWER:.0%} power (simulation; see docs/statistics.md)",
     ]
 
 
@@ -104,7 +105,7 @@ def _summary(design: Design, folder: Path) -> list[str]:
         f"each of {design.raters} raters answers {questions} questions, {rule.catch_trials} of them catch trials",
         f"excluded: raters with fewer than {rule.least_right} catch trials right (a rater who answers at random is "
         f"excluded with probability {rule.coin_excluded:.1%}, an attentive one is kept with {rule.attentive_kept:.1%})",
-        f"smallest preference found with {POWER:.0%} power: {f'{found:.1%}' if found else 'above 99%'}",
+        f"smallest preference detectable with {POWER:.0%} power: {f'{found:.1%}' if found else 'above 99%'}",
         f"clips: {(folder / CLIPS).stat().st_size / 1e6:.1f} MB, JPEG quality {design.jpeg_quality}{lowered}",
         f"edit the texts in {folder / 'texts'}, then run: python -m analysis preference serve {folder}",
     ]

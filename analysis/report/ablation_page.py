@@ -121,7 +121,7 @@ def pictures(figures: Iterable[SavedFigure]) -> tuple[Picture, ...]:
 
 def _metrics(scores: StudyScores) -> Iterable[Section]:
     if not any(arm.sheets for arm in scores.arms):
-        yield Section("metrics", "Other measures", notes=("There are none: the record has no score sheets.",))
+        yield Section("metrics", "Other measures", notes=("There are none: the record has no per-clip scores.",))
         return
     yield Section("metrics", "Other measures", grids=split_table(metrics_table(scores).text, METRICS))
     if has_keypoints(scores):

@@ -76,9 +76,9 @@ _SIGNIFICANT = (
 
 _NOT_SIGNIFICANT = (
     "This does not show that the arms are equal to Ours: any difference within its interval remains possible. "
-    "\u201cDetectable\u201d is the smallest true difference, in points, that four in five such studies would find "
-    "at the level that the correction leaves for these arms; its range is the interval of that figure, since few seeds "
-    "say little about their own spread."
+    "\u201cDetectable\u201d is the smallest true difference, in points, that this study detects with 80% power "
+    f"at the level that Holm's correction leaves for these arms, followed by its {INTERVAL}, since few seeds estimate "
+    "the variance poorly."
 )
 
 
@@ -161,7 +161,7 @@ def _detectable(row: Row) -> str:
     if least is None:
         return ""
     if least >= MOST:
-        return "; this study could detect no difference"
+        return "; no difference is detectable with 80% power"
     sure = "" if interval is None else f", {number(interval[0])} to {number(min(interval[1], MOST))}"
     return f"; detectable: {number(least)}{sure}"
 
@@ -271,7 +271,7 @@ def _paper(rows: Sequence[Row], significant: Sequence[Row], caption: Mapping[str
         over = "" if sure is None else f"; {INTERVAL} over seeds {span(sure, '.2f')}"
         sentences.append(
             f"Rank agreement with the paper over {plural(order['arms'], 'arm')}: Kendall's "
-            f"tau {number(order['tau'], '.2f')} (1: same order, 0: no relation, {number(-1, '.0f')}: reverse order"
+            f"tau {number(order['tau'], '.2f')} (1: same order, 0: no association, {number(-1, '.0f')}: reverse order"
             f"{over}; p {p_value(order['p'])})."
         )
     place, place_paper = _ranks(both, "mean"), _ranks(both, "paper")

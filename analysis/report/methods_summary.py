@@ -69,12 +69,16 @@ def _findings(caption: Mapping[str, Any], rows: Sequence[Row]) -> Iterator[Findi
             tuple(map(_difference, tested)),
         )
     yield Finding("Tuning", _tuning(caption["tuned"]))
-    yield Finding("Bounds", "Accuracy without any model of motion, and of the real clips.", tuple(_bounds(caption)))
+    yield Finding(
+        "Reference accuracies",
+        "Accuracy without a model of motion, and accuracy on real clips.",
+        tuple(_bounds(caption)),
+    )
     at_floor = [row for row in rows if _at_floor(row, caption)]
     if at_floor:
         yield Finding(
-            "Methods at a bound",
-            "The interval of these accuracies contains that of guessing or of a repeated frame: "
+            "Not distinguishable from a reference",
+            "These intervals contain chance or the accuracy of a repeated frame: "
             + listed([f"{row['title']} on {row['dataset']} ({span(row['ci95'])})" for row in at_floor])
             + ".",
         )
@@ -104,7 +108,7 @@ def _tuning(tuned: Mapping[str, Any] | None) -> str:
 
 def _bounds(caption: Mapping[str, Any]) -> Iterator[str]:
     for one in caption["datasets"]:
-        text = f"{one['dataset']}: guessing {number(one['chance'])}%"
+        text = f"{one['dataset']}: chance {number(one['chance'])}%"
         for key, what in (("first_frame_accuracy", "first"), ("last_seen_accuracy", "last seen")):
             if one[key] is not None:
                 text += f", {what} frame repeated {number(one[key])}%"

@@ -89,7 +89,7 @@ def keypoints_table(scores: StudyScores) -> Table:
 
 
 def _text(content: Mapping[str, Any], study: StudyRow) -> TextTable:
-    references = [("guessing", content["caption"]["chance"], None, None)]
+    references = [("chance", content["caption"]["chance"], None, None)]
     references += [(one["title"], one["mean"], one["missing"], one["no_class"]) for one in content["references"]]
     return TextTable(
         caption=sentence(content["caption"], WHAT),
@@ -103,7 +103,7 @@ def _text(content: Mapping[str, Any], study: StudyRow) -> TextTable:
             INTERVAL,
             "p (Holm)",
             "frames without keypoints, %",
-            "clips without a class, %",
+            "unclassified clips, %",
         ),
         rows=tuple(map(_cells, content["rows"])),
         references=tuple(
@@ -150,15 +150,15 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], tests: int) -> list[
     if caption["extractor"] is not None:
         notes.append(f"Keypoints are found by {summary(caption['extractor'])}.")
     notes.append(
-        f"Nothing is filled in: a frame without keypoints is an empty map. A clip with more than {MOST_MISSING:.0%} of "
-        "such frames has no class and counts as wrong."
+        "Missing keypoints are not interpolated: a frame without keypoints gives an empty heatmap. A clip in which "
+        f"more than {MOST_MISSING:.0%} of the frames have no keypoints is not classified and counts as wrong."
     )
     notes.append(interval_note(scores))
     if tests:
         notes.append(f"p values are Holm-corrected over {plural(tests, 'comparison')} with {ours_word(scores.row)}.")
     if caption["dataset"] in PAPER and (caption["origin"] == "procedural" or caption["preset"] != "paper"):
         notes.append(
-            "The paper's accuracies are of 68 landmarks by OpenFace in the recorded videos at full size; only their "
-            "order can be compared with this table."
+            "The paper's accuracies were measured with 68 OpenFace landmarks on the recorded videos at full size; only "
+            "their order can be compared with this table."
         )
     return notes

@@ -181,8 +181,8 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], known: list[Metric])
     if scores.unseen_frames is not None:
         notes.append(
             "Some methods are given more frames than others, so PSNR and SSIM are those of the last "
-            f"{scores.unseen_frames} frames, which no method has seen. Diversity, motion energy, LPIPS and FVD cover "
-            "frames that some methods are given, and are left out."
+            f"{scores.unseen_frames} frames, which no method has seen. Diversity, motion energy, LPIPS and FVD are "
+            "omitted, because they cover frames that some methods are given."
         )
     if "identity" in keys:
         notes.append(

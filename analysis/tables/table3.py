@@ -19,7 +19,7 @@ from analysis.tables.table4 import WHAT, compared_rows, correct_for_family
 from analysis.tables.table4_notes import grown_note, interval_note, paired_seeds
 
 _REFERENCES = (
-    ("guessing", "chance"),
+    ("chance", "chance"),
     ("first frame repeated", "first_frame_accuracy"),
     ("last seen frame repeated", "last_seen_accuracy"),
     ("real clips", "real_accuracy"),
@@ -44,7 +44,7 @@ def check_joinable(studies: Sequence[StudyScores]) -> None:
     names = " and ".join(repr(scores.row.name) for scores in studies)
     for scores in studies:
         if scores.row.kind != TABLE_3:
-            raise UserError(f"study {scores.row.name!r} is no comparison of methods: leave it out of Table 3")
+            raise UserError(f"study {scores.row.name!r} is not a comparison of methods: leave it out of Table 3")
     rows = [scores.row for scores in studies]
     if len({row.dataset["name"] for row in rows}) < len(rows):
         raise UserError(f"studies {names} have the same data set: give one study per data set")
@@ -222,8 +222,8 @@ def _notes(studies: Sequence[StudyScores], rows: Sequence[Mapping[str, Any]], ca
     known = any(row["paper"] is not None for row in rows)
     if known and (caption["origin"] == "procedural" or caption["preset"] != "paper"):
         notes.append(
-            "The paper's accuracies are of the recorded videos at full size; only their order can be compared with "
-            "this table."
+            "The paper's accuracies were measured on the recorded videos at full size; only their order can be "
+            "compared with this table."
         )
     for one in caption["datasets"]:
         notes += grown_note(one["grown"])
@@ -234,7 +234,7 @@ def _frames_note(scores: StudyScores) -> str:
     model = scores.row.config["model"]
     frames, hidden = model["frames"], model["discarded_frames"]
     return (
-        f"A method that sees s real frames predicts the other {frames} - s, from the last seen one on "
-        f"with its own output. All methods are scored on the same clips by the same classifiers, on the last "
-        f"{frames - hidden} of {frames} frames, none of which any method has seen."
+        f"A method that is given s real frames predicts the other {frames} - s autoregressively. All methods are "
+        f"scored on the same clips by the same classifiers, on the last {frames - hidden} of {frames} frames, which "
+        "are given to no method."
     )

@@ -36,8 +36,8 @@ def interval_note(scores: StudyScores) -> str:
         return "With one seed there is no interval and no p value: the variation between seeds is unknown."
     if not scores.clipwise:
         return (
-            "Intervals are Student's t over seeds, p values those of the paired t test. The record has no scores of "
-            "single clips, so the variation between clips is not covered."
+            "Intervals are Student's t over seeds, p values those of the paired t test. The record has no per-clip "
+            "scores, so the variation between clips is not covered."
         )
     few = plural(len(scores.subjects), "subject") if scores.subjects else "unknown subjects"
     if scores.folds is None:
@@ -91,9 +91,8 @@ def _not_significant(rows: Sequence[Row], caption: Mapping[str, Any]) -> list[st
     if any(row["detectable"] is not None for row in unclear):
         left = plural(int(caption["compared"]) - int(caption["rejected"]), "arm")
         text += (
-            f" (in brackets: more than one in five such studies would miss true differences below this, tested at the "
-            f"level that is left for {left}; then the {INTERVAL} of this figure itself, because few seeds say little "
-            "about their spread)"
+            " (in brackets: the smallest true difference detected with 80% power at the level that Holm's correction "
+            f"leaves for {left}, and its {INTERVAL}, since few seeds estimate the variance poorly)"
         )
     return [f"{text}: {'; '.join(map(_detectable_item, unclear))}."]
 
@@ -102,9 +101,10 @@ def _detectable_item(row: Row) -> str:
     size, interval = row["detectable"], row["detectable_ci95"]
     if size is None:
         return str(row["title"])
-    shown = "of any size" if size >= POINTS[1] else f"{size:.1f} points"
-    low, high = (f"{end:.1f}" if end < POINTS[1] else "any" for end in interval)
-    return f"{row['title']} ({shown}; {low} to {high})"
+    shown = "none up to 100 points" if size >= POINTS[1] else f"{size:.1f} points"
+    low, high = (f"{end:.1f}" if end < POINTS[1] else "more than 100" for end in interval)
+    ends = f"; {low} to {high}" if interval[0] < POINTS[1] else ""
+    return f"{row['title']} ({shown}{ends})"
 
 
 def _unpaired(rows: Sequence[Row]) -> list[str]:
@@ -135,7 +135,7 @@ def _order(order: Mapping[str, Any] | None) -> list[str]:
     )
     return [
         f"Rank agreement with the paper over {order['arms']} arms: Kendall's tau {order['tau']:.2f} "
-        f"({over}{p_text(order['p'])} for no relation)."
+        f"({over}{p_text(order['p'])} for the null hypothesis of no association)."
     ]
 
 

@@ -62,7 +62,7 @@ def test_killed_while_judges_and_while_runs_train(tmp_path: Path, monkeypatch: p
     # Another number of folds has other test subjects.
     study.command[-1] = "3"
     assert study.end(study.start()) == 2
-    assert "was run with --folds 2, so its runs have other test subjects" in study.printed()
+    assert "was run with --folds 2, so its runs have different test subjects" in study.printed()
 
 
 def _check_folds(study: Ablation) -> None:

@@ -56,7 +56,7 @@ def test_parts_that_it_had_switched_off_are_put_back_and_named(
     assert found.config.weights.l1 == 7.0
     assert found.restored == ("da", "lrank")
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("trial-0000, the best trial of s, was trained with other settings of da, lrank")
+    assert line.startswith("trial-0000, the best trial of s, was trained with different values of da, lrank")
 
 
 def test_a_study_on_record_stays_where_it_began(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

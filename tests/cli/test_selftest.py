@@ -33,7 +33,7 @@ def test_the_whole_selftest_by_the_real_command() -> None:
     assert (facts["kind"], facts["preset"], facts["threads"], facts["clips"]) == ("cpu", "smoke", 1, 8)
     checks = {row["check"]: row for row in facts["checks"]}
     only_cuda = {name for name, row in checks.items() if row["result"] == "needs a CUDA device"}
-    assert {"graphed: capture and replay"} <= only_cuda
+    assert {"CUDA graph: capture and replay"} <= only_cuda
     assert all(checks[name]["verdict"] == "skipped" for name in only_cuda)
     for name in (
         "literal step, float64",
@@ -44,7 +44,7 @@ def test_the_whole_selftest_by_the_real_command() -> None:
         "bf16 against fp32: gradients",
         "bf16 against fp32: seconds",
         "compiled: traced",
-        "graphed: logic",
+        "CUDA graph: logic",
         "cost: time",
         "cost: arithmetic",
     ):

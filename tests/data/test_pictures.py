@@ -43,5 +43,5 @@ def test_other_modes(mode: str) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, 1e6, -1.0])
 def test_values_without_a_known_white_are_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="save it with 8 bits"):
+    with pytest.raises(ValueError, match="save it as an 8-bit image"):
         rgb_pixels(Image.fromarray(np.full((4, 4), value, np.float32)))

@@ -339,9 +339,9 @@ def test_the_first_of_five_folds_is_the_split_without_folds() -> None:
         (range(4), {"folds": 1}, "4 subjects cannot be divided into 1 folds"),
         (range(4), {"folds": 2, "fold": 2}, "there is no fold 2 of 2: the last one is 1"),
         (range(3), {"folds": 2, "fold": 1}, "3 subjects in 2 folds leave too few to train on"),
-        ([-1, 0, 1, 2], {"folds": 2}, "whose subjects are all known"),
-        (range(1, 5), {"folds": 2, "rule": "natops-hcrf"}, "which split rule natops-hcrf does not allow"),
-        (range(1, 5), {"folds": 2, "rule": "random"}, "which split rule random does not allow"),
+        ([-1, 0, 1, 2], {"folds": 2}, "some subjects are unknown: leave out --folds"),
+        (range(1, 5), {"folds": 2, "rule": "natops-hcrf"}, "folds require --split-rule subject, not natops-hcrf"),
+        (range(1, 5), {"folds": 2, "rule": "random"}, "folds require --split-rule subject, not random"),
     ],
 )
 def test_folds_that_cannot_be_made(subject: Any, how: dict[str, Any], message: str) -> None:

@@ -88,7 +88,7 @@ def test_files_that_do_not_belong_together(run: Run, tmp_path: Path) -> None:
     info: ClipInfo = replace(run.data.clips.info, fingerprint="1" * 64)
     other = toy_data(clips=replace(toy_clips(), info=info))
     save_velocities(tmp_path / "other.safetensors", other)
-    with pytest.raises(UserError, match="belongs to other data than"):
+    with pytest.raises(UserError, match="belongs to different data than"):
         load_clip_maker(tmp_path / checkpoint.FILE, tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="does not hold the velocities of 2 classes"):
         load_clip_maker(tmp_path / checkpoint.FILE, tmp_path / "missing.safetensors")

@@ -31,9 +31,9 @@ def _write(path: Path, name: str, *, scale: float = 1) -> Path:
             ("1 names of videos match except for Unicode form",),
         ),
         ("A/X.MP4", "a/x.mp4", ("1 names of videos match except for case",)),
-        ("a/x", "a/x.mp4", ("1 names of videos match except for the ending",)),
+        ("a/x", "a/x.mp4", ("1 names of videos match except for the file extension",)),
         ("C:/data/a/x.mp4", "a/x.mp4", ("1 names of videos match except for the folder",)),
-        ("x", "a/x.mp4", ("1 names of videos match except for folder and ending",)),
+        ("x", "a/x.mp4", ("1 names of videos match except for folder and file extension",)),
     ],
 )
 def test_names_that_differ(tmp_path: Path, in_table: str, file: str, remark: tuple[str, ...]) -> None:

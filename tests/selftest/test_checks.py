@@ -161,7 +161,7 @@ def test_what_compiling_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: object)
 
 def test_graphs(smoke: Setting) -> None:
     found = graphs.check(smoke)
-    assert verdicts(found) == {"graphed: logic": "ok", "graphed: capture and replay": "skipped"}
+    assert verdicts(found) == {"CUDA graph: logic": "ok", "CUDA graph: capture and replay": "skipped"}
     assert found[1].result == "needs a CUDA device"
 
 
@@ -174,7 +174,7 @@ def test_graphs_fail_where_a_replay_reads_the_first_batch(smoke: Setting, monkey
         return held[0], held[1]
 
     monkeypatch.setattr(GraphedStep, "_hold", first)
-    assert verdicts(graphs.check(smoke))["graphed: logic"] == "FAILED"
+    assert verdicts(graphs.check(smoke))["CUDA graph: logic"] == "FAILED"
 
 
 def test_cost(smoke: Setting) -> None:

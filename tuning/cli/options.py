@@ -26,8 +26,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--folds",
         type=integer(2),
         metavar="K",
-        help="divide the subjects into K folds; the run with seed number r is tested on fold r modulo K, and trained "
-        "and judged on the others (default: one test split for all runs)",
+        help="divide the subjects into K folds; the run with seed number r is tested on fold r modulo K, and its "
+        "model and evaluation classifiers are trained on the other folds (default: one test split for all runs)",
     )
     study = parser.add_argument_group("study")
     study.add_argument(

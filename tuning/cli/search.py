@@ -91,14 +91,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--confirm-seeds",
         type=integer(0),
         metavar="N",
-        help="budget of the race that follows the search: runs of each finalist with new seeds, at most "
+        help="maximum number of runs per finalist, each with a new seed, in the race after the search "
         f"(default: {_by_preset('confirm_seeds')})",
     )
     search.add_argument(
         "--finalists",
         type=integer(1),
         metavar="N",
-        help="best configurations that race on new seeds after the search; the winner is returned "
+        help="number of best configurations that are compared on new seeds after the search; the winner is returned "
         f"(default: {_by_preset('finalists')})",
     )
     add_method_option(search)

@@ -120,7 +120,9 @@ def steer(args: argparse.Namespace, kind: str, arguments: Mapping[str, Any]) -> 
     with RecordReader(address) as records:
         records.study(study)
         if not running(records, study, args.out):
-            raise UserError(f"study {study!r} is not running, so no process would take the command: start it first")
+            raise UserError(
+                f"study {study!r} is not running, so the command cannot be carried out: start the study first"
+            )
         if not records.has_commands():
             raise UserError(
                 f"study {study!r} is run by an earlier version of this program, which takes no commands: "
@@ -133,8 +135,8 @@ def steer(args: argparse.Namespace, kind: str, arguments: Mapping[str, Any]) -> 
         print(json.dumps(asdict(command), indent=2))
     elif command.taken is None:
         print(
-            f"command {command.id} is on record, but the study's driver has not taken it yet; the driver takes it when "
-            f"it can, or the next one does: see python -m tuning status {study}"
+            f"command {command.id} is pending: the process that runs the study has not carried it out yet. It, or the "
+            f"next process that resumes the study, will do so. To check: python -m tuning status {study}"
         )
     elif command.outcome != REFUSED:
         print(f"command {command.id}: {command.message}")

@@ -28,7 +28,7 @@ PATIENCE = 120.0  # seconds for which a record that does not respond is asked ag
 
 def add_watch(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the sub-command."""
-    text = "show a running study live; a line per change if the output is no terminal"
+    text = "show a running study live; print one line per change if the output is not a terminal"
     action = actions.add_parser("watch", help=text, description=f"{text[0].upper()}{text[1:]}.")
     add_study_options(action, json=False)
     action.set_defaults(run=watch)

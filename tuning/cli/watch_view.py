@@ -41,7 +41,7 @@ class StudyView:
         ]
         foot = [command_line(command) for command in shown.commands[-COMMANDS:]]
         foot += [self.problem] if self.problem else []
-        foot += ["Ctrl-C ends this view; the study goes on"] if shown.running else []
+        foot += ["Ctrl-C ends this view; the study continues"] if shown.running else []
         trials = shown.ordered()
         height = options.height or console.height
         room = max(1, height - len(head) - len(foot) - 2)  # the table's titles, and a line of dots

@@ -89,7 +89,7 @@ def check_same_study(known: StudyRow, wanted: StudyRow, *, allow: bool = False) 
         line for name, (old, new) in pairs.items() for line in _entry_differences(name, _as_json(old), _as_json(new))
     ]
     changed = [*_goal_changes(known, wanted), *_space_changes(known.space, wanted.space), *_base_changes(known, wanted)]
-    refused = f"study {wanted.name!r} exists with other settings"
+    refused = f"study {wanted.name!r} already exists with different settings"
     if fixed:
         raise UserError(f"{refused} ({_listed(fixed + changed)}): give another --study")
     if changed and not allow:

@@ -162,7 +162,7 @@ def this_user() -> str:
 def _stop_trial(engine: SteeredStudy, command: CommandRow) -> Reply:
     trial = _trial(engine, command)
     if trial.state in ENDED:
-        raise CommandRefused(f"{trial.key} has ended already: {trial.state} at step {trial.step}/{trial.budget}")
+        raise CommandRefused(f"{trial.key} has already ended: {trial.state} at step {trial.step}/{trial.budget}")
     reason = f"stopped by {command.author}"
     return Reply(f"{trial.key} stopped at step {trial.step}/{trial.budget}", stopping(trial.study, trial.key, reason))
 
@@ -176,17 +176,20 @@ def _add_trials(engine: SteeredStudy, command: CommandRow) -> Reply:
         raise CommandRefused("this study runs a list of trials; rerun its own command with more --seeds or --arms")
     if all(source.is_exhausted(engine.trials()) for source in sampled):
         raise CommandRefused(
-            "all points of the grid have been tried; widen a range with the command space, or rerun the study with "
-            "another --sampler"
+            "all points of the grid have been tried; widen a range with python -m tuning space, or rerun the study "
+            "with another --sampler"
         )
     return Reply(f"the study has {sum(source.planned(engine.trials()) for source in sampled)} trials now")
 
 
 def _pause(engine: SteeredStudy, command: CommandRow) -> Reply:
     if engine.steering.paused is not None:
-        raise CommandRefused(f"the study was paused already, by {engine.steering.paused.author}")
+        raise CommandRefused(f"the study was already paused by {engine.steering.paused.author}")
     running = sum(trial.state == RUNNING for trial in engine.trials())
-    return Reply(f"paused; running trials ({running}) save a checkpoint and wait for the command resume")
+    return Reply(
+        f"paused; running trials ({running}) save a checkpoint and stop. "
+        f"To continue: python -m tuning resume {command.study}"
+    )
 
 
 def _resume(engine: SteeredStudy, command: CommandRow) -> Reply:
@@ -223,7 +226,7 @@ def _space(engine: SteeredStudy, command: CommandRow) -> Reply:
         after = source.with_space(changed(source.space, command.arguments["changes"]))
     except UserError as error:
         raise CommandRefused(str(error)) from error
-    return Reply(f"{description(source.space, after.space)}; later proposals follow")
+    return Reply(f"{description(source.space, after.space)}; this applies to trials proposed from now on")
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -27,15 +27,15 @@ def check_machine(workers: int) -> None:
     """
     files = raised_limit(resource.RLIMIT_NOFILE)
     if files is not None and files < OPEN_FILES:
-        raise UserError(f"Ray cannot start: this user may open {files} files; raise it: ulimit -n {OPEN_FILES}")
+        raise UserError(f"Ray cannot start: the limit of open files is {files}; raise it: ulimit -n {OPEN_FILES}")
     need = PROCESSES + PROCESSES_PER_WORKER * workers
     limit = raised_limit(resource.RLIMIT_NPROC)
     if limit is not None and os.getuid() != 0:  # the limit does not apply to root
         used = processes_of_user(os.getuid())
         if limit - used < need:
             raise UserError(
-                f"Ray cannot start: this user may have {limit} processes and has {used}, and Ray needs about {need} "
-                f"more; raise the limit: ulimit -u {used + need}"
+                f"Ray cannot start: the process limit of this user is {limit} and {used} are running; Ray needs about "
+                f"{need} more; raise the limit: ulimit -u {used + need}"
             )
     free = cgroups.free_processes()
     if free is not None and free < need:

@@ -126,7 +126,8 @@ def forecast_text(document: Mapping[str, Any]) -> str:
     judges = document["judges"]
     if judges is not None:
         rows["folds"] = (
-            f"{judges['tested']} of {judges['folds']} tested; {plural(judges['untrained'], 'judge')} to train first, "
+            f"{judges['tested']} of {judges['folds']} tested; "
+            f"{plural(judges['untrained'], 'evaluation classifier')} to train first, "
             f"about {format_duration(judges['seconds'])}"
         )
     if document["extractor"] is not None:

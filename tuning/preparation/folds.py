@@ -60,8 +60,8 @@ def check_folds(name: str, known: int, wanted: int) -> None:
     if known != wanted:
         there = f"--folds {known}" if known else "no --folds"
         raise UserError(
-            f"study {name!r} was run with {there}, so its runs have other test subjects: give {there} to resume it, "
-            "or another --study"
+            f"study {name!r} was run with {there}, so its runs have different test subjects: give {there} to resume "
+            "it, or another --study"
         )
 
 

@@ -87,7 +87,7 @@ class SyncThread(threading.Thread):
             if not self.warned:
                 self.warn(
                     f"MLflow at {target} does not answer ({first_line(error)}): the study continues, "
-                    "and is copied to MLflow later from its record"
+                    "and its results will be copied to MLflow later from its record"
                 )
             self.warned = True
             return False

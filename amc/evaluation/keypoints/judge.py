@@ -30,8 +30,9 @@ _EXTERNAL: Mapping[str, Callable[[Path | None], KeypointExtractor]] = {
 }
 EXTRACTORS = (regressor.NAME, *_EXTERNAL)
 HELP = (
-    f"extractor of the keypoints: {regressor.NAME} (trained on the data set's own), {openface.NAME}[:PROGRAM or FOLDER "
-    f"of tables], or {dlib_landmarks.NAME}:FILE of the 68-point predictor"
+    "also measure the accuracy of a classifier that sees only keypoints; keypoint extractor: "
+    f"{regressor.NAME} (trained on the data set's own keypoints), {openface.NAME}[:PROGRAM or FOLDER of tables], or "
+    f"{dlib_landmarks.NAME}:FILE (68-point shape predictor)"
 )
 
 

@@ -34,7 +34,7 @@ def summary(about: Mapping[str, Any]) -> str:
     """
     error = about.get("held_out_error")
     if error is None:
-        return f"{about['extractor']} (68 facial landmarks; no true landmarks to measure its error by)"
+        return f"{about['extractor']} (68 facial landmarks; no ground-truth landmarks to measure its error)"
     folds = about.get("fold_errors") or [error]
     pixels, share, found = ([one[name] for one in folds] for name in ("pixels", "share", "found"))
     frames = sum(one["frames"] for one in folds)

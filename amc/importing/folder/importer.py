@@ -111,7 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--subject-pattern",
         metavar="REGEX",
-        help="regular expression whose group is the performer in a file name (default: the number after a word such as "
+        help="regular expression whose group is the subject in a file name (default: the number after a word such as "
         "subject, performer or person, else after s or p; the summary shows what was found)",
     )
     add("--strict", action="store_true", help="fail if a video cannot be used")
@@ -239,7 +239,7 @@ def _note(each: SampledVideo, rate: Fraction | None, problems: Problems) -> None
     """Reports anything unusual about a video that is used."""
     video, timing = each.video, each.facts.timing
     for oddity in each.facts.oddities:
-        problems.note("odd", video.name, oddity)
+        problems.note("with unusual properties", video.name, oddity)
     if timing.uneven and timing.interval is not None:
         dropped = timing.frames - len(np.unique(each.sampled))
         problems.note(

@@ -148,8 +148,8 @@ class _Found:
                 problems.note(
                     "kinds of other files",
                     names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
-                    f"ignored, as {suffix or 'a name without one'} is no ending of a video; if it is a video, convert "
-                    "or rename it, for example to .mp4",
+                    f"ignored: {f'{suffix} is not a video' if suffix else 'no'} file extension; if it is a video, "
+                    "convert or rename it, for example to .mp4",
                 )
         alike: dict[str, list[str]] = {}
         for name in self.classes:
@@ -201,7 +201,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         raise UserError(f"--subject-pattern {pattern!r} is not a regular expression: {error}") from error
     if compiled.groups == 0:
         raise UserError(
-            f"--subject-pattern {pattern!r} has no group: put the performer into parentheses, as in '_([a-z]+)_'"
+            f"--subject-pattern {pattern!r} has no group: put the subject into parentheses, as in '_([a-z]+)_'"
         )
     return compiled
 
@@ -212,9 +212,9 @@ def _performer(pattern: re.Pattern[str] | None, name: str, place: str, problems:
         named = named_performer(name)
         if len(named.candidates) > 1:
             problems.note(
-                "names with two performers",
+                "names with two subjects",
                 place,
-                f"its name states several performers ({', '.join(named.candidates)}), so it has none: rename it, or "
+                f"its name states several subjects ({', '.join(named.candidates)}), so it has none: rename it, or "
                 "give --subject-pattern",
             )
         return named.number, named.pattern if named.number is not None else ""

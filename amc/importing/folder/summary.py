@@ -67,12 +67,12 @@ def _performers(videos: Sequence[ListedVideo]) -> list[str]:
         performers = Counter(video.performer for video in own)
         example = own[0]
         lines.append(
-            f"  performers by {pattern}: {_some(sorted(map(str, performers), key=_by_number))} in {len(own)} videos, "
+            f"  subjects by {pattern}: {_some(sorted(map(str, performers), key=_by_number))} in {len(own)} videos, "
             f"such as {example.performer} in {example.name}"
         )
     unknown = [video.name for video in videos if video.subject < 0]
     if unknown:
-        lines.append(f"  no performer in the names of {len(unknown)} videos: {_some(unknown)}")
+        lines.append(f"  no subject in the names of {len(unknown)} videos: {_some(unknown)}")
     return lines
 
 
@@ -85,17 +85,17 @@ def _split(videos: Sequence[ListedVideo], contents: Contents) -> str:
     except UserError as error:
         return f"none ({error})"
     if split.by_subject:
-        return "by performer, so that nobody is in both training and test"
+        return "by subject, so that no subject is in both training and test"
     if unknown:
         why = (
-            f"{unknown} of {len(videos)} videos have no known performer: name one in these files, remove them, or give "
+            f"{unknown} of {len(videos)} videos have no known subject: name one in these files, remove them, or give "
             "--subject-pattern"
         )
     elif known < _LEAST:
-        why = f"there are {known} performers, and a split by performer needs {_LEAST}"
+        why = f"there are {known} subjects, and a split by subject needs {_LEAST}"
     else:
-        why = "some class has no video of the performers that would be trained on"
-    return f"by source video, so performers in training are also in test, because {why}"
+        why = "some class has no video of the subjects that would be trained on"
+    return f"by source video, so subjects in training are also in test, because {why}"
 
 
 def _by_number(text: str) -> tuple[int, str]:

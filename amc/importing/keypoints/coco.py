@@ -45,7 +45,7 @@ def read_coco(path: Path, content: Mapping[str, Any]) -> KeypointTable:
         places, start = _places(path, content["images"])
         sizes = {image["id"]: _size(path, image) for image in content["images"]}
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UserError(f"{path}: not COCO's keypoint annotations ({error!r})") from error
+        raise UserError(f"{path}: not COCO keypoint annotations ({error!r})") from error
     videos: dict[str, dict[int, Any]] = {}
     for image, (video, frame) in places.items():
         videos.setdefault(video, {})
@@ -60,7 +60,7 @@ def read_coco(path: Path, content: Mapping[str, Any]) -> KeypointTable:
         points = np.array([best[images[frame]] for frame in frames]).reshape(-1, len(names), 2)
         size = next(iter(found), None)
         rows[video] = VideoKeypoints(np.array(frames, dtype=np.int64), points, np.full(len(frames), np.nan), size)
-    remarks = ["read as COCO's", *(["frames of images counted from 1"] if start else [])]
+    remarks = ["read as COCO annotations", *(["frames of images counted from 1"] if start else [])]
     remarks += (
         [f"{crowded} images have several people, of whom the person with the most points is used"] if crowded else []
     )

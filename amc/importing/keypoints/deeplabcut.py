@@ -63,14 +63,14 @@ def read_deeplabcut(path: Path, data: bytes) -> KeypointTable:
         ).reshape(len(body), len(names), 3)
     except (ValueError, IndexError, KeyError) as error:
         raise UserError(
-            f"{path}: not DeepLabCut's points of a video, a row a frame with x, y and likelihood of each body part "
+            f"{path}: not a DeepLabCut file: expected one row per frame with x, y and likelihood of each body part "
             f"({error})"
         ) from error
     points = np.where(values[..., 2:] >= LEAST_LIKELIHOOD, values[..., :2], np.nan)
     scorer = heads["scorer"][0] if heads.get("scorer") else ""
     ending = re.escape(scorer) if scorer else "DLC[_A-Za-z0-9]"
     video = re.split(ending, path.stem)[0].rstrip("_") or path.stem
-    remark = f"read as DeepLabCut's, without points whose likelihood is below {LEAST_LIKELIHOOD}"
+    remark = f"read as a DeepLabCut file; points with a likelihood below {LEAST_LIKELIHOOD} are dropped"
     return KeypointTable(names, {video: VideoKeypoints(frames, points, values[..., 2].mean(axis=1))}, remarks=(remark,))
 
 

@@ -43,7 +43,7 @@ def read_openpose(video: str, files: Sequence[tuple[int, Path]]) -> KeypointTabl
             people: list[Any] = parse_json(path.read_bytes())["people"]
             bodies = [np.array(person["pose_keypoints_2d"], dtype=np.float64).reshape(-1, 3) for person in people]
         except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-            raise UserError(f"{path}: not a file of OpenPose's body keypoints ({error})") from error
+            raise UserError(f"{path}: not an OpenPose body keypoint file ({error})") from error
         crowded += len(bodies) > 1
         if not bodies:
             continue
@@ -59,6 +59,6 @@ def read_openpose(video: str, files: Sequence[tuple[int, Path]]) -> KeypointTabl
     rows = VideoKeypoints(
         np.array(frames, dtype=np.int64), np.array(points, dtype=np.float64).reshape(shape), np.array(confidence)
     )
-    remarks = ["read as OpenPose's"]
+    remarks = ["read as OpenPose output"]
     remarks += [f"{crowded} frames have several people, of whom the clearest is used"] if crowded else []
     return KeypointTable(names, {video: rows}, remarks=tuple(remarks))

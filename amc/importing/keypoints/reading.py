@@ -112,7 +112,7 @@ def _read_folder(path: Path, names: tuple[str, ...] | None) -> KeypointTable:
     others = [table for table in tables if table.names != tables[0].names]
     if others:
         one, other = next(iter(tables[0].videos), "?"), next(iter(others[0].videos), "?")
-        raise UserError(f"{path}: {one} and {other} have other points; keep files of one model")
+        raise UserError(f"{path}: {one} and {other} have different points; keep files of one model")
     videos: dict[str, VideoKeypoints] = {}
     for table in tables:
         if both := sorted(videos.keys() & table.videos.keys()):

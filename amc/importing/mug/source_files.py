@@ -119,7 +119,7 @@ def list_files(source: Path, problems: Problems) -> MugFiles:
                 problems.note(why, "/".join(parts) or ".", f"{why}: {len(names)}, ignored")
             for name in files:
                 if name not in names and _suffix(name) != TABLE and name != MARKER:
-                    strays[_suffix(name) or "no ending"].append("/".join((*parts, name)))
+                    strays[_suffix(name) or "no file extension"].append("/".join((*parts, name)))
     except OSError as error:
         raise UserError(f"cannot read {error.filename}: {error.strerror or error}") from error
     if not emotions:

@@ -257,7 +257,7 @@ def _usable(
 def _note(video: NatopsVideo, decoded: DecodedVideo, report: ImportReport) -> None:
     """Reports anything unusual about a video that is used."""
     for oddity in decoded.facts.oddities:
-        report.problems.note("odd", video.name, oddity)
+        report.problems.note("with unusual properties", video.name, oddity)
     if decoded.facts.timing.uneven:
         report.problems.note(
             "with uneven frame times",

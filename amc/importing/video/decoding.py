@@ -242,7 +242,7 @@ class _StreamStatistics:
                 "example with FFmpeg's filter tonemap"
             )
         if frame.interlaced_frame:
-            self.oddities.append("interlaced: each frame mixes two moments")
+            self.oddities.append("interlaced: each frame combines two fields recorded at different times")
 
     def add(self, frame: VideoFrame) -> None:
         """Counts a frame; called after `begin`."""
@@ -264,7 +264,8 @@ class _StreamStatistics:
         if self.avi and len(known) == len(stamps) > 2 and steps == {1} and known[1] - known[0] > 1:
             seconds = float((known[1] - known[0]) * (self.tick or 1))
             self.oddities.append(
-                f"the first frame lasts {seconds:.1f} seconds, as in a part of a longer recording: cut"
+                f"the first frame lasts {seconds:.1f} seconds, as in an excerpt of a longer recording: "
+                "shortened to one frame"
             )
             stamps[0] = known[1] - 1
         return stamps
@@ -281,7 +282,9 @@ class _StreamStatistics:
             return None
         if found is None or not self._has_everything(found, missing.share):
             return f"truncated: {missing}"
-        self.oddities.append(f"the file announces more than it has, but nothing is cut off: {missing}")
+        self.oddities.append(
+            f"the file's header declares more than the file contains, but the file is not truncated: {missing}"
+        )
         return None
 
     def packet(self, packet: Packet[VideoStream]) -> None:

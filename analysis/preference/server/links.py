@@ -47,7 +47,9 @@ def prepare_links(folder: Path, store: AnswerStore, raters: int, origin: str) ->
     # The file comes first: a process killed in between leaves tokens that the next one stores.
     tokens = _read(path, raters) if path.exists() else [secrets.token_urlsafe(24) for _ in range(raters)]
     if known and any(known.get(token_hash(token)) != rater for rater, token in enumerate(tokens)):
-        raise UserError(f"{path} has other links than answers.db: restore it, or move it away (links stay valid)")
+        raise UserError(
+            f"{path} does not match the links in answers.db: restore it, or move it away (links stay valid)"
+        )
     _write(path, [f"{origin}{PATH}{token}" for token in tokens])
     store.add_raters([token_hash(token) for token in tokens])
     return path

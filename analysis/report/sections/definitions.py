@@ -112,7 +112,7 @@ FOLDS = Definition(
 )
 OVER_SEEDS = Definition(
     "Intervals and tests",
-    "The record has no score sheets, so intervals are Student's t over seeds alone, and p is that of the paired t "
+    "The record has no per-clip scores, so intervals are Student's t over seeds alone, and p is that of the paired t "
     "test, Holm-corrected over all {entry}s compared. They do not cover the variance between test clips.",
 )
 
@@ -124,7 +124,7 @@ READINGS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "R12",
         ("readings.rescale_fake_rows",),
-        "whether the fake terms that an ablation keeps are rescaled to the weight of all",
+        "whether the fake terms that remain in an ablation are rescaled to the original total weight",
     ),
     ("R13", ("readings.test_velocity",), "source of the velocities at test time"),
     ("R14", ("readings.velocity_quantile",), "quantile of training speeds that is scaled to 1"),

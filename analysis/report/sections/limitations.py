@@ -94,11 +94,11 @@ def _small_effects(study: StudyRow, arms: Sequence[Mapping[str, Any]]) -> Iterat
         else ""
     )
     yield (
-        f"By the measured spread of the runs{runs}, the smallest difference that four in five such studies would find "
-        f"after correction is {number(min(sizes))} to {number(max(sizes))} points, depending on the {entry}. "
+        f"By the measured spread of the runs{runs}, the smallest difference detectable with 80% power after correction "
+        f"is {number(min(sizes))} to {number(max(sizes))} points, depending on the {entry}. "
         + (
             f"Differences of {number(SMALL, '.0f')} points may be missed for {missed} of {plural(len(tested), entry)}."
             if missed
-            else f"Differences of {number(SMALL, '.0f')} points would mostly be found."
+            else f"Differences of {number(SMALL, '.0f')} points would be detected with at least 80% power."
         )
     )

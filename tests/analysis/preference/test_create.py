@@ -182,7 +182,7 @@ def test_faulty_videos_are_named_and_nothing_is_left(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--conditions", "5"], "there are 4"),
+        (["--conditions", "5"], "only 4 conditions are available; give --conditions 4 or less, or add videos"),
         (["--conditions", "1"], "too few"),
         (["--naming"], "--labels hidden or --labels both"),
         (["--source", "truth=x"], "names must be different"),
@@ -215,7 +215,7 @@ def test_a_full_disk_leaves_nothing(videos: Path) -> None:
 
 def test_power_is_printed_and_nothing_made(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _create(videos, "--power", "--raters", "10", "--conditions", "40") == 0
-    assert "is found with 80% power" in capsys.readouterr().out
+    assert "is detected with 80% power" in capsys.readouterr().out
     assert not (videos / "study").exists()
 
 

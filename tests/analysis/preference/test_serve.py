@@ -186,7 +186,7 @@ def test_links_of_another_study_are_refused(folder: Path, tmp_path: Path, capsys
             pass
     (folder / "links.csv").write_bytes((other / "links.csv").read_bytes())
     assert serve(folder, "--port", "0") == 2
-    assert "links.csv has other links than answers.db" in capsys.readouterr().err
+    assert "links.csv does not match the links in answers.db" in capsys.readouterr().err
 
 
 def test_a_start_that_was_killed_between_links_and_answers_keeps_its_links(folder: Path) -> None:

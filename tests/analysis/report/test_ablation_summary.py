@@ -31,7 +31,7 @@ def test_arms_that_equal_ours_are_not_significant() -> None:
 
 def test_what_no_difference_could_have_shown_is_said() -> None:
     text = said(summarize_ablation(table(OURS, row("no_da", 85.97, 60.0, -20.0, 0.2, detectable=118.4))))
-    assert "this study could detect no difference" in text
+    assert "no difference is detectable with 80% power" in text
 
 
 def test_where_ours_is_at_chance_that_is_said_before_all_else() -> None:

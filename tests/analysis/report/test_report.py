@@ -138,7 +138,7 @@ def test_a_record_of_before_score_sheets_shows_what_there_is(tmp_path: Path) -> 
     write_study(tmp_path / "record.db", sheets=False)
     text = Reader(made(tmp_path)).text
     assert "30 of 30" in text
-    assert "the record has no score sheets" in text
+    assert "the record has no per-clip scores" in text
     assert "intervals are Student's t over seeds alone" in text
 
 

@@ -81,4 +81,4 @@ def test_the_extractors_error_of_every_fold_is_shown() -> None:
         "folds (0.25 to 0.75; 2.0% of the size of the face or body), and it finds 95.0% of their keypoints"
     )
     assert over_folds([ABOUT]) == ABOUT
-    assert "no true landmarks" in summary(over_folds([{"extractor": "openface", "real_accuracy": 0.5}] * 2))
+    assert "no ground-truth landmarks" in summary(over_folds([{"extractor": "openface", "real_accuracy": 0.5}] * 2))

@@ -185,7 +185,7 @@ def test_the_page_of_both_data_sets_says_what_was_found(tmp_path: Path) -> None:
     findings = {finding.title: finding for finding in page.summary.findings}
     assert len(findings["Differences to AMC-GAN"].items) == 4
     assert "No method was tuned" in findings["Tuning"].text
-    assert "last seen frame repeated 37.5%" in findings["Bounds"].items[0]
+    assert "last seen frame repeated 37.5%" in findings["Reference accuracies"].items[0]
     anchors = [section.anchor for section in page.sections]
     assert len(set(anchors)) == len(anchors)
     html = render(page)

@@ -76,7 +76,7 @@ def test_the_caption_says_where_it_comes_from_and_that_it_is_not_finished(scalar
         "real clips 99.0",
         "it cannot be below 0.25, so it could not reject anything after correction over 2 arms",
         "NOT FINISHED: 8 of 9 runs",
-        "no scores of single clips",
+        "no per-clip scores",
     ):
         assert said in text
 
@@ -145,7 +145,7 @@ def test_what_is_detectable_is_at_the_level_that_holm_leaves(tmp_path: Path) -> 
         assert wanted is not None
         assert row["detectable"] == pytest.approx(100 * wanted.size)
         assert row["detectable_ci95"] == pytest.approx([100 * end for end in wanted.interval])
-    assert any("at the level that is left for 2 arms" in note for note in content["caption"]["notes"])
+    assert any("at the level that Holm's correction leaves for 2 arms" in note for note in content["caption"]["notes"])
 
 
 def test_spread_of_seeds_and_validation_beside_test_in_every_form(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_what_is_said_beside_accuracies(judges: Judges) -> None:
     assert text.startswith(f"regressor, whose error on {extractor.error.frames} real test frames is ")
     assert f"{extractor.error.pixels:.2f} pixels" in text
     assert [network.key for network in judge.networks] == [extractor.key, judge.classifier.key]
-    assert "no true landmarks" in summary({"extractor": "openface"})
+    assert "no ground-truth landmarks" in summary({"extractor": "openface"})
 
 
 @pytest.mark.parametrize(

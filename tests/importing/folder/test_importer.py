@@ -197,13 +197,13 @@ def test_bad_videos_are_left_out_counted_and_named(
     assert check(out).shape[0] == 30
     said = capsys.readouterr().out
     assert "left out 5 videos" in said
-    assert ": ignored, as .txt is no ending of a video" in said
+    assert ": ignored: .txt is not a video file extension" in said
     assert "wave/text.mp4: cannot be decoded (Invalid data found when processing input)" in said
     assert "jump/cut.avi: " in said
     assert "wave/short.avi: too short: 7 frames, at least 8" in said
     assert "wave/tiny.avi: smaller than 16 px: 64x14" in said
     assert "useless/short.avi: too short: 3 frames" in said
-    assert "no performer in" not in said
+    assert "no subject in" not in said
 
 
 def test_strict(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -472,13 +472,13 @@ def test_the_summary_shows_performers_and_the_split(
 ) -> None:
     assert _prepare(root, tmp_path / "c.h5") == 0
     said = capsys.readouterr().out
-    assert "  performers by subject N: 0, 1, 2 in 6 videos, such as 0 in jump/performer_0.avi\n" in said
-    assert "  split: by performer, so that nobody is in both training and test\n" in said
+    assert "  subjects by subject N: 0, 1, 2 in 6 videos, such as 0 in jump/performer_0.avi\n" in said
+    assert "  split: by subject, so that no subject is in both training and test\n" in said
     (root / "jump" / "performer_1.avi").rename(root / "jump" / "extra.avi")
     assert _prepare(root, tmp_path / "c.h5") == 0
     said = capsys.readouterr().out
-    assert "  no performer in the names of 1 videos: jump/extra.avi\n" in said
+    assert "  no subject in the names of 1 videos: jump/extra.avi\n" in said
     assert (
-        "  split: by source video, so performers in training are also in test, because 1 of 6 videos have no known "
-        "performer: name one in these files, remove them, or give --subject-pattern\n"
+        "  split: by source video, so subjects in training are also in test, because 1 of 6 videos have no known "
+        "subject: name one in these files, remove them, or give --subject-pattern\n"
     ) in said

@@ -51,10 +51,10 @@ def test_classes_are_folders_in_order(tmp_path: Path) -> None:
     assert _said(root) == [
         "top.mp4: in no class folder: move it into one",
         "a/deep/: videos in a deeper folder (1, such as w.mp4): move them to a/",
-        "c/d.csv: ignored, as .csv is no ending of a video; if it is a video, convert or rename it, for example to "
+        "c/d.csv: ignored: .csv is not a video file extension; if it is a video, convert or rename it, for example to "
         ".mp4",
-        "a/notes.txt: ignored, as .txt is no ending of a video; if it is a video, convert or rename it, for example to "
-        ".mp4",
+        "a/notes.txt: ignored: .txt is not a video file extension; if it is a video, convert or rename it, for example "
+        "to .mp4",
     ]
     assert {v.subject for v in listing.videos} == {-1}
     assert listing.subjects == ()

@@ -54,7 +54,7 @@ def test_points_by_video_and_frame(tmp_path: Path) -> None:
     np.testing.assert_array_equal(anna.points, [[[10, 20], NAN], [[1, 2], [3, 4]]])
     np.testing.assert_array_equal(ben.points, [[NAN, [9, 9.5]]])
     several = "2 images have several people, of whom the person with the most points is used"
-    assert table.remarks == ("read as COCO's", "frames of images counted from 1", several)
+    assert table.remarks == ("read as COCO annotations", "frames of images counted from 1", several)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_names_of_images(tmp_path: Path, name: str, video: str, frame: int) -> N
     first = name.replace("12", "0")
     table = read_table(_file(tmp_path / "t.json", [_image(1, name), _image(2, first)], [_one(1, 5, 6, 2, 7, 8, 2)]))
     assert {video: rows.frame.tolist() for video, rows in table.videos.items()} == {video: [frame]}
-    assert table.remarks == ("read as COCO's",)
+    assert table.remarks == ("read as COCO annotations",)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_names_of_images(tmp_path: Path, name: str, video: str, frame: int) -> N
             [PERSON, {"id": 2, "keypoints": ["tail"]}],
             "the categories have different points; keep one",
         ),
-        ([_image(1, "v/0.png")], [_one(1, 1, 2)], [PERSON], "not COCO's keypoint annotations"),
+        ([_image(1, "v/0.png")], [_one(1, 1, 2)], [PERSON], "not COCO keypoint annotations"),
         ([_image(1, "v/0.png")], [_one(1, 1e9, 1, 2, 1, 1, 2)], [PERSON], "nose is at (1e+09, 1)"),
         ([_image(1, "v/0.png")], [_one(1, 1, 1, 2, 1, np.inf, 2)], [PERSON], "frame 0 of v: paw is at (1, inf)"),
         ([_image(1, "v/0.png")], [_one(1, 10**400, 1, 2, 1, 1, 2)], [PERSON], "nose is at (inf, 1)"),
@@ -110,7 +110,7 @@ def test_names_of_images(tmp_path: Path, name: str, video: str, frame: int) -> N
             [PERSON | {"keypoints": ["a", "a"]}],
             "the points are named 'a', 'a': give each a name of its own",
         ),
-        ([{"id": 1}], [_one(1, *[5] * 6)], [PERSON], "not COCO's keypoint annotations (KeyError('file_name'))"),
+        ([{"id": 1}], [_one(1, *[5] * 6)], [PERSON], "not COCO keypoint annotations (KeyError('file_name'))"),
         (
             [_image(1, "v/0.png"), _image(2, "v/1.png", width=9)],
             [_one(1, *[5] * 6), _one(2, *[5] * 6)],

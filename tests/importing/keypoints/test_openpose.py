@@ -26,7 +26,7 @@ def test_openpose(tmp_path: Path) -> None:
     assert rows.frame.tolist() == [0, 2]
     np.testing.assert_array_equal(rows.points[:, 0], [[1.5, 2], [3, 2]])
     assert np.isnan(rows.points[:, 1:]).all()
-    assert table.remarks == ("read as OpenPose's", "1 frames have several people, of whom the clearest is used")
+    assert table.remarks == ("read as OpenPose output", "1 frames have several people, of whom the clearest is used")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_openpose(tmp_path: Path) -> None:
         (3, "NaN, 2, 0.9", "frame 3 of film: nose is at (nan, 2)"),
         (3, "1, 2, Infinity", "frame 3 of film: the confidence is infinite"),
         (10**10, "1, 2, 0.9", "film has a frame 10000000000: count frames from 0, up to 2147483647"),
-        (3, "[" * 100_000, "not a file of OpenPose's body keypoints (maximum recursion depth exceeded"),
+        (3, "[" * 100_000, "not an OpenPose body keypoint file (maximum recursion depth exceeded"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, frame: int, first: str, said: str) -> None:

@@ -60,9 +60,9 @@ def test_a_wrong_duration_is_harmless_where_nothing_is_missing(tmp_path: Path, e
     facts = examine(path)
     assert facts == VideoFacts(frames=30, height=48, width=64), facts
     assert isinstance(facts, VideoFacts)
-    assert facts.oddities == ("the file announces more than it has, but nothing is cut off: 1.2 of 2.4 seconds",) or (
-        ending == ".flv" and facts.oddities == ()
-    )  # FFmpeg looks at the last tag itself
+    assert facts.oddities == (
+        "the file's header declares more than the file contains, but the file is not truncated: 1.2 of 2.4 seconds",
+    ) or (ending == ".flv" and facts.oddities == ())  # FFmpeg looks at the last tag itself
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 6 // 10])
     assert isinstance(examine(path), UnreadableVideo)
@@ -96,7 +96,9 @@ def test_the_long_first_frame_of_an_avi_part_is_cut(tmp_path: Path) -> None:
     assert facts == VideoFacts(frames=12, height=48, width=64), facts
     assert isinstance(facts, VideoFacts)
     assert facts.timing.sample().tolist() == list(range(12))
-    assert facts.oddities == ("the first frame lasts 1.2 seconds, as in a part of a longer recording: cut",)
+    assert facts.oddities == (
+        "the first frame lasts 1.2 seconds, as in an excerpt of a longer recording: shortened to one frame",
+    )
 
 
 def test_sound_that_lasts_longer_than_a_wmv_film(tmp_path: Path) -> None:

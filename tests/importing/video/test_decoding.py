@@ -196,7 +196,7 @@ def test_interlaced_video_is_named(tmp_path: Path) -> None:
     facts = examine(write_video(tmp_path / "i.ts", moving_square(9), codec="mpeg2video", options=options))
     assert facts == VideoFacts(frames=9, height=48, width=64)
     assert isinstance(facts, VideoFacts)
-    assert facts.oddities == ("interlaced: each frame mixes two moments",)
+    assert facts.oddities == ("interlaced: each frame combines two fields recorded at different times",)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_search_and_the_same_command_again(
     assert main([*arguments, "--preset", "smoke", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == found
     assert main([*arguments, "--preset", "smoke", "--seed", "4"]) == 2
-    assert "exists with other settings (seed: 0 → 4" in capsys.readouterr().err
+    assert "already exists with different settings (seed: 0 → 4" in capsys.readouterr().err
 
 
 @pytest.mark.slow

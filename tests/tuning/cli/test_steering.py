@@ -64,7 +64,7 @@ def test_a_command_tells_what_the_driver_did(
         assert main(["space", "toy", *changes, "--out", str(tmp_path)]) == 0
         assert capsys.readouterr().out == (
             "command 2: weights.gan is frozen at 2.0; weights.l1 is searched from 0.4 to 0.5 instead of 0.3 to 30; "
-            "later proposals follow\n"
+            "this applies to trials proposed from now on\n"
         )
         assert main(["space", "toy", "--freeze", "weights.gan=200", "--out", str(tmp_path)]) == 2
         assert capsys.readouterr() == (
@@ -78,7 +78,7 @@ def test_a_command_tells_what_the_driver_did(
         assert main(["stop-trial", "toy", "trial-0000", "--out", str(tmp_path)]) == 2
         assert capsys.readouterr() == (
             "",
-            "error: command 5 (stop-trial trial-0000) was refused: trial-0000 has ended already: PRUNED at step 0/20\n",
+            "error: command 5 (stop-trial trial-0000) was refused: trial-0000 has already ended: PRUNED at step 0/20\n",
         )
     main(["status", "toy", "--out", str(tmp_path)])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("command ")]
@@ -107,7 +107,7 @@ def test_a_study_that_is_not_running_takes_no_command(
     assert main([*command, "toy", *argument, "--out", str(tmp_path)]) == 2
     out, error = capsys.readouterr()
     assert out == ""
-    assert error == "error: study 'toy' is not running, so no process would take the command: start it first\n"
+    assert error == "error: study 'toy' is not running, so the command cannot be carried out: start the study first\n"
     assert file_states(tmp_path) == before
 
 
@@ -136,7 +136,7 @@ def test_a_driver_that_does_not_answer_finds_the_command_later(
 ) -> None:
     with study_lock(tmp_path / "toy" / ".lock", "toy"):
         assert main(["add-trials", "toy", "3", "--out", str(tmp_path)]) == 0
-    assert "has not taken it yet" in capsys.readouterr().out
+    assert "has not carried it out yet" in capsys.readouterr().out
     (taken,) = engine(record, base, tmp_path / "toy").take_commands()
     assert taken.outcome == DONE
 
@@ -166,5 +166,5 @@ def test_a_stop_that_meets_the_end_of_its_trial_is_refused(
         record.finish("toy", job.key, 1, COMPLETE, value=0.5)
         driving.cache.refresh(job.key)
         (taken,) = driving.take_commands()
-    assert (taken.outcome, taken.message) == (REFUSED, "trial-0000 has ended already: COMPLETE at step 0/20")
+    assert (taken.outcome, taken.message) == (REFUSED, "trial-0000 has already ended: COMPLETE at step 0/20")
     assert record.trial("toy", job.key).state == COMPLETE

@@ -100,7 +100,7 @@ def test_what_the_view_shows(base: Config) -> None:
     assert lines[6].split()[-1] == "best"
     assert "violates a constraint" in lines[7]
     assert lines[8].rstrip().endswith("loss not finite")
-    assert lines[9:] == ["the server does not respond", "Ctrl-C ends this view; the study goes on"]
+    assert lines[9:] == ["the server does not respond", "Ctrl-C ends this view; the study continues"]
     assert "identity" not in "".join(lines)
 
 

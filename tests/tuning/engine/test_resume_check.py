@@ -125,7 +125,7 @@ def test_another_space_is_refused_with_the_difference_and_the_way_on(
     with pytest.raises(UserError) as refused:
         create_or_resume(record, changed)
     assert str(refused.value) == (
-        "study 'kept' exists with other settings (objectives: accuracy → accuracy, appearance; "
+        "study 'kept' already exists with different settings (objectives: accuracy → accuracy, appearance; "
         "constraints: none → time/step_seconds <= 0.5; switches.lgaux: bool prior 0.9 → bool prior 0.5; "
         "weights.rank: log 1..100 → log 1..1000 prior 30 (medium); "
         "added readings.gram (categorical {spatial, channel} when switches.lgaux); removed weights.l1; "

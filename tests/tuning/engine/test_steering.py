@@ -109,7 +109,7 @@ def test_a_stop_that_cannot_be(record: RecordWriter, base: Config, tmp_path: Pat
     driver.report(job, 20, {"val/accuracy": 0.5})
     driver.finish(job, Outcome(value=0.5))
     taken = command(driver, "stop-trial", trial=job.key)
-    assert (taken.outcome, taken.message) == (REFUSED, "trial-0000 has ended already: COMPLETE at step 20/20")
+    assert (taken.outcome, taken.message) == (REFUSED, "trial-0000 has already ended: COMPLETE at step 20/20")
     assert record.trial("toy", job.key).state == COMPLETE
     assert command(driver, "stop-trial", trial="trial-9").message == "the study has no trial trial-9"
 
@@ -137,7 +137,7 @@ def test_two_persons_stop_a_trial_and_the_second_learns_of_it(
         add_command(record, "toy", "stop-trial", {"trial": job.key})
     first, second = driver.take_commands()
     assert [first.outcome, second.outcome] == [DONE, REFUSED]
-    assert second.message == "trial-0000 has ended already: PRUNED at step 0/20"
+    assert second.message == "trial-0000 has already ended: PRUNED at step 0/20"
     assert record.commands("toy") == [first, second]
 
 
@@ -186,7 +186,7 @@ def test_paused_and_resumed(record: RecordWriter, base: Config, tmp_path: Path) 
     first, second = begin(driver), begin(driver)
     assert command(driver, "resume").message == "the study is not paused"
     assert command(driver, "pause").outcome == DONE
-    assert command(driver, "pause").message == "the study was paused already, by ann@here"
+    assert command(driver, "pause").message == "the study was already paused by ann@here"
     assert asked(first)
     driver.finish(first, Outcome(paused=True))
     paused = record.trial("toy", first.key)
@@ -252,7 +252,7 @@ def test_a_changed_space_holds_for_later_trials_and_for_later_drivers(
     run_in_process(later)
     assert command(later, "space", changes="--unfreeze weights.gan --range weights.gan=5:6").message == (
         "weights.gan is searched from 5 to 6 instead of 0.1 to 10; weights.gan is searched again (5 to 6); "
-        "later proposals follow"
+        "this applies to trials proposed from now on"
     )
     run_in_process(engine(record, base, tmp_path / "toy", trials=10, seeds=0, pruner="none"))
     weights = [trial.params["weights.gan"] for trial in record.trials("toy", "trial")]

@@ -90,7 +90,7 @@ def test_a_full_disk_under_mlflow_alone_ends_no_training(disk: Path, tmp_path: P
     fill(disk)
     toy.end(process)
     assert f"MLflow at {target} does not answer" in toy.printed()
-    assert "is copied to MLflow later from its record" in toy.printed()
+    assert "will be copied to MLflow later from its record" in toy.printed()
     points = toy.points()
     resize(disk, MORE)
     toy.end(toy.start())

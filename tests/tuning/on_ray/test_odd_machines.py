@@ -74,7 +74,7 @@ def test_ray_that_cannot_start_leaves_nothing(tmp_path: Path) -> None:
             [*limited, *command(tmp_path / "runs", 1, *more)], cwd=tmp_path, capture_output=True, text=True, timeout=200
         )
         assert done.returncode == 2, done.stderr
-        line = "error: Ray cannot start: this user may open 200 files; raise it: ulimit -n 1024"
+        line = "error: Ray cannot start: the limit of open files is 200; raise it: ulimit -n 1024"
         assert done.stderr.splitlines() == [line]
         assert list(tmp_path.iterdir()) == []
 

@@ -45,7 +45,7 @@ def test_this_machine_is_fine() -> None:
 
 def test_a_soft_limit_is_raised_and_a_hard_one_is_named() -> None:
     assert checked(limits="ulimit -S -n 64;") == "fine"
-    line = "Ray cannot start: this user may open 200 files; raise it: ulimit -n 1024"
+    line = "Ray cannot start: the limit of open files is 200; raise it: ulimit -n 1024"
     assert checked(limits="ulimit -n 200;") == line
 
 
@@ -53,7 +53,7 @@ def test_a_soft_limit_is_raised_and_a_hard_one_is_named() -> None:
 def test_a_limit_of_processes_is_named() -> None:
     as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
     said = checked(*as_nobody, limits="ulimit -u 100;")
-    assert said.startswith("Ray cannot start: this user may have 100 processes and has ")
+    assert said.startswith("Ray cannot start: the process limit of this user is 100 and ")
     assert "raise the limit: ulimit -u " in said
 
 

@@ -167,7 +167,7 @@ def test_a_study_of_other_settings_is_refused_as_it_would_be(
     asked = arguments(clips, tmp_path / "runs", "--trials", "1", "--confirm-seeds", "0")
     written(prepare_study(_parser().parse_args(asked)), {0: ("COMPLETE", 40, 0.5)})
     assert main([*asked, "--seed", "5", "--dry-run"]) == 2
-    assert "with other settings (seed: 0 → 5" in capsys.readouterr().err
+    assert "with different settings (seed: 0 → 5" in capsys.readouterr().err
 
 
 def test_a_probe_that_fails_is_one_line(

@@ -337,4 +337,4 @@ def test_runs_that_are_left_out_of_accuracies_are_said(whole: StudyScores) -> No
     for drawing in (accuracies(scores, table), differences(scores, table), budget(scores, table)):
         assert drawing is not None
         assert "2 to 3 seeds per arm" in drawing.caption
-        assert "Excluded: 1 run without a score sheet." in drawing.caption
+        assert "Excluded: 1 run without per-clip scores." in drawing.caption
