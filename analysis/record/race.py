@@ -195,10 +195,15 @@ def winner(trials: Sequence[TrialRow]) -> TrialRow | None:
 
 
 def _most(found: Sequence[Contender], racing: Sequence[Contender], seeds: int) -> int:
-    """The most runs of a contender that is still racing; if only the leader is, as many as it takes to complete one."""
+    """The most runs of a contender that is still racing.
+
+    If only the leader is, it gets as many as it takes to complete one, and with folds one for each: every subject is
+    then tested.
+    """
     if len(racing) > 1 or len(found) == 1:
         return seeds
-    return min(seeds, 1 + sum(run.state != COMPLETE for one in racing for run in one.ended))
+    folds = max((_replicate(run)[1] for one in found for run in one.runs), default=0)
+    return min(seeds, max(folds, 1 + sum(run.state != COMPLETE for one in racing for run in one.ended)))
 
 
 def _configuration(trial: TrialRow) -> str:

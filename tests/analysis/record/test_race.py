@@ -77,6 +77,19 @@ def test_a_selection_score_counts_half() -> None:
     assert table.covariance.diagonal() == pytest.approx([NOISE**2 / 2] * 2)
 
 
+def test_with_folds_the_winner_is_tested_on_each() -> None:
+    trials = [trial(0, 0.9), trial(1, 0.1)]  # decided before the race
+    assert [row.parent for row in race(trials, {"trial-0000": [0.9] * 3, "trial-0001": [0.1] * 3})[2:]] == ["trial-0000"]
+    for folds, runs in ((2, 2), (3, 3), (5, 3)):
+        found = list(trials)
+        while (chosen := next_run(found, 2, SEEDS)) is not None:
+            row = run(len(found) - 2, chosen[0].number, chosen[1], 0.9)
+            found.append(replace(row, config={**row.config, "split": {"folds": folds, "fold": chosen[1] % folds}}))
+        assert [row.parent for row in found[2:]] == ["trial-0000"] * runs
+        assert runs_left(found, 2, len(SEEDS)) == 0
+        assert len({row.config["split"]["fold"] for row in found[2:]}) == min(folds, runs)
+
+
 def test_one_pair_of_runs_by_hand() -> None:
     trials = [trial(0, 0.6), trial(1, 0.6), run(0, 0, 0, 0.5), run(1, 1, 0, 0.9)]
     table = standings(trials, contenders(trials, 2))
