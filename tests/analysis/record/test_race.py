@@ -79,7 +79,8 @@ def test_a_selection_score_counts_half() -> None:
 
 def test_with_folds_the_winner_is_tested_on_each() -> None:
     trials = [trial(0, 0.9), trial(1, 0.1)]  # decided before the race
-    assert [row.parent for row in race(trials, {"trial-0000": [0.9] * 3, "trial-0001": [0.1] * 3})[2:]] == ["trial-0000"]
+    decided = race(trials, {"trial-0000": [0.9] * 3, "trial-0001": [0.1] * 3})
+    assert [row.parent for row in decided[2:]] == ["trial-0000"]
     for folds, runs in ((2, 2), (3, 3), (5, 3)):
         found = list(trials)
         while (chosen := next_run(found, 2, SEEDS)) is not None:
