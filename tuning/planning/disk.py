@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from amc.config import Config
-from amc.methods import load_config
-from amc.models.generator import Generator
+from amc.methods import method_of
 from tuning.engine.checkpoints import KEEP
 from tuning.engine.study import Study
 from tuning.planning.forecast import PlannedRun, TrialCosts
@@ -16,19 +17,25 @@ _RECORD, _TRACKING, _REPORT, _METRICS = 60_000, 900_000, 3_000, 37 * 350
 _CLIP_SCORES, _HEADER = 90, 9_000  # bytes of a clip in a score sheet, and of a generator file besides its weights
 
 
-def disk_usage(study: Study, runs: list[PlannedRun], costs: TrialCosts) -> dict[str, int]:
-    """Bytes that the runs that are left will add if none is pruned, by kind of file."""
-    scored = sum(run.scored for run in runs)
-    sheets = scored * study.row.dataset["split"]["test"] * _CLIP_SCORES
+def disk_usage(
+    study: Study, runs: list[PlannedRun], costs: Mapping[str, TrialCosts], configs: Mapping[str, Config]
+) -> dict[str, int]:
+    """Bytes that the runs that are left will add if none is pruned, by kind of file.
+
+    Args:
+        costs, configs: by method.
+    """
+    scored = [run.method for run in runs if run.scored]
+    sheets = len(scored) * study.row.dataset["split"]["test"] * _CLIP_SCORES
     reports = sum((run.budget - run.done) // run.every + 1 for run in runs)
     local = study.target.startswith("sqlite")
     # Kept are those of the best trials; a running trial has two while it replaces its own.
     running = min(study.resources.workers, len(runs))
     kept = min(KEEP, len(runs) - running) + 2 * running
     return {
-        "checkpoints": kept * (costs.checkpoint + costs.samples),
-        "samples": len(runs) * costs.samples * (2 if local else 1),
-        "generators": scored * generator_bytes(load_config(study.row.config)),
+        "checkpoints": kept * max((each.checkpoint + each.samples for each in costs.values()), default=0),
+        "samples": sum(costs[run.method].samples for run in runs) * (2 if local else 1),
+        "generators": sum(scored.count(method) * generator_bytes(configs[method]) for method in set(scored)),
         "record": reports * _REPORT + _RECORD + sheets if runs else 0,
         "mlflow": reports * _METRICS + _TRACKING + sheets if runs and local else 0,
     }
@@ -36,6 +43,7 @@ def disk_usage(study: Study, runs: list[PlannedRun], costs: TrialCosts) -> dict[
 
 def generator_bytes(config: Config) -> int:
     """Size of the generator file that a scored run leaves."""
+    method = method_of(config)
     with torch.device("meta"):  # only the shapes are needed
-        tensors = Generator(config).state_dict().values()
+        tensors = method.networks[method.predictor](config).state_dict().values()
     return _HEADER + sum(int(tensor.numel()) * int(tensor.element_size()) for tensor in tensors)

@@ -24,10 +24,10 @@ from tuning.engine.steering import Steering
 from tuning.engine.study import Study
 from tuning.planning.disk import disk_usage
 from tuning.planning.durations import format_duration
-from tuning.planning.forecast import TrialCosts, Workload, forecast
+from tuning.planning.forecast import TrialCosts, Workload, forecast, mean_costs
 from tuning.planning.probe import run_probe
 from tuning.planning.recorded_costs import recorded_costs
-from tuning.planning.workload import relative_step_cost, workload
+from tuning.planning.workload import relative_step_cost, typical_configs, workload
 from tuning.tracking.store import artifact_folder
 
 # Seconds of the command besides trials, on an idle machine with two cores: imports and reading the data; start of Ray;
@@ -54,15 +54,13 @@ def dry_run(study: Study) -> dict[str, Any]:
     study = replace(study, sources=[steering.steered(source) for source in study.sources])
     base = load_config(study.row.config)
     work = workload(study.sources, trials, base=base, scored=study.settings.score_test)
-    costs = TrialCosts()
-    if work.left:
-        ratio = score_ratio(study.row.dataset["split"])
-        recorded = recorded_costs(study, launch=PROGRAM + CLOSING, score_ratio=ratio)
-        costs = recorded or _probed_costs(study, base, work)
+    configs = typical_configs(study.sources, trials, base)
+    methods = dict.fromkeys(run.method for run in work.left)
+    costs = {method: _costs(study, configs[method], work) for method in methods}
     wanted = study.resources
     expected, low, high = forecast(work, costs, study.pruner, wanted.workers)
-    disk = disk_usage(study, work.left, costs)
-    source = asdict(costs)
+    disk = disk_usage(study, work.left, costs, configs)
+    source = asdict(mean_costs(costs, work.left))
     source["look"] = source.pop("evaluation")
     return {
         "study": study.row.name,
@@ -161,11 +159,18 @@ def _on_record(study: Study) -> tuple[list[TrialRow], list[CommandRow]]:
         return records.trials(name), records.commands(name)
 
 
-def _probed_costs(study: Study, base: Config, work: Workload) -> TrialCosts:
+def _costs(study: Study, config: Config, work: Workload) -> TrialCosts:
+    """What the method of a configuration costs: from trials on record, otherwise from a probe."""
+    ratio = score_ratio(study.row.dataset["split"])
+    recorded = recorded_costs(study, config.method.name, launch=PROGRAM + CLOSING, score_ratio=ratio)
+    return recorded or _probed_costs(study, config, work)
+
+
+def _probed_costs(study: Study, config: Config, work: Workload) -> TrialCosts:
     wanted = study.resources
     # Trials of a cluster do not all run on this machine, but it is the one that can be measured.
     processes = max(1, min(wanted.workers, len(work.trials) or len(work.confirming), cores() // wanted.cpus))
-    found = run_probe(base, study.settings, wanted, processes=processes)
+    found = run_probe(config, study.settings, wanted, processes=processes)
     few = " (few, so the time is uncertain)" if found.steps < _FEW_STEPS else ""
     text = (
         f"a probe with {processes} in parallel: {plural(found.steps, 'step')} of {found.step:.3g} s each{few}, "
@@ -174,7 +179,7 @@ def _probed_costs(study: Study, base: Config, work: Workload) -> TrialCosts:
     return TrialCosts(
         kind="probe",
         text=text,
-        step=found.step * relative_step_cost(study.sources, base),
+        step=found.step * relative_step_cost(study.sources, config),
         evaluation=found.evaluation,
         start=found.start,
         end=found.end,

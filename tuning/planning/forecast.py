@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
+from amc.config import AMC_GAN
 from analysis.record.rows import Score
 from tuning.search.pruners import Pruner
 
@@ -22,7 +24,7 @@ _EVALUATIONS = 20_000  # in all plays; large studies vary less and need fewer
 
 @dataclass(frozen=True)
 class TrialCosts:
-    """What the parts of a trial cost, with as many trials in parallel as the study runs.
+    """What the parts of a trial of one method cost, with as many trials in parallel as the study runs.
 
     Attributes:
         kind: where the costs come from, `record` or `probe`; empty if nothing is left to run.
@@ -58,6 +60,7 @@ class PlannedRun:
         every: steps between two evaluations.
         done: steps that it has done already.
         scored: it is scored on the test split at its end.
+        method: that it trains.
     """
 
     number: int
@@ -65,6 +68,7 @@ class PlannedRun:
     every: int
     done: int = 0
     scored: bool = False
+    method: str = AMC_GAN.name
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,14 @@ class Totals:
     wall: float
 
 
-def forecast(work: Workload, costs: TrialCosts, pruner: Pruner, workers: int) -> tuple[Totals, Totals, Totals]:
-    """What a workload is expected to take, what it takes if trials are pruned as early as possible, and if none is."""
+def forecast(
+    work: Workload, costs: Mapping[str, TrialCosts], pruner: Pruner, workers: int
+) -> tuple[Totals, Totals, Totals]:
+    """What a workload is expected to take, what it takes if trials are pruned as early as possible, and if none is.
+
+    Args:
+        costs: by method.
+    """
     runs = [*work.ended, *work.trials]
     evaluations = sum(math.ceil(run.budget / run.every) for run in runs)
     plays = max(3, min(_PLAYS, _EVALUATIONS // max(1, evaluations)))
@@ -107,6 +117,17 @@ def forecast(work: Workload, costs: TrialCosts, pruner: Pruner, workers: int) ->
     most = [run.budget for run in runs]
     expected, low, high = (_totals(work, ends[len(work.ended) :], costs, workers) for ends in (played, least, most))
     return expected, low, high
+
+
+def mean_costs(costs: Mapping[str, TrialCosts], runs: Sequence[PlannedRun]) -> TrialCosts:
+    """Means over runs of the seconds that their methods cost."""
+    if len(costs) < 2:
+        return next(iter(costs.values()), TrialCosts())
+    seconds = ("step", "evaluation", "start", "end", "score", "launch")
+    means = {name: fmean(getattr(costs[run.method], name) for run in runs) for name in seconds}
+    kind = " and ".join(sorted({each.kind for each in costs.values()}))
+    text = "; ".join(f"{method}: {each.text}" for method, each in costs.items())
+    return TrialCosts(kind, text, **means)  # type: ignore[arg-type]
 
 
 def _last_steps(runs: Sequence[PlannedRun], scores: Iterable[float], pruner: Pruner) -> list[int]:
@@ -123,14 +144,15 @@ def _last_steps(runs: Sequence[PlannedRun], scores: Iterable[float], pruner: Pru
     return [max(curve) for curve in curves.values()]
 
 
-def _totals(work: Workload, ends: Iterable[float], costs: TrialCosts, workers: int) -> Totals:
+def _totals(work: Workload, ends: Iterable[float], costs: Mapping[str, TrialCosts], workers: int) -> Totals:
     """Totals of trials that end at these steps, and of the confirming runs."""
     last = [*ends, *(run.budget for run in work.confirming)]
-    seconds = [_seconds(run, end, costs) for run, end in zip(work.left, last, strict=True)]
+    seconds = [_seconds(run, end, costs[run.method]) for run, end in zip(work.left, last, strict=True)]
     count = len(work.trials)
     wall = _makespan(seconds[:count], workers) + _makespan(seconds[count:], workers)
     steps = sum(last) - sum(run.done for run in work.left)
-    return Totals(float(steps), sum(seconds), wall + (costs.launch if seconds else 0.0))
+    launch = max((each.launch for each in costs.values()), default=0.0) if seconds else 0.0
+    return Totals(float(steps), sum(seconds), wall + launch)
 
 
 def _seconds(run: PlannedRun, end: float, costs: TrialCosts) -> float:

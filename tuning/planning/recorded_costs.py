@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 
+from amc.config import AMC_GAN
 from amc.errors import UserError
 from analysis.record.reading import open_if_present
 from analysis.record.rows import Point, StudyRow, TrialRow
@@ -25,25 +26,29 @@ _CONFIG = ("method", "model", "machine")
 _DATA = ("name", "reduction", "clips", "split")
 
 
-def recorded_costs(study: Study, *, launch: float, score_ratio: float) -> TrialCosts | None:
-    """Costs from comparable studies in --out; None if there are none.
+def recorded_costs(study: Study, method: str, *, launch: float, score_ratio: float) -> TrialCosts | None:
+    """Costs of a method's trials in comparable studies in --out; None if there are none.
 
     Args:
         launch: seconds of the command besides the time from a study's creation to its first trial.
         score_ratio: see `typical_costs`.
     """
     timed: list[dict[str, float]] = []
-    launches, folders = [], []
+    launches, folders, keys = [], [], set()
     for path in sorted(study.runs.glob("*/record.db")):
         for row, trials, points in _comparable_studies(path, study.row):
-            found = [trial_seconds(trial, points) for trial in trials]
+            mine = [trial for trial in trials if trial.config.get("method", {}).get("name", AMC_GAN.name) == method]
+            found = [trial_seconds(trial, points) for trial in mine]
             if any(found):
                 timed += [each for each in found if each]
+                keys |= {trial.key for trial in mine}
                 folders.append(path.parent)
                 launches.append(min(trial.started for trial in trials if trial.started is not None) - row.created)
-    checkpoints = [_bytes(file) for folder in folders for file in folder.glob("checkpoints/*/*/*.safetensors")]
-    if not checkpoints:
+    files = [file for folder in folders for file in folder.glob("checkpoints/*/*/*.safetensors")]
+    if not files:
         return None
+    # Only the best trials keep their checkpoints, which may all be of other methods.
+    checkpoints = [_bytes(file) for file in files if file.parts[-3] in keys] or [_bytes(file) for file in files]
     samples = [_bytes(each) for folder in folders for each in folder.glob("samples/*") if each.is_dir()]
     costs = typical_costs(timed, score_ratio)
     ended, names = plural(len(timed), "finished trial"), ", ".join(folder.name for folder in folders)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from ablations import table3
 from ablations.cli import main as ablate
 from amc.data.training_data import prepare
-from amc.methods import load_config
+from amc.methods import BUILT_IN, load_config, with_method
 from amc.training.generator_file import save_generator
 from amc.training.run import Run
 from analysis.record.rows import StudyRow, TrialRow
@@ -87,8 +88,10 @@ def test_ablations_for_a_person(clips: Path, tmp_path: Path, capsys: pytest.Capt
     assert not out.exists()
 
 
-def test_a_generator_is_as_large_as_is_forecast(clips: Path, tmp_path: Path) -> None:
-    config = load_config(prepare_study(_parser().parse_args(arguments(clips, tmp_path))).row.config)
+@pytest.mark.parametrize("method", BUILT_IN)
+def test_a_generator_is_as_large_as_is_forecast(method: str, clips: Path, tmp_path: Path) -> None:
+    base = load_config(prepare_study(_parser().parse_args(arguments(clips, tmp_path))).row.config)
+    config = with_method(base, method)
     run = Run(config, prepare(config, clips))
     path = tmp_path / "generator.safetensors"
     save_generator(path, run)
@@ -100,8 +103,14 @@ def test_scoring_is_forecast_by_what_it_generates() -> None:
     assert dry_run.score_ratio({"test": 60, "validation": 30}) == 9
 
 
-def written(study: Any, states: Mapping[int, tuple[str, int, float]]) -> None:
-    """Puts trials of a study on record: state, steps and value by number. A report every 10 steps, 1 s apart."""
+def written(
+    study: Any, states: Mapping[int, tuple[str, int, float]], seconds: Mapping[int, float] | None = None
+) -> None:
+    """Puts trials of a study on record: state, steps and value by number. A report every 10 steps.
+
+    Args:
+        seconds: of a step, by number; 0.25 by default.
+    """
     row: StudyRow = study.row
     with RecordWriter(study.folder / "record.db") as record:
         record.create_study(row)
@@ -114,7 +123,11 @@ def written(study: Any, states: Mapping[int, tuple[str, int, float]]) -> None:
             record.begin(row.name, proposal.key)
             record.mark_started(row.name, proposal.key, 1)
             for step in range(10, steps + 1, 10):
-                metrics = {"val/accuracy": value, "time/step_seconds": 0.25, "time/evaluation_seconds": 2.0}
+                metrics = {
+                    "val/accuracy": value,
+                    "time/step_seconds": (seconds or {}).get(number, 0.25),
+                    "time/evaluation_seconds": 2.0,
+                }
                 record.report(row.name, proposal.key, 1, step, metrics, objectives=["val/accuracy"])
             if state != "RUNNING":
                 record.finish(row.name, proposal.key, 1, state, value=value, scores={}, reason="")
@@ -150,6 +163,31 @@ def test_a_study_half_done_is_forecast_from_its_own_record(
     )
     assert found["source"]["look"] == pytest.approx(2.0)
     assert file_states(tmp_path) == before
+
+
+def test_methods_of_table_3_are_forecast_apart(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = arguments(clips, tmp_path / "runs", "--table", "3", "--arms", "cdna,adv_gdl", "--seeds", "2")
+    studies: list[Any] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(table3, "dry_run", lambda study: studies.append(study) or {})
+        patch.setattr(table3, "forecast_text", lambda document: "")
+        assert ablate([*asked, "--dry-run", "--json"]) == 0
+    capsys.readouterr()
+    written(studies[0], {0: ("COMPLETE", 40, 0.5), 1: ("COMPLETE", 40, 0.5)}, {1: 0.75})
+    assert ablate([*asked, "--dry-run", "--json"]) == 0
+    (found,) = printed(capsys)["studies"]
+    assert (found["trials"], found["steps"]) == (4, 160)
+    assert found["source"]["kind"] == "probe and record"
+    adv_gdl, amc_gan, cdna = found["source"]["text"].split("; ")
+    assert adv_gdl.startswith("adv_gdl: a probe with 1 in parallel")
+    record = "1 finished trial on this machine (squares-smoke-table3)"
+    assert amc_gan == f"amc_gan: {record}: 0.25 s per step"
+    assert cdna == f"cdna: {record}: 0.75 s per step"
+    base = load_config(studies[0].row.config)
+    sizes = {name: disk.generator_bytes(with_method(base, name)) for name in BUILT_IN}
+    assert found["disk"]["generators"] == 2 * sizes["adv_gdl"] + sizes["amc_gan"] + sizes["cdna"]
 
 
 def test_nothing_left(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuning.planning.forecast import PlannedRun, Totals, TrialCosts, Workload, forecast
+from tuning.planning.forecast import PlannedRun, Totals, TrialCosts, Workload, forecast, mean_costs
 from tuning.search.pruners import create_pruner
 
-COSTS = TrialCosts(step=0.1, evaluation=1.0, start=2.0, end=3.0, score=5.0, launch=10.0)
+TRIAL = TrialCosts(step=0.1, evaluation=1.0, start=2.0, end=3.0, score=5.0, launch=10.0)
+COSTS = {"amc_gan": TRIAL}
 
 
 def runs(count: int, budget: int = 90, every: int = 10, **changes: object) -> list[PlannedRun]:
@@ -34,6 +37,19 @@ def test_three_trials_on_two_workers() -> None:
     found = expected(Workload(runs(3)), workers=2)
     assert found.busy == pytest.approx(3 * 23.0)
     assert found.wall == pytest.approx(10 + 2 * 23.0)
+
+
+def test_methods_have_costs_of_their_own() -> None:
+    other = TrialCosts("probe", "10 steps", step=0.2, evaluation=4.0, start=1.0, end=0.0, score=6.0, launch=12.0)
+    work = Workload([*runs(1), PlannedRun(1, 120, 20, scored=True, method="other")])
+    costs = {"amc_gan": replace(TRIAL, kind="record", text="2 trials"), "other": other}
+    found = forecast(work, costs, create_pruner("none", 90, 30), 1)[0]
+    assert found.steps == 90 + 120
+    assert found.busy == pytest.approx(23 + (1 + 120 * 0.2 + 6 * 4 + 6))
+    assert found.wall == pytest.approx(12 + found.busy)
+    mean = mean_costs(costs, work.left)
+    assert (mean.kind, mean.text) == ("probe and record", "amc_gan: 2 trials; other: 10 steps")
+    assert (mean.step, mean.evaluation) == (pytest.approx(0.15), pytest.approx(2.5))
 
 
 def test_confirming_runs_wait_for_all_trials() -> None:
@@ -92,5 +108,5 @@ def test_laws_of_any_schedule(count: int, workers: int, name: str) -> None:
     assert low.steps - 1e-9 <= found.steps <= high.steps + 1e-9
     assert high.steps == 90 * (count + 2)
     # No schedule is quicker than all workers always busy, and a greedy one is at most one trial worse than that.
-    assert found.wall - COSTS.launch >= found.busy / workers - 1e-9
-    assert found.wall - COSTS.launch <= found.busy / workers + 2 * 23.0 + 1e-9
+    assert found.wall - TRIAL.launch >= found.busy / workers - 1e-9
+    assert found.wall - TRIAL.launch <= found.busy / workers + 2 * 23.0 + 1e-9

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from amc.config import Config, with_overrides
+from ablations.comparison import proposals
+from ablations.methods import method_entries, select_methods
+from amc.config import Config, natops, with_overrides
+from amc.methods import with_method
 from tests.tuning.toy_rows import trial_row
 from tuning.engine.sources import ListedTrials, Proposal, RaceOfFinalists, SampledTrials, TrialSource
 from tuning.planning.forecast import PlannedRun
-from tuning.planning.workload import relative_step_cost, workload
+from tuning.planning.workload import relative_step_cost, typical_configs, workload
 from tuning.search.default_space import search_space
 from tuning.search.samplers import create_sampler
 
@@ -69,6 +73,45 @@ def test_a_list_is_scored_on_the_test_split(base: Config) -> None:
     assert found.confirming == []
 
 
+def test_methods_of_table_3_have_steps_of_their_own() -> None:
+    base = natops("compact")
+    rows = proposals(method_entries(base, select_methods(None), {}), 2, 0)
+    found = left(base, [ListedTrials(rows)], scored=True)
+    steps = {"amc_gan": 1800, "cdna": 2400, "adv_gdl": 4000, "mcnet": 2400}
+    assert [(run.method, run.budget) for run in found.trials] == 2 * list(steps.items())
+    assert [run.number for run in found.trials] == list(range(8))
+    # One run is on record, and one that this command does not list.
+    names = {"key": "cdna-seed-0", "attempts": 1, "state": "COMPLETE", "step": 2400, "budget": 2400}
+    other = with_overrides(with_method(base, "mcnet"), {"training.evaluate_every": 300})
+    trials = [
+        trial_row(base, 0, **names, config=rows[1].config.to_dict()),
+        trial_row(base, 1, key="mine-seed-0", state="RUNNING", step=600, budget=2400, config=other.to_dict()),
+    ]
+    found = left(base, [ListedTrials(rows)], trials, scored=True)
+    assert found.trials[0] == PlannedRun(1, 2400, 300, 600, scored=True, method="mcnet")
+    methods = ["amc_gan", "adv_gdl", "mcnet", *steps]
+    assert found.trials[1:] == [
+        PlannedRun(2 + n, steps[name], 200, scored=True, method=name) for n, name in enumerate(methods)
+    ]
+
+
+def test_listed_trials_are_evaluated_as_often_as_their_configurations_say(base: Config) -> None:
+    rows = [Proposal(f"arm-{n}", "trial", n, with_overrides(base, {"training.evaluate_every": n})) for n in (5, 10)]
+    assert [run.every for run in left(base, [ListedTrials(tuple(rows))]).trials] == [5, 10]
+
+
+def test_each_method_has_a_configuration_to_measure(base: Config) -> None:
+    rows = proposals(method_entries(base, select_methods("cdna"), {}), 2, 3)
+    mcnet = with_method(base, "mcnet")
+    trials = [trial_row(base, 0, key="mcnet-seed-0", config=mcnet.to_dict())]
+    found = typical_configs([ListedTrials(rows)], trials, base)
+    assert found == {
+        "amc_gan": base,
+        "cdna": replace(with_method(base, "cdna"), seed=rows[0].config.seed),
+        "mcnet": mcnet,
+    }
+
+
 def test_listed_trials_cost_as_much_as_their_arithmetic(base: Config) -> None:
     def listed(*configs: Config) -> list[TrialSource]:
         return [ListedTrials(tuple(Proposal(f"arm-{n}", "trial", n, each) for n, each in enumerate(configs)))]
@@ -79,3 +122,6 @@ def test_listed_trials_cost_as_much_as_their_arithmetic(base: Config) -> None:
     assert relative_step_cost(listed(cheaper), base) < 0.8
     both = relative_step_cost(listed(base, cheaper), base)
     assert both == pytest.approx((1 + relative_step_cost(listed(cheaper), base)) / 2)
+    # A method's steps are compared with each other, not with those of another method.
+    cdna = with_method(base, "cdna")
+    assert relative_step_cost(listed(base, cdna), base) == relative_step_cost(listed(base, cdna), cdna) == 1.0
