@@ -124,10 +124,10 @@ class Scoring:
                 progress(done, len(trials), trial.key)
                 try:
                     generator, config = load_run(folder, trial)
+                    sheet = score(generator, config, self.data, self.judges)
                 except UserError as error:
                     failures.append(str(error))
                     continue
-                sheet = score(generator, config, self.data, self.judges)
                 # Pictures first: a run whose sheet is current is not visited again.
                 samples = folder / "samples" / trial.key
                 if not is_readable(samples / ROW):

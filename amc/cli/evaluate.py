@@ -33,6 +33,7 @@ _LINES = (
     ("motion_energy", "motion energy, %", 2, 100),
     ("keypoint_accuracy", "keypoint accuracy, %", 1, 100),
     ("keypoint_missing", "frames without keypoints, %", 1, 100),
+    ("keypoint_points_missing", "keypoints not found, %", 1, 100),
 )
 
 

@@ -30,11 +30,12 @@ class ScoreSheet:
         predicted_second: (C,) the prediction of the second classifier, trained with another seed.
         clips: (C,) each, one value per clip: `psnr` (dB) and `ssim` (-1 to 1) with true velocities, `diversity_noise`
             and `diversity_velocity` (mean absolute pixel difference of two draws, 0 to 1), `motion_energy` (mean
-            absolute difference of neighbouring frames, 0 to 1), `identity` (fraction of frames; measured on clips of
-            training subjects), `lpips` if it was requested. With a keypoint judge also `keypoint_accuracy` (1 if the
-            keypoint classifier recognises the requested class, else 0) and `keypoint_missing` (fraction of the frames
-            that it looks at in which the extractor found nothing).
-        frames: (T - 1,) each, means over clips: `psnr` and `ssim` of frames 2 to T.
+            absolute difference of neighbouring frames, 0 to 1), `lpips` if it was requested; all of these without the
+            real frames that the method sees. `identity` (fraction of frames; measured on clips of training subjects).
+            With a keypoint judge also `keypoint_accuracy` (1 if the keypoint classifier recognises the requested class,
+            else 0), `keypoint_missing` (fraction of the frames that it looks at in which the extractor found nothing)
+            and `keypoint_points_missing` (fraction of the keypoints in these frames that it did not find).
+        frames: (T - 1,) each, means over clips: `psnr` and `ssim` of frames 2 to T, also of those that the method sees.
         numbers: one value for all clips: `frechet_distance` and `kernel_distance` on the motion classifier's features,
             `features` (number of clips they are based on), `fvd` if it was requested.
     """

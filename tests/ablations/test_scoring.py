@@ -12,8 +12,10 @@ import pytest
 from ablations import scoring
 from ablations.scoring import Scoring
 from amc.config import with_overrides
+from amc.errors import UserError
 from amc.evaluation.judges.motion_classifier import TrainedClassifier
 from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
+from amc.evaluation.scores.score import score
 from amc.evaluation.scores.test_judges import Judges
 from amc.models.motion_classifier import MotionClassifier
 from amc.training.generator_file import save_generator
@@ -109,6 +111,24 @@ def test_a_run_without_its_generator_keeps_its_scores(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("1 of 3 runs keep their old scores: ")
     assert said in line
+
+
+def test_a_run_whose_clips_cannot_be_measured_keeps_its_scores(
+    made: Made, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when an extractor of keypoints fails on them."""
+    seen = []
+
+    def fails_once(*args: Any) -> Any:
+        seen.append(args)
+        if len(seen) == 2:
+            raise UserError("no keypoints")
+        return score(*args)
+
+    monkeypatch.setattr("ablations.scoring.score", fails_once)
+    assert len(made.scored()) == 4
+    assert len(seen) == 3
+    assert capsys.readouterr().err.splitlines() == ["1 of 3 runs keep their old scores: no keypoints"]
 
 
 def test_an_interruption_loses_at_most_the_run_at_hand(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -376,7 +376,7 @@ class Engine:
             value=outcome.value,
             scores=outcome.scores,
             sheet=sheet,
-            reason=outcome.failure,
+            reason=outcome.failure or outcome.note,
         )
         self._after_end(before)
 

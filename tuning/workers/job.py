@@ -127,6 +127,7 @@ class Outcome:
         value: the first objective, if the trial ran to its budget.
         scores: metrics measured once at the end, such as accuracy on the test split.
         failure: why the trial failed; empty if it did not.
+        note: what a complete trial lacks, and why.
         cause: of the failure, if it lies outside the trial (`tuning.workers.failures`).
         paused: the trial saved a checkpoint; its next attempt resumes from there.
         sheet: the score sheet as JSON values; None if the trial was not scored on the test split.
@@ -136,6 +137,7 @@ class Outcome:
     value: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
+    note: str = ""
     cause: str = ""
     paused: bool = False
     sheet: Mapping[str, Any] | None = field(default=None, repr=False)  # too long for the log

@@ -10,20 +10,23 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
 from amc.data.training_data import prepare
+from amc.errors import UserError
 from amc.evaluation import clip_maker
 from amc.evaluation.clip_maker import save_velocities
 from amc.evaluation.judges.identity import cached_identity_classifier, identity_evaluation
 from amc.evaluation.judges.motion_classifier import cached_classifier
+from amc.evaluation.keypoints.judge import cached_keypoint_judge
 from amc.evaluation.pictures.sample_gif import write_sample_gif
 from amc.evaluation.pictures.samples import write_samples
 from amc.evaluation.scores.headline import headline
-from amc.evaluation.scores.score import score
+from amc.evaluation.scores.score import KeypointsNotScored, score
 from amc.evaluation.scores.test_judges import cached_judges
 from amc.evaluation.validation import last_accuracy, validation
 from amc.methods import load_config
@@ -39,7 +42,8 @@ def run(job: Job, report: Reporter, directory: Path) -> Outcome:
     """Trains to the job's budget, resuming from the checkpoint in `directory`, and writes sample pictures.
 
     Confirming runs of a search, and all trials of a study with `score_test`, are scored on the test split,
-    once. Nothing is selected by these scores: the race is decided by validation accuracy.
+    once. Nothing is selected by these scores: the race is decided by validation accuracy. If keypoints cannot be
+    scored, the run has all other scores, and the next command of the study scores it again.
 
     Returns:
         The outcome; its value is the last validation accuracy, in [0, 1].
@@ -99,10 +103,20 @@ def _scored(job: Job, trained: Run, value: float, pausing: Callable[[], bool]) -
         classifier_seed=asked.classifier_seed,
         lpips=asked.lpips,
         fvd=asked.fvd,
-        extractor=asked.extractor,
     )
-    sheet = score(trained.generator, trained.config, trained.data, judges, check_pause=check_pause)
-    return Outcome(value=value, scores=headline(sheet), sheet=sheet.to_dict(), scorer=judges.scorer())
+    note, with_keypoints = "", judges
+    try:
+        if asked.extractor:
+            keypoints = cached_keypoint_judge(trained.config, trained.data, asked.extractor)
+            with_keypoints = replace(judges, keypoints=keypoints)
+    except UserError as error:
+        note = f"keypoints were not scored when the run ended: {error}"
+    try:
+        sheet = score(trained.generator, trained.config, trained.data, with_keypoints, check_pause=check_pause)
+        judges = with_keypoints
+    except KeypointsNotScored as error:  # the scorer is that without keypoints, so the run counts as not up to date
+        note, sheet = f"keypoints were not scored when the run ended: {error}", error.sheet
+    return Outcome(value=value, scores=headline(sheet), sheet=sheet.to_dict(), scorer=judges.scorer(), note=note)
 
 
 def _publish(drafts: Path, samples: Path) -> None:

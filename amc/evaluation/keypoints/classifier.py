@@ -1,7 +1,8 @@
 """The keypoint classifier (section 4.1, appendix B.4): training, cache, prediction.
 
-As in the paper, it learns from keypoints that the extractor finds in real training clips, so that it knows what the
-extractor's errors look like. It is trained for a fixed length, so that nothing is selected on held-out clips.
+As in the paper, it learns from keypoints that the extractor finds in real training clips. The embedded regressor was
+trained on the same frames, so it makes smaller errors there than on clips that it has not seen. The classifier is
+trained for a fixed length, so that nothing is selected on held-out clips.
 """
 
 from __future__ import annotations

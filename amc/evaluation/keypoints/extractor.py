@@ -50,3 +50,8 @@ def valid_points(keypoints: NDArray[np.float32], valid: NDArray[np.bool_]) -> Po
 def nothing_found(points: Points) -> NDArray[np.bool_]:
     """Frames (n, t) without any point."""
     return np.asarray(np.isnan(points[..., 0]).all(axis=-1))
+
+
+def points_missing(points: Points) -> NDArray[np.float64]:
+    """The fraction (n,) of a clip's points, over all frames, that were not found."""
+    return np.asarray(np.isnan(points[..., 0]).mean(axis=(1, 2)), np.float64)

@@ -19,8 +19,8 @@ from amc.errors import UserError
 from amc.evaluation.judges.judge_cache import Judge
 from amc.evaluation.keypoints import dlib_landmarks, openface, regressor
 from amc.evaluation.keypoints.classifier import TrainedKeypointClassifier, cached_keypoint_classifier
-from amc.evaluation.keypoints.extractor import KeypointExtractor, Points, nothing_found
-from amc.evaluation.keypoints.summary import MISSING
+from amc.evaluation.keypoints.extractor import KeypointExtractor, Points, nothing_found, points_missing
+from amc.evaluation.keypoints.summary import MISSING, POINTS_MISSING
 from amc.progress import console
 
 CHUNK = 64  # clips that an extractor is given at a time
@@ -63,13 +63,18 @@ class KeypointJudge:
         """Classes of videos (n, t, H, W, 3), t >= T - d, by keypoints found in their frames.
 
         Returns:
-            `keypoint_predicted` (n,), `NO_CLASS` where more than half of the frames are without keypoints, and
-            `keypoint_missing` (n,), the fraction of these frames.
+            `keypoint_predicted` (n,), `NO_CLASS` where more than half of the frames are without keypoints;
+            `keypoint_missing` (n,), the fraction of these frames; and `keypoint_points_missing` (n,), the fraction of
+            the keypoints of all frames that were not found.
+
+        Raises:
+            UserError: the extractor cannot find keypoints in these videos.
         """
         points = self.extractor(video[:, video.shape[1] - self.frames :])
         return {
             "keypoint_predicted": self.classifier.predict(points),
             MISSING: nothing_found(points).mean(axis=1),
+            POINTS_MISSING: points_missing(points),
         }
 
     def about(self) -> dict[str, Any]:
@@ -119,14 +124,16 @@ def cached_keypoint_judge(config: Config, data: TrainingData, given: str = regre
         with console("training the keypoint regressor", "batch") as progress:
             extractor = regressor.cached_regressor(config, data, progress=progress)
 
-    def real(clips: NDArray[np.int64]) -> Points:
-        return _found_in_real(extractor, data, clips, frames)
+    def points() -> tuple[Points, Points]:
+        train = data.split.train
+        found = _found_in_real(extractor, data, np.concatenate([train, data.split.test]), frames)
+        return found[: len(train)], found[len(train) :]
 
     with console("training the keypoint classifier", "batch") as progress:
         classifier = cached_keypoint_classifier(
             config,
             data,
-            lambda: (real(data.split.train), real(data.split.test)),
+            points,
             extractor.key,
             progress=progress,
         )
@@ -149,12 +156,17 @@ def _found_in_real(extractor: KeypointExtractor, data: TrainingData, clips: NDAr
     name = hashlib.sha256(about.encode() + clips.astype("<i8").tobytes()).hexdigest()
 
     def make(partial: Path) -> None:
-        found = []
+        found, missing = [], []
         with console(f"finding keypoints in real clips ({extractor.name})", "clip") as progress:
             for start in range(0, len(clips), CHUNK):
                 progress(start, len(clips))
-                found.append(extractor(video[clips[start : start + CHUNK], -frames:]))
+                try:
+                    found.append(extractor(video[clips[start : start + CHUNK], -frames:]))
+                except openface.MissingTables as error:  # the frames of the other clips are written, too
+                    missing.append(error)
             progress(len(clips), len(clips))
+        if missing:
+            raise openface.MissingTables(sum(error.absent for error in missing), len(clips), missing[0].tables)
         save_file({"points": np.concatenate(found)}, partial)
 
     points: Points = load_file(make_once(cache_dir() / "keypoints" / f"{name}.safetensors", make))["points"]

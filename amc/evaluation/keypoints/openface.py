@@ -30,6 +30,23 @@ PROGRAM = "FeatureExtraction"
 SOURCE = "github.com/TadasBaltrusaitis/OpenFace"
 
 
+class MissingTables(UserError):
+    """Clips have no table; their frames were written to the folder of tables.
+
+    Attributes:
+        absent: number of these clips.
+        tables: the folder.
+    """
+
+    def __init__(self, absent: int, clips: int, tables: Path) -> None:
+        self.absent, self.tables = absent, tables
+        super().__init__(
+            f"{absent} of {clips} clips have no table in {tables}, where their frames are now: run "
+            f"`{PROGRAM} -fdir FOLDER -out_dir {tables} {' '.join(OPTIONS)}` on each folder in it that has no table, "
+            "then rerun the command"
+        )
+
+
 @dataclass(frozen=True)
 class OpenFace:
     """OpenFace's landmarks; `program` runs unless there is a folder of `tables`."""
@@ -43,7 +60,8 @@ class OpenFace:
         """The landmarks (n, t, 68, 2) of clips (n, t, H, W, 3).
 
         Raises:
-            UserError: clips have no table, a table cannot be read, or the program failed.
+            MissingTables: clips have no table; the frames of all of them were written.
+            UserError: a table cannot be read, or the program failed.
         """
         points = np.full((*frames.shape[:2], LANDMARKS, 2), np.nan, np.float32)
         absent = 0
@@ -58,12 +76,8 @@ class OpenFace:
                 points[number] = from_enlarged(read_face(table, len(clip)).landmarks, clip.shape[1])
             except LandmarksError as error:
                 raise UserError(f"--extractor {NAME}: no landmarks of clip {name}: {error}") from error
-        if absent:
-            raise UserError(
-                f"{absent} of {len(frames)} clips have no table in {self.tables}, where their frames are now: run "
-                f"`{PROGRAM} -fdir FOLDER -out_dir {self.tables} {' '.join(OPTIONS)}` on each folder in it, then rerun "
-                "the command"
-            )
+        if self.tables is not None and absent:
+            raise MissingTables(absent, len(frames), self.tables)
         return points
 
     def about(self) -> Mapping[str, Any]:
@@ -96,11 +110,10 @@ def load_openface(given: Path | None) -> OpenFace:
         given: the program, or a folder of tables; None looks for the program on the PATH.
 
     Raises:
-        UserError: there is no such program.
+        UserError: there is no such program, or a table cannot be read.
     """
     if given is not None and given.is_dir():
-        folder = given.absolute()
-        return OpenFace(None, folder, hashlib.sha256(f"tables in {folder}".encode()).hexdigest())
+        return OpenFace(None, given.absolute(), _tables_digest(given))
     if given is None:
         try:
             program = find_program(Path(PROGRAM))
@@ -116,6 +129,18 @@ def load_openface(given: Path | None) -> OpenFace:
     except LandmarksError as error:
         raise UserError(f"--extractor {NAME}:{program}: {error}") from error
     return OpenFace(program, None, key)
+
+
+def _tables_digest(folder: Path) -> str:
+    """A hash of the names and contents of all tables in a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.csv")):
+        try:
+            with path.open("rb") as file:
+                digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise UserError(f"--extractor {NAME}: {path} cannot be read: {error.strerror or error}") from error
+    return digest.hexdigest()
 
 
 def _write_frames(frames: NDArray[np.uint8], folder: Path) -> list[Path]:

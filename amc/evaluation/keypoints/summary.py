@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-ACCURACY, MISSING = "keypoint_accuracy", "keypoint_missing"  # per clip, in a score sheet
+# Per clip, in a score sheet: whether it is recognised, and the fractions of its frames without any point, and of its
+# points, that were not found.
+ACCURACY, MISSING, POINTS_MISSING = "keypoint_accuracy", "keypoint_missing", "keypoint_points_missing"
 MOST_MISSING = 0.5  # of a clip's frames may be without any point; a clip with more has no class
 
 

@@ -11,6 +11,7 @@ from amc.config import Config
 from amc.data.training_data import TrainingData
 from amc.evaluation.judges import identity
 from amc.evaluation.judges.identity import identity_clips, scored_frames
+from amc.evaluation.metrics.pixels import motion_energy
 from amc.evaluation.score_sheet import LAST_SEEN, REAL, STILL, ScoreSheet
 from amc.evaluation.scores.score import (
     CHUNK,
@@ -19,6 +20,7 @@ from amc.evaluation.scores.score import (
     clips_of,
     compare_with_real,
     feature_distances,
+    given_frames,
     in_chunks,
     limited_threads,
     measure_video,
@@ -38,7 +40,8 @@ def references(
     `REAL` holds the accuracies on the real test clips, the highest that a generator can be expected to reach, and
     their motion energy. Frechet and kernel distances compare the real test clips with training clips: the lowest that
     a generator can be expected to reach. The training clips have the same class counts if there are enough of them.
-    PSNR, SSIM and LPIPS are left out.
+    PSNR, SSIM and LPIPS are left out. Metrics of generated frames cover the same frames as those of the method that
+    `config` names.
 
     `STILL` holds the scores of clips that repeat their first frame, as from a generator without motion.
 
@@ -53,14 +56,20 @@ def references(
 
 
 def _references(config: Config, data: TrainingData, judges: Judges, part: Part) -> dict[str, ScoreSheet]:
-    clips, length = clips_of(data, part), config.model.frames
-    real = measured_real(config, data, judges, part)
+    clips, length, given = clips_of(data, part), config.model.frames, given_frames(config)
+    real = measured_real(config, data, judges, part) | _keypoints(data.clips.frames[clips], judges)
+    real["motion_energy"] = motion_energy(data.clips.frames[clips, 1 + given :])
     train = matching_training_clips(data, clips)
     floor = in_chunks(len(train), CHUNK, lambda rows: measure_video(data.clips.frames[train[rows], 1:], judges, length))
 
     return {
         REAL: score_sheet(
-            data, clips, real, feature_distances(floor, real), _identity(data, config, judges, lambda frames: frames)
+            data,
+            clips,
+            real,
+            feature_distances(floor, real),
+            _identity(data, config, judges, lambda frames: frames),
+            given,
         ),
         STILL: _held(config, data, judges, part, 1),
     }
@@ -68,17 +77,23 @@ def _references(config: Config, data: TrainingData, judges: Judges, part: Part) 
 
 def _held(config: Config, data: TrainingData, judges: Judges, part: Part, seen: int) -> ScoreSheet:
     """The score sheet of clips that repeat their frame number `seen`, from 1, after that frame."""
-    clips, length = clips_of(data, part), config.model.frames
+    clips, length, given = clips_of(data, part), config.model.frames, given_frames(config)
 
     def measured(rows: slice) -> Measurements:
         frames = data.clips.frames[clips[rows]]
         held = _hold(frames, seen, length)
-        return measure_video(held, judges, length) | compare_with_real(held, frames[:, 1:], judges)
+        found = measure_video(held, judges, length) | {"motion_energy": motion_energy(held[:, given:])}
+        return found | compare_with_real(held, frames[:, 1:], judges, given)
 
     found = in_chunks(len(clips), CHUNK, measured)
+    found |= _keypoints(_hold(data.clips.frames[clips], seen, length), judges)
     distances = feature_distances(found, measured_real(config, data, judges, part))
     identity = _identity(data, config, judges, lambda frames: _hold(frames, seen, length))
-    return score_sheet(data, clips, found, distances, identity)
+    return score_sheet(data, clips, found, distances, identity, given)
+
+
+def _keypoints(video: NDArray[np.uint8], judges: Judges) -> Measurements:
+    return judges.keypoints.measure(video) if judges.keypoints else {}
 
 
 def matching_training_clips(data: TrainingData, clips: NDArray[np.int64], seed: int = 0) -> NDArray[np.int64]:

@@ -13,22 +13,36 @@ from torch import nn
 
 from amc.config import Config
 from amc.data.training_data import TrainingData
+from amc.errors import UserError
 from amc.evaluation.generation import TEST_SEED, VALIDATION_SEED, generate_clips
 from amc.evaluation.judges.identity import identity_by_clip
 from amc.evaluation.judges.judge_cache import cpu_threads
 from amc.evaluation.judges.motion_classifier import RECIPE, predict
-from amc.evaluation.keypoints.summary import ACCURACY, MISSING
+from amc.evaluation.keypoints.summary import ACCURACY, MISSING, POINTS_MISSING
 from amc.evaluation.metrics.distances import FEWEST, frechet_distance, kernel_distance
 from amc.evaluation.metrics.pixels import difference, motion_energy, psnr, ssim
 from amc.evaluation.score_sheet import ScoreSheet
 from amc.evaluation.scores.classifier_output import classify
 from amc.evaluation.scores.draws import draws
 from amc.evaluation.scores.test_judges import Judges
+from amc.methods import method_of
 
 Part = Literal["validation", "test"]
 CHUNK = 128  # clips whose four generated versions are in memory at once
 Measurements = dict[str, NDArray[Any]]
 """By metric name, one row per clip."""
+
+
+class KeypointsNotScored(UserError):
+    """The keypoint judge failed on generated clips.
+
+    Attributes:
+        sheet: all other scores.
+    """
+
+    def __init__(self, reason: UserError, sheet: ScoreSheet) -> None:
+        super().__init__(str(reason))
+        self.sheet = sheet
 
 
 def score(
@@ -45,7 +59,8 @@ def score(
 ) -> ScoreSheet:
     """Generates clips for one part of the split and computes all metrics.
 
-    Metrics are computed on frames 2 to T, since frame 1 is given; classifiers see the last T - d frames (R15).
+    PSNR, SSIM, LPIPS, diversity and motion energy are those of the frames that the method generates: frames 2 to T, or
+    s + 1 to T if it sees s real frames. Classifiers see the last T - d frames (R15).
     Accuracy, Frechet and kernel distance and motion energy use the first draw of `amc.evaluation.scores.draws`. PSNR,
     SSIM and LPIPS use the draw with the clips' own velocities. Diversity compares the first draw with one that has
     another z, and with one that has other velocities.
@@ -55,8 +70,12 @@ def score(
         batch: clips per forward pass.
         chunk: clips in memory at once; like `batch` it affects memory and speed only.
         check_pause: called before each batch; an exception that it raises ends the scoring.
+
+    Raises:
+        KeypointsNotScored: the keypoint judge failed on the generated clips; it holds the other scores.
     """
-    clips, length = clips_of(data, part), config.model.frames
+    clips, length, given = clips_of(data, part), config.model.frames, given_frames(config)
+    seen_by_keypoints: list[NDArray[np.uint8]] = []
     drawn = draws(config, data, clips, VALIDATION_SEED if part == "validation" else TEST_SEED)
 
     def chunked(rows: slice) -> Measurements:
@@ -67,10 +86,12 @@ def score(
             )
 
         first = made("first")
-        found = measure_video(first, judges, length)
-        found["diversity_noise"] = difference(first, made("other_noise"))
-        found["diversity_velocity"] = difference(first, made("other_velocity"))
-        return found | compare_with_real(made("own"), data.clips.frames[clips[rows], 1:], judges)
+        if judges.keypoints:
+            seen_by_keypoints.append(first[:, -judges.keypoints.frames :].copy())
+        found = measure_video(first, judges, length) | {"motion_energy": motion_energy(first[:, given:])}
+        found["diversity_noise"] = difference(first[:, given:], made("other_noise")[:, given:])
+        found["diversity_velocity"] = difference(first[:, given:], made("other_velocity")[:, given:])
+        return found | compare_with_real(made("own"), data.clips.frames[clips[rows], 1:], judges, given)
 
     identity: dict[str, NDArray[np.float64]] = {}
     with limited_threads(config):
@@ -80,7 +101,21 @@ def score(
                 generator, config, data, judges.identity, batch=batch, device=device, check_pause=check_pause
             )
         distances = feature_distances(found, measured_real(config, data, judges, part))
-    return score_sheet(data, clips, found, distances, identity)
+        # All clips at once, so that the user is told once of all that an extractor lacks.
+        failure: UserError | None = None
+        try:
+            found |= judges.keypoints.measure(np.concatenate(seen_by_keypoints)) if judges.keypoints else {}
+        except UserError as error:
+            failure = error
+    sheet = score_sheet(data, clips, found, distances, identity, given)
+    if failure is not None:
+        raise KeypointsNotScored(failure, sheet) from failure
+    return sheet
+
+
+def given_frames(config: Config) -> int:
+    """How many of frames 2 to T are real frames that the method sees: 0 for a method that sees frame 1 alone."""
+    return method_of(config).frames_seen - 1
 
 
 def limited_threads(config: Config) -> AbstractContextManager[None]:
@@ -99,26 +134,27 @@ def clips_of(data: TrainingData, part: Part) -> NDArray[np.int64]:
 
 
 def measure_video(video: NDArray[np.uint8], judges: Judges, length: int) -> Measurements:
-    """Metrics of videos (n, T - 1, H, W, 3), frames 2 to T, that need no real video."""
+    """What the classifiers and FVD's network see in videos (n, T - 1, H, W, 3), frames 2 to T."""
     found = classify(judges.motion.network, video, length)
     measured: Measurements = {
         "predicted": found.classes,
         "predicted_second": predict(judges.second.network, video, length).argmax(1),
         "features": found.features,
-        "motion_energy": motion_energy(video),
     }
-    measured |= judges.keypoints.measure(video) if judges.keypoints else {}
     return measured | ({"fvd_features": judges.fvd.features(video)} if judges.fvd else {})
 
 
-def compare_with_real(made: NDArray[np.uint8], real: NDArray[np.uint8], judges: Judges) -> Measurements:
-    """Metrics of videos against the real ones, (n, T - 1, H, W, 3) both; `psnr` and `ssim` are (n, T - 1)."""
+def compare_with_real(made: NDArray[np.uint8], real: NDArray[np.uint8], judges: Judges, given: int) -> Measurements:
+    """Metrics of videos against the real ones, (n, T - 1, H, W, 3) both; `psnr` and `ssim` are (n, T - 1).
+
+    LPIPS leaves out the first `given` frames.
+    """
     # Clip by clip, because SSIM needs ten arrays of doubles.
     found: Measurements = {
         name: np.stack([measure(a, b) for a, b in zip(made, real, strict=True)])
         for name, measure in (("psnr", psnr), ("ssim", ssim))
     }
-    return found | ({"lpips": judges.lpips(made, real)} if judges.lpips else {})
+    return found | ({"lpips": judges.lpips(made[:, given:], real[:, given:])} if judges.lpips else {})
 
 
 def measured_real(config: Config, data: TrainingData, judges: Judges, part: Part) -> Measurements:
@@ -160,11 +196,15 @@ def score_sheet(
     found: Measurements,
     numbers: dict[str, float],
     identity: dict[str, NDArray[np.float64]],
+    given: int,
 ) -> ScoreSheet:
-    """The score sheet of `clips`: per-clip values, means over clips per frame, distances."""
+    """The score sheet of `clips`: per-clip values, means over clips per frame, distances.
+
+    The per-clip means of PSNR and SSIM leave out the first `given` of frames 2 to T.
+    """
     by_frame: Measurements = {name: _floats(found[name]) for name in ("psnr", "ssim") if name in found}
-    plain = ("diversity_noise", "diversity_velocity", "motion_energy", "lpips", MISSING)
-    by_clip: Measurements = {name: values.mean(1) for name, values in by_frame.items()}
+    plain = ("diversity_noise", "diversity_velocity", "motion_energy", "lpips", MISSING, POINTS_MISSING)
+    by_clip: Measurements = {name: values[:, given:].mean(1) for name, values in by_frame.items()}
     by_clip |= {name: _floats(found[name]) for name in plain if name in found} | identity
     if "keypoint_predicted" in found:
         by_clip[ACCURACY] = _floats(found["keypoint_predicted"] == data.clips.label[clips])

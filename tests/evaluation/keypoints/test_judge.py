@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from amc.errors import UserError
 from amc.evaluation.keypoints import judge as judge_module
 from amc.evaluation.keypoints.extractor import Points
 from amc.evaluation.keypoints.judge import KeypointJudge, cached_keypoint_judge, check_extractor
+from amc.evaluation.keypoints.openface import load_openface
 from amc.evaluation.keypoints.regressor import Regressor, cached_regressor
 from amc.evaluation.keypoints.summary import summary
 from amc.evaluation.score_sheet import REAL, STILL
 from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.references import references
-from amc.evaluation.scores.score import score
+from amc.evaluation.scores.score import KeypointsNotScored, score
 from amc.evaluation.scores.test_judges import Judges
 from tests.evaluation.keypoints.quick import CLASSIFIER, REGRESSOR
 from tests.evaluation.scores.known import copier, oracle, toy_judges
@@ -68,6 +70,7 @@ def test_accuracies_of_known_generators(data: TrainingData, judges: Judges) -> N
     known = headline(score(oracle(data), CONFIG, data, judges))
     assert known["test/keypoint_accuracy"] >= 0.95
     assert known["test/keypoint_missing"] == 0
+    assert known["test/keypoint_points_missing"] < 0.1
     still = headline(score(copier(), CONFIG, data, judges))
     assert still["test/keypoint_accuracy"] <= 0.6
 
@@ -83,7 +86,44 @@ def test_a_generator_without_keypoints_is_wrong_on_every_clip(data: TrainingData
     blind = replace(judges, keypoints=replace(keypoints_of(judges), extractor=Blind()))
     found = headline(score(oracle(data), CONFIG, data, blind))
     assert found["test/keypoint_accuracy"] == 0
-    assert found["test/keypoint_missing"] == 1
+    assert found["test/keypoint_missing"] == found["test/keypoint_points_missing"] == 1
+
+
+def test_a_frame_with_one_point_is_found_and_the_other_points_are_missing(judges: Judges) -> None:
+    class Half(Blind):
+        """Finds one of two points."""
+
+        def __call__(self, frames: NDArray[np.uint8], /) -> Points:
+            points = super().__call__(frames)
+            points[:, :, 0] = 3
+            return points
+
+    judge = replace(keypoints_of(judges), extractor=Half())
+    found = judge.measure(np.zeros((2, 7, 16, 16, 3), np.uint8))
+    assert found["keypoint_missing"].tolist() == [0, 0]
+    assert found["keypoint_points_missing"].tolist() == [0.5, 0.5]
+
+
+def test_all_frames_without_tables_are_written_before_the_user_is_told(
+    data: TrainingData, judges: Judges, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge_module, "CHUNK", 3)
+    count = len(data.split.train) + len(data.split.test)
+    with pytest.raises(UserError, match=f"{count} of {count} clips have no table in {tmp_path}"):
+        cached_keypoint_judge(CONFIG, data, f"openface:{tmp_path}")
+    frames = data.clips.frames[np.concatenate([data.split.train, data.split.test]), -4:]
+    assert len(list(tmp_path.iterdir())) == len({clip.tobytes() for clip in frames})
+
+    folder = tmp_path / "generated"
+    folder.mkdir()
+    lacking = replace(judges, keypoints=replace(keypoints_of(judges), extractor=load_openface(folder)))
+    without = score(oracle(data), CONFIG, data, replace(judges, keypoints=None))
+    with pytest.raises(KeypointsNotScored, match=f"{len(without.label)} of {len(without.label)} clips") as caught:
+        score(oracle(data), CONFIG, data, lacking, chunk=3)
+    assert caught.value.sheet.predicted == without.predicted
+    assert caught.value.sheet.clips.keys() == without.clips.keys()
+    made = data.clips.frames[data.split.test, -4:]
+    assert len(list(folder.iterdir())) == len({clip.tobytes() for clip in made})
 
 
 def test_other_scores_and_their_scorer_stay_as_they_are(data: TrainingData, judges: Judges) -> None:
@@ -91,7 +131,11 @@ def test_other_scores_and_their_scorer_stay_as_they_are(data: TrainingData, judg
     assert judges.scorer() != without.scorer()
     with_it, plain = (headline(score(copier(), CONFIG, data, each)) for each in (judges, without))
     assert {name: with_it[name] for name in plain} == plain
-    assert with_it.keys() - plain.keys() == {"test/keypoint_accuracy", "test/keypoint_missing"}
+    assert with_it.keys() - plain.keys() == {
+        "test/keypoint_accuracy",
+        "test/keypoint_missing",
+        "test/keypoint_points_missing",
+    }
 
 
 def test_what_is_said_beside_accuracies(judges: Judges) -> None:

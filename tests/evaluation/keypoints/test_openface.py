@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from amc.errors import UserError
 from amc.evaluation.keypoints.extractor import nothing_found
-from amc.evaluation.keypoints.openface import load_openface
+from amc.evaluation.keypoints.openface import MissingTables, load_openface
 
 # Landmark i of a frame lies at (i, red value of its first pixel); frames whose first pixel is black show no face.
 PROGRAM = """#!{python}
@@ -86,6 +86,20 @@ def test_tables_from_another_machine(tmp_path: Path, program: Path) -> None:
     broken.write_text("frame, success\n1, 1\n")
     with pytest.raises(UserError, match=f"no landmarks of clip {broken.stem}: no column 'confidence'"):
         extractor(clips())
+
+
+def test_the_key_of_tables_follows_their_names_and_contents(tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    keys = [load_openface(folder).key]
+    for name, text in (("a.csv", "1"), ("a.csv", "2"), ("b.csv", "2")):
+        (folder / name).write_text(text)
+        keys.append(load_openface(folder).key)
+    assert len(set(keys)) == 4
+    with pytest.raises(MissingTables):
+        load_openface(folder)(clips())  # writes frames, which are no tables
+    assert load_openface(folder).key == keys[-1]
+    assert load_openface(folder.rename(tmp_path / "moved")).key == keys[-1]
 
 
 def test_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from amc.data.conditions import test_conditions as conditions_of
 from amc.data.training_data import TrainingData
 from amc.evaluation.generation import TEST_SEED
 from amc.evaluation.judges.identity import identity_kept
-from amc.evaluation.metrics.pixels import MOST_PSNR
+from amc.evaluation.metrics.pixels import MOST_PSNR, motion_energy
 from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
 from amc.evaluation.scores.draws import draws
 from amc.evaluation.scores.headline import headline
@@ -21,8 +21,10 @@ from amc.evaluation.scores.references import references
 from amc.evaluation.scores.score import score
 from amc.evaluation.scores.test_judges import Judges
 from amc.evaluation.validation import recognised
+from amc.methods import method_of
 from amc.models.generator import Generator
 from tests.evaluation.scores.known import copier, even, oracle, toy_judges
+from tests.methods.baselines import baseline
 from tests.toy import toy_clips, toy_config, toy_data
 
 CONFIG = toy_config()
@@ -111,6 +113,35 @@ def test_a_generator_that_knows_the_clips_scores_as_real_ones(
     assert sheet.numbers["kernel_distance"] < 0  # unbiased, and the sets are not even two draws
     assert sheet.clips["motion_energy"] == real.clips["motion_energy"]
     assert sheet.clips["identity"] == real.clips["identity"]
+
+
+def test_given_frames_count_in_no_score_but_those_by_frame(data: TrainingData, judges: Judges) -> None:
+    config = baseline("adv_gdl")  # is given frames 1 to 4
+    torch.manual_seed(0)
+    method = method_of(config)
+    with_lpips = replace(judges, lpips=FrameCount(), real={})
+    sheet = score(method.networks[method.predictor](config), config, data, with_lpips)
+    assert sheet.frames["psnr"][:3] == (MOST_PSNR,) * 3
+    assert max(sheet.frames["psnr"][3:]) < MOST_PSNR
+    for name in ("psnr", "ssim"):
+        assert np.mean(sheet.clips[name]) == pytest.approx(np.mean(sheet.frames[name][3:]))
+    assert sheet.clips["lpips"] == (4,) * len(sheet.label)  # frames 5 to 8
+    # References of such a method cover the same frames.
+    found = references(config, data, with_lpips)
+    frames = data.clips.frames[data.split.test]
+    assert found[REAL].clips["motion_energy"] == tuple(motion_energy(frames[:, 4:]))
+    assert np.mean(found[STILL].clips["psnr"]) == pytest.approx(np.mean(found[STILL].frames["psnr"][3:]))
+    assert references(CONFIG, data, with_lpips)[REAL].clips["motion_energy"] == tuple(motion_energy(frames[:, 1:]))
+
+
+class FrameCount:
+    """In the place of LPIPS: the number of frames that it compares."""
+
+    digest = "p"
+
+    def __call__(self, a: NDArray[np.uint8], b: NDArray[np.uint8], /) -> NDArray[np.float64]:
+        assert a.shape == b.shape
+        return np.full(len(a), a.shape[1], np.float64)
 
 
 def test_diversity_is_of_what_differs_alone(data: TrainingData, judges: Judges) -> None:

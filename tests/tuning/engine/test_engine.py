@@ -119,6 +119,16 @@ def test_a_failed_trial_tells_why_and_the_study_goes_on(record: RecordWriter, ba
     assert "not finite" in table(record, "toy")
 
 
+def test_what_a_complete_trial_lacks_is_recorded(record: RecordWriter, base: Config, tmp_path: Path) -> None:
+    driver = engine(record, base, tmp_path / "toy")
+    job = driver.next_job()
+    assert job is not None
+    driver.started(job)
+    driver.finish(job, Outcome(value=0.5, note="keypoints were not scored"))
+    assert states(record)[0] == COMPLETE
+    assert record.trial("toy", job.key).reason == "keypoints were not scored"
+
+
 def test_a_lost_worker_costs_an_attempt_only(record: RecordWriter, base: Config, tmp_path: Path) -> None:
     driver = engine(record, base, tmp_path / "toy")
     job = driver.next_job()

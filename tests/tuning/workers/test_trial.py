@@ -14,6 +14,7 @@ import pytest
 from amc.cli.data_options import configure_data
 from amc.config import TrainingConfig
 from amc.data.training_data import prepare
+from amc.errors import UserError
 from amc.evaluation.judges.identity import IdentityRecipe, cached_identity_classifier
 from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.score import score
@@ -118,6 +119,35 @@ def test_a_listed_run_is_scored_from_what_it_leaves(tmp_path: Path) -> None:
     pictures = {path.name for path in Path(job.samples).iterdir()}
     assert pictures == {"strip.png", "clips.gif", "figure3.png", "row.gif"}
     assert [path.name for path in Path(job.samples).parent.iterdir()] == ["t"]
+
+
+@pytest.mark.parametrize("fails", ["loading", "scoring"])
+def test_a_run_whose_keypoints_cannot_be_found_is_complete_with_its_other_scores(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = listed_job(tmp_path)
+    expected = trial.run(job, Reports(), tmp_path / "run")
+    error = UserError("3 of 3 clips have no table in /tables")
+
+    class Extractor:
+        """Fails on generated clips."""
+
+        frames, key = 4, "k"
+
+        def measure(self, video: Any) -> Any:
+            raise error
+
+    def judge(*given: Any) -> Any:
+        if fails == "loading":
+            raise error
+        return Extractor()
+
+    monkeypatch.setattr(trial, "cached_keypoint_judge", judge)
+    job = replace(job, settings=replace(job.settings, extractor="openface:/tables"))
+    outcome = trial.run(job, Reports(), tmp_path / "run")
+    assert outcome.note == f"keypoints were not scored when the run ended: {error}"
+    # Its scorer is that of a study without keypoints, so `ablations.scoring` scores it again.
+    assert replace(outcome, note="") == expected
 
 
 def test_a_run_that_pauses_while_it_is_scored_is_scored_in_its_next_attempt(tmp_path: Path) -> None:
