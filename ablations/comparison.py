@@ -14,6 +14,7 @@ from ablations.metric_checkpoints import MetricCheckpoints
 from ablations.results import note_results, write_results
 from ablations.scoring import Scoring
 from amc.config import Config
+from amc.data.training_data import split_clips
 from amc.evaluation.judges.judge_cache import cache_files
 from amc.evaluation.judges.standard import JUDGE
 from amc.evaluation.judges.standard import classifier as motion_classifier
@@ -67,6 +68,18 @@ class Comparison:
     last_seen: bool = False
 
 
+def check_comparison(prepared: Preparation, checkpoints: MetricCheckpoints) -> None:
+    """Checks that the runs of a comparison can be scored on these data, before anything is trained.
+
+    Raises:
+        UserError: The clips cannot be divided into folds, or measured by the metrics.
+    """
+    base, data = prepared.config, prepared.chosen.data
+    checkpoints.check(base, data)
+    for number in range(base.split.folds):
+        split_clips(with_fold(base, base.split.folds, number), data.clips)
+
+
 def comparison_study(prepared: Preparation, name: str, comparison: Comparison, checkpoints: MetricCheckpoints) -> Study:
     """The study, with its judges trained.
 
@@ -78,7 +91,7 @@ def comparison_study(prepared: Preparation, name: str, comparison: Comparison, c
         UserError: The clips cannot be divided into folds, or not even one trial fits into memory.
     """
     base, args = prepared.config, prepared.args
-    checkpoints.check(base, prepared.chosen.data)
+    check_comparison(prepared, checkpoints)
     splits = splits_of_runs(base, prepared.chosen.data, base.split.folds, args.seeds)
     prepared.announce()
     judge = motion_classifier(base, prepared.chosen.data, JUDGE)

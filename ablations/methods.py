@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from amc.errors import UserError
 from amc.methods import BUILT_IN, get, with_method
 from amc.methods.protocol import Method
 from analysis.record.states import OURS
+from tuning.search.default_space import search_space
 
 # Accuracies that the paper reports, in percent, by data set.
 PAPER: Mapping[str, Mapping[str, float]] = {
@@ -95,6 +96,15 @@ def method_config(base: Config, name: str) -> Config:
     return config
 
 
+def check_search(config: Config) -> None:
+    """Checks the search of a method, with its configuration for these data.
+
+    Raises:
+        UserError: Its search space is missing or invalid, or has a setting that all methods share.
+    """
+    _check_shared(config.method.name, [row.name for row in search_space(config).parameters], "searches")
+
+
 def changes_of(base: Config, config: Config) -> dict[str, Any]:
     """Settings of `config` that `base` does not have, or has with another value."""
     before = base.flat()
@@ -116,7 +126,7 @@ def _entry(base: Config, compared: Compared, tuned: Mapping[str, Any]) -> Entry:
     return Entry(compared.slug, config, changes, facts)
 
 
-def _check_shared(name: str, changes: Mapping[str, Any]) -> None:
+def _check_shared(name: str, changes: Iterable[str], does: str = "changes") -> None:
     shared = [each for each in changes if any(f"{each}.".startswith(f"{fixed}.") for fixed in CLIPS_AND_JUDGES)]
     if shared:
-        raise UserError(f"method {name!r} changes {', '.join(shared)}, which all methods of Table 3 share")
+        raise UserError(f"method {name!r} {does} {', '.join(shared)}, which all methods of Table 3 share")

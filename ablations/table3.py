@@ -17,14 +17,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ablations.comparison import Comparison, comparison_study
+from ablations.comparison import Comparison, check_comparison, comparison_study
 from ablations.merge_arms import study_on_record
-from ablations.methods import Compared, method_config, method_entries, select_methods
-from ablations.metric_checkpoints import NONE, load_checkpoints
+from ablations.methods import Compared, check_search, method_config, method_entries, select_methods
+from ablations.metric_checkpoints import NONE, MetricCheckpoints, load_checkpoints
 from ablations.results import REPORT, TABLES
 from ablations.study import with_record
 from amc.cli.command import NO_SUCCESS, Parser
-from amc.cli.data_options import choose_data
 from amc.cli.preset import chosen_preset
 from amc.config import DATASETS, Switches, configure
 from amc.errors import UserError
@@ -40,6 +39,7 @@ from analysis.scores.load_study import load_study
 from analysis.scores.study_scores import TABLE_3
 from analysis.tables.keypoints import NAME as KEYPOINTS
 from analysis.tables.keypoints import keypoints_table
+from analysis.tables.layout.cells import plural
 from analysis.tables.layout.formats import markdown
 from analysis.tables.table3 import methods_content, methods_text
 from analysis.tables.write_tables import write_methods_table
@@ -48,7 +48,7 @@ from tuning.engine.study import DONE, Ending, Study, checked_name, run_study
 from tuning.planning.dry_run import dry_run, forecast_text
 from tuning.preparation import checks
 from tuning.preparation.defaults import default_study
-from tuning.preparation.preparation import prepare
+from tuning.preparation.preparation import Preparation, prepare
 from tuning.tracking.store import ui_command
 
 DEFAULT = {"3": "natops,mug", KEYPOINTS: "mug"}  # data sets; the paper has keypoint accuracies of MUG alone
@@ -98,10 +98,15 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--study {joint!r} is the name of a study in {args.out}: give another one for the whole table")
     if args.dry_run:
         return _forecast(args, parts, methods)
+    ended: list[tuple[Study, Ending]] = []
     try:
         tuned = {part.study: _tuned(part, methods, until) for part in parts} if args.tune else {}
-        ended = [_compare(part, methods, tuned.get(part.study, {}), until) for part in parts]
+        for part in parts:
+            study = _comparison(part, methods, tuned.get(part.study, {}), until)
+            ended.append((study, run_study(study)))
+            _go_on(ended[-1][1], until)
     except Stopped as stop:
+        _show_unfinished(args, ended, len(parts))
         return stop.code
     return _show(args, joint, ended)
 
@@ -110,6 +115,8 @@ def _parts(args: argparse.Namespace) -> list[Part]:
     """The data sets, each with its own options."""
     checks.check_study(args)
     names = [name.strip() for name in (args.dataset or DEFAULT[args.table]).split(",") if name.strip()]
+    if not names:
+        raise UserError(f"--dataset {args.dataset!r} names no data set: choose from {', '.join(DATASETS)}")
     if args.data is not None:
         if args.dataset is not None and len(names) > 1:
             raise UserError("--data FILE.h5 has one data set: give --dataset with one name, or leave it out")
@@ -128,8 +135,8 @@ def _check(args: argparse.Namespace, parts: Sequence[Part], methods: Sequence[Co
     """The parts with the names of their studies, checked before anything of a study is created.
 
     Raises:
-        UserError: Data cannot be read, a method does not fit them, only some of the data are procedural, or a study on
-            record was tuned otherwise.
+        UserError: Data cannot be read, a method or its search does not fit them, runs cannot be scored on them, only
+            some of the data are procedural, or a study on record was run otherwise.
     """
     for part in parts:  # before a stand-in is made, which may take long
         name = part.args.dataset
@@ -139,13 +146,16 @@ def _check(args: argparse.Namespace, parts: Sequence[Part], methods: Sequence[Co
             method_config(configure(name if name in DATASETS else "natops", args.preset), each.name)
     checked, origins = [], {}
     for part in parts:
-        mine = part.args
-        source, config = choose_data(mine.dataset, mine.data, args.preset, mine.split_rule)
+        prepared = prepare(part.args)
+        config = prepared.config
         for each in methods:
-            method_config(config, each.name)
-        origins[config.dataset.name] = source.origin
+            own = method_config(config, each.name)
+            if args.tune:
+                check_search(own)
+        origins[config.dataset.name] = prepared.chosen.source.origin
         checked.append(replace(part, study=checked_name(part.study or default_study(config, TABLE_3))))
         _check_tuning(args, checked[-1].study)
+        check_comparison(*_with_record(prepared, checked[-1].study))
     if len({origin == "procedural" for origin in origins.values()}) > 1:
         listed = ", ".join(f"{name} has origin={origin}" for name, origin in origins.items())
         raise UserError(f"a table cannot mix recorded and procedural clips ({listed}): give one --dataset at a time")
@@ -213,15 +223,21 @@ def _switches() -> dict[str, bool]:
     return {f"switches.{name}": value for name, value in asdict(Switches()).items()}
 
 
+def _with_record(prepared: Preparation, study: str) -> tuple[Preparation, MetricCheckpoints]:
+    """The split of the first fold, and what runs are scored by: as asked for, and as the study on record was."""
+    args = prepared.args
+    asked = load_checkpoints(args.lpips, args.fvd, args.extractor)
+    prepared, _, checkpoints = with_record(prepared, study, asked)
+    if args.table == KEYPOINTS and checkpoints.extractor is None:
+        checkpoints = replace(checkpoints, extractor=REGRESSOR)
+    return prepared, checkpoints
+
+
 def _comparison(
     part: Part, methods: Sequence[Compared], tuned: Mapping[str, Mapping[str, Any]], until: float | None
 ) -> Study:
     args = _with_budget(part.args, until)
-    prepared = prepare(args)
-    asked = load_checkpoints(args.lpips, args.fvd, args.extractor)
-    prepared, _, checkpoints = with_record(prepared, part.study, asked)
-    if args.table == KEYPOINTS and checkpoints.extractor is None:
-        checkpoints = replace(checkpoints, extractor=REGRESSOR)
+    prepared, checkpoints = _with_record(prepare(args), part.study)
     entries = method_entries(prepared.config, methods, tuned)
     comparison = Comparison(
         kind=TABLE_3,
@@ -231,15 +247,6 @@ def _comparison(
         last_seen=True,
     )
     return comparison_study(prepared, part.study, comparison, checkpoints)
-
-
-def _compare(
-    part: Part, methods: Sequence[Compared], tuned: Mapping[str, Mapping[str, Any]], until: float | None
-) -> tuple[Study, Ending]:
-    study = _comparison(part, methods, tuned, until)
-    ending = run_study(study)
-    _go_on(ending, until)
-    return study, ending
 
 
 def _with_budget(args: argparse.Namespace, until: float | None) -> argparse.Namespace:
@@ -257,14 +264,30 @@ def _go_on(ending: Ending, until: float | None) -> None:
         raise Stopped(DONE)
 
 
-def _show(args: argparse.Namespace, joint: str, ended: Sequence[tuple[Study, Ending]]) -> int:
-    """Writes the table and the report of several data sets, and prints the table and where the results are."""
+def _show_unfinished(args: argparse.Namespace, ended: Sequence[tuple[Study, Ending]], data_sets: int) -> None:
+    """Prints the table of the data sets whose comparison has started, as far as it is on record."""
+    if ended:
+        _show(args, None, ended)
+    elif args.json:
+        print(json.dumps({"rows": []}))
+    if len(ended) < data_sets:
+        started = f"{len(ended)} of {plural(data_sets, 'data set')}"
+        print(f"unfinished: the comparison has started on {started}", file=sys.stderr)
+
+
+def _show(args: argparse.Namespace, joint: str | None, ended: Sequence[tuple[Study, Ending]]) -> int:
+    """Prints the table and where the results are.
+
+    Args:
+        joint: the study of the whole table, for which table and report of several data sets are written; None if the
+            table is unfinished.
+    """
     out = sys.stderr if args.json else sys.stdout
     with ExitStack() as stack:
         found = [(stack.enter_context(RecordReader(study.record_address)), study.row.name) for study, _ in ended]
         scores = [load_study(records, name) for records, name in found]
         content = methods_content(scores, joint)
-        if len(ended) > 1:
+        if joint is not None and len(ended) > 1:
             folder = args.out / joint
             write_methods_table(scores, folder / TABLES, joint)
             from analysis.report.joint_page import write_joint_report  # matplotlib takes seconds to import
@@ -278,7 +301,8 @@ def _show(args: argparse.Namespace, joint: str, ended: Sequence[tuple[Study, End
         texts = [table.text for table in tables]
         shown = dict(tables[0].content) if len(tables) == 1 else {"tables": [table.content for table in tables]}
     print("\n".join(map(markdown, texts)), file=out)
-    for folder in dict.fromkeys([args.out.absolute() / joint, *(study.folder for study, _ in ended)]):
+    whole = [] if joint is None else [args.out.absolute() / joint]
+    for folder in dict.fromkeys([*whole, *(study.folder for study, _ in ended)]):
         for name in (TABLES, REPORT):
             if (folder / name).exists():
                 print(f"{name.partition('.')[0]}: {folder / name}", file=out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,8 +48,8 @@ def toy_data(config: Config | None = None, clips: Clips | None = None) -> Traini
     return split_clips(config, clips)
 
 
-def write_toy_file(path: Path) -> Path:
-    """`toy_clips` as a clip file of origin `folder`, named squares."""
+def write_toy_file(path: Path, *, valid: Sequence[bool] = (True, True)) -> Path:
+    """`toy_clips` as a clip file of origin `folder`, named squares; `valid` says which of the two keypoints are."""
     made = toy_clips()
     info = replace(made.info, name="squares", origin="folder", generator={"tool": "test"}, fingerprint="")
     with ClipWriter(path, info, frames=8, size=(16, 16), keypoints=2) as writer:
@@ -56,7 +57,7 @@ def write_toy_file(path: Path) -> Path:
             writer.add(
                 made.frames[row],
                 made.keypoints[row],
-                made.keypoints_valid[row],
+                made.keypoints_valid[row] & np.array(valid),
                 int(made.label[row]),
                 int(made.subject[row]),
                 int(made.source_clip[row]),

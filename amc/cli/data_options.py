@@ -9,7 +9,8 @@ from amc.cli.data_source import DataSource, resolve
 from amc.config import AMC_GAN, DATASETS, Config, DatasetSpec, configure, with_overrides
 from amc.data.clipfile import read_info
 from amc.data.training_data import TrainingData, prepare
-from amc.methods import with_method
+from amc.errors import UserError
+from amc.methods import get, with_method
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,19 @@ def configure_data(
     the loss weights of NATOPS.
 
     Raises:
-        UserError: the data cannot be used, or the split rule or the method does not fit it.
+        UserError: the data cannot be used, the split rule or the method does not fit it, or it has no keypoints for a
+            method that needs them.
     """
     # Before a stand-in is made, which may take long.
     with_method(configure(dataset if dataset and dataset in DATASETS else "natops", preset), method)
     source, config = choose_data(dataset, file, preset, split_rule, method)
-    return ConfiguredData(source, config, prepare(config, source.path))
+    data = prepare(config, source.path)
+    if get(method).needs_keypoints and not data.clips.keypoints_valid.any():
+        raise UserError(
+            f"{source.path} has no valid keypoints, and method {method!r} needs them: import the clips with keypoints, "
+            "or choose another method"
+        )
+    return ConfiguredData(source, config, data)
 
 
 def choose_data(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -103,6 +104,9 @@ def run(args: argparse.Namespace) -> int:
     names = finished.data.clips.info.class_names
     if args.name not in ("all", *names):
         raise UserError(f"unknown class {args.name!r}: choose all, {', '.join(names)}")
+    if not finished.method.needs_keypoints:
+        title = finished.method.title
+        print(f"{title} is given neither class nor motion: its clips are the same for every class", file=sys.stderr)
     rows: list[Row]
     save: Callable[[Path], None]
     if args.mismatched:

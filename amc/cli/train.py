@@ -26,7 +26,7 @@ from amc.errors import UserError
 from amc.evaluation.judges.standard import JUDGE, SECOND, classifier
 from amc.evaluation.pictures.samples import write_samples
 from amc.evaluation.validation import ACCURACY, accuracies, validation
-from amc.methods import with_method
+from amc.methods import check_config, with_method
 from amc.progress import console
 from amc.stop_signals import INTERRUPTED, StopSignals
 from amc.training.loop import train
@@ -145,8 +145,10 @@ def _configured(args: argparse.Namespace, found: TrialConfig | None) -> tuple[Co
             found.check_origin(chosen.source.origin)
         if args.split_rule is not None:
             found = found.without("split.rule")
+        applied = found.applied(config)
+        check_config(applied)
         print(found.announcement(config), file=sys.stderr)
-        config = found.applied(config)
+        config = applied
         if _data_settings(config) != _data_settings(chosen.config):
             data = prepare(config, chosen.source.path)
     config = replace(config, seed=args.seed)

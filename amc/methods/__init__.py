@@ -38,7 +38,7 @@ def get(name: str) -> Method:
         name: a key of `BUILT_IN`, the name of an entry point in the group `amc.methods`, or `package.module:NAME`.
 
     Raises:
-        UserError: no method has this name, or importing it failed.
+        UserError: no method has this name, importing it failed, or its entry in the registry is not valid.
     """
     offered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
     known = {**offered, **BUILT_IN}
@@ -47,12 +47,26 @@ def get(name: str) -> Method:
         raise UserError(f"unknown method {name!r}: choose one of {', '.join(known)}, or give package.module:NAME")
     try:
         method = pkgutil.resolve_name(target)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"method {name!r} cannot be imported from {target}: {reason}") from error
     if not isinstance(method, Method):
         raise UserError(f"method {name!r}: {target} is a {type(method).__name__}, not an amc.methods.protocol.Method")
+    _check_entry(method, name)
     return method
+
+
+def _check_entry(method: Method, name: str) -> None:
+    if method.predictor not in method.networks:
+        raise UserError(
+            f"method {name!r}: its predictor is {method.predictor!r}, but its networks are {', '.join(method.networks)}"
+        )
+    try:
+        method.settings(name)
+    except (TypeError, UserError) as error:
+        raise UserError(
+            f"method {name!r}: its settings {method.settings.__name__} cannot be made from the name alone: {error}"
+        ) from error
 
 
 def method_of(config: Config) -> Method:
@@ -72,16 +86,26 @@ def with_method(config: Config, name: str) -> Config:
     """
     method = get(name)
     changed = with_overrides(replace(config, method=method.settings(name)), method.presets.get(config.preset, {}))
-    check_frames_seen(method, changed)
-    method.check(changed)
+    check_config(changed)
     return changed
+
+
+def check_config(config: Config) -> None:
+    """Checks that the method of a configuration fits its clips; to be called again after settings were changed.
+
+    Raises:
+        UserError: the method sees frames that are scored, or cannot be trained with this configuration.
+    """
+    method = method_of(config)
+    check_frames_seen(method, config)
+    method.check(config)
 
 
 def check_frames_seen(method: Method, config: Config) -> None:
     """Checks that no frame that a method sees is scored.
 
     Raises:
-        UserError: the clips are too short for the method, or it sees frames that are scored.
+        UserError: the clips are too short for the method, it sees frames that are scored, or no frame is scored.
     """
     seen, model = method.frames_seen, config.model
     if seen >= model.frames:
@@ -93,6 +117,10 @@ def check_frames_seen(method: Method, config: Config) -> None:
         raise UserError(
             f"method {method.name!r} sees {seen} frames, but all except the first {model.discarded_frames} are scored: "
             f"it may see 1 to {model.discarded_frames}"
+        )
+    if model.discarded_frames >= model.frames:
+        raise UserError(
+            f"no frame is scored: clips have {model.frames} frames, and the first {model.discarded_frames} are left out"
         )
 
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.config import Config
+from amc.errors import UserError
 from amc.machine.capabilities import Machine
 
 M = TypeVar("M", bound=nn.Module)
@@ -29,6 +30,21 @@ def seeded(network: Callable[[Config], M], config: Config, device: torch.device,
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return made
+
+
+def multiple_of(pixels: int) -> Callable[[Config], None]:
+    """The check of a method (`amc.methods.protocol.Method.check`) whose networks halve frames and double them again.
+
+    Args:
+        pixels: what the height and width of clips must be a multiple of.
+    """
+
+    def check(config: Config) -> None:
+        size = config.model.size
+        if size < pixels or size % pixels:
+            raise UserError(f"method {config.method.name!r} needs clips of a multiple of {pixels} pixels, not {size}")
+
+    return check
 
 
 def adam(

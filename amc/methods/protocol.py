@@ -69,6 +69,8 @@ class Method:
             in a space file (`tuning.search.space_file`), such as
             `{"method.learning_rate": {"kind": "log", "factor": 5}}`.
         check: raises a `UserError` for a configuration that the method cannot be trained with.
+        needs_keypoints: whether the motion condition ym is an input, so that clips without keypoints are refused; False
+            for a method that sees frames alone.
     """
 
     name: str
@@ -82,3 +84,4 @@ class Method:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     search_space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: Callable[[Config], None] = _fits_all
+    needs_keypoints: bool = True

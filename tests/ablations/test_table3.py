@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 
 from ablations.cli import main
-from ablations.table3 import _parts, _show
+from ablations.table3 import Part, Stopped, _parts, _show
 from amc.evaluation.score_sheet import LAST_SEEN, REAL, STILL
+from amc.methods.amc_gan import METHOD
 from analysis.record.reading import RecordReader
 from analysis.record.rows import TrialRow
 from tests.analysis.tables.test_table3 import record
@@ -32,6 +34,7 @@ EXAMPLE = ROOT / "docs" / "method_example"
         (["--arms", "no_ya"], "unknown method 'no_ya': choose one of amc_gan, "),
         (["--arms", "absent_package:METHOD"], "ModuleNotFoundError: No module named 'absent_package'"),
         (["--dataset", "natops,natops"], "names a data set twice"),
+        (["--dataset", ",", "--study", "x"], "--dataset ',' names no data set: choose from natops, mug"),
         (["--dataset", "natops,kth"], "unknown data set 'kth'"),
         (["--data", "no.h5", "--dataset", "natops,mug"], "has one data set"),
         (["--data", "no.h5"], "no.h5"),
@@ -53,12 +56,52 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AMC_DATA", raising=False)
+    monkeypatch.setitem(sys.modules, "dlib", None)  # as if it were not installed
     monkeypatch.setattr("amc.cli.data_source._stand_in", lambda name, preset: pytest.fail("made a stand-in"))
     assert main(["--table", "3", "--preset", "smoke", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert said in line
     assert not list(tmp_path.iterdir())
+
+
+QUANTILE = {"readings.velocity_quantile": {"kind": "float", "low": 0.5, "high": 0.9}}
+SEARCHES = replace(METHOD, name="searches", search_space=QUANTILE)
+NO_SPACE = replace(METHOD, name="no_space", search_space={})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--split-rule", "natops-hcrf"], "split rule natops-hcrf"),
+        (["--folds", "7"], "7 folds"),
+        (["--table", "keypoints"], "no valid keypoint 'centre'"),
+        (["--fvd", "i3d.safetensors"], "--fvd needs clips of at least 9 frames, these have 7"),
+        (
+            ["--arms", "mine:SEARCHES"],
+            "method 'mine:SEARCHES' searches readings.velocity_quantile, which all methods of Table 3 share",
+        ),
+        (["--arms", "mine:NO_SPACE"], "method 'mine:NO_SPACE' has no search space"),
+    ],
+)
+def test_data_or_methods_that_do_not_fit_are_refused_before_the_first_search(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "mine", sys.modules[__name__])
+    monkeypatch.setattr("ablations.table3._search", lambda *_: pytest.fail("started a search"))
+    monkeypatch.setattr("ablations.metric_checkpoints._DIGEST", {"lpips": str, "fvd": str})
+    clips = write_toy_file(tmp_path / "squares.h5", valid=(True, False))
+    command = ["--table", "3", "--preset", "smoke", "--data", str(clips), "--arms", "ours", "--tune", "1", *arguments]
+    assert main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+    assert list(tmp_path.iterdir()) == [clips]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +145,37 @@ def test_two_data_sets_end_in_one_table_and_one_report(tmp_path: Path, capsys: p
     assert f"report: {tmp_path / 't3' / 'report.html'}" in printed.err
     # One data set without a complete run: the others' results are there, and the exit code says so.
     assert _show(args, "t3", [(studies[0], Ending(0, {})), (studies[1], Ending(3, {}))]) == 3
+
+
+@pytest.mark.parametrize("started", [0, 1, 2])
+def test_what_is_on_record_is_printed_when_the_time_is_used_up(
+    started: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("natops", "mug")
+    studies: dict[str, Any] = {
+        record(tmp_path, name): SimpleNamespace(
+            record_address=tmp_path / f"t3-{name}" / "record.db",
+            folder=tmp_path / f"t3-{name}",
+            row=SimpleNamespace(name=f"t3-{name}"),
+            target="sqlite:///mlflow.db",
+        )
+        for name in names[:started]
+    }
+
+    def comparison(part: Part, *_: object) -> Any:
+        if part.study not in studies:
+            raise Stopped(0)
+        return studies[part.study]
+
+    ends = iter([Ending(0, {}), Ending(0, {}, unfinished=True)])
+    monkeypatch.setattr("ablations.table3._check", lambda args, parts, methods: parts)
+    monkeypatch.setattr("ablations.table3._comparison", comparison)
+    monkeypatch.setattr("ablations.table3.run_study", lambda study: next(ends))
+    assert main(["--table", "3", "--preset", "smoke", "--study", "t3", "--out", str(tmp_path), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert {row["dataset"] for row in json.loads(printed.out)["rows"]} == set(names[:started])
+    assert (f"the comparison has started on {started} of 2 data sets" in printed.err) == (started < 2)
+    assert not (tmp_path / "t3").exists()
 
 
 def command(folder: Path, site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -140,6 +140,25 @@ def test_evaluate_scores_keypoints_alone(
     assert f"{about['held_out_error']['pixels']:.2f} pixels" in shown
 
 
+def test_a_method_that_sees_frames_alone_needs_no_keypoints_and_says_that_it_is_given_no_class(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blind = write_toy_file(tmp_path / "squares.h5", valid=(False, False))
+    training = ["train", "--data", str(blind), "--preset", "smoke", "--steps", "2"]
+    for method in ("amc_gan", "cdna"):
+        assert amc_main.main([*training, "--method", method, "--out", str(tmp_path / "no")]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {blind} has no valid keypoints, and method '{method}' needs them")
+        assert not (tmp_path / "no").exists()
+    assert amc_main.main([*training, "--method", "mcnet", "--out", str(tmp_path / "run")]) == 0
+    capsys.readouterr()
+    generating = ["generate", str(tmp_path / "run"), "--data", str(blind), "--out", str(tmp_path / "made")]
+    assert amc_main.main(generating) == 0
+    assert capsys.readouterr().err == (
+        "MCnet is given neither class nor motion: its clips are the same for every class\n"
+    )
+
+
 def test_generate_starts_with_the_image_and_shows_each_class(
     trained: tuple[Path, dict[str, object], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -416,6 +435,8 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of studies: one that is right, one of an imported clip file, and one with a broken summary."""
     runs = _study(Path(tmp_path_factory.mktemp("runs")))
     _study(runs, "folder", dataset={"name": "squares", "origin": "folder"})
+    four = [{"key": "trial-0000", "number": 0, "state": "COMPLETE", "params": {"model.frames": 4}, "value": 0.5}]
+    _study(runs, "four", trials=four, best=four[0])
     _study(runs, "broken")
     (runs / "broken" / "summary.json").write_text('{"study": "broken", "trials": [')
     return runs
@@ -466,9 +487,13 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ["train", "--dataset", "natops", "--preset", "smoke", "--runs", "RUNS", "--out", "OUT"],
             "requires --from-study",
         ),
-        (["train", "--from-study", "lost", "--runs", "RUNS", "--out", "OUT"], "(found: broken, folder, found)"),
+        (["train", "--from-study", "lost", "--runs", "RUNS", "--out", "OUT"], "(found: broken, folder, found, four)"),
         (["train", "--from-study", "found", "--runs", "RUN", "--out", "OUT"], "(found: none)"),
         (["train", "--from-study", "broken", "--runs", "RUNS", "--out", "OUT"], "is not the summary of a study"),
+        (
+            ["train", "--from-study", "four", "--preset", "smoke", "--runs", "RUNS", "--out", "OUT"],
+            "no frame is scored: clips have 4 frames",
+        ),
         (["train", "--from-study", "folder", "--runs", "RUNS", "--out", "OUT"], "--data FILE.h5"),
         (
             ["train", "--from-study", "found", "--trial", "2", "--runs", "RUNS", "--out", "OUT"],
@@ -482,8 +507,10 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
     trained: tuple[Path, dict[str, object], str],
     studies: Path,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setitem(sys.modules, "dlib", None)  # as if it were not installed
     readme = str(ROOT / "README.md")
     named = {
         "OUT": str(tmp_path / "out"),

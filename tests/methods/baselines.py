@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from amc.config import Config, TrainingConfig
-from amc.data.conditions import Batch, Batches
+from amc.data.conditions import Batch, Batches, test_conditions
 from amc.data.training_data import TrainingData
+from amc.evaluation.generation import generate_clips
 from amc.methods import method_of, with_method
 from amc.methods.protocol import TrainingStep
 from amc.training import checkpoint
@@ -64,6 +66,23 @@ def check_recursion(config: Config) -> None:
         after = generate(config, step, replace(batch, clip=clip))
         for t in range(before.shape[1]):
             assert not torch.equal(after[:, t], before[:, t])
+
+
+def check_no_look_ahead(config: Config) -> None:
+    """Checks that what evaluation generates depends on the frames of the data that the method sees, and on no other."""
+    method, data = method_of(config), toy_data(config)
+    network = build(config).networks[method.predictor]
+    conditions = test_conditions(config, data, data.split.test[:2], 0)
+
+    def generated(frame: int | None) -> NDArray[np.uint8]:
+        frames = data.clips.frames.copy()
+        if frame is not None:
+            frames[:, frame] = 255 - frames[:, frame]
+        changed = replace(data, clips=replace(data.clips, frames=frames))
+        return generate_clips(network, config, changed, conditions)[:, method.frames_seen - 1 :]
+
+    for frame in range(config.model.frames):
+        assert np.array_equal(generated(frame), generated(None)) == (frame >= method.frames_seen)
 
 
 def state(network: nn.Module) -> dict[str, Tensor]:

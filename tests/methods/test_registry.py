@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from amc import methods
-from amc.config import Config, MethodSettings, configure
+from amc.config import Config, MethodSettings, configure, with_overrides
 from amc.data.conditions import Batch, test_conditions
 from amc.errors import UserError
 from amc.evaluation.generation import generate_clips
@@ -56,6 +57,7 @@ def test_an_unknown_method_is_one_clear_line() -> None:
         ("METHOD = (", "SyntaxError"),
         ("raise RuntimeError('first line\\nsecond line')", "RuntimeError: first line second line"),
         ("", "AttributeError: module 'broken_method' has no attribute 'METHOD'"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
         ("METHOD = 3", "broken_method:METHOD is a int, not an amc.methods.protocol.Method"),
     ],
 )
@@ -151,6 +153,40 @@ def test_a_method_sees_no_scored_frame(drift: Config, seen: int, message: str, m
     with pytest.raises(UserError, match=message):
         methods.with_method(configure("natops", "smoke"), "drifting:OTHER")
     methods.get.cache_clear()
+
+
+@dataclass(frozen=True)
+class TwoRequired(MethodSettings):
+    rate: float
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"predictor": "generator"}, "its predictor is 'generator', but its networks are drift"),
+        ({"settings": TwoRequired}, "its settings TwoRequired cannot be made from the name alone: .*'rate'"),
+    ],
+)
+def test_an_entry_that_does_not_fit_together_is_one_line(
+    drift: Config, change: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "OTHER", replace(METHOD, **change), raising=False)
+    with pytest.raises(UserError, match=f"method 'drifting:OTHER': {message}"):
+        methods.get("drifting:OTHER")
+
+
+@pytest.mark.parametrize(("name", "multiple"), [("amc_gan", 8), ("cdna", 8), ("adv_gdl", 8), ("mcnet", 16)])
+def test_sizes_that_the_networks_cannot_halve_are_refused(name: str, multiple: int) -> None:
+    config = methods.with_method(configure("natops", "smoke"), name)
+    methods.check_config(with_overrides(config, {"model.size": multiple * 3}))
+    for size in (0, multiple * 3 + 4):
+        with pytest.raises(UserError, match=f"method '{name}' needs clips of a multiple of {multiple} pixels"):
+            methods.check_config(with_overrides(config, {"model.size": size}))
+
+
+def test_some_frame_is_scored() -> None:
+    with pytest.raises(UserError, match="no frame is scored: clips have 8 frames, and the first 8 are left out"):
+        methods.check_config(with_overrides(configure("natops", "smoke"), {"model.discarded_frames": 8}))
 
 
 def test_a_method_without_adversary_trains_resumes_and_generates(drift: Config, tmp_path: Path) -> None:

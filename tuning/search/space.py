@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from amc.config import Config, with_overrides
 from amc.errors import UserError
+from amc.methods import check_config
 
 Kind = Literal["float", "log", "int", "categorical", "bool"]
 KINDS: tuple[Kind, ...] = ("float", "log", "int", "categorical", "bool")
@@ -236,9 +237,11 @@ def checked_space(base: Config, parameters: Sequence[Parameter], fixed: Mapping[
         base: the configuration, without `fixed`.
 
     Raises:
-        UserError: a name is unknown, a range or type is invalid, or conditions are circular.
+        UserError: a name is unknown, a range or type is invalid, conditions are circular, or the method does not fit
+            the clips with `fixed`.
     """
     base = with_overrides(base, fixed)
+    check_config(base)
     known = base.flat()
     for row in parameters:
         if row.name not in known:

@@ -15,6 +15,7 @@ from amc.methods.adv_gdl.discriminator import Discriminators
 from amc.methods.adv_gdl.generator import SEEN, AdvGDL
 from amc.methods.adv_gdl.settings import AdvGDLSettings
 from amc.methods.adv_gdl.step import AdvGDLStep
+from amc.methods.networks import multiple_of
 from amc.methods.protocol import Method
 
 
@@ -46,4 +47,6 @@ METHOD = Method(
         "method.gdl_weight": {"kind": "log", "factor": 10},
         "method.adversarial_weight": {"kind": "log", "factor": 10},
     },
+    check=multiple_of(8),
+    needs_keypoints=False,
 )

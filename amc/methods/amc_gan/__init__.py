@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from amc.methods.amc_gan.search_space import SEARCH_SPACE
 from amc.methods.amc_gan.step import AMCStep
+from amc.methods.networks import multiple_of
 from amc.methods.protocol import Method
 from amc.models.appearance_discriminator import AppearanceDiscriminator
 from amc.models.generator import Generator
@@ -38,4 +39,5 @@ METHOD = Method(
     build=AMCStep,
     generate=_generate,
     search_space=SEARCH_SPACE,
+    check=multiple_of(8),
 )

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from amc.methods.cdna.network import CDNA
 from amc.methods.cdna.settings import CDNASettings
 from amc.methods.cdna.step import CDNAStep
+from amc.methods.networks import multiple_of
 from amc.methods.protocol import Method
 
 
@@ -40,4 +41,5 @@ METHOD = Method(
         "method.beta1": {"kind": "float", "low": 0.5, "high": 0.95},
         "method.kernels": {"kind": "int", "low": 5, "high": 15},
     },
+    check=multiple_of(8),
 )

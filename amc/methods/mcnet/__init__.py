@@ -15,6 +15,7 @@ from amc.methods.mcnet.discriminator import Discriminator
 from amc.methods.mcnet.generator import SEEN, MCnet
 from amc.methods.mcnet.settings import MCnetSettings
 from amc.methods.mcnet.step import MCnetStep
+from amc.methods.networks import multiple_of
 from amc.methods.protocol import Method
 
 
@@ -44,4 +45,6 @@ METHOD = Method(
         "method.gdl_weight": {"kind": "log", "factor": 10},
         "method.adversarial_weight": {"kind": "log", "factor": 10},
     },
+    check=multiple_of(16),
+    needs_keypoints=False,
 )

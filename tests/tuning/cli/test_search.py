@@ -18,6 +18,7 @@ from analysis.record.reading import RecordReader
 from analysis.record.rows import StudyRow
 from analysis.record.states import DONE, REFUSED
 from analysis.record.writing import RecordWriter
+from tests.toy import write_toy_file
 from tests.tuning.toy_rows import study_row
 from tuning.cli import search
 from tuning.cli.search import main
@@ -44,6 +45,14 @@ BAD = {
     "unknown data set": (["--dataset", "kinetics", "--preset", "smoke"], "unknown data set 'kinetics'"),
     "no data at all": (["--preset", "smoke"], "--dataset"),
     "missing file": (["--data", "nowhere.h5", "--preset", "smoke"], "nowhere.h5"),
+    "a file without keypoints": (
+        ["--data", "blind.h5", "--preset", "smoke", "--method", "cdna"],
+        "blind.h5 has no valid keypoints, and method 'cdna' needs them",
+    ),
+    "a space in which given frames are scored": (
+        [*SEARCH, "--method", "mcnet", "--space", "given.toml"],
+        "given.toml: method 'mcnet' sees 4 frames, but all except the first 1 are scored",
+    ),
     "truncated file": (["--data", "cut.h5", "--preset", "smoke"], "cut.h5"),
     "file of another schema": (["--data", "other.h5", "--preset", "smoke"], "other.h5"),
     "GPUs": ([*SEARCH, "--gpus-per-trial", "9"], "--gpus-per-trial 9: this machine has"),
@@ -106,6 +115,8 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
     (tmp_path / "splits.toml").write_text('[parameters."split.seed"]\nkind = "int"\nlow = 0\nhigh = 9\n')
     (tmp_path / "dataset.toml").write_text('[fixed]\n"dataset.name" = "mug"\n')
     (tmp_path / "random.toml").write_text('[fixed]\n"split.rule" = "random"\n')
+    write_toy_file(tmp_path / "blind.h5", valid=(False, False))
+    (tmp_path / "given.toml").write_text('[fixed]\n"model.discarded_frames" = 1\n')
     (tmp_path / "outside.toml").write_text("[[points]]\nweights.rank = 2000.0\n")
     (tmp_path / "points.json").write_text('[{"weights.rank": 20.0}, {"weights.rank": 30.0}]')
     before = sorted(tmp_path.rglob("*"))

@@ -8,6 +8,7 @@ import pytest
 
 from amc.config import natops
 from amc.errors import UserError
+from amc.methods import with_method
 from tuning.search.default_space import search_space
 
 BASE = natops("smoke")
@@ -45,6 +46,21 @@ def test_a_file_narrows_extends_and_fixes(tmp_path: Path) -> None:
     assert "weights.rank" not in default  # ranking is off in every trial
     config = space.config(default, seed=0)
     assert (config.training.steps, config.switches.lrank) == (7, False)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "message"),
+    [
+        ('"model.discarded_frames" = 1', "sees 4 frames, but all except the first 1 are scored"),
+        ('"model.frames" = 4', "sees 4 frames, but clips of preset 'smoke' have 4"),
+        ('"model.size" = 24', "needs clips of a multiple of 16 pixels, not 24"),
+    ],
+)
+def test_fixed_settings_that_the_method_does_not_fit_are_refused(fixed: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "space.toml"
+    file.write_text(f"[fixed]\n{fixed}")
+    with pytest.raises(UserError, match=f"{file}: method 'mcnet' {message}"):
+        search_space(with_method(BASE, "mcnet"), file)
 
 
 def test_json_says_the_same_and_only_drops_the_default_rows(tmp_path: Path) -> None:
