@@ -8,6 +8,7 @@ from analysis.record.reading import RecordReader
 from analysis.record.writing import RecordWriter
 from analysis.scores.growth import settings_with_look
 from analysis.scores.load_study import load_study
+from analysis.tables.layout.formats import BODY
 from analysis.tables.write_tables import write_ablation_tables
 
 TABLES, FIGURES, REPORT = "tables", "figures", "report.html"  # in DIR/<study>
@@ -18,6 +19,7 @@ FORMS = ("json", "md", "csv", "tex")
 def write_results(records: RecordReader, study: str, folder: Path) -> None:
     """Writes tables, figures and the report; those of an unfinished study say so.
 
+    LaTeX files keep the style in which `python -m analysis tables` last wrote them.
     Tables from an earlier run that no longer apply are removed, as `analysis.figures` does with figures.
 
     Args:
@@ -35,8 +37,8 @@ def write_results(records: RecordReader, study: str, folder: Path) -> None:
         left.unlink(missing_ok=True)
     written = {table.name for table in write_ablation_tables(load_study(records, study), folder / TABLES)}
     for name in TABLE_NAMES - written:
-        for form in FORMS:
-            (folder / TABLES / f"{name}.{form}").unlink(missing_ok=True)
+        for ending in (*(f".{form}" for form in FORMS), BODY):
+            (folder / TABLES / f"{name}{ending}").unlink(missing_ok=True)
     write_report(records, study, folder, folder)  # draws the figures, too
 
 

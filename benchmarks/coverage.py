@@ -52,7 +52,7 @@ FAMILY_SEEDS, FAMILY, PLANTED = 8, 9, 0.1
 SPREADS = tuple(AnswerSpread("", seed, 1.0, 0.5, 180) for seed in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5))
 POWER_SEEDS = (3, 6, 8, 10)
 
-FOLDS, RUNS, SUBJECTS, FOLD_SHARES = 5, (1, 2), (60, 20), (0.68, 0.97)
+FOLDS, RUNS, SUBJECTS, FOLD_SHARES, FOLD_OTHER = 5, (1, 2), (60, 20), (0.68, 0.97), 0.68
 FOLD_SETTINGS = (
     SubjectSpread("seeds alike, subjects differ", 0.0, 1.0, 0.5),
     SubjectSpread("seeds differ, subjects differ", 0.3, 1.0, 0.5),
@@ -154,13 +154,29 @@ def measured_folds(count: int, seed: int) -> dict[str, Any]:
             for share in FOLD_SHARES:
                 for runs in RUNS:
                     about = {"setting": setting.name, "subjects": subjects, "share": share, "runs": runs}
-                    rows.append({**about, **fold_coverage(setting, share, 0.68, subjects, runs, count, draw)})
+                    rows.append({**about, **fold_coverage(setting, share, FOLD_OTHER, subjects, runs, count, draw)})
                 same = found_in_folds(setting, (share,) * (FAMILY + 1), subjects, 1, count, draw)
                 false = float(same.any(axis=1).mean())
                 families.append(
                     {"setting": setting.name, "subjects": subjects, "share": share, "false_positive": false}
                 )
-    return {"coverage": rows, "families": families}
+    return {"coverage": rows, "families": families, "near_one": _near_one(count, np.random.default_rng(seed))}
+
+
+def _near_one(count: int, draw: Any) -> list[dict[str, Any]]:
+    """Coverage of differences of two arms that are both near 1, where few clips differ."""
+    share = max(FOLD_SHARES)
+    return [
+        {
+            "setting": setting.name,
+            "subjects": subjects,
+            "runs": runs,
+            **fold_coverage(setting, share, share, subjects, runs, count, draw),
+        }
+        for subjects in SUBJECTS
+        for setting in FOLD_SETTINGS
+        for runs in RUNS
+    ]
 
 
 def _difference(lot: NDArray[np.bool_]) -> MeanSquares:
@@ -230,6 +246,11 @@ def markdown(content: dict[str, Any]) -> str:
         cells = [row["setting"], row["subjects"], f"{row['share']:.2f}", row["runs"]]
         cells += [f"{row[k]:.3f}" for k in ("mean", "mean_clips_alone", "difference", "difference_clips_alone")]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
+    lines += ["", "| setting | subjects | runs per fold | difference | fixed split |"]
+    lines += ["| --- |" + " ---: |" * 4]
+    for row in content["folds"]["near_one"]:
+        rates = " | ".join(f"{row[k]:.3f}" for k in ("difference", "difference_clips_alone"))
+        lines.append(f"| {row['setting']} | {row['subjects']} | {row['runs']} | {rates} |")
     lines += ["", "| setting | subjects | share | false positives |", "| --- | ---: | ---: | ---: |"]
     for row in content["folds"]["families"]:
         lines.append(f"| {row['setting']} | {row['subjects']} | {row['share']:.2f} | {row['false_positive']:.3f} |")

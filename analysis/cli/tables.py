@@ -13,6 +13,7 @@ from analysis.scores.join_studies import join_studies
 from analysis.scores.load_study import is_ablation, load_study
 from analysis.scores.study_scores import TABLE_3
 from analysis.tables.layout.formats import PLAIN, STYLES, markdown
+from analysis.tables.subjects import ON_A_PAGE
 from analysis.tables.write_tables import write_ablation_tables, write_methods_table, write_search_tables
 
 
@@ -29,8 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--style",
         choices=STYLES,
         default=PLAIN,
-        help="style of the LaTeX files. paper: Tables 3 and 4 and the table by subject use booktabs, siunitx and the "
-        f"paper's symbols, and NAME_body.tex is for \\input; plain: no packages (default: {PLAIN})",
+        help="style of the LaTeX files. paper: Tables 3 and 4 and the table by subject (if it has at most "
+        f"{ON_A_PAGE} subjects) use booktabs, siunitx and the paper's symbols, and NAME_body.tex is for \\input; "
+        f"plain: no packages, and any NAME_body.tex is removed (default: {PLAIN}). ablations/run_all.py keeps the "
+        "style of the files it replaces",
     )
     parser.add_argument("--json", action="store_true", help="print the first table as JSON")
     add_options(parser)

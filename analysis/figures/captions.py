@@ -31,8 +31,10 @@ def study_facts(scores: StudyScores, arms: Sequence[ArmScores] | None = None, *,
         seeds = f"{plural(counts[0], 'seed')} per {entry_word(scores.row)}"
     else:
         seeds = f"{counts[0]} to {counts[-1]} seeds per {entry_word(scores.row)}"
-    clips = scores.row.dataset.get("split", {}).get(split)
+    clips = scores.clips if split == "test" else scores.row.dataset["split"].get(split)
     text = f"{seeds[0].upper()}{seeds[1:]}" + ("" if clips is None else f", {plural(int(clips), f'{split} clip')}")
+    if scores.folds is not None and split != "test":  # the record has the size of the first fold
+        text += " per fold"
     text += f"; {data_facts(scores.row)}."
     if scores.finished < scores.planned:
         text += f" NOT FINISHED: {scores.finished} of {scores.planned} runs."

@@ -28,13 +28,15 @@ def growth(row: StudyRow) -> dict[str, Any] | None:
     """Returns the numbers of seeds at which results were written, and what testing at each does to the error.
 
     A study that was written before all its planned seeds were complete has not grown: its size was fixed beforehand.
+    With K folds at least K seeds are planned, one for each fold: fewer test only a part of the subjects.
 
     Returns:
         {"seeds": [earlier ones, now], "error", "level"} as in `repeated_tests`; None if no seeds were added after
         results with p values had been written.
     """
+    folds = int(row.config.get("split", {}).get("folds", 0))
     planned = int(row.settings["seeds"])
-    earlier = {look["seeds"] for look in row.settings.get(LOOKS, ()) if look["planned"] < planned}
+    earlier = {look["seeds"] for look in row.settings.get(LOOKS, ()) if max(look["planned"], folds) < planned}
     seeds = [*sorted(count for count in earlier if FEWEST <= count < planned), planned]
     if len(seeds) < 2:
         return None

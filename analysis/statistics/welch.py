@@ -32,7 +32,8 @@ def welch(first: MeanSquares, second: MeanSquares, confidence: float = CONFIDENC
     """Returns the difference of two means over runs (Welch, Biometrika 34, 1947), times `scale`.
 
     The variance of each mean is that of its runs, and at least what its clips imply: a few runs may agree by chance.
-    Differences between clips or subjects that both groups share are not part of it.
+    With one fixed test split, differences between clips that both groups share are not part of it. With folds it
+    includes the subjects, which both groups share fold by fold, so the test is conservative.
     """
     one, other = _variance(first), _variance(second)
     difference, error = float(first.mean - second.mean), math.sqrt(one + other)

@@ -15,11 +15,12 @@ from analysis.scores.estimates import PERCENT, POINTS, Clips, as_list, differenc
 from analysis.scores.study_scores import StudyScores, entry_word, ours_word
 from analysis.statistics.holm import holm
 from analysis.statistics.levels import INTERVAL
-from analysis.tables.layout.caption import facts, sentence
+from analysis.tables.layout.caption import facts, sentence, spread_of
 from analysis.tables.layout.cells import compared_cells, number, plural
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
-from analysis.tables.table4_notes import interval_note
+from analysis.tables.table4 import control_difference
+from analysis.tables.table4_notes import control_note, interval_note
 
 NAME = "keypoints"
 WHAT = "accuracy (%) of the keypoint classifier on clips generated for the test split"
@@ -35,7 +36,8 @@ def has_keypoints(scores: StudyScores) -> bool:
 def keypoints_content(scores: StudyScores) -> dict[str, Any]:
     """Returns the content of `keypoints.json`: {"caption", "rows" (one per arm), "references"}.
 
-    Differences use the seeds that both arms have, clip by clip; `p_holm` is corrected over all of them.
+    Differences use the seeds that both arms have, clip by clip; `p_holm` is corrected over all of them. Ours with other
+    seeds (`control`) is compared by Welch's test, outside of the correction, as in Table 4.
     """
     values = {arm.slug: _values(arm.sheets) for arm in scores.arms}
     paper = PAPER.get(str(scores.row.dataset["name"]), {})
@@ -47,6 +49,7 @@ def keypoints_content(scores: StudyScores) -> dict[str, Any]:
         means = {seed: 100 * float(one.mean()) for seed, one in sorted(mine.items())}
         row: dict[str, Any] = {"arm": arm.slug, "title": arm.title, "paper": paper.get(arm.slug)}
         row |= {
+            "control": arm.is_control,
             "mean": None if level is None else level.mean,
             "sd_seeds": float(np.std([*means.values()], ddof=1)) if len(means) > 1 else None,
             "ci95": None if level is None else as_list(level.interval),
@@ -55,13 +58,15 @@ def keypoints_content(scores: StudyScores) -> dict[str, Any]:
             "n_pairs": 0,
             **dict.fromkeys(("difference", "difference_ci95", "p", "p_holm")),
         }
-        if arm.slug != OURS:
+        if arm.is_control:
+            row |= control_difference(scores, mine, values.get(OURS, {}))
+        elif arm.slug != OURS:
             paired = difference(mine, values.get(OURS, {}))
             apart = estimate_mean(paired, 100, POINTS, folds=scores.folds)
             row["n_pairs"] = len(paired)
             if apart is not None:
                 row |= {"difference": apart.mean, "difference_ci95": as_list(apart.interval), "p": apart.p}
-        if row["p"] is not None:
+        if row["p"] is not None and not arm.is_control:
             tested.append(row)
         row |= _missing([sheet for sheet in arm.sheets.values() if MISSING in sheet.clips])
         row["values"] = {str(seed): mean for seed, mean in means.items()}
@@ -70,7 +75,7 @@ def keypoints_content(scores: StudyScores) -> dict[str, Any]:
         row["p_holm"] = corrected
     caption = facts(scores)
     caption["extractor"] = scores.row.settings.get("keypoints")
-    caption["notes"] = _notes(scores, caption, len(tested))
+    caption["notes"] = _notes(scores, caption, rows, len(tested))
     references = _references(scores)
     # The caption's references are those of this classifier, not of the motion classifier.
     by_key = {one["arm"]: one["mean"] for one in references}
@@ -96,7 +101,7 @@ def _text(content: Mapping[str, Any], study: StudyRow) -> TextTable:
         head=(
             entry_word(study),
             "paper",
-            "mean ± SD of seeds, %",
+            f"mean ± SD of {spread_of(content['caption'])}, %",
             INTERVAL,
             "seeds",
             f"minus {ours_word(study)}",
@@ -145,7 +150,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _notes(scores: StudyScores, caption: Mapping[str, Any], tests: int) -> list[str]:
+def _notes(scores: StudyScores, caption: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], tests: int) -> list[str]:
     notes = []
     if caption["extractor"] is not None:
         notes.append(f"Keypoints are found by {summary(caption['extractor'])}.")
@@ -156,6 +161,7 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], tests: int) -> list[
     notes.append(interval_note(scores))
     if tests:
         notes.append(f"p values are Holm-corrected over {plural(tests, 'comparison')} with {ours_word(scores.row)}.")
+    notes += [control_note(row) for row in rows if row["control"] and row["p"] is not None]
     if caption["dataset"] in PAPER and (caption["origin"] == "procedural" or caption["preset"] != "paper"):
         notes.append(
             "The paper's accuracies were measured with 68 OpenFace landmarks on the recorded videos at full size; only "

@@ -11,12 +11,12 @@ from typing import Any
 from amc.errors import UserError
 from analysis.scores.study_scores import TABLE_3, StudyScores
 from analysis.statistics.levels import ALPHA, CONFIDENCE, INTERVAL
-from analysis.tables.layout.caption import facts, failures, unscored
+from analysis.tables.layout.caption import facts, failures, spread_of, unscored
 from analysis.tables.layout.cells import compared_cells, number, p_cell, plural, span
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
 from analysis.tables.table4 import WHAT, compared_rows, correct_for_family
-from analysis.tables.table4_notes import grown_note, interval_note, paired_seeds
+from analysis.tables.table4_notes import grown_note, interval_note, paired_seeds, paper_notes
 
 _REFERENCES = (
     ("chance", "chance"),
@@ -24,14 +24,18 @@ _REFERENCES = (
     ("last seen frame repeated", "last_seen_accuracy"),
     ("real clips", "real_accuracy"),
 )
-_HEAD = (
-    "method", "data set", "frames seen", "paper", "mean ± SD of seeds, %", INTERVAL, "seeds", "minus AMC-GAN", INTERVAL,
-    "p (Holm)", "exact p", "second classifier", "validation",
-)  # fmt: skip
-_PAPER_HEAD = (
-    "model", "data set", "frames", "paper", "accuracy", "SD", f"{CONFIDENCE:.0%} CI", "minus AMC-GAN",
-    f"{CONFIDENCE:.0%} CI", "p (Holm)",
-)  # fmt: skip
+_PAPER_HEAD = (  # short, so that the table fits a page
+    "model",
+    "data",
+    "frames",
+    "paper",
+    "mean",
+    "SD",
+    f"{CONFIDENCE:.0%} CI",
+    "minus AMC-GAN",
+    f"{CONFIDENCE:.0%} CI",
+    "p",
+)
 
 
 def check_joinable(studies: Sequence[StudyScores]) -> None:
@@ -106,11 +110,26 @@ def _tuned(studies: Sequence[StudyScores]) -> dict[str, Any] | None:
 def methods_text(content: Mapping[str, Any]) -> TextTable:
     """Returns the table as text, from its content."""
     caption = content["caption"]
+    head = (
+        "method",
+        "data set",
+        "frames seen",
+        "paper",
+        f"mean ± SD of {spread_of(*caption['datasets'])}, %",
+        INTERVAL,
+        "seeds",
+        "minus AMC-GAN",
+        INTERVAL,
+        "p (Holm)",
+        "exact p",
+        "second classifier",
+        "validation",
+    )
     return TextTable(
         caption=_sentence(caption),
-        head=_HEAD,
+        head=head,
         rows=tuple(map(_cells, content["rows"])),
-        references=_references(caption, len(_HEAD)),
+        references=_references(caption, len(head)),
         notes=tuple(caption["notes"]),
     )
 
@@ -197,8 +216,10 @@ def _paper_text(content: Mapping[str, Any]) -> TextTable:
             )
             for row in content["rows"]
         ),
-        references=_references(caption, len(_PAPER_HEAD)),
-        notes=("SD: standard deviation over seeds.", *caption["notes"]),
+        references=tuple(
+            (title.removesuffix(" repeated"), *cells) for title, *cells in _references(caption, len(_PAPER_HEAD))
+        ),
+        notes=paper_notes(caption["notes"], spread_of(*caption["datasets"])),
     )
 
 

@@ -33,11 +33,11 @@ from analysis.statistics.holm import holm
 from analysis.statistics.levels import ALPHA, CONFIDENCE, INTERVAL
 from analysis.statistics.rank_agreement import rank_agreement, tau_interval
 from analysis.statistics.welch import welch
-from analysis.tables.layout.caption import facts, sentence
+from analysis.tables.layout.caption import facts, sentence, spread_of
 from analysis.tables.layout.cells import compared_cells, number, p_cell, span
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
-from analysis.tables.table4_notes import ablation_notes
+from analysis.tables.table4_notes import ablation_notes, paper_notes
 
 Tested = tuple[dict[str, Any], MeanEstimate]
 """A row whose difference to Ours is tested, and the estimate of that difference."""
@@ -82,12 +82,25 @@ def compared_rows(scores: StudyScores) -> tuple[list[dict[str, Any]], list[Teste
 def ablation_text(content: Mapping[str, Any]) -> TextTable:
     """Returns the table as text, from its content."""
     caption, rows = content["caption"], content["rows"]
+    head = (
+        "arm",
+        "paper",
+        f"mean ± SD of {spread_of(caption)}, %",
+        INTERVAL,
+        "seeds",
+        "minus Ours",
+        INTERVAL,
+        "p (Holm)",
+        "exact p",
+        "second classifier",
+        "validation",
+    )
     return TextTable(
         caption=sentence(caption, WHAT),
-        head=_HEAD,
+        head=head,
         rows=tuple(_cells(row) for row in rows),
         references=tuple(
-            (title, "-", number(caption[name]), *("-" for _ in _HEAD[3:]))
+            (title, "-", number(caption[name]), *("-" for _ in head[3:]))
             for title, name in _REFERENCES
             if caption[name] is not None
         ),
@@ -129,7 +142,7 @@ def _paper_text(content: Mapping[str, Any]) -> TextTable:
             for title, name in _REFERENCES
             if caption[name] is not None
         ),
-        notes=("SD: standard deviation over seeds.", *(note.partition(" The exact p")[0] for note in caption["notes"])),
+        notes=paper_notes(caption["notes"], spread_of(caption)),
     )
 
 
@@ -152,20 +165,6 @@ _REFERENCES = (
     ("chance", "chance"),
     ("first frame", "first_frame_accuracy"),
     ("real clips", "real_accuracy"),
-)
-
-_HEAD = (
-    "arm",
-    "paper",
-    "mean ± SD of seeds, %",
-    INTERVAL,
-    "seeds",
-    "minus Ours",
-    INTERVAL,
-    "p (Holm)",
-    "exact p",
-    "second classifier",
-    "validation",
 )
 
 
@@ -212,7 +211,7 @@ def _compared(
     if arm.slug == OURS:
         return {"n_pairs": 0, **dict.fromkeys(_COMPARED)}, None
     if arm.is_control:
-        return _control(scores, mine, ours), None
+        return {"n_pairs": 0, **dict.fromkeys(_COMPARED), **control_difference(scores, mine, ours)}, None
     paired = difference(mine, ours)
     row: dict[str, Any] = {"n_pairs": len(paired), **dict.fromkeys(_COMPARED)}
     found = estimate_mean(paired, 100, POINTS, folds=scores.folds, exact=True)
@@ -230,14 +229,16 @@ def _compared(
     return row, found
 
 
-def _control(scores: StudyScores, mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> dict[str, Any]:
-    """Ours with other seeds minus Ours, by Welch's test: nothing pairs their seeds."""
-    row: dict[str, Any] = {"n_pairs": 0, **dict.fromkeys(_COMPARED)}
+def control_difference(scores: StudyScores, mine: Mapping[int, Clips], ours: Mapping[int, Clips]) -> dict[str, Any]:
+    """Returns Ours with other seeds minus Ours, by Welch's test: nothing pairs their seeds.
+
+    Empty if either has fewer than two runs.
+    """
     estimates = [run_spread(values, scores.folds) for values in (mine, ours)]
     if estimates[0] is None or estimates[1] is None:
-        return row
+        return {}
     found = welch(estimates[0], estimates[1], scale=100)
-    return row | {"difference": found.difference, "difference_ci95": as_list(found.interval), "p": found.p}
+    return {"difference": found.difference, "difference_ci95": as_list(found.interval), "p": found.p}
 
 
 def correct_for_family(tested: Sequence[Tested]) -> dict[str, Any]:
@@ -264,13 +265,17 @@ def correct_for_family(tested: Sequence[Tested]) -> dict[str, Any]:
 
 
 def _order(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Agreement with the paper's order, with an interval over the seeds that all its arms have completed."""
+    """Agreement with the paper's order and its interval, over the seeds that all its arms have completed."""
     known = [row for row in rows if row["paper"] is not None and row["mean"] is not None]
-    found = rank_agreement({row["arm"]: row["paper"] for row in known}, {row["arm"]: row["mean"] for row in known})
+    common = sorted(set.intersection(*(set(row["values"]) for row in known)), key=int) if known else []
+    if not common:
+        return None
+    table = np.array([[row["values"][seed] for row in known] for seed in common])
+    means = np.round(table.mean(axis=0), 12).tolist()  # equal means are ties, as in the interval
+    ours = {row["arm"]: mean for row, mean in zip(known, means, strict=True)}
+    found = rank_agreement({row["arm"]: row["paper"] for row in known}, ours)
     if found is None:
         return None
-    common = sorted(set.intersection(*(set(row["values"]) for row in known)), key=int)
-    table = np.array([[row["values"][seed] for row in known] for seed in common]).reshape(len(common), len(known))
     return {
         **asdict(found),
         "ci95": as_list(tau_interval([row["paper"] for row in known], table)),

@@ -23,11 +23,20 @@ def ablation_notes(scores: StudyScores, rows: Sequence[Row], caption: Mapping[st
         *grown_note(caption["grown"]),
         *_not_significant(rows, caption),
         *_unpaired(rows),
-        *(_control(row) for row in rows if row["control"] and row["p"] is not None),
+        *(control_note(row) for row in rows if row["control"] and row["p"] is not None),
         *_order(caption["order"]),
         *_validation(caption["validation"]),
         *(_interaction(row, titles) for row in rows if row["interaction"] is not None),
     ]
+
+
+def paper_notes(notes: Sequence[str], spread: str) -> tuple[str, ...]:
+    """Returns the notes of the paper style, which has no column of exact p values.
+
+    Args:
+        spread: what the column SD is taken over, see `spread_of`.
+    """
+    return (f"SD: standard deviation over {spread}.", *(note.partition(" The exact p")[0] for note in notes))
 
 
 def interval_note(scores: StudyScores) -> str:
@@ -115,7 +124,8 @@ def _unpaired(rows: Sequence[Row]) -> list[str]:
     return [f"Differences use only the seeds that Ours has completed as well: {counts}."]
 
 
-def _control(row: Row) -> str:
+def control_note(row: Row) -> str:
+    """Returns how Ours with other seeds was compared."""
     return (
         f"{row['title']} is a control and not part of the correction: it differs from Ours by chance alone. Welch's "
         f"test, unpaired over {plural(row['n_seeds'], 'seed')}: {number(row['difference'], '+.1f')} points ({INTERVAL} "
@@ -129,13 +139,14 @@ def _order(order: Mapping[str, Any] | None) -> list[str]:
         return []
     sure = order["ci95"]
     over = (
-        f"{INTERVAL} {span(sure, '.2f')}, bootstrap over {plural(order['n_seeds'], 'seed')}, rough if these are few; "
+        f"{INTERVAL} {span(sure, '.2f')}, bootstrap over these seeds, rough if they are few; "
         if sure is not None
         else ""
     )
     return [
-        f"Rank agreement with the paper over {order['arms']} arms: Kendall's tau {order['tau']:.2f} "
-        f"({over}{p_text(order['p'])} for the null hypothesis of no association)."
+        f"Rank agreement with the paper over {order['arms']} arms and the {plural(order['n_seeds'], 'seed')} that all "
+        f"of them have completed: Kendall's tau {order['tau']:.2f} ({over}{p_text(order['p'])} for the null hypothesis "
+        "of no association)."
     ]
 
 

@@ -11,7 +11,7 @@ from analysis.tables.confusion import confusion_table
 from analysis.tables.cost import cost_table
 from analysis.tables.judges import judges_table
 from analysis.tables.keypoints import has_keypoints, keypoints_table
-from analysis.tables.layout.formats import PLAIN, Table, write
+from analysis.tables.layout.formats import Table, style_of, write
 from analysis.tables.metrics import metrics_table
 from analysis.tables.recall import recall_table
 from analysis.tables.search import search_table
@@ -37,35 +37,36 @@ def tables_of(scores: StudyScores) -> list[Table]:
     return [first, *(make(scores) for make in others)]
 
 
-def write_ablation_tables(scores: StudyScores, folder: Path, style: str = PLAIN) -> list[Table]:
+def write_ablation_tables(scores: StudyScores, folder: Path, style: str | None = None) -> list[Table]:
     """Writes every table of an ablation study, each in four formats.
 
     Args:
-        style: of the LaTeX files, one of `layout.formats.STYLES`.
+        style: of the LaTeX files, one of `layout.formats.STYLES`; by default the style of those in the folder.
 
     Raises:
         UserError: a file cannot be written.
     """
-    tables = tables_of(scores)
+    tables, style = tables_of(scores), style or style_of(folder)
     for table in tables:
         write(table, folder, style)
     return tables
 
 
 def write_methods_table(
-    studies: Sequence[StudyScores], folder: Path, name: str | None = None, style: str = PLAIN
+    studies: Sequence[StudyScores], folder: Path, name: str | None = None, style: str | None = None
 ) -> Table:
     """Writes Table 3 of several data sets, whose other tables are in the folders of their studies.
 
     Args:
         studies: one for each data set.
         name: of the table's study; by default that of the studies.
+        style: of the LaTeX files; by default the style of those in the folder.
 
     Raises:
         UserError: the studies cannot be in one table, or a file cannot be written.
     """
     table = methods_table(studies, name)
-    write(table, folder, style)
+    write(table, folder, style or style_of(folder))
     return table
 
 

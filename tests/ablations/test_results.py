@@ -13,6 +13,9 @@ from ablations.cli import show
 from ablations.results import FORMS, TABLE_NAMES, write_results
 from analysis.figures.draw_all import NAMES
 from analysis.record.reading import RecordReader
+from analysis.scores.load_study import load_study
+from analysis.tables.layout.formats import PAPER
+from analysis.tables.write_tables import write_ablation_tables
 from tests.analysis.made_study import write_study
 from tuning.engine.study import Ending
 
@@ -49,6 +52,19 @@ def test_what_is_no_longer_made_is_removed_and_nothing_else(tmp_path: Path) -> N
     assert {"accuracies.svg", "mine.svg"} <= made
     assert not [name for name in made if name.startswith(("confusion", "behaviour", "ssim"))]
     assert (bare / "figures" / "accuracies.svg").read_text() != "old"
+
+
+def test_latex_files_keep_their_style_and_no_body_is_outdated(tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    write_study(tmp_path / "record.db", arms=TABLE_4[:2], seeds=2, sheets=False)
+    with RecordReader(tmp_path / "record.db") as records:
+        write_ablation_tables(load_study(records, STUDY), tables, PAPER)
+    for name in ("table4_body.tex", "subjects_body.tex", "table3_body.tex", "mine_body.tex"):
+        (tables / name).write_text("old")
+    results(tmp_path)
+    assert "booktabs" in (tables / "table4.tex").read_text()
+    bodies = {name: (tables / name).read_text() == "old" for name in names(tables) if name.endswith("_body.tex")}
+    assert bodies == {"table4_body.tex": False, "mine_body.tex": True}  # there are no subjects, and it is no Table 3
 
 
 @pytest.mark.parametrize("fresh", [True, False])

@@ -31,12 +31,14 @@ def write_scores(
     sheets: Mapping[str, ScoreSheet] | None = None,
     arms: Mapping[str, Mapping[str, Any]] | None = None,
     dataset: Mapping[str, Any] = DATASET,
+    folds: int = 0,
     **changes: Any,
 ) -> None:
     """Writes a record: {arm: its test accuracy by seed}, None for a run that failed; `sheets` by the trial's key.
 
     Args:
         arms: more of an arm's description, such as `seed_shift`.
+        folds: over subjects; 0 is one test split for all runs.
         changes: of `StudyRow`.
     """
     more = arms or {}
@@ -46,7 +48,7 @@ def write_scores(
         else {"arm": slug, "title": slug, "paper": None, **more.get(slug, {})}
         for slug in scores
     ]
-    config = natops("smoke").to_dict()
+    config = in_fold(natops("smoke").to_dict(), folds, 0)
     row = {"preset": "compact", "seed": 0, "config": config, "space": {}, "versions": {}, "created": 0.0}
     row |= {"settings": {"seeds": max(map(len, scores.values())), "arms": described}, "dataset": dataset, **changes}
     with RecordWriter(address) as record:
@@ -56,7 +58,8 @@ def write_scores(
             shift = int(more.get(arm, {}).get("seed_shift", 0))
             for seed, value in enumerate(values):
                 key = f"{arm}-seed-{seed}"
-                trial = TrialRow(name, key, "trial", number, None, "WAITING", {"arm": arm}, config, seed + shift, 40)
+                mine = in_fold(config, folds, seed)
+                trial = TrialRow(name, key, "trial", number, None, "WAITING", {"arm": arm}, mine, seed + shift, 40)
                 record.add_trial(trial)
                 record.begin(name, key)
                 if value is None:
@@ -68,6 +71,12 @@ def write_scores(
                     kept = None if made is None else SheetRow(name, key, "made", 1.0, made.to_dict())
                     record.finish(name, key, 1, "COMPLETE", value=0.5, scores={"test/accuracy": value}, sheet=kept)
                 number += 1
+
+
+def in_fold(config: Mapping[str, Any], folds: int, seed: int) -> dict[str, Any]:
+    """The configuration of the run with this seed number."""
+    split = {"folds": folds, "fold": seed % folds} if folds else {}
+    return {**config, "split": {**config["split"], **split}}
 
 
 def sheet(right: str, *, second: str | None = None, label: tuple[int, ...] | None = None, **more: Any) -> ScoreSheet:

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from benchmarks.coverage import POWER_SEEDS, SEEDS, SETTINGS, SHARES, SPREADS, main
+from benchmarks.coverage import FOLD_SETTINGS, POWER_SEEDS, RUNS, SEEDS, SETTINGS, SHARES, SPREADS, SUBJECTS, main
 
 
 def test_coverage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,6 +16,7 @@ def test_coverage(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(found["coverage"]) == len(SETTINGS) * len(SHARES) * len(SEEDS)
     assert all(0 <= row["mean"] <= 1 and 0 <= row["difference"] <= 1 for row in found["coverage"])
     assert len(found["families"]) == len(SETTINGS) * len(SHARES)
+    assert len(found["folds"]["near_one"]) == len(FOLD_SETTINGS) * len(SUBJECTS) * len(RUNS)
     assert [list(row["found"]) for row in found["power"]] == [list(map(str, POWER_SEEDS))] * (2 * len(SPREADS))
 
 
@@ -23,4 +24,4 @@ def test_coverage_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--studies", "2"])
     lines = capsys.readouterr().out.splitlines()
     heads = [after for before, after in itertools.pairwise(lines) if after.startswith("| ---") and before]
-    assert len(heads) == 5  # two of them with folds over subjects
+    assert len(heads) == 6  # three of them with folds over subjects

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from analysis.record.race import runs_left, winner
-from analysis.record.ranking import ranked
+from analysis.record.ranking import first_objective, ranked
 from analysis.record.reading import RecordReader
 from analysis.record.rows import CommandRow, Score, StudyRow, TrialRow
 from analysis.record.states import CONFIRM, ENDED, FAILED, RUNNING, STATES, TRIAL, WAITING
@@ -107,7 +107,7 @@ class WatchedStudy:
         reported = [trial for trial in self.trials if trial.value is not None and trial.state != FAILED]
         if not reported:
             return "best: none, no trial has reported yet"
-        leading = max(reported, key=lambda trial: trial.value or 0.0)
+        leading = max(reported, key=lambda one: (-(one.violation or 0.0), first_objective(one) or 0.0, -one.number))
         text = f"{objectives_text(leading)} at step {leading.step}/{leading.budget}"
         return f"best: no trial is complete; {leading.key} has {text}"
 

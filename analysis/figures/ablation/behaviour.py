@@ -73,8 +73,9 @@ def behaviour(scores: StudyScores, metrics: Mapping[str, Any]) -> Drawing | None
 def _arm(axes: Axes, row: int, arm: ArmScores, metric: Mapping[str, Any], entry: Mapping[str, Any] | None) -> None:
     if entry is None:
         return
-    found = [sheet.clips[metric["key"]] for sheet in arm.sheets.values() if sheet.clips.get(metric["key"])]
-    values = [metric["scale"] * float(np.mean(one)) for one in found]
+    key = metric["key"]
+    found = [sheet.clips.get(key) or sheet.numbers.get(key) for sheet in arm.sheets.values()]
+    values = [metric["scale"] * float(np.mean(one)) for one in found if one is not None]
     spread = np.linspace(-0.22, 0.22, len(values))
     if len(values) > 1:
         axes.plot(values, row + spread, linestyle="none", marker="o", markersize=3, color=GREY, alpha=0.75,

@@ -16,7 +16,8 @@ from analysis.tables.layout.cells import p_text
 
 DIFFERENT = f"significantly different (Holm-corrected p at most {ALPHA})"
 UNCLEAR, UNTESTED = "not significantly different", "not tested (one seed)"
-_MARKS = {DIFFERENT: (BLUE, "o"), UNCLEAR: (GREY, "s"), UNTESTED: (GREY, "^")}
+CONTROL = "control (Welch's test, not corrected)"
+_MARKS = {DIFFERENT: (BLUE, "o"), UNCLEAR: (GREY, "s"), UNTESTED: (GREY, "^"), CONTROL: (GREY, "P")}
 
 
 def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None:
@@ -69,31 +70,38 @@ def differences(scores: StudyScores, table: Mapping[str, Any]) -> Drawing | None
 
 
 def significance(row: Mapping[str, Any]) -> str:
-    """Returns the result of the table's test for a row."""
+    """Returns the result of the table's test for a row; for Ours with other seeds, how it is compared."""
+    if row.get("control"):
+        return CONTROL
     if row["p_holm"] is None:
         return UNTESTED
     return DIFFERENT if row["p_holm"] <= ALPHA else UNCLEAR
 
 
 def _verdicts(rows: Sequence[Mapping[str, Any]], study: StudyRow) -> str:
-    text = ""
-    if any(significance(row) != UNTESTED for row in rows):
+    text, verdicts = "", {significance(row) for row in rows}
+    if verdicts & {DIFFERENT, UNCLEAR}:
         text += f"Bars are {INTERVAL}s; p values of the paired test are Holm-corrected over the {entry_word(study)}s. "
+    elif CONTROL in verdicts:
+        text += f"Bars are {INTERVAL}s. "
     unclear = [str(row["title"]) for row in rows if significance(row) == UNCLEAR]
     if unclear:
         text += (
             f"Hollow squares ({', '.join(unclear)}) are not significantly different, which does not show that they are "
             "equal. "
         )
-    untested = [str(row["title"]) for row in rows if significance(row) == UNTESTED and not row.get("control")]
+    untested = [str(row["title"]) for row in rows if significance(row) == UNTESTED]
     if untested:
         text += (
             f"Hollow triangles ({', '.join(untested)}) share a single seed with {ours_word(study)}: no interval and no "
         )
         text += "test. "
-    control = [str(row["title"]) for row in rows if row.get("control")]
+    control = [str(row["title"]) for row in rows if significance(row) == CONTROL]
     if control:
-        text += f"{', '.join(control)}: a control, compared by Welch's unpaired test outside of the correction. "
+        text += (
+            f"Hollow plus ({', '.join(control)}): a control, compared by Welch's unpaired test outside of the "
+            "correction. "
+        )
     return text
 
 

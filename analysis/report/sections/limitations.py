@@ -8,6 +8,7 @@ from typing import Any
 from analysis.record.rows import StudyRow
 from analysis.report.formatting import number
 from analysis.report.page import Section
+from analysis.scores.estimates import POINTS
 from analysis.scores.study_scores import TABLE_3, entry_word, ours_word
 from analysis.tables.layout.cells import plural
 
@@ -17,6 +18,7 @@ PROCEDURAL = (
 )
 FEW_SUBJECTS = 10
 SMALL = 5.0  # points; effects of this size matter
+NONE_DETECTABLE = f"no difference up to {POINTS[1]:.0f} points is detectable"
 
 
 def limits_section(
@@ -80,22 +82,32 @@ def _limits(
 def _small_effects(study: StudyRow, arms: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Which effects this study can miss, by the measured spread of its runs."""
     tested = [row for row in arms if row["detectable"] is not None]
+    entry, ours = entry_word(study), ours_word(study)
     if not tested:
-        if any(row["n_seeds"] for row in arms):
-            yield "The spread between seeds is unknown, so this study cannot tell any effect from chance."
+        seeds = max((row["n_seeds"] for row in arms), default=0)
+        if seeds == 1:
+            yield (
+                f"With one seed per {entry} the variation between seeds is unknown, so no difference can be "
+                "distinguished from chance."
+            )
+        elif seeds and all(row["p_holm"] is None for row in arms):
+            yield f"No difference to {ours} is tested: no other {entry} has two complete seeds in common with it."
+        elif seeds:
+            yield "The record has no per-clip scores, so the smallest detectable difference is unknown."
         return
-    sizes = [min(100.0, row["detectable"]) for row in tested]
-    entry = entry_word(study)
-    missed = sum(size > SMALL for size in sizes)
+    sizes = [row["detectable"] for row in tested if row["detectable"] < POINTS[1]]
+    missed = len(tested) - sum(size <= SMALL for size in sizes)
     spread = [row["sd_differences"] for row in tested if row["sd_differences"] is not None]
-    runs = (
-        f" (SD of the differences to {ours_word(study)}: {number(min(spread))} to {number(max(spread))})"
-        if spread
-        else ""
-    )
+    runs = f" (SD of the differences to {ours}: {number(min(spread))} to {number(max(spread))})" if spread else ""
+    basis = f"By the measured spread of the runs{runs}"
+    if not sizes:
+        yield f"{basis}, {NONE_DETECTABLE} with 80% power after correction."
+        return
+    none = len(tested) - len(sizes)
     yield (
-        f"By the measured spread of the runs{runs}, the smallest difference detectable with 80% power after correction "
-        f"is {number(min(sizes))} to {number(max(sizes))} points, depending on the {entry}. "
+        f"{basis}, the smallest difference detectable with 80% power after correction is {number(min(sizes))} to "
+        f"{number(max(sizes))} points, depending on the {entry}"
+        + (f"; for {none} of {plural(len(tested), entry)}, {NONE_DETECTABLE}. " if none else ". ")
         + (
             f"Differences of {number(SMALL, '.0f')} points may be missed for {missed} of {plural(len(tested), entry)}."
             if missed

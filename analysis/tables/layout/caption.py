@@ -89,6 +89,11 @@ def sentence(caption: Mapping[str, Any], what: str) -> str:
     return text + failures(caption)
 
 
+def spread_of(*captions: Mapping[str, Any]) -> str:
+    """Returns what the standard deviation of a row is taken over: with folds, runs differ in test subjects, too."""
+    return "runs" if any(caption["folds"] for caption in captions) else "seeds"
+
+
 def _subjects(caption: Mapping[str, Any]) -> str:
     if caption["folds"]:
         return f" of {plural(caption['subjects'], 'subject')} in {plural(caption['folds'], 'fold')}"

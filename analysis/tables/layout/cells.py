@@ -13,7 +13,7 @@ def number(value: float | None, form: str = ".1f") -> str:
 
 
 def mean_and_sd(mean: float | None, deviation: float | None) -> str:
-    """Formats a mean with the standard deviation of its seeds, such as "81.2 ± 3.4"; without it for one seed."""
+    """Formats a mean with the standard deviation of its runs, such as "81.2 ± 3.4"; without it for one seed."""
     return number(mean) if deviation is None else f"{number(mean)} ± {deviation:.1f}"
 
 

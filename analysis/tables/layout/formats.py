@@ -39,13 +39,14 @@ class Table:
 
 PLAIN, PAPER = "plain", "paper"  # styles of LaTeX files
 STYLES = (PLAIN, PAPER)
+BODY = "_body.tex"
 
 
 def write(table: Table, folder: Path, style: str = PLAIN) -> None:
     """Writes NAME.{md,csv,tex,json} into `folder`, replacing each file atomically.
 
     In the style `PAPER`, NAME.tex uses booktabs and siunitx, and NAME_body.tex is its `tabular` alone. Tables that have
-    no such form are written as in `PLAIN`.
+    no such form are written as in `PLAIN`. A NAME_body.tex that is not written is removed, since it would be outdated.
 
     Raises:
         UserError: a file cannot be written.
@@ -57,14 +58,21 @@ def write(table: Table, folder: Path, style: str = PLAIN) -> None:
         ".tex": latex(table.text, label=table.name),
     }
     if style == PAPER and table.paper is not None:
-        texts |= {".tex": paper_table(table.paper, label=table.name), "_body.tex": paper_body(table.paper)}
+        texts |= {".tex": paper_table(table.paper, label=table.name), BODY: paper_body(table.paper)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, text in texts.items():
             with atomic_write(folder / f"{table.name}{suffix}") as partial:
                 partial.write_text(text, encoding="utf-8", newline="\n")
+        if BODY not in texts:
+            (folder / f"{table.name}{BODY}").unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write tables to {folder}: {error.strerror}; give another --out") from error
+
+
+def style_of(folder: Path) -> str:
+    """Returns the style in which Table 3 or 4 was last written into `folder`; `PLAIN` if it was not."""
+    return PAPER if any(folder.glob(f"table?{BODY}")) else PLAIN
 
 
 def markdown(table: TextTable) -> str:

@@ -10,7 +10,7 @@ from analysis.tables.layout.latex import label_of, tex
 from analysis.tables.layout.text_table import TextTable
 
 PACKAGES = "% Needs \\usepackage{booktabs} and \\usepackage{siunitx}."
-# Names in titles of arms and in column heads, in the symbols of the paper.
+# Names in titles of arms, in column heads and in notes, in the symbols of the paper.
 _SYMBOLS = {
     "ya": "\\mathbf{y}_a",
     "ym": "\\mathbf{y}_m",
@@ -23,14 +23,14 @@ _SYMBOLS = {
     "Lrank": "\\mathcal{L}_{\\mathrm{rank}}",
 }
 _SYMBOL = re.compile(r"(?<![\w'])(?:ya|ym|y'|y|Da|Dm|LDaux|LGaux|Lrank)(?![\w'])")
-_HEADS = {"p (Holm)": "$p$ (Holm)", "minus Ours": "$\\Delta$ Ours", "minus AMC-GAN": "$\\Delta$ AMC-GAN"}
+_HEADS = {"p (Holm)": "$p$ (Holm)", "p": "$p$", "minus Ours": "$\\Delta$ Ours", "minus AMC-GAN": "$\\Delta$ ours"}
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?")
 _SPAN = re.compile(r"([+-]?\d+\.?\d*) to ([+-]?\d+\.?\d*)")
 
 
 def paper_table(table: TextTable, label: str) -> str:
     """Returns a `table` environment with the caption above and the notes below; large tables have small print."""
-    wide = len(table.head) > 10
+    wide = len(table.head) >= 10
     size = "\\scriptsize" if wide else "\\footnotesize" if len(table.rows) > 20 else "\\small"
     lines = [
         PACKAGES,
@@ -41,7 +41,7 @@ def paper_table(table: TextTable, label: str) -> str:
         *_tabular(table),
     ]
     if table.notes:
-        notes = "\\\\[1pt]\n".join(tex(note) for note in table.notes)
+        notes = "\\\\[1pt]\n".join(map(with_symbols, table.notes))
         lines.append(f"\\par\\smallskip\\begin{{minipage}}{{\\linewidth}}\\footnotesize\n{notes}\n\\end{{minipage}}")
     return "\n".join([*lines, "\\end{table}", ""])
 
@@ -52,7 +52,7 @@ def paper_body(table: TextTable) -> str:
 
 
 def with_symbols(text: str) -> str:
-    """Escapes an arm's title and sets the names of the model's parts as in the paper, such as "No Lrank"."""
+    """Escapes text, such as a title or a note, and sets the names of the model's parts as in the paper."""
     found, end = [], 0
     for match in _SYMBOL.finditer(text := printable(text)):
         found += [_escaped(text[end : match.start()]), f"${_SYMBOLS[match[0]]}$"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from analysis.scores.join_studies import join_studies
 from analysis.scores.load_study import load_study
 from analysis.scores.study_scores import StudyScores
 from analysis.tables.cost import cost_table
+from analysis.tables.metrics import metrics_content
 from tests.analysis.hand_made import DATASET, sheet, write_scores
 
 
@@ -88,3 +90,20 @@ def test_a_study_without_a_finished_run_changes_nothing(tmp_path: Path, first: b
     both = join_studies([empty, found] if first else [found, empty])
     assert (both.clipwise, both.scorer, both.finished, both.unscored) == (True, "made", 2, 0)
     assert both.arms[0].accuracies == {0: 0.5}
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_identity_is_one_number_per_run_in_folds_that_share_training_subjects(tmp_path: Path, folds: int) -> None:
+    # As many identity clips as test clips: they must not be taken for clips of the test subjects.
+    sheets = {
+        f"ours-seed-{seed}": replace(sheet("1100", clips={"identity": kept}), subject=(2 * seed, 2 * seed, 1, 1))
+        for seed, kept in enumerate([(0.5, 1.0, 0.0, 0.5), (1.0, 1.0, 0.5, 0.5)])
+    }
+    sheets = sheets if folds else {key: replace(one, subject=(0, 0, 1, 1)) for key, one in sheets.items()}
+    write_scores(tmp_path / "r.db", {"ours": (0.5, 0.5)}, sheets=sheets, folds=folds)
+    entry = metrics_content(loaded(tmp_path / "r.db"))["rows"][0]["values"]["identity"]
+    assert entry["mean"] == pytest.approx(62.5)
+    if folds:  # 50 and 75: t(0.975; 1) = 12.7062, 12.5 times as much each way, and 0 to 100 at most
+        assert (entry["clips"], entry["ci95"]) == (1, [0.0, 100.0])
+    else:
+        assert entry["clips"] == 4

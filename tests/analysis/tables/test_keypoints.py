@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy.stats import ttest_ind
 
 from amc.evaluation.keypoints.summary import over_folds, summary
 from amc.evaluation.score_sheet import ScoreSheet
@@ -31,8 +32,7 @@ def marked(right: str, missing: tuple[float, ...]) -> ScoreSheet:
     )
 
 
-@pytest.fixture
-def scores(tmp_path: Path) -> StudyScores:
+def written(address: Path, folds: int = 0) -> StudyScores:
     sheets = {
         "ours-seed-0": marked("1110", (0, 0, 0, 0)),
         "ours-seed-1": marked("1100", (0, 0, 0, 0.5)),
@@ -40,9 +40,14 @@ def scores(tmp_path: Path) -> StudyScores:
         "cdna-seed-1": marked("0000", (0, 0, 0, 1)),
     }
     data = {**DATASET, "name": "mug", "split": {"rule": "subject", "test": 4}}
-    write_scores(tmp_path / "r.db", {"ours": (1.0, 1.0), "cdna": (1.0, 1.0)}, sheets=sheets, dataset=data)
-    with RecordReader(tmp_path / "r.db") as records:
+    write_scores(address, {"ours": (1.0, 1.0), "cdna": (1.0, 1.0)}, sheets=sheets, dataset=data, folds=folds)
+    with RecordReader(address) as records:
         return load_study(records, "s")
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> StudyScores:
+    return written(tmp_path / "r.db")
 
 
 def test_rows_by_hand(scores: StudyScores) -> None:
@@ -61,6 +66,32 @@ def test_rows_by_hand(scores: StudyScores) -> None:
     assert "| cdna | 23.52 | 12.5 ± 17.7 |" in text
     assert "error on 64 real test frames is 0.25 pixels (1.2% of the size of the face or body)" in text
     assert "counts as wrong" in text
+
+
+def test_ours_again_is_compared_by_welch_and_outside_of_holm(tmp_path: Path) -> None:
+    # One clip per run: no variation between clips, so Welch's test over the runs' means is the textbook one.
+    rights = {"ours": "1101", "ours_again": "0100", "cdna": "0001"}
+    sheets = {
+        f"{arm}-seed-{seed}": marked(right, (0,)) for arm, marks in rights.items() for seed, right in enumerate(marks)
+    }
+    scores = dict.fromkeys(rights, (1.0,) * 4)
+    write_scores(tmp_path / "r.db", scores, sheets=sheets, arms={"ours_again": {"seed_shift": 1000}})
+    with RecordReader(tmp_path / "r.db") as records:
+        content = keypoints_content(load_study(records, "s"))
+    ours, again, cdna = content["rows"]
+    assert (ours["control"], again["control"], cdna["control"]) == (False, True, False)
+    expected = ttest_ind([0, 100, 0, 0], [100, 100, 0, 100], equal_var=False)
+    assert (again["difference"], again["p"]) == (-50.0, pytest.approx(expected.pvalue))
+    assert (again["p_holm"], again["n_pairs"]) == (None, 0)
+    assert cdna["p_holm"] == cdna["p"]
+    notes = " ".join(content["caption"]["notes"])
+    assert "Holm-corrected over 1 comparison with Ours." in notes
+    assert "ours_again is a control and not part of the correction" in notes
+
+
+@pytest.mark.parametrize(("folds", "of"), [(0, "seeds"), (2, "runs")])
+def test_the_standard_deviation_is_that_of_runs_with_folds(tmp_path: Path, folds: int, of: str) -> None:
+    assert keypoints_table(written(tmp_path / "r.db", folds)).text.head[2] == f"mean ± SD of {of}, %"
 
 
 def test_the_table_is_written_only_where_keypoints_were_scored(scores: StudyScores, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.__main__ import main
 from analysis.record.reading import RecordReader
 from analysis.scores.load_study import load_study
 from analysis.scores.study_scores import StudyScores
@@ -15,7 +16,7 @@ from analysis.tables.cost import cost_content, cost_table
 from analysis.tables.judges import judges_content, judges_table
 from analysis.tables.metrics import metrics_content, metrics_table
 from analysis.tables.recall import recall_content
-from analysis.tables.subjects import subjects_table
+from analysis.tables.subjects import ON_A_PAGE, subjects_table
 from analysis.tables.write_tables import tables_of
 from tests.analysis.hand_made import DATASET, sheet, write_scores
 from tests.analysis.made_study import NAMES, RIGHT
@@ -167,6 +168,18 @@ def test_accuracy_by_subject_by_hand(tmp_path: Path) -> None:
     assert found.text.references[0] == ("lowest", "-", "25.0", "0.0")
     assert [record["accuracy"] for record in found.records] == [25.0, 0.0, 100.0, 25.0]
     assert "subjects range from 25.0 to 100.0%" in found.text.notes[0]
+
+
+def test_more_subjects_than_fit_a_page_have_no_paper_style_as_the_help_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for count, styled in ((ON_A_PAGE, True), (ON_A_PAGE + 1, False)):
+        made = replace(sheet("1" * count), subject=tuple(range(count)))
+        write_scores(tmp_path / f"{count}.db", {"ours": (1.0,)}, sheets={"ours-seed-0": made})
+        assert (subjects_table(loaded(tmp_path / f"{count}.db")).paper is not None) == styled
+    with pytest.raises(SystemExit):
+        main(["tables", "--help"])
+    assert f"table by subject (if it has at most {ON_A_PAGE} subjects)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_unknown_subjects_have_no_table(tmp_path: Path) -> None:

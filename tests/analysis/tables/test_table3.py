@@ -44,7 +44,7 @@ SPLIT = {"rule": "subject", "seed": 0, "train": 64, "validation": 8, "test": 8}
 PAPER = {"natops": {"ours": 91.12, "cdna": 6.80, "mcnet": 12.76}, "mug": {"ours": 99.79, "cdna": 35.38, "mcnet": 43.22}}
 
 
-def record(runs: Path, data: str, *, settings: Mapping[str, Any] | None = None, **dataset: Any) -> str:
+def record(runs: Path, data: str, *, settings: Mapping[str, Any] | None = None, folds: int = 0, **dataset: Any) -> str:
     """Writes the study of a data set, t3-DATA, and returns its name."""
     name = f"t3-{data}"
     path = runs / name / "record.db"
@@ -54,7 +54,7 @@ def record(runs: Path, data: str, *, settings: Mapping[str, Any] | None = None, 
     facts = {**DATASET, "name": data, "fingerprint": data[0] * 64, "clips": 80, "split": SPLIT, **dataset}
     scores = {arm: tuple(marks.count("1") / 8 for marks in some) for arm, some in MARKS.items()}
     merged = {"seeds": 2, "arms": arms, **(settings or {})}
-    write_scores(path, scores, name=name, sheets=sheets, dataset=facts, kind="table3", settings=merged)
+    write_scores(path, scores, name=name, sheets=sheets, dataset=facts, kind="table3", settings=merged, folds=folds)
     with RecordWriter(path) as writer:
         for key, marks in ((REAL, "11111111"), (STILL, "10000000"), (LAST_SEEN, "11100000")):
             writer.put_score_sheet(SheetRow(name, key, "made", 1.0, sheet(marks).to_dict()))
@@ -137,6 +137,16 @@ def test_the_four_forms(tmp_path: Path) -> None:
     assert {row["fingerprint"] for row in rows if row["dataset"] == "mug"} == {"m" * 64}
     assert table.paper is not None
     assert len(table.paper.head) == len(table.paper.rows[0]) == len(table.paper.references[0])
+    assert any("exact p" in note for note in table.text.notes)
+    assert not any("exact p" in note for note in table.paper.notes)  # it has no such column
+
+
+@pytest.mark.parametrize(("folds", "of"), [(0, "seeds"), (2, "runs")])
+def test_the_standard_deviation_is_that_of_runs_if_a_data_set_has_folds(tmp_path: Path, folds: int, of: str) -> None:
+    table = methods_table(load(tmp_path, record(tmp_path, "natops"), record(tmp_path, "mug", folds=folds)))
+    assert table.paper is not None
+    assert table.text.head[4] == f"mean ± SD of {of}, %"
+    assert table.paper.notes[0] == f"SD: standard deviation over {of}."
 
 
 @pytest.mark.parametrize(

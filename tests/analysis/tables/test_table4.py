@@ -151,6 +151,9 @@ def test_what_is_detectable_is_at_the_level_that_holm_leaves(tmp_path: Path) -> 
 def test_spread_of_seeds_and_validation_beside_test_in_every_form(tmp_path: Path) -> None:
     write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8), "no_da": (0.5, 0.3)})
     written = ablation_table(loaded(tmp_path / "r.db"))
+    assert written.paper is not None
+    assert written.text.head[2] == "mean ± SD of seeds, %"
+    assert written.paper.notes[0] == "SD: standard deviation over seeds."
     # Standard deviations of 90, 80 and of 50, 30; the last validation accuracy of these runs equals the test accuracy.
     assert [row["sd_seeds"] for row in written.content["rows"]] == pytest.approx([50**0.5, 200**0.5])
     assert [row["validation_mean"] for row in written.content["rows"]] == pytest.approx([85.0, 40.0])
@@ -221,6 +224,10 @@ def test_folds_over_subjects(tmp_path: Path) -> None:
     assert content["rows"][1]["difference_ci95"] == pytest.approx([-100.0, (wanted.interval or (0, 0))[1]])
     assert "16 test clips of 4 subjects in 2 folds" in ablation_table(scores).text.caption
     assert "cover other seeds, other clips and other subjects" in content["caption"]["notes"][0]
+    written = ablation_table(scores)
+    assert written.paper is not None
+    assert written.text.head[2] == "mean ± SD of runs, %"
+    assert written.paper.notes[0] == "SD: standard deviation over runs."
 
 
 def test_folds_with_runs_missing(tmp_path: Path) -> None:
@@ -364,6 +371,21 @@ def test_an_arm_with_seeds_that_ours_has_not_is_said(tmp_path: Path) -> None:
     assert any("that Ours has completed as well: No Da 2 of 3" in note for note in content["caption"]["notes"])
     assert any("with 2 paired seeds it cannot be below 0.5" in note for note in content["caption"]["notes"])
     assert ablation_table(loaded(tmp_path / "r.db")).records[1]["n_pairs"] == 2
+
+
+def test_tau_and_its_interval_use_the_seeds_that_all_arms_have(tmp_path: Path) -> None:
+    # The paper's order is ours, no_da, no_ym. It is that of seeds 0 and 1, and the third seed of no_ym reverses it.
+    scores = {"ours": (0.9, 0.8, 0.0), "no_da": (0.7, 0.6, None), "no_ym": (0.5, 0.4, 1.0)}
+    write_scores(tmp_path / "r.db", scores)
+    content = ablation_content(loaded(tmp_path / "r.db"))
+    order = content["caption"]["order"]
+    assert (order["tau"], order["ci95"], order["n_seeds"]) == (pytest.approx(1.0), pytest.approx([1.0, 1.0]), 2)
+    assert any("3 arms and the 2 seeds that all of them have completed" in note for note in content["caption"]["notes"])
+
+
+def test_tau_needs_a_seed_that_all_arms_have(tmp_path: Path) -> None:
+    write_scores(tmp_path / "r.db", {"ours": (0.9, 0.8), "no_da": (0.7, None), "no_ym": (None, 0.4)})
+    assert ablation_content(loaded(tmp_path / "r.db"))["caption"]["order"] is None
 
 
 def test_runs_that_are_not_scored_again_yet_are_left_out(tmp_path: Path) -> None:

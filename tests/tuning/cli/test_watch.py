@@ -127,6 +127,17 @@ def test_before_the_first_trial_and_before_the_first_complete_one(base: Config) 
     assert running.best_text() == ("best: no trial is complete; trial-0000 has validation accuracy 25.0% at step 10/20")
 
 
+def test_the_best_report_is_found_in_the_order_of_the_ranking(base: Config) -> None:
+    rows = [
+        trial(base, 0, RUNNING, 10, 0.25, log_likelihood=-2.0),
+        trial(base, 1, RUNNING, 10, 0.25, log_likelihood=-0.5),
+        trial(base, 2, RUNNING, 10, 0.25, log_likelihood=-0.5),
+        trial(base, 3, RUNNING, 10, 0.75, violation=0.1),
+    ]
+    assert "trial-0001 has" in snapshot(study(base), rows).best_text()
+    assert "trial-0003 has" in snapshot(study(base), rows[3:]).best_text()
+
+
 def test_how_many_trials_are_planned(base: Config) -> None:
     arms = snapshot(study(base, arms=[{}, {}, {}], seeds=2), [])
     assert (arms.planned("trial"), arms.planned(CONFIRM)) == (6, 0)

@@ -24,7 +24,7 @@ from analysis.figures.ablation.behaviour import behaviour
 from analysis.figures.ablation.budget import budget
 from analysis.figures.ablation.confusion import confusion, row_percentages, selected_arms
 from analysis.figures.ablation.curves import curves
-from analysis.figures.ablation.differences import differences, significance
+from analysis.figures.ablation.differences import CONTROL, differences, significance
 from analysis.figures.ablation.judges import judges
 from analysis.figures.ablation.quality_by_frame import PSNR, quality_by_frame
 from analysis.figures.ablation.recall import recall
@@ -162,6 +162,18 @@ def test_arms_that_are_not_significantly_different_have_hollow_markers(whole: St
 )
 def test_significance_uses_the_corrected_p(p: float | None, expected: str) -> None:
     assert significance(row("x", p)).startswith(expected)
+
+
+def test_ours_with_other_seeds_is_shown_as_a_control(whole: StudyScores) -> None:
+    control = {**row("again", None), "difference_ci95": [-15.0, -5.0], "control": True, "p": 0.01}
+    table = {"rows": [row("ours", None, None), control], "caption": {"statistics": "seeds and clips crossed"}}
+    with laid_out(lambda: differences(whole, table)) as drawing:
+        check_readable(drawing)
+        assert CONTROL in legend_of(drawing)
+        assert not [text for text in (*legend_of(drawing), drawing.alt, drawing.caption) if "not tested" in text]
+        assert f"again: -10.0 (-15.0 to -5.0), {CONTROL}." in drawing.alt
+        assert "Bars are 95% intervals. Hollow plus (again): a control, compared by Welch's" in drawing.caption
+        assert "Holm" not in drawing.caption
 
 
 def test_curves_have_a_panel_an_arm_and_the_range_of_the_seeds(whole: StudyScores) -> None:
@@ -327,6 +339,20 @@ def test_measures_that_are_0_throughout_are_drawn(whole: StudyScores) -> None:
     assert drawing is not None
     (panel,) = [axes for axes in drawing.figure.axes if "energy" in axes.get_xlabel()]
     assert panel.get_xlim() == (0, 1)
+
+
+def test_a_measure_with_one_number_per_run_shows_its_seeds(whole: StudyScores) -> None:
+    ours = whole.arms[0]
+    runs = tuple(
+        replace(run, sheet=replace(run.sheet, clips={}, numbers={"identity": 0.5 + 0.1 * run.seed}))
+        for run in ours.runs
+        if run.sheet is not None
+    )
+    scores = replace(whole, arms=(replace(ours, runs=runs),), real=None)
+    with laid_out(lambda: behaviour(scores, metrics_content(scores))) as drawing:
+        (panel,) = [axes for axes in drawing.figure.axes if axes.get_visible()]
+        points = next(line for line in panel.lines if line.get_label() == "single seed")
+        assert points.get_xdata() == pytest.approx([100 * (0.5 + 0.1 * run.seed) for run in runs])
 
 
 def test_runs_that_are_left_out_of_accuracies_are_said(whole: StudyScores) -> None:

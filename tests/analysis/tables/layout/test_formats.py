@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from amc.errors import UserError
+from amc.evaluation.score_sheet import LAST_SEEN, REAL, STILL
 from analysis.record.reading import RecordReader
+from analysis.record.rows import SheetRow
+from analysis.record.writing import RecordWriter
 from analysis.scores.load_study import load_study
+from analysis.scores.study_scores import StudyScores
 from analysis.tables.layout.cells import p_cell, printable
-from analysis.tables.layout.formats import PAPER, Table, csv_text, markdown, write
+from analysis.tables.layout.formats import PAPER, PLAIN, Table, csv_text, markdown, style_of, write
 from analysis.tables.layout.latex import latex, tex
 from analysis.tables.layout.paper import paper_body, paper_table, with_symbols
 from analysis.tables.layout.text_table import TextTable
-from analysis.tables.write_tables import tables_of, write_ablation_tables
-from tests.analysis.made_study import write_study
+from analysis.tables.write_tables import tables_of, write_ablation_tables, write_methods_table
+from tests.analysis.hand_made import DATASET, write_scores
+from tests.analysis.made_study import sheet, write_study
 
 HOSTILE = "a_b & 50% #1 ~^\\{} $x$ <b>|`\"' y\u2032 \u2212 \u2013 \u221a [x] \u00fc \u2191 Fr\u00e9chet \u4e2d"
 VIEW = TextTable(
@@ -121,6 +127,33 @@ def missing_packages() -> bool:
     return not found or any(subprocess.run(["kpsewhich", name], capture_output=True).returncode for name in names)
 
 
+METHODS = {  # arm: title, paper's accuracy, frames seen, true accuracy
+    "ours": ("AMC-GAN (ours)", 91.12, 1, 0.9),
+    "cdna": ("CDNA", 6.80, 1, 0.3),
+    "adv_gdl": ("Adv+GDL", 8.45, 4, 0.4),
+    "mcnet": ("MCnet", 12.76, 4, 0.5),
+}
+
+
+def methods_study(folder: Path, data: str) -> StudyScores:
+    """A study of methods on a data set, with invented scores."""
+    sheets = {f"{arm}-seed-{seed}": sheet(facts[3], seed) for arm, facts in METHODS.items() for seed in range(3)}
+    arms = {arm: {"title": facts[0], "paper": facts[1], "frames_seen": facts[2]} for arm, facts in METHODS.items()}
+    write_scores(
+        folder / f"{data}.db",
+        {arm: (facts[3],) * 3 for arm, facts in METHODS.items()},
+        sheets=sheets,
+        arms=arms,
+        kind="table3",
+        dataset={**DATASET, "name": data, "split": {"rule": "subject", "test": 60}},
+    )
+    with RecordWriter(folder / f"{data}.db") as record:
+        for key in (REAL, STILL, LAST_SEEN):
+            record.put_score_sheet(SheetRow("s", key, "made", 1.0, sheet(0.5, 9).to_dict()))
+    with RecordReader(folder / f"{data}.db") as records:
+        return load_study(records, "s")
+
+
 SMALL = "\\scriptsize\\setlength{\\tabcolsep}{2pt}"
 PAPER_PACKAGES = "\\usepackage{booktabs}\n\\usepackage{siunitx}\n\\usepackage{hyperref}\n"
 
@@ -131,8 +164,11 @@ def test_the_paper_style_compiles_with_hyperref_and_its_bodies_alone(tmp_path: P
     write_study(tmp_path / "r.db", name="made", done=done)
     with RecordReader(tmp_path / "r.db") as records:
         tables = write_ablation_tables(load_study(records, "made"), tmp_path, PAPER)
+    tables.append(
+        write_methods_table([methods_study(tmp_path, name) for name in ("natops", "mug")], tmp_path, "t3", PAPER)
+    )
     styled = [table.name for table in tables if table.paper is not None]
-    assert styled == ["table4", "subjects"]
+    assert styled == ["table4", "subjects", "table3"]
     text = "".join(f"See \\ref{{tab:{name}}}.\n\\input{{{name}.tex}}\n" for name in styled)
     text += "".join(f"\\begin{{table}}{SMALL}\\input{{{name}_body}}\\end{{table}}\n" for name in styled)
     document = f"\\documentclass{{article}}\n{PAPER_PACKAGES}\\begin{{document}}\n{text}\\end{{document}}\n"
@@ -155,6 +191,13 @@ def test_arms_have_the_papers_symbols() -> None:
     assert with_symbols("My Day_1") == "My Day\\_1"
 
 
+def test_notes_have_the_papers_symbols_too() -> None:
+    note = "Not significantly different from Ours: No Lrank (4.2 points); No y, y' (50%)."
+    text = paper_table(TextTable("c", ("a", "b"), (("No Lrank", "1.0"),), notes=(note,)), "t")
+    assert "Ours: No $\\mathcal{L}_{\\mathrm{rank}}$ (4.2 points); No $\\mathbf{y}$, $\\mathbf{y}'$ (50\\%)." in text
+    assert "Lrank" not in text
+
+
 def test_columns_of_numbers_are_aligned_at_the_point() -> None:
     rows = (("x", "+1.5", "1.0 to -2.5", "< 0.001"), ("q", "-12.5", "-", "-"))
     text = paper_body(TextTable("c", ("a", "b", "c", "d"), rows))
@@ -172,6 +215,28 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(UserError, match="No space left on device"):
         write(table, tmp_path / "full")
     assert list((tmp_path / "full").iterdir()) == []
+
+
+def test_a_body_that_is_not_written_again_is_removed(tmp_path: Path) -> None:
+    table = Table("table4", {}, VIEW, [], paper=VIEW)
+    body = tmp_path / "table4_body.tex"
+    for again in ((table, PLAIN), (replace(table, paper=None), PAPER)):
+        write(table, tmp_path, PAPER)
+        assert (body.exists(), style_of(tmp_path)) == (True, PAPER)
+        write(again[0], tmp_path, again[1])
+        assert (body.exists(), style_of(tmp_path)) == (False, PLAIN)
+
+
+def test_tables_keep_the_style_of_the_files_in_the_folder(tmp_path: Path, made_runs: Path) -> None:
+    with RecordReader(made_runs / "made" / "record.db") as records:
+        scores = load_study(records, "made")
+    methods = [methods_study(tmp_path, "natops")]
+    for style, styled in ((None, False), (PAPER, True), (None, True), (PLAIN, False), (None, False)):
+        write_ablation_tables(scores, tmp_path / "4", style)
+        write_methods_table(methods, tmp_path / "3", style=style)
+        for name in ("4/table4", "4/subjects", "3/table3"):
+            assert ("booktabs" in (tmp_path / f"{name}.tex").read_text()) == styled
+            assert (tmp_path / f"{name}_body.tex").exists() == styled
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
