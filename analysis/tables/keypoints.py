@@ -12,13 +12,14 @@ from amc.evaluation.score_sheet import ScoreSheet
 from analysis.record.rows import StudyRow
 from analysis.record.states import OURS
 from analysis.scores.estimates import PERCENT, POINTS, Clips, as_list, difference, estimate_mean
-from analysis.scores.study_scores import StudyScores, entry_word, ours_word
+from analysis.scores.study_scores import TABLE_3, StudyScores, entry_word, ours_word
 from analysis.statistics.holm import holm
 from analysis.statistics.levels import INTERVAL
 from analysis.tables.layout.caption import facts, sentence, spread_of
 from analysis.tables.layout.cells import compared_cells, number, plural
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
+from analysis.tables.table3_notes import last_seen_note, tuned_methods, tuning_notes, tuning_statement
 from analysis.tables.table4 import control_difference
 from analysis.tables.table4_notes import control_note, interval_note
 
@@ -48,6 +49,7 @@ def keypoints_content(scores: StudyScores) -> dict[str, Any]:
         level = estimate_mean(mine, 100, PERCENT, folds=scores.folds)
         means = {seed: 100 * float(one.mean()) for seed, one in sorted(mine.items())}
         row: dict[str, Any] = {"arm": arm.slug, "title": arm.title, "paper": paper.get(arm.slug)}
+        row["frames_seen"] = arm.frames_seen
         row |= {
             "control": arm.is_control,
             "mean": None if level is None else level.mean,
@@ -96,10 +98,12 @@ def keypoints_table(scores: StudyScores) -> Table:
 def _text(content: Mapping[str, Any], study: StudyRow) -> TextTable:
     references = [("chance", content["caption"]["chance"], None, None)]
     references += [(one["title"], one["mean"], one["missing"], one["no_class"]) for one in content["references"]]
+    frames = study.kind == TABLE_3  # a column of the frames that each method sees
     return TextTable(
         caption=sentence(content["caption"], WHAT),
         head=(
             entry_word(study),
+            *["frames seen"] * frames,
             "paper",
             f"mean ± SD of {spread_of(content['caption'])}, %",
             INTERVAL,
@@ -110,9 +114,9 @@ def _text(content: Mapping[str, Any], study: StudyRow) -> TextTable:
             "frames without keypoints, %",
             "unclassified clips, %",
         ),
-        rows=tuple(map(_cells, content["rows"])),
+        rows=tuple(_cells(row, frames) for row in content["rows"]),
         references=tuple(
-            (title, "-", number(mean), *["-"] * 5, number(missing), number(no_class))
+            (title, *["-"] * frames, "-", number(mean), *["-"] * 5, number(missing), number(no_class))
             for title, mean, missing, no_class in references
         ),
         notes=tuple(content["caption"]["notes"]),
@@ -133,7 +137,11 @@ def _missing(sheets: Sequence[ScoreSheet]) -> dict[str, Any]:
 
 
 def _references(scores: StudyScores) -> list[dict[str, Any]]:
-    known = (("still", "first frame repeated", scores.still), ("real", "real clips", scores.real))
+    known = (
+        ("still", "first frame repeated", scores.still),
+        ("last_seen", "last seen frame repeated", scores.last_seen),
+        ("real", "real clips", scores.real),
+    )
     return [
         {"arm": key, "title": title, "mean": 100 * float(np.mean(sheet.clips[ACCURACY])), **_missing([sheet])}
         for key, title, sheet in known
@@ -141,9 +149,10 @@ def _references(scores: StudyScores) -> list[dict[str, Any]]:
     ]
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(row: Mapping[str, Any], frames: bool) -> tuple[str, ...]:
     return (
         row["title"],
+        *[number(row["frames_seen"], "d")] * frames,
         *compared_cells(row),
         number(row["missing"]),
         number(row["no_class"]),
@@ -158,6 +167,8 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], rows: Sequence[Mappi
         "Missing keypoints are not interpolated: a frame without keypoints gives an empty heatmap. A clip in which "
         f"more than {MOST_MISSING:.0%} of the frames have no keypoints is not classified and counts as wrong."
     )
+    if scores.row.kind == TABLE_3:
+        notes += _methods_notes(scores, caption)
     notes.append(interval_note(scores))
     if tests:
         notes.append(f"p values are Holm-corrected over {plural(tests, 'comparison')} with {ours_word(scores.row)}.")
@@ -168,3 +179,11 @@ def _notes(scores: StudyScores, caption: Mapping[str, Any], rows: Sequence[Mappi
             "their order can be compared with this table."
         )
     return notes
+
+
+def _methods_notes(scores: StudyScores, caption: Mapping[str, Any]) -> list[str]:
+    tuned = tuned_methods([scores])
+    statement = tuning_statement(tuned)
+    notes = [f"{statement[0].upper()}{statement[1:]}.", *tuning_notes(tuned, caption, folds=bool(caption["folds"]))]
+    shown = scores.last_seen is not None and ACCURACY in scores.last_seen.clips
+    return notes + (last_seen_note(scores) if shown else [])

@@ -10,13 +10,14 @@ from typing import Any
 
 from amc.errors import UserError
 from analysis.scores.study_scores import TABLE_3, StudyScores
-from analysis.statistics.levels import ALPHA, CONFIDENCE, INTERVAL
+from analysis.statistics.levels import CONFIDENCE, INTERVAL
 from analysis.tables.layout.caption import facts, failures, spread_of, unscored
 from analysis.tables.layout.cells import compared_cells, number, p_cell, plural, span
 from analysis.tables.layout.formats import Table
 from analysis.tables.layout.text_table import TextTable
-from analysis.tables.table4 import WHAT, compared_rows, correct_for_family
-from analysis.tables.table4_notes import grown_note, interval_note, paired_seeds, paper_notes
+from analysis.tables.table3_notes import methods_notes, tuned_methods, tuning_statement
+from analysis.tables.table4 import WHAT, compared_rows, correct_for_family, paper_order
+from analysis.tables.table4_notes import paper_notes
 
 _REFERENCES = (
     ("chance", "chance"),
@@ -24,6 +25,7 @@ _REFERENCES = (
     ("last seen frame repeated", "last_seen_accuracy"),
     ("real clips", "real_accuracy"),
 )
+_PAPER_CHANCE: Mapping[str, float] = {"mug": 16.67, "natops": 4.17}  # "Random" in the paper's Table 3, in percent
 _PAPER_HEAD = (  # short, so that the table fits a page
     "model",
     "data",
@@ -76,13 +78,15 @@ def methods_content(studies: Sequence[StudyScores], name: str | None = None) -> 
     tested, captions = [], []
     for scores in studies:
         mine, some = compared_rows(scores)
-        seen = {arm.slug: arm.frames_seen for arm in scores.arms}
         for row in mine:
-            row |= {"dataset": scores.row.dataset["name"], "frames_seen": seen[row["arm"]]}
+            arm = scores.by_slug[row["arm"]]
+            # What the method changes of AMC-GAN with the settings of its preset.
+            row |= {"dataset": scores.row.dataset["name"], "frames_seen": arm.frames_seen, "changes": dict(arm.changes)}
         rows += mine
         tested += some
         last = scores.last_seen_accuracy
-        captions.append(facts(scores) | {"last_seen_accuracy": None if last is None else 100 * last})
+        more = {"last_seen_accuracy": None if last is None else 100 * last, "order": paper_order(mine)}
+        captions.append(facts(scores) | more)
     first = captions[0]
     caption = {
         "study": name or " + ".join(scores.row.name for scores in studies),
@@ -92,19 +96,12 @@ def methods_content(studies: Sequence[StudyScores], name: str | None = None) -> 
         "seeds": max(one["seeds"] for one in captions),
         "runs": sum(one["runs"] for one in captions),
         "runs_planned": sum(one["runs_planned"] for one in captions),
-        "tuned": _tuned(studies),
+        "tuned": tuned_methods(studies),
         "datasets": captions,
         **correct_for_family(tested),
     }
-    caption["notes"] = _notes(studies, rows, caption)
+    caption["notes"] = methods_notes(studies, rows, caption)
     return {"caption": caption, "rows": rows}
-
-
-def _tuned(studies: Sequence[StudyScores]) -> dict[str, Any] | None:
-    """Number of trials of each method's search, and the titles of the methods; None if no method was tuned."""
-    trials = studies[0].row.settings.get("tune")
-    titles = dict.fromkeys(arm.title for scores in studies for arm in scores.arms)
-    return {"trials": trials, "methods": list(titles)} if trials else None
 
 
 def methods_text(content: Mapping[str, Any]) -> TextTable:
@@ -140,7 +137,15 @@ def methods_table(studies: Sequence[StudyScores], name: str | None = None) -> Ta
     same = {one["dataset"]: _shared(one) for one in content["caption"]["datasets"]}
     records = [{"kind": "method", **row, **same[row["dataset"]]} for row in content["rows"]]
     records += [
-        {"kind": "reference", "arm": key, "title": title, "mean": one[key], "dataset": data, **same[data]}
+        {
+            "kind": "reference",
+            "arm": key,
+            "title": title,
+            "paper": _paper_reference(key, data),
+            "mean": one[key],
+            "dataset": data,
+            **same[data],
+        }
         for one in content["caption"]["datasets"]
         for data in (one["dataset"],)
         for title, key in _REFERENCES
@@ -157,25 +162,31 @@ def _shared(caption: Mapping[str, Any]) -> dict[str, Any]:
 
 def _references(caption: Mapping[str, Any], columns: int) -> tuple[tuple[str, ...], ...]:
     return tuple(
-        (title, one["dataset"], "-", "-", number(one[key]), *["-"] * (columns - 5))
+        (
+            title,
+            one["dataset"],
+            "-",
+            number(_paper_reference(key, one["dataset"]), ".2f"),
+            number(one[key]),
+            *["-"] * (columns - 5),
+        )
         for one in caption["datasets"]
         for title, key in _REFERENCES
         if one[key] is not None
     )
 
 
+def _paper_reference(key: str, dataset: str) -> float | None:
+    return _PAPER_CHANCE.get(dataset) if key == "chance" else None
+
+
 def _sentence(caption: Mapping[str, Any]) -> str:
-    tuned = caption["tuned"]
     data = "; ".join(
         f"{one['dataset']}, origin={one['origin']}, split by {one['split']['rule']}, "
         f"{plural(one['clips'], 'test clip')}, data {one['fingerprint'][:12]}"
         for one in caption["datasets"]
     )
-    how = (
-        f"each method tuned by a search of {plural(tuned['trials'], 'trial')}: {', '.join(tuned['methods'])}"
-        if tuned
-        else "no method tuned: each has the settings of its preset"
-    )
+    how = tuning_statement(caption["tuned"])
     text = f"{caption['study']}: {WHAT}; {data}; preset {caption['preset']}, {plural(caption['seeds'], 'seed')}; {how}."
     if caption["runs"] < caption["runs_planned"]:
         text += f" NOT FINISHED: {caption['runs']} of {caption['runs_planned']} runs."
@@ -220,42 +231,4 @@ def _paper_text(content: Mapping[str, Any]) -> TextTable:
             (title.removesuffix(" repeated"), *cells) for title, *cells in _references(caption, len(_PAPER_HEAD))
         ),
         notes=paper_notes(caption["notes"], spread_of(*caption["datasets"])),
-    )
-
-
-def _notes(studies: Sequence[StudyScores], rows: Sequence[Mapping[str, Any]], caption: Mapping[str, Any]) -> list[str]:
-    notes = list(dict.fromkeys(map(_frames_note, studies)))
-    intervals = [interval_note(scores) for scores in studies]
-    if len(set(intervals)) == 1:
-        notes += intervals[:1]
-    else:
-        notes += [f"{scores.row.dataset['name']}: {text}" for scores, text in zip(studies, intervals, strict=True)]
-    compared, floor = int(caption["compared"]), caption["smallest_p"]
-    if compared:
-        pairs = paired_seeds(row for row in rows if row["p_holm"] is not None)
-        note = (
-            f"p values are Holm-corrected over {plural(compared, 'comparison')} with AMC-GAN. The exact p is that of "
-            f"the sign-flip test, not corrected: with {pairs} it cannot be below {floor:.3g}"
-        )
-        if floor * compared > ALPHA:
-            note += ", so it could not reject anything after correction"
-        notes.append(f"{note}.")
-    known = any(row["paper"] is not None for row in rows)
-    if known and (caption["origin"] == "procedural" or caption["preset"] != "paper"):
-        notes.append(
-            "The paper's accuracies were measured on the recorded videos at full size; only their order can be "
-            "compared with this table."
-        )
-    for one in caption["datasets"]:
-        notes += grown_note(one["grown"])
-    return notes
-
-
-def _frames_note(scores: StudyScores) -> str:
-    model = scores.row.config["model"]
-    frames, hidden = model["frames"], model["discarded_frames"]
-    return (
-        f"A method that is given s real frames predicts the other {frames} - s autoregressively. All methods are "
-        f"scored on the same clips by the same classifiers, on the last {frames - hidden} of {frames} frames, which "
-        "are given to no method."
     )

@@ -54,7 +54,7 @@ def ablation_content(scores: StudyScores) -> dict[str, Any]:
     """
     rows, tested = compared_rows(scores)
     caption = facts(scores) | correct_for_family(tested)
-    caption["order"] = _order(rows)
+    caption["order"] = paper_order(rows)
     caption["validation"] = validation_agreement(scores)
     caption["target"] = target_accuracy(scores)
     caption["notes"] = ablation_notes(scores, rows, caption)
@@ -264,8 +264,8 @@ def correct_for_family(tested: Sequence[Tested]) -> dict[str, Any]:
     }
 
 
-def _order(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Agreement with the paper's order and its interval, over the seeds that all its arms have completed."""
+def paper_order(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Returns agreement with the paper's order and its interval, over the seeds that all its arms have completed."""
     known = [row for row in rows if row["paper"] is not None and row["mean"] is not None]
     common = sorted(set.intersection(*(set(row["values"]) for row in known)), key=int) if known else []
     if not common:

@@ -21,10 +21,10 @@ def ablation_notes(scores: StudyScores, rows: Sequence[Row], caption: Mapping[st
         interval_note(scores),
         *_tests(rows, caption),
         *grown_note(caption["grown"]),
-        *_not_significant(rows, caption),
+        *not_significant_note(rows, caption),
         *_unpaired(rows),
         *(control_note(row) for row in rows if row["control"] and row["p"] is not None),
-        *_order(caption["order"]),
+        *order_note(caption["order"]),
         *_validation(caption["validation"]),
         *(_interaction(row, titles) for row in rows if row["interaction"] is not None),
     ]
@@ -92,13 +92,21 @@ def _tests(rows: Sequence[Row], caption: Mapping[str, Any]) -> list[str]:
     return [f"{note}."]
 
 
-def _not_significant(rows: Sequence[Row], caption: Mapping[str, Any]) -> list[str]:
+def not_significant_note(
+    rows: Sequence[Row], caption: Mapping[str, Any], entry: str = "arm", ours: str = "Ours"
+) -> list[str]:
+    """Returns a note on the smallest detectable difference of what is not significant; none if all differ.
+
+    Args:
+        entry: what is corrected for, such as "arm".
+        ours: what the rows are compared with, see `ours_word`.
+    """
     unclear = [row for row in rows if row["p_holm"] is not None and row["p_holm"] > ALPHA]
     if not unclear:
         return []
-    text = f"Not significantly different from Ours with {paired_seeds(unclear)}, which does not show equality"
+    text = f"Not significantly different from {ours} with {paired_seeds(unclear)}, which does not show equality"
     if any(row["detectable"] is not None for row in unclear):
-        left = plural(int(caption["compared"]) - int(caption["rejected"]), "arm")
+        left = plural(int(caption["compared"]) - int(caption["rejected"]), entry)
         text += (
             " (in brackets: the smallest true difference detected with 80% power at the level that Holm's correction "
             f"leaves for {left}, and its {INTERVAL}, since few seeds estimate the variance poorly)"
@@ -134,7 +142,8 @@ def control_note(row: Row) -> str:
     )
 
 
-def _order(order: Mapping[str, Any] | None) -> list[str]:
+def order_note(order: Mapping[str, Any] | None, entry: str = "arm") -> list[str]:
+    """Returns a note on the agreement with the paper's order; none if there is no such order."""
     if order is None:
         return []
     sure = order["ci95"]
@@ -144,9 +153,9 @@ def _order(order: Mapping[str, Any] | None) -> list[str]:
         else ""
     )
     return [
-        f"Rank agreement with the paper over {order['arms']} arms and the {plural(order['n_seeds'], 'seed')} that all "
-        f"of them have completed: Kendall's tau {order['tau']:.2f} ({over}{p_text(order['p'])} for the null hypothesis "
-        "of no association)."
+        f"Rank agreement with the paper over {order['arms']} {entry}s and the {plural(order['n_seeds'], 'seed')} that "
+        f"all of them have completed: Kendall's tau {order['tau']:.2f} ({over}{p_text(order['p'])} for the null "
+        "hypothesis of no association)."
     ]
 
 

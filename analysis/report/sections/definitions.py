@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from amc.config import AMC_GAN
 from analysis.record.rows import StudyRow
+from analysis.record.states import OURS
 from analysis.report.formatting import listed, quoted
 from analysis.report.page import HtmlTable, Section
-from analysis.scores.study_scores import entry_word, ours_word
+from analysis.scores.study_scores import TABLE_3, entry_word, ours_word
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,18 @@ SEEDS = Definition(
     "Runs are paired by seed: with the same seed, every {entry} gets the same order of clips, the same mismatched "
     "conditions and the same noise. Differences are taken within seeds.",
 )
+METHODS: Mapping[str, str] = {  # by term, for methods that may see several frames and no conditions
+    "Test clips and conditions": (
+        "A clip is generated from the first frames of each test clip, as many as the method sees. The class requested "
+        "is that of the test clip. A method that uses the motion condition gets this class with the velocities of a "
+        "training clip of it. Clips, velocities and noise are drawn with a fixed seed and are the same for every run "
+        "that uses them (reading R13)."
+    ),
+    "Seeds": (
+        "Runs are paired by seed: with the same seed, every method gets the same order of clips, and those that use "
+        "mismatched conditions or noise get the same ones. Differences are taken within seeds."
+    ),
+}
 CROSSED = Definition(
     "Intervals and tests",
     "All runs are scored on the same clips, so seeds and test clips are treated as crossed: an interval combines the "
@@ -152,20 +166,27 @@ def definitions_section(
         folds: whether each run tests one fold of the subjects.
     """
     words = {"entry": entry_word(row), "ours": ours_word(row)}
+    other = METHODS if _has_other_methods(row) else {}
     terms = [
-        (one.term, one.text.format(**words)) for one in DEFINITIONS if not one.keys or set(one.keys) & set(measured)
+        (one.term, other.get(one.term, one.text).format(**words))
+        for one in DEFINITIONS
+        if not one.keys or set(one.keys) & set(measured)
     ]
     if clipwise is not None:
-        terms.append((SEEDS.term, SEEDS.text.format(**words) + _apart(row)))
+        terms.append((SEEDS.term, other.get(SEEDS.term, SEEDS.text).format(**words) + _apart(row)))
         statistics = (FOLDS if folds else CROSSED) if clipwise else OVER_SEEDS
         terms.append((statistics.term, statistics.text.format(**words)))
-    found = [(name, _values(row.config, keys), text) for name, keys, text in READINGS]
+    found = [(name, _values(row, keys), text) for name, keys, text in READINGS]
     rows = tuple((name, text, value) for name, value, text in found if value)
     head = ("reading", "what the paper leaves open", "choice")
     grids = (
         (HtmlTable(head, rows, "Readings of the paper that this study uses.", frozenset({0, 1, 2})),) if rows else ()
     )
     return Section("definitions", "Definitions", grids=grids, terms=tuple(terms))
+
+
+def _has_other_methods(row: StudyRow) -> bool:
+    return row.kind == TABLE_3 or row.config.get("method", {}).get("name", AMC_GAN.name) != AMC_GAN.name
 
 
 def _apart(row: StudyRow) -> str:
@@ -184,13 +205,16 @@ def _apart(row: StudyRow) -> str:
     return text
 
 
-def _values(config: Mapping[str, Any], keys: tuple[str, ...]) -> str:
-    """Such as "rule = subject, seed = 0"; a single value without its name."""
+def _values(row: StudyRow, keys: tuple[str, ...]) -> str:
+    """Such as "rule = subject, seed = 0"; a single value without its name. Tuned settings are those of AMC-GAN."""
+    ours: Mapping[str, Any] = next(
+        (arm.get("changes", {}) for arm in row.settings.get("arms", ()) if arm["arm"] == OURS), {}
+    )
     found = {}
     for key in keys:
         section, _, name = key.partition(".")
-        if name in config.get(section, {}):
-            found[name] = config[section][name]
+        if name in row.config.get(section, {}):
+            found[name] = ours.get(key, row.config[section][name])
     shown = {
         name: {True: "yes", False: "no"}[value] if isinstance(value, bool) else value for name, value in found.items()
     }

@@ -11,7 +11,7 @@ from typing import Any
 from analysis.record.rows import StudyRow
 from analysis.report.formatting import NONE, listed, without_folders
 from analysis.report.page import HtmlTable, Section
-from analysis.scores.study_scores import ours_word
+from analysis.scores.study_scores import TABLE_3, ours_word
 from analysis.tables.layout.caption import versions_last
 from analysis.tables.layout.cells import plural
 
@@ -19,15 +19,24 @@ from analysis.tables.layout.cells import plural
 def provenance_section(row: StudyRow) -> Section:
     """Returns data set and fingerprint, versions, configuration and settings."""
     grids = tuple(_versions(row))
-    folded = [
-        (f"Complete configuration of {ours_word(row)}, or the initial configuration of a search", _flat(row.config))
-    ]
+    folded = list(_configurations(row))
     if row.space:
         folded.append(("Search space", json.dumps(row.space, indent=1, sort_keys=True)))
     folded.append(("Settings of the study", json.dumps(_public(row.settings), indent=1, sort_keys=True)))
     return Section(
         "provenance", "Data, versions and settings", grids=grids, terms=tuple(_terms(row)), folded=tuple(folded)
     )
+
+
+def _configurations(row: StudyRow) -> Iterator[tuple[str, str]]:
+    """The configuration on record; in a comparison of methods, also what each method changes of it."""
+    if row.kind != TABLE_3:
+        yield f"Complete configuration of {ours_word(row)}, or the initial configuration of a search", _flat(row.config)
+        return
+    yield "Base configuration: AMC-GAN with the settings of its preset, not tuned", _flat(row.config)
+    for arm in row.settings["arms"]:
+        if arm.get("changes"):
+            yield f"Settings of {arm['title']} that differ from the base configuration", _flat(arm["changes"])
 
 
 def _versions(row: StudyRow) -> Iterator[HtmlTable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def marked(right: str, missing: tuple[float, ...]) -> ScoreSheet:
     )
 
 
-def written(address: Path, folds: int = 0) -> StudyScores:
+def written(address: Path, folds: int = 0, **study: Any) -> StudyScores:
     sheets = {
         "ours-seed-0": marked("1110", (0, 0, 0, 0)),
         "ours-seed-1": marked("1100", (0, 0, 0, 0.5)),
@@ -40,7 +41,7 @@ def written(address: Path, folds: int = 0) -> StudyScores:
         "cdna-seed-1": marked("0000", (0, 0, 0, 1)),
     }
     data = {**DATASET, "name": "mug", "split": {"rule": "subject", "test": 4}}
-    write_scores(address, {"ours": (1.0, 1.0), "cdna": (1.0, 1.0)}, sheets=sheets, dataset=data, folds=folds)
+    write_scores(address, {"ours": (1.0, 1.0), "cdna": (1.0, 1.0)}, sheets=sheets, dataset=data, folds=folds, **study)
     with RecordReader(address) as records:
         return load_study(records, "s")
 
@@ -92,6 +93,22 @@ def test_ours_again_is_compared_by_welch_and_outside_of_holm(tmp_path: Path) -> 
 @pytest.mark.parametrize(("folds", "of"), [(0, "seeds"), (2, "runs")])
 def test_the_standard_deviation_is_that_of_runs_with_folds(tmp_path: Path, folds: int, of: str) -> None:
     assert keypoints_table(written(tmp_path / "r.db", folds)).text.head[2] == f"mean ± SD of {of}, %"
+
+
+def test_methods_have_the_frames_they_see_and_the_last_seen_frame_as_a_reference(tmp_path: Path) -> None:
+    facts = {"ours": ("AMC-GAN (ours)", 1), "cdna": ("CDNA", 4)}
+    arms = [{"arm": arm, "title": title, "paper": None, "frames_seen": s} for arm, (title, s) in facts.items()]
+    settings = {"seeds": 2, "arms": arms, "tune": 6}
+    scores = written(tmp_path / "r.db", kind="table3", settings=settings)
+    table = keypoints_table(replace(scores, last_seen=marked("1000", (0, 0, 0, 1))))
+    assert table.text.head[:3] == ("method", "frames seen", "paper")
+    assert [row[1] for row in table.text.rows] == ["1", "4"]
+    last = next(row for row in table.text.references if row[0] == "last seen frame repeated")
+    assert last[:4] == ("last seen frame repeated", "-", "-", "25.0")
+    assert {len(row) for row in (*table.text.rows, *table.text.references)} == {len(table.text.head)}
+    notes = " ".join(table.text.notes)
+    assert "Each method tuned by a search of 6 trials: AMC-GAN (ours), CDNA." in notes
+    assert "Methods that see fewer frames: AMC-GAN (ours)." in notes
 
 
 def test_the_table_is_written_only_where_keypoints_were_scored(scores: StudyScores, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from analysis.record.rows import SheetRow
 from analysis.record.writing import RecordWriter
 from analysis.report.ablation_page import ablation_page
 from analysis.report.joint_page import joint_page
+from analysis.report.sections.definitions import definitions_section
+from analysis.report.sections.provenance import provenance_section
 from analysis.report.write import render
 from analysis.scores.load_study import load_study
 from analysis.scores.study_scores import StudyScores
@@ -42,6 +44,9 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
 MARKS = {"ours": ("11111111", "11111101"), "cdna": ("10000000", "00000001"), "mcnet": ("11110000", "00001111")}
 SPLIT = {"rule": "subject", "seed": 0, "train": 64, "validation": 8, "test": 8}
 PAPER = {"natops": {"ours": 91.12, "cdna": 6.80, "mcnet": 12.76}, "mug": {"ours": 99.79, "cdna": 35.38, "mcnet": 43.22}}
+
+
+TUNED = {"margins.motion": 0.25, "optimizer.lr_generator": 1e-3}
 
 
 def record(runs: Path, data: str, *, settings: Mapping[str, Any] | None = None, folds: int = 0, **dataset: Any) -> str:
@@ -106,6 +111,82 @@ def test_the_caption_says_which_methods_were_tuned_and_with_how_many_trials(
 ) -> None:
     content = methods_content(load(tmp_path, record(tmp_path, "natops", settings={"tune": tune} if tune else {})))
     assert said in methods_text(content).caption
+
+
+def tuned_record(runs: Path) -> str:
+    """A study after searches, whose AMC-GAN has the settings `TUNED`."""
+    arms = [
+        {"arm": arm, "paper": PAPER["natops"][arm], **facts, "changes": TUNED if arm == "ours" else {}}
+        for arm, facts in FACTS.items()
+    ]
+    return record(runs, "natops", settings={"tune": 5, "arms": arms})
+
+
+def test_rows_have_the_settings_that_a_method_changes(tmp_path: Path) -> None:
+    rows = {row["arm"]: row for row in methods_content(load(tmp_path, tuned_record(tmp_path)))["rows"]}
+    assert rows["ours"]["changes"] == TUNED
+    assert rows["cdna"]["changes"] == {}
+
+
+def test_the_report_shows_tuned_settings_beside_the_base_configuration(tmp_path: Path) -> None:
+    (scores,) = load(tmp_path, tuned_record(tmp_path))
+    folded = dict(provenance_section(scores.row).folded)
+    base = folded["Base configuration: AMC-GAN with the settings of its preset, not tuned"]
+    assert "margins.motion = 0.25" not in base
+    assert "margins.motion = 0.25" in folded["Settings of AMC-GAN (ours) that differ from the base configuration"]
+    assert "Settings of CDNA that differ from the base configuration" not in folded
+    readings = {row[0]: row[2] for row in definitions_section(scores.row, (), clipwise=True).grids[0].rows}
+    assert "motion = 0.25" in readings["R3"]
+
+
+def test_definitions_do_not_claim_conditions_for_methods_that_see_frames_alone(tmp_path: Path) -> None:
+    (scores,) = load(tmp_path, record(tmp_path, "natops"))
+    terms = dict(definitions_section(scores.row, (), clipwise=True).terms)
+    assert "as many as the method sees" in terms["Test clips and conditions"]
+    assert "those that use mismatched conditions or noise" in terms["Seeds"]
+    ablation = dict(definitions_section(replace(scores.row, kind="table4"), (), clipwise=True).terms)
+    assert "from the first frame and the class of each test clip" in ablation["Test clips and conditions"]
+    mcnet = {**scores.row.config, "method": {"name": "mcnet"}}
+    search = replace(scores.row, kind="search", config=mcnet)
+    assert "as many as" in dict(definitions_section(search, (), clipwise=None).terms)["Test clips and conditions"]
+
+
+@pytest.mark.parametrize(("tune", "folds", "warned"), [(5, 2, True), (5, 0, False), (None, 2, False)])
+def test_a_note_warns_of_searches_on_subjects_that_folds_test(
+    tune: int | None, folds: int, warned: bool, tmp_path: Path
+) -> None:
+    settings = {"tune": tune} if tune else {}
+    content = methods_content(load(tmp_path, record(tmp_path, "natops", settings=settings, folds=folds)))
+    assert any("subjects that some folds test" in note for note in content["caption"]["notes"]) == warned
+
+
+@pytest.mark.parametrize("origin", ["procedural", "natops"])
+def test_a_note_says_that_the_preset_of_amc_gan_was_searched_on_the_built_in_data(origin: str, tmp_path: Path) -> None:
+    content = methods_content(load(tmp_path, record(tmp_path, "natops", origin=origin)))
+    said = any("a search of 12 trials" in note for note in content["caption"]["notes"])
+    assert said == (origin == "procedural")
+
+
+def test_notes_name_detectable_differences_rank_agreement_and_methods_that_see_fewer_frames(tmp_path: Path) -> None:
+    table = methods_table(load(tmp_path, record(tmp_path, "natops"), record(tmp_path, "mug")), "t3")
+    notes = " ".join(table.text.notes)
+    assert "Not significantly different from AMC-GAN with 2 paired seeds" in notes
+    assert "Holm's correction leaves for 4 comparisons" in notes
+    assert "MCnet on mug (" in notes
+    for data in ("natops", "mug"):
+        assert f"{data}: Rank agreement with the paper over 3 methods and the 2 seeds" in notes
+    assert "Kendall's tau 1.00" in notes
+    assert "frame 4, the last that any method may see. Methods that see fewer frames: AMC-GAN (ours), CDNA." in notes
+    assert "arm" not in notes
+    assert all(one["order"]["tau"] == 1 for one in table.content["caption"]["datasets"])
+
+
+def test_chance_has_the_papers_value_beside(tmp_path: Path) -> None:
+    table = methods_table(load(tmp_path, record(tmp_path, "natops"), record(tmp_path, "mug")), "t3")
+    assert [row[3] for row in table.text.references if row[0] == "chance"] == ["4.17", "16.67"]
+    assert {row[3] for row in table.text.references if row[0] != "chance"} == {"-"}
+    chance = {row["dataset"]: row["paper"] for row in table.records if row["arm"] == "chance"}
+    assert chance == {"natops": 4.17, "mug": 16.67}
 
 
 def test_image_quality_is_that_of_frames_that_no_method_has_seen(tmp_path: Path) -> None:

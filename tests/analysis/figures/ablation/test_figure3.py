@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from amc.evaluation.pictures.figure import LabelledClip, figure
 from analysis.figures.ablation.figure3 import ROWS, cell_side, cut_frames, figure3
 from analysis.record.reading import RecordReader
 from analysis.scores.load_study import load_study
-from analysis.scores.study_scores import StudyScores
+from analysis.scores.study_scores import TABLE_3, StudyScores
 from tests.analysis.figures.texts import check_readable, laid_out
 from tests.analysis.made_study import write_study
 
@@ -70,6 +71,20 @@ def test_three_arms_of_the_first_seed_side_by_side(tmp_path: Path) -> None:
         assert sum(len(axes.images) for axes in drawing.figure.axes) == 3 * 3 * len(ROWS)
         assert "seed 1" in drawing.caption
         assert "Ours, No Da and No Dm" in drawing.caption
+
+
+def test_methods_that_see_several_frames_have_no_mismatched_rows(tmp_path: Path) -> None:
+    scores = study(tmp_path)
+    seen = {"ours": 1, "no_da": 1, "no_dm": 4}
+    arms = tuple(replace(arm, frames_seen=seen[arm.slug]) for arm in scores.arms)
+    scores = replace(scores, arms=arms, row=replace(scores.row, kind=TABLE_3))
+    size = int(scores.row.config["model"]["size"])
+    for slug in seen:
+        write_figure3(tmp_path / "samples" / f"{slug}-seed-0" / "figure3.png", size)
+    with laid_out(lambda: figure3(scores, tmp_path / "samples")) as drawing:
+        assert sum(len(axes.images) for axes in drawing.figure.axes) == 3 * (2 * len(ROWS) + 2)
+        assert "by Ours and No Da from its own first frame ya and motion ym" in drawing.caption
+        assert "and by No Dm from its own first frames, without mismatched conditions." in drawing.caption
 
 
 def test_without_samples_of_ours_there_is_no_figure(tmp_path: Path) -> None:
