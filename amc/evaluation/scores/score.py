@@ -68,7 +68,8 @@ def score(
     Args:
         part: "test", or "validation" if something is selected by the scores.
         batch: clips per forward pass.
-        chunk: clips in memory at once; like `batch` it affects memory and speed only.
+        chunk: clips in memory at once, but for the frames that a keypoint judge sees, which are kept for all clips;
+            like `batch` it affects memory and speed only.
         check_pause: called before each batch; an exception that it raises ends the scoring.
 
     Raises:

@@ -67,8 +67,8 @@ def _performers(videos: Sequence[ListedVideo]) -> list[str]:
         performers = Counter(video.performer for video in own)
         example = own[0]
         lines.append(
-            f"  subjects by {pattern}: {_some(sorted(map(str, performers), key=_by_number))} in {len(own)} videos, "
-            f"such as {example.performer} in {example.name}"
+            f"  subjects named as '{pattern}': {_some(sorted(map(str, performers), key=_by_number))} "
+            f"in {len(own)} videos, such as {example.performer} in {example.name}"
         )
     unknown = [video.name for video in videos if video.subject < 0]
     if unknown:
@@ -92,7 +92,7 @@ def _split(videos: Sequence[ListedVideo], contents: Contents) -> str:
             "--subject-pattern"
         )
     elif known < _LEAST:
-        why = f"there are {known} subjects, and a split by subject needs {_LEAST}"
+        why = f"a split by subject needs at least {_LEAST} subjects (known: {known})"
     else:
         why = "some class has no video of the subjects that would be trained on"
     return f"by source video, so subjects in training are also in test, because {why}"

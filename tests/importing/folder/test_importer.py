@@ -472,7 +472,7 @@ def test_the_summary_shows_performers_and_the_split(
 ) -> None:
     assert _prepare(root, tmp_path / "c.h5") == 0
     said = capsys.readouterr().out
-    assert "  subjects by subject N: 0, 1, 2 in 6 videos, such as 0 in jump/performer_0.avi\n" in said
+    assert "  subjects named as 'subject N': 0, 1, 2 in 6 videos, such as 0 in jump/performer_0.avi\n" in said
     assert "  split: by subject, so that no subject is in both training and test\n" in said
     (root / "jump" / "performer_1.avi").rename(root / "jump" / "extra.avi")
     assert _prepare(root, tmp_path / "c.h5") == 0
