@@ -192,7 +192,7 @@ def _best_parameters(part: Part, compared: Compared, until: float | None) -> Map
     with RecordReader(study.record_address) as records:
         trials = records.trials(study.row.name)
     _go_on(ending, until)
-    chosen = winner(trials)
+    chosen = winner(trials, study.row.space)
     if chosen is None:
         print(
             f"error: no trial of {study.row.name} succeeded; see the logs in {study.folder / 'logs'}", file=sys.stderr

@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -42,10 +43,11 @@ import numpy as np  # noqa: E402
 from scipy.special import ndtri  # noqa: E402
 
 from analysis.record.race import contenders, next_run, winner  # noqa: E402
+from analysis.record.ranking import best as best_selected  # noqa: E402
 from analysis.record.rows import TrialRow  # noqa: E402
 from analysis.record.states import COMPLETE, CONFIRM  # noqa: E402
 from benchmarks.fidelity_functions import FUNCTIONS, Function, Vector, linear  # noqa: E402
-from benchmarks.searches_compared import OWN, Ours, create_search, point_of  # noqa: E402
+from benchmarks.searches_compared import OWN, Ours, create_search, point_of, space_of  # noqa: E402
 from benchmarks.simulated_clock import SimulationSetup, simulate  # noqa: E402
 from tuning.preparation.defaults import DEFAULTS, PRUNER, SAMPLER  # noqa: E402
 
@@ -82,7 +84,7 @@ class RaceOutcome:
         runs: number of race runs.
         cost: of the race, relative to the search.
         behind: true accuracy of the best finalist minus that of the winner.
-        behind_without: the same for the trial with the best selection score.
+        behind_without: the same for the trial with the best selection score, which need not be a finalist.
         promise, fresh: selection score and mean of the new seeds of the winner, minus its true accuracy.
     """
 
@@ -118,6 +120,12 @@ def accuracies(spread: float, noise: float) -> Function:
     return Function("accuracies", 6, math.inf, true, curve)
 
 
+@cache
+def _space() -> dict[str, Any]:
+    """The searched space, as on record."""
+    return space_of(accuracies(1.0, 1.0), 0).to_dict()
+
+
 def simulate_search(seed: int, name: str, trials: int, spread: float, noise: float) -> SimulatedSearch:
     """Runs a search, such as `gp+gp` (sampler and pruner), until all its trials have ended."""
     function = accuracies(spread, noise)
@@ -133,15 +141,17 @@ def simulate_race(
 ) -> RaceOutcome:
     """Races the finalists of a search, one run at a time."""
     trials, true = list(search.trials), search.true
-    first = [one.trial.number for one in contenders(trials, finalists)]
+    first = [one.trial.number for one in contenders(trials, finalists, _space())]
+    selected = best_selected(trials)
     numbers = [RACE_SEED + replicate for replicate in range(seeds)]
-    while (chosen := next_run(trials, finalists, numbers)) is not None:
+    while (chosen := next_run(trials, finalists, numbers, _space())) is not None:
         parent, replicate = chosen
         value = true[parent.number] + noise * float(draw.standard_normal())
         count = len(trials) - len(search.trials)
         trials.append(_confirming(count, numbers[replicate], value, parent))
-    best = winner(trials)
+    best = winner(trials, _space())
     assert best is not None
+    assert selected is not None
     runs = [row for row in trials if row.role == CONFIRM]
     own = [100 * row.value for row in runs if row.parent == best.key and row.value is not None]
     top, returned = max(true[number] for number in first), true[best.number]
@@ -149,7 +159,7 @@ def simulate_race(
         runs=len(runs),
         cost=len(runs) / search.cost,
         behind=top - returned,
-        behind_without=top - true[first[0]],
+        behind_without=top - true[selected.number],
         promise=100 * (best.value or 0.0) - returned,
         fresh=fmean(own) - returned,
     )

@@ -72,7 +72,7 @@ def find_trial(reader: RecordReader, study: StudyRow, wanted: str | None = None)
     """
     _check_search(study.name, study.kind)
     trials = reader.trials(study.name)
-    chosen = winner(trials)
+    chosen = winner(trials, study.space)
     return _select(
         study.name, [trial for trial in trials if trial.role == TRIAL], None if chosen is None else chosen.key, wanted
     )

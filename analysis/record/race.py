@@ -7,24 +7,28 @@ all of them. The decisions follow from the trials on record alone.
 Model: the score of configuration i in replicate j is m_i + b_j + noise, where b_j is what a seed or fold does to all
 configurations alike, and the score by which a trial was selected is m_i + noise. Priors are normal: m_i around the mean
 of all complete trials with standard deviation `SPREAD`, b_j around 0 with `COMMON`. The selection score thus counts as
-one more seed, and the prior takes back what selection adds to it on average. The variance of the noise is estimated
-from the runs, starting from `NOISE` with the weight of `NOISE_DF` degrees of freedom; the posterior is Student's t.
+one more seed, and the prior takes back what selection adds to it on average. Configurations that nearly coincide have
+nearly the same m (`analysis.record.similarity`), so the selection scores of all complete trials count: one lucky trial
+among mediocre neighbours is no finalist. The variance of the noise is estimated from the runs, starting from `NOISE`
+with the weight of `NOISE_DF` degrees of freedom; the posterior is Student's t.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from analysis.record.ranking import feasible, first_objective
+from analysis.record.ranking import best, feasible, first_objective
 from analysis.record.rows import TrialRow
+from analysis.record.similarity import similarities
 from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, TRIAL
 
 # Scores are between 0 and 1. Seeds move an AMC-GAN's validation accuracy by about 0.12 (standard deviation).
@@ -34,6 +38,7 @@ TOLERANCE = 0.03  # a configuration that is better by less need not be found
 # A finalist is out if the probability that it is better than the leader by more than TOLERANCE is below DOUBT, or below
 # LATE_DOUBT once the race has taken LATE of the search's training steps.
 DOUBT, LATE_DOUBT, LATE = 0.1, 0.2, 1 / 6
+CANDIDATES = 8  # finalists are chosen among so many configurations with the best selection scores
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,104 @@ class Standings:
         ]
 
 
-def contenders(trials: Sequence[TrialRow], count: int) -> list[Contender]:
-    """The best `count` configurations by selection score, and all that have race runs, best first.
+def contenders(trials: Sequence[TrialRow], count: int, space: Mapping[str, Any]) -> list[Contender]:
+    """The finalists and all configurations that have race runs, best first.
 
-    Only complete trials that satisfy the constraints can be finalists. Equal configurations are one contender.
+    Finalists are the `count` configurations with the highest posterior means before the race, among the `CANDIDATES`
+    with the best selection scores.
+
+    Args:
+        trials: of all roles; those of the search decide.
+        count: number of finalists.
+        space: of the study (`StudyRow.space`).
+    """
+    found = _configurations(trials)
+    if not found:
+        return []
+    mean, *_ = _posterior(trials, [replace(one, runs=()) for one in found], space)
+    # Rounded: of equal means, the better selection score comes first.
+    order = sorted(range(len(found)), key=lambda place: -round(float(mean[place]), 9))
+    chosen = [place for place in order if place < max(CANDIDATES, count)][:count]
+    return [found[place] for place in order if place in chosen or found[place].runs]
+
+
+def standings(trials: Sequence[TrialRow], found: Sequence[Contender], space: Mapping[str, Any]) -> Standings:
+    """The posterior of the true scores of these contenders, from selection scores and ended race runs.
+
+    Args:
+        space: of the study (`StudyRow.space`).
+    """
+    keys = {one.trial.key for one in found}
+    others = [one for one in _configurations(trials) if one.trial.key not in keys]
+    mean, covariance, df = _posterior(trials, [*found, *others], space)
+    ended = [trial for trial in trials if trial.state in ENDED]
+    search, race = (sum(trial.step for trial in ended if trial.role == role) for role in (TRIAL, CONFIRM))
+    doubt = LATE_DOUBT if race >= LATE * search else DOUBT
+    return Standings(found, mean[: len(found)], covariance[: len(found), : len(found)], df, doubt)
+
+
+def next_run(
+    trials: Sequence[TrialRow], count: int, seeds: Sequence[int], space: Mapping[str, Any]
+) -> tuple[TrialRow, int] | None:
+    """The trial whose configuration runs next, and the index of its seed; None if there is no next run now.
+
+    The finalists that are not distinguishable from the leader take turns. A round begins when the one before has ended,
+    so that no run is started that the round's result makes needless.
+
+    Args:
+        trials: of all roles; those of the search have ended.
+        count: number of finalists.
+        seeds: training seeds of the race; each finalist is run with each of them at most.
+        space: of the study (`StudyRow.space`).
+    """
+    found = contenders(trials, count, space)
+    if not found:
+        return None
+    table = standings(trials, found, space)
+    racing = table.racing
+    one = min(racing, key=lambda one: len(one.runs))
+    if len(one.runs) >= _most(found, racing, len(seeds)):
+        return None
+    if len(racing) > 1 and any(len(other.ended) < len(one.runs) for other in racing):
+        return None
+    used = {run.seed for run in one.runs}
+    index = next(index for index, seed in enumerate(seeds) if seed not in used)
+    return one.trial, index
+
+
+def runs_left(trials: Sequence[TrialRow], count: int, seeds: int, space: Mapping[str, Any]) -> int:
+    """How many runs the race still has if no finalist that is in the race now leaves it, and none comes back.
+
+    Args:
+        count: number of finalists.
+        seeds: number of seeds.
+        space: of the study (`StudyRow.space`).
+    """
+    found = contenders(trials, count, space)
+    racing = standings(trials, found, space).racing if found else []
+    each = _most(found, racing, seeds)
+    return sum(max(0, each - len(one.runs)) for one in racing)
+
+
+def winner(trials: Sequence[TrialRow], space: Mapping[str, Any]) -> TrialRow | None:
+    """The trial whose configuration the study returns; None if no trial is feasible and complete.
+
+    It has the highest posterior mean of the configurations with race runs and the first finalist. Without a race it is
+    the one with the best selection score.
+
+    Args:
+        space: of the study (`StudyRow.space`).
+    """
+    if not any(trial.role == CONFIRM for trial in trials):
+        return best(trial for trial in trials if trial.role == TRIAL)
+    found = contenders(trials, 1, space)
+    return found[standings(trials, found, space).leader].trial if found else None
+
+
+def _configurations(trials: Sequence[TrialRow]) -> list[Contender]:
+    """The configurations of complete trials that satisfy the constraints, by selection score, best first.
+
+    Equal configurations are one contender.
     """
     groups: dict[str, list[tuple[TrialRow, float]]] = {}
     pairs = feasible(trial for trial in trials if trial.role == TRIAL)
@@ -107,7 +206,7 @@ def contenders(trials: Sequence[TrialRow], count: int) -> list[Contender]:
     runs: dict[str | None, list[TrialRow]] = {}
     for run in sorted((trial for trial in trials if trial.role == CONFIRM), key=lambda run: run.number):
         runs.setdefault(run.parent, []).append(run)
-    found = [
+    return [
         Contender(
             rows[0][0],
             tuple(value for _, value in rows),
@@ -115,11 +214,12 @@ def contenders(trials: Sequence[TrialRow], count: int) -> list[Contender]:
         )
         for rows in groups.values()
     ]
-    return [one for place, one in enumerate(found) if place < count or one.runs]
 
 
-def standings(trials: Sequence[TrialRow], found: Sequence[Contender]) -> Standings:
-    """The posterior of the true scores of these contenders, from selection scores and ended race runs."""
+def _posterior(
+    trials: Sequence[TrialRow], found: Sequence[Contender], space: Mapping[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Mean (K,), covariance (K, K) and degrees of freedom of the true scores of all configurations."""
     known = [value for trial in trials if trial.state == COMPLETE and (value := first_objective(trial)) is not None]
     centre = fmean(value for _, score in feasible(t for t in trials if t.role == TRIAL) for value in score.values[:1])
     # A run that failed or violates a constraint counts as the lowest score on record: who trains that configuration
@@ -140,58 +240,13 @@ def standings(trials: Sequence[TrialRow], found: Sequence[Contender]) -> Standin
     noise, df = _noise(design, values)
     seeds = np.array([len(one.selected) for one in found] + [0] * len(replicates))
     totals = np.array([math.fsum(one.selected) - centre * len(one.selected) for one in found] + [0.0] * len(replicates))
-    prior = np.array([SPREAD**-2] * len(found) + [COMMON**-2] * len(replicates))
-    precision = np.diag(prior + seeds / noise) + design.T @ design / noise
+    precision = np.diag([0.0] * len(found) + [COMMON**-2] * len(replicates))
+    alike = similarities([one.trial.params for one in found], space)
+    precision[: len(found), : len(found)] = np.linalg.inv(SPREAD**2 * alike)
+    precision += np.diag(seeds / noise) + design.T @ design / noise
     covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
     mean = covariance @ (totals + design.T @ values) / noise
-    one, two = mean[: len(found)] + centre, covariance[: len(found), : len(found)]
-    ended = [trial for trial in trials if trial.state in ENDED]
-    search, race = (sum(trial.step for trial in ended if trial.role == role) for role in (TRIAL, CONFIRM))
-    return Standings(found, one, two, df, LATE_DOUBT if race >= LATE * search else DOUBT)
-
-
-def next_run(trials: Sequence[TrialRow], count: int, seeds: Sequence[int]) -> tuple[TrialRow, int] | None:
-    """The trial whose configuration runs next, and the index of its seed; None if there is no next run now.
-
-    The finalists that are not distinguishable from the leader take turns. A round begins when the one before has ended,
-    so that no run is started that the round's result makes needless.
-
-    Args:
-        trials: of all roles; those of the search have ended.
-        count: number of finalists.
-        seeds: training seeds of the race; each finalist is run with each of them at most.
-    """
-    found = contenders(trials, count)
-    if not found:
-        return None
-    table = standings(trials, found)
-    racing = table.racing
-    one = min(racing, key=lambda one: len(one.runs))
-    if len(one.runs) >= _most(found, racing, len(seeds)):
-        return None
-    if len(racing) > 1 and any(len(other.ended) < len(one.runs) for other in racing):
-        return None
-    used = {run.seed for run in one.runs}
-    index = next(index for index, seed in enumerate(seeds) if seed not in used)
-    return one.trial, index
-
-
-def runs_left(trials: Sequence[TrialRow], count: int, seeds: int) -> int:
-    """How many runs the race still has if no finalist that is in the race now leaves it, and none comes back."""
-    found = contenders(trials, count)
-    racing = standings(trials, found).racing if found else []
-    each = _most(found, racing, seeds)
-    return sum(max(0, each - len(one.runs)) for one in racing)
-
-
-def winner(trials: Sequence[TrialRow]) -> TrialRow | None:
-    """The trial whose configuration the study returns; None if no trial is feasible and complete.
-
-    It has the highest posterior mean of the configurations with race runs and the best one by selection score. Without
-    a race it is the latter.
-    """
-    found = contenders(trials, 1)
-    return found[standings(trials, found).leader].trial if found else None
+    return mean[: len(found)] + centre, covariance[: len(found), : len(found)], df
 
 
 def _most(found: Sequence[Contender], racing: Sequence[Contender], seeds: int) -> int:

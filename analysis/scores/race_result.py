@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,13 +93,17 @@ class RaceResult:
         }
 
 
-def race_result(trials: Sequence[TrialRow]) -> RaceResult | None:
-    """The result of the race so far; None if no run of it is on record or another trial leads without a run."""
-    raced = [one for one in contenders(trials, 1) if one.runs]
-    best = winner(trials)
+def race_result(trials: Sequence[TrialRow], space: Mapping[str, Any]) -> RaceResult | None:
+    """The result of the race so far; None if no run of it is on record or another trial leads without a run.
+
+    Args:
+        space: of the study (`StudyRow.space`).
+    """
+    raced = [one for one in contenders(trials, 1, space) if one.runs]
+    best = winner(trials, space)
     if best is None or best.key not in {one.trial.key for one in raced}:
         return None
-    table = standings(trials, raced)
+    table = standings(trials, raced, space)
     close = {one.trial.key for one in table.racing} | {best.key}
     found = [
         _finalist(one, float(estimate), close=one.trial.key in close)

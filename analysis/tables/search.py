@@ -39,7 +39,7 @@ def search_content(records: RecordReader, study: str) -> dict[str, Any]:
     tried = {trial.key for trial in searched if is_tried(row, trial)}
     rows = [_row(trial, place, front, tried) for place, trial in enumerate(first, start=1)]
     rows += [_row(trial, None, front, tried) for trial in rest]
-    chosen, race = winner(trials), race_result(trials)
+    chosen, race = winner(trials, row.space), race_result(trials, row.space)
     return {
         "caption": _facts(row, searched),
         "rows": rows,

@@ -35,13 +35,13 @@ def test_without_noise_nothing_is_lost_or_promised() -> None:
     assert found.cost == found.runs / 20
 
 
-def test_halving_costs_less_and_one_finalist_is_what_a_search_returns() -> None:
+def test_halving_costs_less_and_one_finalist_is_what_a_race_returns() -> None:
     search = race.simulate_search(0, "random+halving", 50, 10.0, 12.0)
     assert search.cost < 25
     assert len(search.trials) == 50
     assert 1 <= sum(trial.state == COMPLETE for trial in search.trials) < 25
     found = race.simulate_race(search, 1, 3, 12.0, np.random.default_rng(0))
-    assert (found.runs, found.behind, found.behind_without) == (3, 0.0, 0.0)
+    assert (found.runs, found.behind) == (3, 0.0)
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,6 +49,6 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert race.main(arguments) == 0
     (search,) = json.loads(capsys.readouterr().out)["searches"]
     assert [(row["finalists"], row["seeds"]) for row in search["races"]] == [(2, 2), (1, 3)]
-    assert search["races"][1]["gain"] == 0.0
+    assert search["races"][1]["within"] == 1.0  # of one finalist, it returns the best
     assert race.main([*arguments[:-1]]) == 0
     assert "random+halving, spread 10" in capsys.readouterr().out

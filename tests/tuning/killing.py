@@ -12,9 +12,10 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from amc.errors import UserError
-from analysis.record.race import winner
+from analysis.record.race import CANDIDATES, winner
 from analysis.record.reading import RecordReader
 from analysis.record.rows import Point, TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, ENDED, PRUNED, RUNNING
@@ -46,6 +47,7 @@ class Look:
 
     trials: Mapping[str, TrialRow] = field(default_factory=dict)
     points: tuple[Point, ...] = ()
+    space: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def training(self) -> list[TrialRow]:
@@ -112,7 +114,8 @@ class Search:
         try:
             with RecordReader(self.record or self.folder / "record.db") as records:
                 trials = {trial.key: trial for trial in records.trials(self.study)}
-                return Look(trials, tuple(records.points(self.study)))
+                row = records.find_study(self.study)
+                return Look(trials, tuple(records.points(self.study)), {} if row is None else row.space)
         except UserError:
             return Look()
 
@@ -215,9 +218,11 @@ def check_the_end(search: Search, witness: Witness) -> Look:
         key=lambda trial: (-(trial.value or 0), -(trial.log_likelihood or 0), trial.number),
     )
     runs = [trial for trial in trials.values() if trial.role == CONFIRM]
-    chosen = winner(list(trials.values()))
+    chosen = winner(list(trials.values()), look.space)
     assert chosen is not None
-    assert {chosen.key} <= {run.parent for run in runs} <= {trial.key for trial in best[: DEFAULTS["smoke"].finalists]}
+    raced = {run.parent for run in runs}
+    assert {chosen.key} <= raced <= {trial.key for trial in best[:CANDIDATES]}
+    assert len(raced) <= DEFAULTS["smoke"].finalists
     assert len({(run.parent, run.seed) for run in runs}) == len(runs)
     assert {run.key: run.state for run in runs} == {f"confirm-{number:04d}": COMPLETE for number in range(len(runs))}
     rows = [Row(key=trial.key, state=trial.state, attempts=trial.attempts) for trial in trials.values()]

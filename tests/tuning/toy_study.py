@@ -50,7 +50,9 @@ def main(
         ),
         sources=[
             search,
-            RaceOfFinalists(search, int(str(settings.get("finalists", 1))), int(str(settings.get("seeds", 1))), 0),
+            RaceOfFinalists(
+                search, int(str(settings.get("finalists", 1))), int(str(settings.get("seeds", 1))), 0, space.to_dict()
+            ),
         ],
         pruner=create_pruner(str(settings.get("pruner", "halving")), 20, 5),
         runs=folder,

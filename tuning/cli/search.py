@@ -98,8 +98,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--finalists",
         type=integer(1),
         metavar="N",
-        help="number of best configurations that are compared on new seeds after the search; the winner is returned "
-        f"(default: {_by_preset('finalists')})",
+        help="number of the most promising configurations, which are compared on new seeds after the search; "
+        f"the winner is returned (default: {_by_preset('finalists')})",
     )
     add_method_option(search)
     search.add_argument("--space", type=Path, metavar="FILE", help="TOML or JSON file that changes the search space")
@@ -184,7 +184,7 @@ def prepare_study(args: argparse.Namespace, fixed: Mapping[str, Any] | None = No
     return build_study(
         prepared,
         row,
-        [sampled, RaceOfFinalists(sampled, finalists, seeds, args.seed, folds)],
+        [sampled, RaceOfFinalists(sampled, finalists, seeds, args.seed, row.space, folds)],
         create_pruner(args.pruner, base.steps, max(DEFAULTS[prepared.preset].first_rung, base.evaluate_every), space),
         settings=replace(prepared.settings, objectives=tuple(goal.measured_objectives)),
         cached=cache_files(judge, identity, *also),

@@ -137,7 +137,7 @@ def _forget_runs(record: RecordWriter, study: str, runs: Path) -> int:
 
 def _row(records: RecordReader, study: StudyRow, out: Path) -> dict[str, Any]:
     trials = records.trials(study.name)
-    chosen, counts = winner(trials), Counter(trial.state for trial in of_role(trials, TRIAL))
+    chosen, counts = winner(trials, study.space), Counter(trial.state for trial in of_role(trials, TRIAL))
     return {
         "study": study.name,
         "kind": study.kind,

@@ -65,7 +65,7 @@ class WatchedStudy:
     @cached_property
     def best(self) -> TrialRow | None:
         """The best trial, by the race if there was one; None if none is complete."""
-        return winner(self.trials)
+        return winner(self.trials, self.study.space)
 
     def planned(self, role: str) -> int:
         """How many trials, or confirming runs at most, the study will have, by its settings and commands."""
@@ -75,7 +75,7 @@ class WatchedStudy:
             finalists, seeds = int(settings.get("finalists", 1)), int(settings.get("confirm_seeds", 0))
             searched = of_role(self.trials, TRIAL)
             if len(searched) >= self.planned(TRIAL) and all(trial.state in ENDED for trial in searched):
-                return known + runs_left(self.trials, finalists, seeds)
+                return known + runs_left(self.trials, finalists, seeds, self.study.space)
             wanted = finalists * seeds
         elif "arms" in settings:
             wanted = len(settings["arms"]) * int(settings.get("seeds", 1))

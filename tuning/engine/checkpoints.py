@@ -11,12 +11,20 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from analysis.record.race import CANDIDATES
 from analysis.record.ranking import score_of
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, OPEN
+from tuning.engine.sources import RaceOfFinalists, TrialSource
 from tuning.workers.attempts import attempt_number
 
-KEEP = 3  # best trials whose checkpoints stay
+KEEP = 3  # best trials whose checkpoints stay without a race
+
+
+def checkpoints_kept(sources: Iterable[TrialSource]) -> int:
+    """How many of the best trials keep their checkpoints: all that may become finalists if there will be a race."""
+    races = (source for source in sources if isinstance(source, RaceOfFinalists) and source.seeds)
+    return max([KEEP, *(max(CANDIDATES, race.finalists) for race in races)])
 
 
 def keys_to_keep(trials: Iterable[TrialRow], keep: int = KEEP) -> set[str]:

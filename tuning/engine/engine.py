@@ -18,8 +18,8 @@ from typing import Any
 from analysis.record.rows import CommandRow, SheetRow, TrialRow
 from analysis.record.states import COMPLETE, DONE, FAILED, OPEN, PRUNED, REFUSED, RUNNING, TRIAL, WAITING
 from analysis.record.writing import RecordWriter
-from tuning.engine.checkpoints import KEEP, delete_unneeded
-from tuning.engine.sources import Proposal, RaceOfFinalists, TrialSource, of_role
+from tuning.engine.checkpoints import checkpoints_kept, delete_unneeded
+from tuning.engine.sources import Proposal, TrialSource, of_role
 from tuning.engine.steering import STOP_TRIAL, Steering, take
 from tuning.engine.trial_cache import TrialCache
 from tuning.search.goal import Goal
@@ -95,8 +95,7 @@ class Engine:
         self.pause_file = PauseFile(plan.folder)
         record.requeue_running(plan.study)
         self.cache = TrialCache(record, plan.study)
-        races = [source for source in plan.sources if isinstance(source, RaceOfFinalists)]
-        self.keep = max([KEEP, *(race.finalists for race in races)])  # checkpoints of the best trials
+        self.keep = checkpoints_kept(plan.sources)
         self._follow_commands()
         self.delete_unneeded_checkpoints()
 

@@ -176,6 +176,7 @@ class RaceOfFinalists:
         finalists: number of configurations that race; with 1 there is no race, its runs only confirm it.
         seeds: runs of each finalist, at most.
         seed: of the study.
+        space: of the study, as on record (`StudyRow.space`).
         folds: number of folds that the subjects are divided into: run r is tested on fold r. 0: all have the test
             split of the search.
     """
@@ -184,6 +185,7 @@ class RaceOfFinalists:
     finalists: int
     seeds: int
     seed: int
+    space: Mapping[str, Any]
     folds: int = 0
 
     def propose(self, trials: Sequence[TrialRow], curves: Mapping[str, Mapping[int, float]]) -> Proposal | None:
@@ -192,7 +194,7 @@ class RaceOfFinalists:
         if any(trial.state not in ENDED for trial in searched) or self.search.propose(trials, curves) is not None:
             return None
         seeds = [self.seed * SEEDS + SEEDS // 2 + replicate for replicate in range(self.seeds)]
-        chosen = next_run(trials, self.finalists, seeds)
+        chosen = next_run(trials, self.finalists, seeds, self.space)
         if chosen is None:
             return None
         trial, replicate = chosen
@@ -203,7 +205,7 @@ class RaceOfFinalists:
     def planned(self, trials: Sequence[TrialRow]) -> int:
         """See `TrialSource`; as many as the race can have, which may end earlier."""
         earlier, searched = len(of_role(trials, CONFIRM)), of_role(trials, TRIAL)
-        left = runs_left(trials, self.finalists, self.seeds)
+        left = runs_left(trials, self.finalists, self.seeds, self.space)
         unknown = sum(trial.state not in ENDED for trial in searched) + self.search.planned(trials) - len(searched)
         return earlier + (max(left, self.finalists * self.seeds - earlier) if unknown > 0 else left)
 

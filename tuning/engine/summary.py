@@ -36,7 +36,7 @@ def summary(records: RecordReader, study: str) -> dict[str, Any]:
     """The content of `summary.json`."""
     row, trials = records.study(study), records.trials(study)
     searched = of_role(trials, TRIAL)
-    chosen, race = winner(trials), race_result(trials)
+    chosen, race = winner(trials, row.space), race_result(trials, row.space)
     return {
         "study": row.name,
         "kind": row.kind,
@@ -112,7 +112,7 @@ def table(records: RecordReader, study: str) -> str:
 
 def confirmed(records: RecordReader, study: str) -> str:
     """Lines on the race of the finalists; empty if none of its runs is complete."""
-    race = race_result(records.trials(study))
+    race = race_result(records.trials(study), records.study(study).space)
     if race is None or (mean := race.winner.mean) is None:
         return ""
     first, others = race.winner, len(race.finalists) - 1

@@ -8,7 +8,7 @@ import torch
 
 from amc.config import Config
 from amc.methods import method_of
-from tuning.engine.checkpoints import KEEP
+from tuning.engine.checkpoints import checkpoints_kept
 from tuning.engine.study import Study
 from tuning.planning.forecast import PlannedRun, TrialCosts
 
@@ -31,7 +31,7 @@ def disk_usage(
     local = study.target.startswith("sqlite")
     # Kept are those of the best trials; a running trial has two while it replaces its own.
     running = min(study.resources.workers, len(runs))
-    kept = min(KEEP, len(runs) - running) + 2 * running
+    kept = min(checkpoints_kept(study.sources), len(runs) - running) + 2 * running
     return {
         "checkpoints": kept * max((each.checkpoint + each.samples for each in costs.values()), default=0),
         "samples": sum(costs[run.method].samples for run in runs) * (2 if local else 1),

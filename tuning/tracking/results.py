@@ -44,7 +44,7 @@ def log_results(
     Returns:
         Lines for the user on what cannot be done, whatever the store answers.
     """
-    chosen = winner(record.trials(study.name)) if study.kind == "search" else None
+    chosen = winner(record.trials(study.name), study.space) if study.kind == "search" else None
     _log_documents(client, run_id, chosen, folder=folder, documents=documents, on_answer=on_answer)
     if chosen is None or chosen.mlflow_run_id is None:
         return []

@@ -41,7 +41,7 @@ def engine(
     search = SampledTrials(search_space(base), create_sampler("tpe", search_space(base), 0), trials, 0)
     plan = StudyPlan(
         "toy",
-        [search, RaceOfFinalists(search, 1, seeds, 0)],
+        [search, RaceOfFinalists(search, 1, seeds, 0, {})],
         create_pruner(str(settings.pop("pruner", "halving")), 20, 5),
         folder,
         "tests.tuning.toy_trials:learn",

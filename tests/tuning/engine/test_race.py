@@ -45,7 +45,7 @@ def _no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def race_of(base: Config, *, trials: int = 3, finalists: int = 2, seeds: int = 2, folds: int = 0) -> RaceOfFinalists:
     search = SampledTrials(search_space(base), create_sampler("random", search_space(base), 0), trials, 0)
-    return RaceOfFinalists(search, finalists, seeds, 0, folds)
+    return RaceOfFinalists(search, finalists, seeds, 0, {}, folds)
 
 
 def searched(record: RecordWriter, base: Config) -> None:
@@ -138,7 +138,7 @@ def test_a_longer_search_races_its_new_finalists(record: RecordWriter, base: Con
     run_in_process(engine(record, race_of(base, trials=4), tmp_path / "toy"))
     assert raced(record)[:4] == before
     assert {run.parent for run in raced(record)[4:]} == {"trial-0003"}
-    chosen = winner(record.trials("toy"))
+    chosen = winner(record.trials("toy"), {})
     assert chosen is not None
     assert chosen.key == "trial-0003"  # its toy curve ends at 1, those of the others at 2 / 3
     content = summary(record, "toy")

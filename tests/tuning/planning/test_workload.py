@@ -22,7 +22,7 @@ from tuning.search.samplers import create_sampler
 def searching(base: Config, count: int, seeds: int = 2) -> list[TrialSource]:
     space = search_space(base)
     search = SampledTrials(space, create_sampler("random", space, 0), count, 0)
-    return [search, RaceOfFinalists(search, 1, seeds, 0)]
+    return [search, RaceOfFinalists(search, 1, seeds, 0, {})]
 
 
 def left(base: Config, sources: list[TrialSource], trials: list[Any] | None = None, **changes: Any) -> Any:
