@@ -182,15 +182,16 @@ def runs_left(trials: Sequence[TrialRow], count: int, seeds: int, space: Mapping
 def winner(trials: Sequence[TrialRow], space: Mapping[str, Any]) -> TrialRow | None:
     """The trial whose configuration the study returns; None if no trial is feasible and complete.
 
-    It has the highest posterior mean of the configurations with race runs and the first finalist. Without a race it is
-    the one with the best selection score.
+    It has the highest posterior mean of the configurations with race runs and, if the search went on after the race,
+    the first finalist. Without a race it is the one with the best selection score.
 
     Args:
         space: of the study (`StudyRow.space`).
     """
-    if not any(trial.role == CONFIRM for trial in trials):
+    raced = max((trial.created for trial in trials if trial.role == CONFIRM), default=None)
+    if raced is None:
         return best(trial for trial in trials if trial.role == TRIAL)
-    found = contenders(trials, 1, space)
+    found = [one for one in contenders(trials, 1, space) if one.runs or one.trial.created > raced]
     return found[standings(trials, found, space).leader].trial if found else None
 
 

@@ -75,6 +75,12 @@ def test_a_lone_lucky_trial_is_no_finalist_where_neighbours_agree_on_another() -
     assert [one.trial.number for one in contenders(trials, 2, NONE)] == [0, 3]  # by selection score
     assert {one.trial.number for one in contenders(trials, 2, LINE)} <= {3, 4, 5}
     assert winner(trials, LINE) == trials[0]  # without a race, as with any space
+    # A race of other finalists, by an earlier version or with other settings, stands; a trial after it counts.
+    raced = [*trials, replace(run(0, 0, 0, 0.2), created=2.0)]
+    assert winner(raced, LINE) == trials[0]
+    assert winner([*raced, replace(trial(6, 0.95), params={"x": 94.5}, created=3.0)], LINE) == replace(
+        trial(6, 0.95), params={"x": 94.5}, created=3.0
+    )
 
 
 def test_two_alike_configurations_by_hand() -> None:
