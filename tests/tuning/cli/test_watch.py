@@ -106,7 +106,7 @@ def test_what_the_view_shows(base: Config) -> None:
 
 def test_the_winner_is_found_once_for_all_rows(base: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr(watched_study, "winner", lambda trials: calls.append(trials))
+    monkeypatch.setattr(watched_study, "winner", lambda trials, space: calls.append(trials))
     shown(snapshot(study(base), [trial(base, n, PRUNED, 10, n / 100) for n in range(9)]), 80)
     assert len(calls) == 1
 
