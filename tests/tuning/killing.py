@@ -25,7 +25,7 @@ from tuning.tracking.store import default_store, open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = "natops-smoke-search"
-KEPT = 3  # best trials whose checkpoints stay
+KEPT = CANDIDATES  # best trials whose checkpoints stay
 PATIENCE = 300.0  # seconds that anything may take on a slow and busy machine
 MARK = "AMC_TEST_MARK"  # in the environment of a command and of all that it starts
 _HOT = bytes.fromhex("d9d505f920a163d7")  # begins SQLite's rollback journal until its transaction is committed

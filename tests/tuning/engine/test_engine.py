@@ -10,6 +10,7 @@ import pytest
 
 from amc.config import Config
 from amc.evaluation.score_sheet import ScoreSheet
+from analysis.record.race import CANDIDATES
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, FAILED, PRUNED, WAITING
 from analysis.record.writing import RecordWriter
@@ -193,11 +194,14 @@ def test_listed_trials_run_once_each(record: RecordWriter, base: Config, tmp_pat
     assert [trial.attempts for trial in record.trials("toy")] == [1] * 4
 
 
-def test_checkpoints_of_the_best_stay_and_pictures_of_all(record: RecordWriter, base: Config, tmp_path: Path) -> None:
-    run_in_process(engine(record, base, tmp_path / "toy", trials=6, pruner="none"))
+@pytest.mark.parametrize(("seeds", "kept"), [(0, 3), (2, CANDIDATES)])
+def test_checkpoints_of_the_best_stay_and_pictures_of_all(
+    record: RecordWriter, base: Config, tmp_path: Path, seeds: int, kept: int
+) -> None:
+    run_in_process(engine(record, base, tmp_path / "toy", trials=10, seeds=seeds, pruner="none"))
     ranked = sorted(record.trials("toy", "trial"), key=lambda trial: -(trial.value or 0))
-    assert {path.name for path in (tmp_path / "toy/checkpoints").iterdir()} == {trial.key for trial in ranked[:3]}
-    assert len(list((tmp_path / "toy/samples").iterdir())) == 8
+    assert {path.name for path in (tmp_path / "toy/checkpoints").iterdir()} == {trial.key for trial in ranked[:kept]}
+    assert len(list((tmp_path / "toy/samples").iterdir())) == 10 + seeds
 
 
 def test_summary_and_table(record: RecordWriter, base: Config, tmp_path: Path) -> None:
