@@ -203,7 +203,7 @@ def _configurations(trials: Sequence[TrialRow]) -> list[Contender]:
     groups: dict[str, list[tuple[TrialRow, float]]] = {}
     pairs = feasible(trial for trial in trials if trial.role == TRIAL)
     for trial, score in sorted(pairs, key=lambda pair: (*(-value for value in pair[1].values), pair[0].number)):
-        groups.setdefault(_configuration(trial), []).append((trial, score.values[0]))
+        groups.setdefault(configuration(trial), []).append((trial, score.values[0]))
     runs: dict[str | None, list[TrialRow]] = {}
     for run in sorted((trial for trial in trials if trial.role == CONFIRM), key=lambda run: run.number):
         runs.setdefault(run.parent, []).append(run)
@@ -262,7 +262,8 @@ def _most(found: Sequence[Contender], racing: Sequence[Contender], seeds: int) -
     return min(seeds, max(folds, 1 + sum(run.state != COMPLETE for one in racing for run in one.ended)))
 
 
-def _configuration(trial: TrialRow) -> str:
+def configuration(trial: TrialRow) -> str:
+    """What a trial trains but for its seed, as text: equal for trials that are one contender."""
     values = {name: value for name, value in trial.config.items() if name != "seed"}
     return json.dumps([values, dict(trial.params)], sort_keys=True, default=str)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from analysis.record.race import CANDIDATES
+from analysis.record.race import CANDIDATES, configuration
 from analysis.record.ranking import score_of
 from analysis.record.rows import TrialRow
 from analysis.record.states import COMPLETE, CONFIRM, OPEN
@@ -30,19 +30,22 @@ def checkpoints_kept(sources: Iterable[TrialSource]) -> int:
 def keys_to_keep(trials: Iterable[TrialRow], keep: int = KEEP) -> set[str]:
     """Keys of the trials whose checkpoints stay.
 
-    They are those that have not ended, the best `keep` complete ones, and those whose configurations have raced: the
-    model of the winner is registered.
+    They are those that have not ended, the best ones of the best `keep` configurations, and those whose configurations
+    have raced: the model of the winner is registered.
     """
     trials = list(trials)
     scores = {t.key: score_of(t) for t in trials if t.state == COMPLETE and t.role != CONFIRM}
-    places = [
-        (score.violation, [-value for value in score.values], trial.number, trial.key)
+    places = sorted(
+        (score.violation, [-value for value in score.values], trial.number, trial.key, configuration(trial))
         for trial in trials
         if (score := scores.get(trial.key)) is not None
-    ]
+    )
+    best: dict[str, str] = {}  # by configuration, of which the race has each once
+    for *_, key, text in places:
+        best.setdefault(text, key)
     raced = {trial.parent for trial in trials if trial.role == CONFIRM and trial.parent in scores}
     open_keys = {trial.key for trial in trials if trial.state in OPEN}
-    return {key for *_, key in sorted(places)[:keep]} | open_keys | {key for key in raced if key is not None}
+    return set(list(best.values())[:keep]) | open_keys | {key for key in raced if key is not None}
 
 
 def delete_unneeded(folder: Path, trials: Sequence[TrialRow], keep: int = KEEP) -> None:

@@ -47,6 +47,18 @@ def test_what_the_record_does_not_know_stays(base: Config, tmp_path: Path) -> No
     assert found == {*later, "trial-0001/attempt-2", "trial-0002/attempt-1"}
 
 
+def test_repeats_of_a_configuration_take_no_other_ones_place(base: Config) -> None:
+    """The race has each configuration once, so any of the best `keep` may win and be registered."""
+    repeats = [
+        trial_row(base, n, state=COMPLETE, value=0.9 - n / 100, params={"weights.gan": 1.0}, attempts=1)
+        for n in range(4)
+    ]
+    others = [
+        trial_row(base, n, state=COMPLETE, value=0.1 * n, params={"weights.gan": float(n)}, attempts=1) for n in (4, 5)
+    ]
+    assert keys_to_keep([*repeats, *others], 2) == {"trial-0000", "trial-0005"}
+
+
 def test_a_trial_that_lacks_an_objective_keeps_no_better_ones_checkpoint_out(base: Config) -> None:
     lacking = [
         trial_row(base, number, state=COMPLETE, value=0.9, values={"val/accuracy": 0.9, "val/appearance": None})
