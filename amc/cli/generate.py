@@ -104,6 +104,12 @@ def run(args: argparse.Namespace) -> int:
     names = finished.data.clips.info.class_names
     if args.name not in ("all", *names):
         raise UserError(f"unknown class {args.name!r}: choose all, {', '.join(names)}")
+    seen = finished.method.frames_seen
+    if args.mismatched and seen > 1:
+        raise UserError(
+            f"{finished.method.title} sees {seen} frames of a clip, which show appearance and motion together: leave "
+            "out --mismatched"
+        )
     if not finished.method.needs_keypoints:
         title = finished.method.title
         print(f"{title} is given neither class nor motion: its clips are the same for every class", file=sys.stderr)

@@ -157,6 +157,10 @@ def test_a_method_that_sees_frames_alone_needs_no_keypoints_and_says_that_it_is_
     assert capsys.readouterr().err == (
         "MCnet is given neither class nor motion: its clips are the same for every class\n"
     )
+    assert amc_main.main([*generating, "--mismatched"]) == 2
+    assert capsys.readouterr().err == (
+        "error: MCnet sees 4 frames of a clip, which show appearance and motion together: leave out --mismatched\n"
+    )
 
 
 def test_generate_starts_with_the_image_and_shows_each_class(

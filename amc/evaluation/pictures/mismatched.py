@@ -12,6 +12,7 @@ from amc.data.conditions import TestConditions, test_conditions
 from amc.data.training_data import TrainingData
 from amc.evaluation.generation import generate_clips
 from amc.evaluation.pictures.figure import LabelledClip
+from amc.methods import method_of
 
 _MISMATCHED = 4  # stream of random numbers, beside those of amc.data.conditions
 
@@ -31,7 +32,8 @@ def matched_and_mismatched(
     All three have the same noise, and the first two the same motion condition, so that rows differ only in what their
     labels say. ya' is the first frame of a clip of another subject (of another source if subjects are unknown), from
     the same part of the split if possible, else from the training part. ym' is another class with the velocities of a
-    training clip of that class. A row is left out if the data have only one subject or class.
+    training clip of that class. A row is left out if the data have only one subject or class. A method that is given
+    several real frames has no mismatched rows: those frames show appearance and motion together.
 
     Args:
         clips: (n,) positions in the data.
@@ -39,6 +41,7 @@ def matched_and_mismatched(
         motion: the class of ym' instead of a random one; it must not be the class of one of the clips.
     """
     label = data.clips.label
+    one_frame = method_of(config).frames_seen == 1
     matched = test_conditions(config, data, clips, seed)
     groups = []
     for row, clip in enumerate(clips):
@@ -48,12 +51,12 @@ def matched_and_mismatched(
         # One entry per row: label, clip of the first frame, class, clip of the velocities.
         wanted = [(("ya, ym", "both matched", what[own]), int(clip), own, lent)]
         others = _other_appearances(data, int(clip))
-        if len(others):
+        if one_frame and len(others):
             other = int(rng.choice(others))
             about = ("ya', ym", "appearance mismatched", ", ".join(filter(None, [what[own], _who(data, other)])))
             wanted.append((about, other, own, lent))
         lenders = _other_motions(data, own, motion)
-        if len(lenders):
+        if one_frame and len(lenders):
             lender = int(rng.choice(lenders))
             shown = int(label[lender])
             wanted.append((("ya, ym'", "motion mismatched", what[shown]), int(clip), shown, lender))

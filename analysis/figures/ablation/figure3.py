@@ -20,7 +20,7 @@ from analysis.record.states import OURS
 from analysis.scores.study_scores import TABLE_3, ArmScores, StudyScores
 
 Cells = npt.NDArray[np.uint8]
-"""(rows, columns, side, side, 3): frames of the first clip in a run's figure3.png."""
+"""(rows, columns, side, side, 3): frames of the first clip in a run's figure3.png; a row for each of `ROWS` it has."""
 
 NAME = "figure3.png"  # in the samples folder of a run
 ARMS = (OURS, "no_da", "no_dm")
@@ -58,7 +58,7 @@ def cell_side(size: int) -> int:
     return size * max(1, -(-SHOWN // size))
 
 
-def cut_frames(picture: npt.NDArray[np.uint8], side: int) -> Cells | None:
+def cut_frames(picture: npt.NDArray[np.uint8], side: int, rows: int) -> Cells | None:
     """Returns the frames of the first clip in a figure3.png (H, W, 3); None if the picture has another layout.
 
     Columns end one gap before the right edge, with the input frame set apart; rows start below a line of text.
@@ -66,12 +66,12 @@ def cut_frames(picture: npt.NDArray[np.uint8], side: int) -> Cells | None:
     step, top = side + GAP, GAP + LINE
     right = picture.shape[1] - step * (COLUMNS - 1)
     places = [right - BETWEEN - step, *(right + step * column for column in range(COLUMNS - 1))]
-    if places[0] < 0 or picture.shape[0] < top + step * len(ROWS):
+    if places[0] < 0 or picture.shape[0] < top + step * rows:
         return None
     return np.array(
         [
             [picture[top + step * row : top + step * row + side, place : place + side] for place in places]
-            for row in range(len(ROWS))
+            for row in range(rows)
         ],
         dtype=np.uint8,
     )
@@ -86,17 +86,19 @@ def _of_seed(scores: StudyScores, samples: Path, seed: int, side: int) -> dict[s
     found: dict[str, Cells] = {}
     for slug in _slugs(scores):
         arm = scores.by_slug.get(slug)
-        for run in () if arm is None else arm.runs:
-            cells = _read(samples / run.key / NAME, side) if run.seed == seed else None
+        if arm is None:
+            continue
+        for run in arm.runs:
+            cells = _read(samples / run.key / NAME, side, _rows(arm)) if run.seed == seed else None
             if cells is not None:
                 found[slug] = cells
     return found
 
 
-def _read(path: Path, side: int) -> Cells | None:
+def _read(path: Path, side: int, rows: int) -> Cells | None:
     try:
         with Image.open(path) as image:
-            return cut_frames(np.asarray(image.convert("RGB"), dtype=np.uint8), side)
+            return cut_frames(np.asarray(image.convert("RGB"), dtype=np.uint8), side, rows)
     except UNREADABLE:  # missing, or not a picture
         return None
 
@@ -120,7 +122,7 @@ def _drawn(scores: StudyScores, found: Mapping[str, Cells], seed: int) -> Drawin
             continue
         slug = list(found)[block]
         arm = scores.by_slug[slug]
-        if row < MISMATCHED or not _sees_more(arm):
+        if row < len(found[slug]):
             axes.imshow(found[slug][row, shown[place][1]], interpolation="nearest")
         if row == 0:
             middle = place == len(shown) // 2
@@ -140,8 +142,13 @@ def _drawn(scores: StudyScores, found: Mapping[str, Cells], seed: int) -> Drawin
 
 
 def _sees_more(arm: ArmScores) -> bool:
-    """Whether a method is given more than ya: then its ya' would be several frames of another clip."""
+    """Whether a method is given more than ya: then it has no mismatched conditions."""
     return (arm.frames_seen or 1) > 1
+
+
+def _rows(arm: ArmScores) -> int:
+    """Number of rows per clip in the arm's sample pictures."""
+    return MISMATCHED if _sees_more(arm) else len(ROWS)
 
 
 def _sources(scores: StudyScores, arms: Sequence[ArmScores]) -> str:

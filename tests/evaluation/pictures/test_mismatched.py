@@ -14,7 +14,9 @@ from amc.data.conditions import to_video
 from amc.data.training_data import TrainingData
 from amc.evaluation.generation import generate_clips
 from amc.evaluation.pictures.mismatched import matched_and_mismatched
+from amc.methods import method_of
 from amc.models.generator import Generator
+from tests.methods.baselines import baseline, build
 from tests.toy import toy_clips, toy_config, toy_data
 
 CONFIG = toy_config()
@@ -96,6 +98,17 @@ def test_the_matched_row_is_what_validation_generates(data: TrainingData) -> Non
     for one, two in zip(again[0], groups[1], strict=True):
         assert one.label == two.label
         assert np.array_equal(one.frames, two.frames)
+
+
+def test_a_method_that_sees_four_frames_has_the_real_and_the_matched_row_alone(data: TrainingData) -> None:
+    config = baseline("adv_gdl")
+    predictor = getattr(build(config), method_of(config).predictor)
+    clip = int(data.split.validation[0])
+    (group,) = matched_and_mismatched(predictor, config, data, np.array([clip]), 0)
+    assert [video.label[0] for video in group] == ["real clip", "ya, ym"]
+    real, made = (video.frames for video in group)
+    assert np.array_equal(made[:4], real[:4])
+    assert not np.array_equal(made[4:], real[4:])
 
 
 def test_a_named_class_is_the_mismatched_motion(data: TrainingData) -> None:

@@ -21,13 +21,13 @@ from tests.analysis.made_study import write_study
 ARMS = tuple(arm for arm in TABLE_4 if arm.slug in ("ours", "no_da", "no_dm"))
 
 
-def write_figure3(path: Path, size: int, *, clips: int = 2) -> list[list[LabelledClip]]:
+def write_figure3(path: Path, size: int, *, clips: int = 2, rows: int = len(ROWS)) -> list[list[LabelledClip]]:
     """A run's figure3.png: every frame is of one colour that tells clip, row and time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     groups = [
         [
             LabelledClip((f"row {row}", "a label of some length"), np.stack([frame(c, row, t, size) for t in range(8)]))
-            for row in range(len(ROWS))
+            for row in range(rows)
         ]
         for c in range(clips)
     ]  # fmt: skip
@@ -49,7 +49,7 @@ def study(folder: Path) -> StudyScores:
 def test_frames_are_cut_to_the_pixel(tmp_path: Path, size: int) -> None:
     write_figure3(tmp_path / "figure3.png", size)
     with Image.open(tmp_path / "figure3.png") as image:
-        cells = cut_frames(np.asarray(image.convert("RGB")), cell_side(size))
+        cells = cut_frames(np.asarray(image.convert("RGB")), cell_side(size), 4)
     assert cells is not None
     for row in range(4):
         for column, time in enumerate((0, 1, 3, 5, 7)):  # the input and the 2nd, 4th, 6th and 8th of 8
@@ -57,8 +57,8 @@ def test_frames_are_cut_to_the_pixel(tmp_path: Path, size: int) -> None:
 
 
 def test_a_picture_of_another_layout_is_none() -> None:
-    assert cut_frames(np.zeros((100, 2000, 3), dtype=np.uint8), 128) is None
-    assert cut_frames(np.zeros((2000, 300, 3), dtype=np.uint8), 128) is None
+    assert cut_frames(np.zeros((100, 2000, 3), dtype=np.uint8), 128, 4) is None
+    assert cut_frames(np.zeros((2000, 300, 3), dtype=np.uint8), 128, 4) is None
 
 
 def test_three_arms_of_the_first_seed_side_by_side(tmp_path: Path) -> None:
@@ -79,8 +79,9 @@ def test_methods_that_see_several_frames_have_no_mismatched_rows(tmp_path: Path)
     arms = tuple(replace(arm, frames_seen=seen[arm.slug]) for arm in scores.arms)
     scores = replace(scores, arms=arms, row=replace(scores.row, kind=TABLE_3))
     size = int(scores.row.config["model"]["size"])
-    for slug in seen:
-        write_figure3(tmp_path / "samples" / f"{slug}-seed-0" / "figure3.png", size)
+    for slug, frames in seen.items():
+        path = tmp_path / "samples" / f"{slug}-seed-0" / "figure3.png"
+        write_figure3(path, size, clips=1, rows=len(ROWS) if frames == 1 else 2)
     with laid_out(lambda: figure3(scores, tmp_path / "samples")) as drawing:
         assert sum(len(axes.images) for axes in drawing.figure.axes) == 3 * (2 * len(ROWS) + 2)
         assert "by Ours and No Da from its own first frame ya and motion ym" in drawing.caption
