@@ -103,6 +103,10 @@ METHODS: Mapping[str, str] = {  # by term, for methods that may see several fram
         "training clip of it. Clips, velocities and noise are drawn with a fixed seed and are the same for every run "
         "that uses them (reading R13)."
     ),
+    "PSNR and SSIM": (
+        "Generated frames compared with the real clip, frame by frame, over the frames that no method is given. A "
+        "method that uses the motion condition gets the clip's own velocities (true-velocity mode)."
+    ),
     "Seeds": (
         "Runs are paired by seed: with the same seed, every method gets the same order of clips, and those that use "
         "mismatched conditions or noise get the same ones. Differences are taken within seeds."
