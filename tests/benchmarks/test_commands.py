@@ -44,3 +44,10 @@ def test_step_scaling() -> None:
     for name in ("frames", "batch"):
         assert all(seconds > 0 for seconds in found[name]["seconds"])
     assert 0 < found["data"]["share"] < 1
+
+
+def test_overfitting() -> None:
+    found = run("overfitting.py", "--method", "adv_gdl", "--steps", "40", "--every", "20")
+    assert (found["method"], found["preset"], found["clips"]) == ("adv_gdl", "smoke", 4)
+    assert list(found["gains"]) == ["20", "40"]
+    assert found["gains"]["40"] > found["gains"]["20"]

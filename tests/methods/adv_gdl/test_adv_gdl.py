@@ -15,12 +15,12 @@ from amc.methods.adv_gdl.discriminator import Discriminators, patch_size
 from amc.methods.adv_gdl.generator import AdvGDL, pyramid
 from amc.methods.adv_gdl.settings import AdvGDLSettings
 from amc.methods.adv_gdl.step import AdvGDLStep
+from benchmarks.overfitting import generate
 from tests.methods.baselines import (
     baseline,
     check_no_look_ahead,
     check_recursion,
-    generate,
-    overfit,
+    gain_by_heart,
     parameters,
     random_batch,
     resumed_equals_whole,
@@ -124,5 +124,4 @@ def test_settings_out_of_range(change: dict[str, float]) -> None:
 
 @pytest.mark.slow
 def test_overfits_four_clips() -> None:
-    mine, repeated = overfit(baseline("adv_gdl", steps=300))
-    assert mine > repeated + 6
+    assert gain_by_heart(baseline("adv_gdl", steps=300)) > 6

@@ -15,7 +15,8 @@ from amc.methods.cdna.network import CDNA
 from amc.methods.cdna.settings import CDNASettings
 from amc.methods.cdna.step import CDNAStep
 from amc.models.conv_lstm_cell import State
-from tests.methods.baselines import baseline, build, generate, overfit, parameters, random_batch, resumed_equals_whole
+from benchmarks.overfitting import generate
+from tests.methods.baselines import baseline, build, gain_by_heart, parameters, random_batch, resumed_equals_whole
 
 
 def test_parameters_at_paper_size() -> None:
@@ -106,5 +107,4 @@ def test_settings_out_of_range(change: dict[str, float]) -> None:
 
 @pytest.mark.slow
 def test_overfits_four_clips() -> None:
-    mine, repeated = overfit(baseline("cdna", steps=400))
-    assert mine > repeated + 6
+    assert gain_by_heart(baseline("cdna", steps=400)) > 6
