@@ -2,7 +2,7 @@
 
 Run `python benchmarks/overfitting.py --method mcnet --json`. `gains` are PSNR minus that of the last frame seen
 repeated, in dB, over the frames that the method predicts, every 200 steps. The method has the preset's own settings and
-number of steps; rates do not decay, and weights are not averaged.
+number of steps, but weights are not averaged.
 
 Takes 5 to 10 minutes a method of one thread with preset compact.
 """
@@ -25,6 +25,7 @@ from torch import Tensor  # noqa: E402
 from amc.cli.data_options import configure_data  # noqa: E402
 from amc.config import Config  # noqa: E402
 from amc.data.conditions import Batch, Batches  # noqa: E402
+from amc.errors import UserError  # noqa: E402
 from amc.evaluation.generation import evaluation_mode  # noqa: E402
 from amc.methods import method_of  # noqa: E402
 from amc.methods.protocol import TrainingStep  # noqa: E402
@@ -42,7 +43,10 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=200, metavar="N", help="steps between measurements (default: 200)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     args = parser.parse_args()
-    chosen = configure_data(args.dataset, None, args.preset, method=args.method)
+    try:
+        chosen = configure_data(args.dataset, None, args.preset, method=args.method)
+    except UserError as error:
+        parser.error(str(error))
     config = replace(chosen.config, training=replace(chosen.config.training, batch=CLIPS))
     batch = Batches(config, chosen.data)(0)
     steps = args.steps or config.training.steps

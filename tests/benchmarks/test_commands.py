@@ -51,3 +51,11 @@ def test_overfitting() -> None:
     assert (found["method"], found["preset"], found["clips"]) == ("adv_gdl", "smoke", 4)
     assert list(found["gains"]) == ["20", "40"]
     assert found["gains"]["40"] > found["gains"]["20"]
+
+
+def test_overfitting_with_an_unknown_method() -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "overfitting.py"), "--preset", "smoke", "--method", "none"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=200)
+    assert done.returncode == 2
+    assert "error: unknown method 'none'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -102,7 +102,7 @@ def test_the_matched_row_is_what_validation_generates(data: TrainingData) -> Non
 
 def test_a_method_that_sees_four_frames_has_the_real_and_the_matched_row_alone(data: TrainingData) -> None:
     config = baseline("adv_gdl")
-    predictor = getattr(build(config), method_of(config).predictor)
+    predictor = build(config).networks[method_of(config).predictor]
     clip = int(data.split.validation[0])
     (group,) = matched_and_mismatched(predictor, config, data, np.array([clip]), 0)
     assert [video.label[0] for video in group] == ["real clip", "ya, ym"]
