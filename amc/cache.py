@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
@@ -18,6 +19,8 @@ from filelock import FileLock, Timeout
 
 from amc.atomic import atomic_write
 from amc.errors import DISK_FULL, UserError, cannot_write
+
+TELL_SECONDS = 10.0  # of waiting for another process, after which the user is told
 
 
 def cache_dir() -> Path:
@@ -100,7 +103,8 @@ def locked(path: Path, *, wait: bool) -> Iterator[None]:
 
     Args:
         path: absolute; the file need not exist.
-        wait: wait for the process that holds the lock, instead of raising an error.
+        wait: wait for the process that holds the lock, instead of raising an error; a long wait is told on standard
+            error.
 
     Raises:
         UserError: the cache folder cannot be written, or another process holds the lock and `wait` is False.
@@ -111,8 +115,8 @@ def locked(path: Path, *, wait: bool) -> Iterator[None]:
     folder = cache_dir() / "locks"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{key}.lock", timeout=-1 if wait else 0)
-        lock.acquire()
+        lock = FileLock(folder / f"{key}.lock")
+        _acquire(lock, path, wait=wait)
     except Timeout as error:
         raise _busy(path) from error
     except OSError as error:
@@ -123,6 +127,17 @@ def locked(path: Path, *, wait: bool) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _acquire(lock: FileLock, path: Path, *, wait: bool) -> None:
+    try:
+        lock.acquire(timeout=TELL_SECONDS if wait else 0)
+    except Timeout:
+        if not wait:
+            raise
+        with suppress(OSError):
+            print(f"waiting for another process, which is making {path}", file=sys.stderr, flush=True)
+        lock.acquire()
 
 
 def _busy(path: Path) -> UserError:

@@ -128,6 +128,19 @@ def test_several_processes_make_it_once(tmp_path: Path) -> None:
     assert (tmp_path / "file.count").read_text() == "x"
 
 
+def test_a_long_wait_for_another_process_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("amc.cache.TELL_SECONDS", 0.1)
+    path = tmp_path / "file"
+    with start(path, 1.0) as maker:
+        assert maker.stdout is not None
+        assert maker.stdout.readline() == "begun\n"
+        make_once(path, lambda partial: pytest.fail("made twice"))
+    assert path.read_text() == "halfwhole"
+    assert capsys.readouterr().err == f"waiting for another process, which is making {path}\n"
+
+
 def test_a_killed_maker_blocks_nobody(tmp_path: Path) -> None:
     path = tmp_path / "file"
     maker = start(path, 60)

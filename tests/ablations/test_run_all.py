@@ -18,6 +18,7 @@ from amc.cli.data_options import configure_data
 from amc.evaluation.score_sheet import REAL, STILL
 from analysis.record.reading import RecordReader
 from analysis.record.rows import SheetRow, StudyRow, TrialRow
+from tests.commands import run_command
 from tests.toy import write_toy_file
 from tuning.tracking.store import default_store, open_store
 
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 def ablate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, str(SCRIPT), *arguments, "--preset", "smoke"]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1500)
+    return run_command(command, folder, seconds=1500, environment=environment)
 
 
 def tracked(folder: Path, study: str) -> tuple[MlflowClient, list[Run]]:
@@ -92,7 +93,7 @@ def search(folder: Path, clips: Path, trials: int) -> dict[str, Any]:
     command = [sys.executable, str(script), "--data", str(clips), "--preset", "smoke", "--split-rule", "random"]
     command += ["--trials", str(trials), "--confirm-seeds", "0", "--pruner", "none"]
     command += ["--space", str(space), "--study", "found", "--json"]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
+    ended = run_command(command, folder, seconds=900)
     assert ended.returncode == 0, ended.stderr
     best: dict[str, Any] = json.loads(ended.stdout)["best"]
     return best

@@ -21,6 +21,7 @@ from amc.methods.amc_gan import METHOD
 from analysis.record.reading import RecordReader
 from analysis.record.rows import TrialRow
 from tests.analysis.tables.test_table3 import record
+from tests.commands import run_command
 from tests.toy import write_toy_file
 from tuning.engine.study import Ending
 
@@ -180,9 +181,7 @@ def test_what_is_on_record_is_printed_when_the_time_is_used_up(
 
 def command(folder: Path, site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(site)}
-    ended = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
-    )
+    ended = run_command([sys.executable, *arguments], folder, seconds=900, environment=environment)
     assert ended.returncode == 0, ended.stderr
     return ended
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import run_command
 from tests.toy import write_toy_file
 from tuning.cli.search import main
 from tuning.tracking.store import default_store, open_store
@@ -17,7 +18,8 @@ from tuning.tracking.store import default_store, open_store
 SCRIPT = Path(__file__).resolve().parents[3] / "tuning" / "run_search.py"
 STUDY = "squares-smoke-search"
 WORK = ("making the ", "training the ")  # lines that tell how far a piece of work is
-pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
+# Warnings are MLflow's own; a study gives up after 300 s without a worker, which its output must still show.
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +31,7 @@ def search(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the command; standard error is in the output too, in the order of the lines."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, str(SCRIPT), *arguments, "--preset", "smoke"]
-    return subprocess.run(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
-    )
+    return run_command(command, folder, seconds=500, environment=environment, merged=True)
 
 
 def last_of_each_work(lines: list[str]) -> list[str]:
