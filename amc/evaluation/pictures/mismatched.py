@@ -41,7 +41,8 @@ def matched_and_mismatched(
         motion: the class of ym' instead of a random one; it must not be the class of one of the clips.
     """
     label = data.clips.label
-    one_frame = method_of(config).frames_seen == 1
+    seen = method_of(config).frames_seen
+    about_own = ("ya, ym", "both matched") if seen == 1 else (f"first {seen} frames", "of the real clip")
     matched = test_conditions(config, data, clips, seed)
     groups = []
     for row, clip in enumerate(clips):
@@ -49,14 +50,14 @@ def matched_and_mismatched(
         own, noise, lent = int(label[clip]), matched.noise[row], int(matched.velocity_of[row])
         who, what = _who(data, int(clip)), data.clips.info.class_names
         # One entry per row: label, clip of the first frame, class, clip of the velocities.
-        wanted = [(("ya, ym", "both matched", what[own]), int(clip), own, lent)]
+        wanted = [((*about_own, what[own]), int(clip), own, lent)]
         others = _other_appearances(data, int(clip))
-        if one_frame and len(others):
+        if seen == 1 and len(others):
             other = int(rng.choice(others))
             about = ("ya', ym", "appearance mismatched", ", ".join(filter(None, [what[own], _who(data, other)])))
             wanted.append((about, other, own, lent))
         lenders = _other_motions(data, own, motion)
-        if one_frame and len(lenders):
+        if seen == 1 and len(lenders):
             lender = int(rng.choice(lenders))
             shown = int(label[lender])
             wanted.append((("ya, ym'", "motion mismatched", what[shown]), int(clip), shown, lender))

@@ -105,7 +105,7 @@ def test_a_method_that_sees_four_frames_has_the_real_and_the_matched_row_alone(d
     predictor = build(config).networks[method_of(config).predictor]
     clip = int(data.split.validation[0])
     (group,) = matched_and_mismatched(predictor, config, data, np.array([clip]), 0)
-    assert [video.label[0] for video in group] == ["real clip", "ya, ym"]
+    assert [video.label[0] for video in group] == ["real clip", "first 4 frames"]
     real, made = (video.frames for video in group)
     assert np.array_equal(made[:4], real[:4])
     assert not np.array_equal(made[4:], real[4:])
