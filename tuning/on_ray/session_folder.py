@@ -33,10 +33,13 @@ def session_folder() -> Iterator[Path]:
     Raises:
         UserError: no folder can be written.
     """
-    for left in [path for parent in parents() for path in parent.glob(f"{PREFIX}*")]:
-        with contextlib.suppress(UserError, OSError), study_lock(left / "lock", "that session"):
-            kill_processes(left)
-            shutil.rmtree(left, ignore_errors=True)
+    for lock in [path for parent in parents() for path in parent.glob(f"{PREFIX}*/lock")]:
+        with contextlib.suppress(UserError, OSError):
+            # A killed driver's lock names it. Without a name the driver has just made the folder, or is deleting it.
+            if lock.stat().st_size:
+                with study_lock(lock, "that session"):
+                    kill_processes(lock.parent)
+                    shutil.rmtree(lock.parent, ignore_errors=True)
     folder = _new_folder()
     try:
         with study_lock(folder / "lock", "this session"):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from amc.errors import UserError
+from analysis.record.connection.lock import this_process
 from tuning.on_ray import session_folder as folders
 from tuning.on_ray.session_folder import kill_processes, last_log_line, session_folder, worker_died_at_start
 
@@ -67,7 +68,7 @@ def test_a_folder_that_may_not_be_written(short: Path) -> None:
 def test_processes_of_a_killed_driver_are_ended_with_its_folder(short: Path) -> None:
     left = short / "amc-ray-12345678"
     (left / "session_1").mkdir(parents=True)
-    (left / "lock").touch()
+    (left / "lock").write_text(this_process())
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     with subprocess.Popen([*sleep, f"--log_dir={left}/session_1"]) as its, subprocess.Popen(sleep) as other:
         with session_folder():
@@ -75,6 +76,16 @@ def test_processes_of_a_killed_driver_are_ended_with_its_folder(short: Path) -> 
             assert not left.exists()
         assert other.poll() is None
         other.kill()
+
+
+def test_a_folder_that_another_driver_has_just_made_stays(short: Path) -> None:
+    """Between the two steps of making it, the folder has no lock, or one that nobody holds yet."""
+    for name in ("amc-ray-12345678", "amc-ray-23456789"):
+        (short / name).mkdir()
+    (short / "amc-ray-23456789" / "lock").touch()
+    with session_folder():
+        pass
+    assert sorted(path.name for path in short.iterdir()) == ["amc-ray-12345678", "amc-ray-23456789"]
 
 
 def test_only_processes_of_the_folder_are_killed(tmp_path: Path) -> None:
