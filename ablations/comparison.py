@@ -59,6 +59,8 @@ class Comparison:
         largest: the configuration that takes the most memory.
         settings: for the record, besides those that every comparison has.
         last_seen: also score clips that repeat the last frame that a method may see.
+        new_seeds: the training seeds are none of those of a search with the same `--seed`, from which the entries may
+            have their settings.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class Comparison:
     largest: Config
     settings: Mapping[str, Any] = field(default_factory=dict)
     last_seen: bool = False
+    new_seeds: bool = False
 
 
 def check_comparison(prepared: Preparation, checkpoints: MetricCheckpoints) -> None:
@@ -112,7 +115,7 @@ def comparison_study(prepared: Preparation, name: str, comparison: Comparison, c
     study = build_study(
         prepared,
         row,
-        [ListedTrials(proposals(comparison.entries, args.seeds, args.seed))],
+        [ListedTrials(proposals(comparison.entries, args.seeds, args.seed, new_seeds=comparison.new_seeds))],
         create_pruner("none", base.training.steps, base.training.evaluate_every),
         settings=replace(prepared.settings, score_test=True, extractor=checkpoints.extractor).with_files(
             checkpoints.paths
@@ -126,7 +129,7 @@ def comparison_study(prepared: Preparation, name: str, comparison: Comparison, c
     return _with_scoring(study, splits, checkpoints, last_seen=comparison.last_seen)
 
 
-def proposals(entries: Sequence[Entry], seeds: int, seed: int) -> tuple[Proposal, ...]:
+def proposals(entries: Sequence[Entry], seeds: int, seed: int, *, new_seeds: bool = False) -> tuple[Proposal, ...]:
     """Every entry with every seed. Seeds are paired: the entries of one seed see the same clips and noise.
 
     If the configurations have folds, the runs with seed number r are tested on fold r modulo their number.
@@ -136,7 +139,9 @@ def proposals(entries: Sequence[Entry], seeds: int, seed: int) -> tuple[Proposal
     Args:
         seeds: number of seeds per entry.
         seed: of the study.
+        new_seeds: see `Comparison`.
     """
+    first = seed * SEEDS + (SEEDS // 2 if new_seeds else 0)
     rows = [(number, entry) for number in range(seeds) for entry in entries]
     return tuple(
         Proposal(
@@ -144,7 +149,7 @@ def proposals(entries: Sequence[Entry], seeds: int, seed: int) -> tuple[Proposal
             role=TRIAL,
             number=place,
             config=with_fold(
-                replace(entry.config, seed=seed * SEEDS + number + entry.seed_shift), entry.config.split.folds, number
+                replace(entry.config, seed=first + number + entry.seed_shift), entry.config.split.folds, number
             ),
             params={"arm": entry.slug, **entry.changes},
         )

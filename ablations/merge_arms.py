@@ -44,7 +44,7 @@ def merge_arms(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str,
             if old != new:
                 raise UserError(
                     f"arm {slug!r} is on record with another {name} ({old!r} there, {new!r} here): "
-                    "give the arm another slug, or choose another --study"
+                    "give the arm another name, or choose another --study"
                 )
     both = {**before, **asked}
     arms = sorted(both.values(), key=lambda arm: ORDER.get(str(arm["arm"]), len(ORDER)))

@@ -42,6 +42,19 @@ class Compared:
         return f"{self.method.title} (ours)" if self.slug == OURS else self.method.title
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """What the search of a method found.
+
+    Attributes:
+        settings: of its best trial, by dotted name.
+        facts: for the record, see `analysis.scores.study_scores.ArmScores.tuned`.
+    """
+
+    settings: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+
 def select_methods(names: str | None) -> tuple[Compared, ...]:
     """The methods that --arms selects, AMC-GAN first.
 
@@ -72,17 +85,17 @@ def select_methods(names: str | None) -> tuple[Compared, ...]:
     return tuple(found.values())
 
 
-def method_entries(base: Config, methods: Sequence[Compared], tuned: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
+def method_entries(base: Config, methods: Sequence[Compared], tuned: Mapping[str, Tuned]) -> list[Entry]:
     """The methods as entries of a comparison.
 
     Args:
         base: the configuration of AMC-GAN with the settings of its preset.
-        tuned: by slug, settings that a search found, by dotted name.
+        tuned: by slug, what the methods' searches found.
 
     Raises:
         UserError: A method does not fit the clips, or changes a setting that all methods share.
     """
-    return [_entry(base, each, tuned.get(each.slug, {})) for each in methods]
+    return [_entry(base, each, tuned.get(each.slug)) for each in methods]
 
 
 def method_config(base: Config, name: str) -> Config:
@@ -111,8 +124,9 @@ def changes_of(base: Config, config: Config) -> dict[str, Any]:
     return {name: value for name, value in config.flat().items() if before.get(name) != value}
 
 
-def _entry(base: Config, compared: Compared, tuned: Mapping[str, Any]) -> Entry:
-    config = replace(with_overrides(method_config(base, compared.name), tuned), seed=base.seed)
+def _entry(base: Config, compared: Compared, tuned: Tuned | None) -> Entry:
+    config = with_overrides(method_config(base, compared.name), tuned.settings if tuned is not None else {})
+    config = replace(config, seed=base.seed)
     changes = changes_of(base, config)
     _check_shared(compared.name, changes)
     facts = {
@@ -122,6 +136,8 @@ def _entry(base: Config, compared: Compared, tuned: Mapping[str, Any]) -> Entry:
         "changes": changes,
         "method": compared.name,
         "frames_seen": compared.method.frames_seen,
+        "sees_motion": compared.method.needs_keypoints,
+        **({"tuned": tuned.facts} if tuned is not None else {}),
     }
     return Entry(compared.slug, config, changes, facts)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from ablations.comparison import Comparison, check_comparison, comparison_study
 from ablations.merge_arms import study_on_record
-from ablations.methods import Compared, check_search, method_config, method_entries, select_methods
+from ablations.methods import Compared, Tuned, check_search, method_config, method_entries, select_methods
 from ablations.metric_checkpoints import NONE, MetricCheckpoints, load_checkpoints
 from ablations.results import REPORT, TABLES
 from ablations.study import with_record
@@ -34,7 +34,7 @@ from amc.training.macs import training_step_macs
 from analysis.record.members import write_members
 from analysis.record.race import winner
 from analysis.record.reading import RecordReader
-from analysis.record.states import OURS
+from analysis.record.states import COMPLETE, OURS
 from analysis.scores.load_study import load_study
 from analysis.scores.study_scores import TABLE_3
 from analysis.tables.keypoints import NAME as KEYPOINTS
@@ -100,7 +100,8 @@ def run(args: argparse.Namespace) -> int:
         return _forecast(args, parts, methods)
     ended: list[tuple[Study, Ending]] = []
     try:
-        tuned = {part.study: _tuned(part, methods, until) for part in parts} if args.tune else {}
+        searched = parts if args.tune else []
+        tuned = {part.study: {each.slug: _tuned(part, each, until) for each in methods} for part in searched}
         for part in parts:
             study = _comparison(part, methods, tuned.get(part.study, {}), until)
             ended.append((study, run_study(study)))
@@ -181,12 +182,8 @@ def _forecast(args: argparse.Namespace, parts: Sequence[Part], methods: Sequence
     return DONE
 
 
-def _tuned(part: Part, methods: Sequence[Compared], until: float | None) -> dict[str, Mapping[str, Any]]:
-    """Runs what is left of each method's search; returns the parameters of its best trial, by slug."""
-    return {each.slug: _best_parameters(part, each, until) for each in methods}
-
-
-def _best_parameters(part: Part, compared: Compared, until: float | None) -> Mapping[str, Any]:
+def _tuned(part: Part, compared: Compared, until: float | None) -> Tuned:
+    """Runs what is left of a method's search; returns what it found."""
     study = _search(part, compared, until)
     ending = run_study(study)
     with RecordReader(study.record_address) as records:
@@ -198,7 +195,16 @@ def _best_parameters(part: Part, compared: Compared, until: float | None) -> Map
             f"error: no trial of {study.row.name} succeeded; see the logs in {study.folder / 'logs'}", file=sys.stderr
         )
         raise Stopped(NO_SUCCESS)
-    return chosen.params
+    complete = [trial for trial in trials if trial.state == COMPLETE]
+    return Tuned(
+        chosen.params,
+        {
+            "trial": chosen.key,
+            "is_base": chosen.number == 0,  # the sampler begins with the base configuration
+            "validation_accuracy": chosen.value,
+            "complete": len(complete),
+        },
+    )
 
 
 def _search(part: Part, compared: Compared, until: float | None) -> Study:
@@ -211,6 +217,8 @@ def _search(part: Part, compared: Compared, until: float | None) -> Study:
         "study": f"{part.study}-{compared.method.name}-search",
         "trials": part.args.tune,
         "confirm_seeds": 0,
+        # Methods differ in when their clips first show a motion, so stopping trials early would favour some.
+        "pruner": "none",
         "folds": None,  # each trial is judged on the validation clips of the first split
     }
     args = argparse.Namespace(**{**vars(parser.parse_args([])), **shared, **own})
@@ -233,9 +241,7 @@ def _with_record(prepared: Preparation, study: str) -> tuple[Preparation, Metric
     return prepared, checkpoints
 
 
-def _comparison(
-    part: Part, methods: Sequence[Compared], tuned: Mapping[str, Mapping[str, Any]], until: float | None
-) -> Study:
+def _comparison(part: Part, methods: Sequence[Compared], tuned: Mapping[str, Tuned], until: float | None) -> Study:
     args = _with_budget(part.args, until)
     prepared, checkpoints = _with_record(prepare(args), part.study)
     entries = method_entries(prepared.config, methods, tuned)
@@ -245,6 +251,7 @@ def _comparison(
         largest=max((entry.config for entry in entries), key=training_step_macs),
         settings={"tune": args.tune} if args.tune else {},
         last_seen=True,
+        new_seeds=bool(args.tune),
     )
     return comparison_study(prepared, part.study, comparison, checkpoints)
 

@@ -170,6 +170,8 @@ def _arm(
         planned,
         own_seeds=bool(shift),
         frames_seen=arm.get("frames_seen"),
+        sees_motion=arm.get("sees_motion"),
+        tuned=arm.get("tuned"),
     )
 
 

@@ -73,6 +73,10 @@ class ArmScores:
         planned: number of runs requested so far.
         own_seeds: whether its training seeds differ from those of Ours.
         frames_seen: number of real frames that the method is given; None in a study of a single method.
+        sees_motion: whether the method is also given the motion condition; None in a study of a single method.
+        tuned: what the method's search found: `trial`, the key of its best trial; `is_base`, whether that is the one
+            with the settings of the preset; `validation_accuracy` of that trial, in [0, 1]; `complete`, the number of
+            trials that ended without a failure. None if it was not tuned.
     """
 
     slug: str
@@ -84,6 +88,8 @@ class ArmScores:
     planned: int
     own_seeds: bool = False
     frames_seen: int | None = None
+    sees_motion: bool | None = None
+    tuned: Mapping[str, Any] | None = None
 
     @property
     def is_control(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from amc.evaluation.keypoints.summary import ACCURACY, MISSING, MOST_MISSING, summary
+from amc.evaluation.keypoints.summary import ACCURACY, MISSING, MOST_MISSING, POINTS_MISSING, summary
 from amc.evaluation.score_sheet import ScoreSheet
 from analysis.record.rows import StudyRow
 from analysis.record.states import OURS
@@ -96,8 +96,8 @@ def keypoints_table(scores: StudyScores) -> Table:
 
 
 def _text(content: Mapping[str, Any], study: StudyRow) -> TextTable:
-    references = [("chance", content["caption"]["chance"], None, None)]
-    references += [(one["title"], one["mean"], one["missing"], one["no_class"]) for one in content["references"]]
+    references = [("chance", content["caption"]["chance"], _absent({}))]
+    references += [(one["title"], one["mean"], _absent(one)) for one in content["references"]]
     frames = study.kind == TABLE_3  # a column of the frames that each method sees
     return TextTable(
         caption=sentence(content["caption"], WHAT),
@@ -111,13 +111,14 @@ def _text(content: Mapping[str, Any], study: StudyRow) -> TextTable:
             f"minus {ours_word(study)}",
             INTERVAL,
             "p (Holm)",
+            "keypoints not found, %",
             "frames without keypoints, %",
             "unclassified clips, %",
         ),
         rows=tuple(_cells(row, frames) for row in content["rows"]),
         references=tuple(
-            (title, *["-"] * frames, "-", number(mean), *["-"] * 5, number(missing), number(no_class))
-            for title, mean, missing, no_class in references
+            (title, *["-"] * frames, "-", number(mean), *["-"] * 5, *map(number, absent))
+            for title, mean, absent in references
         ),
         notes=tuple(content["caption"]["notes"]),
     )
@@ -129,11 +130,15 @@ def _values(sheets: Mapping[int, ScoreSheet]) -> dict[int, Clips]:
 
 
 def _missing(sheets: Sequence[ScoreSheet]) -> dict[str, Any]:
-    """Mean percentages over runs of frames without keypoints, and of clips with too many of them for a class."""
+    """Mean percentages over runs of keypoints not found, of frames without any, and of clips that got no class."""
     if not sheets:
-        return {"missing": None, "no_class": None}
-    found = np.concatenate([sheet.clips[MISSING] for sheet in sheets])
-    return {"missing": 100 * float(found.mean()), "no_class": 100 * float((found > MOST_MISSING).mean())}
+        return {"points_missing": None, "missing": None, "no_class": None}
+    points, found = (np.concatenate([sheet.clips[name] for sheet in sheets]) for name in (POINTS_MISSING, MISSING))
+    return {
+        "points_missing": 100 * float(points.mean()),
+        "missing": 100 * float(found.mean()),
+        "no_class": 100 * float((found > MOST_MISSING).mean()),
+    }
 
 
 def _references(scores: StudyScores) -> list[dict[str, Any]]:
@@ -154,9 +159,12 @@ def _cells(row: Mapping[str, Any], frames: bool) -> tuple[str, ...]:
         row["title"],
         *[number(row["frames_seen"], "d")] * frames,
         *compared_cells(row),
-        number(row["missing"]),
-        number(row["no_class"]),
+        *map(number, _absent(row)),
     )
+
+
+def _absent(row: Mapping[str, Any]) -> list[float | None]:
+    return [row.get(name) for name in ("points_missing", "missing", "no_class")]
 
 
 def _notes(scores: StudyScores, caption: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], tests: int) -> list[str]:

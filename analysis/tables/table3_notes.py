@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.scores.study_scores import StudyScores
 from analysis.statistics.levels import ALPHA
-from analysis.tables.layout.cells import plural
+from analysis.tables.layout.cells import number, plural
 from analysis.tables.table4_notes import (
     Row,
     grown_note,
@@ -20,8 +20,9 @@ from analysis.tables.table4_notes import (
 
 def methods_notes(studies: Sequence[StudyScores], rows: Sequence[Row], caption: Mapping[str, Any]) -> list[str]:
     """Returns the notes, one or two sentences each."""
-    notes = list(dict.fromkeys(map(_frames_note, studies)))
+    notes = list(dict.fromkeys(note for scores in studies for note in (*_given_notes(scores), _frames_note(scores))))
     notes += dict.fromkeys(note for scores in studies if scores.last_seen for note in last_seen_note(scores))
+    notes += [note for scores in studies for note in _found_notes(scores)]
     notes += tuning_notes(caption["tuned"], caption, folds=any(one["folds"] for one in caption["datasets"]))
     intervals = [interval_note(scores) for scores in studies]
     if len(set(intervals)) == 1:
@@ -106,11 +107,39 @@ def _tests(rows: Sequence[Row], caption: Mapping[str, Any]) -> list[str]:
     return [f"{note}."]
 
 
+def _given_notes(scores: StudyScores) -> list[str]:
+    """Which methods are told what to show; none if the record does not say."""
+    told = [arm.title for arm in scores.arms if arm.sees_motion]
+    others = [arm.title for arm in scores.arms if arm.sees_motion is False]
+    if not others:
+        return []
+    given = f"Given the class and keypoint velocities: {', '.join(told)}. " if told else ""
+    return [f"{given}Given real frames alone: {', '.join(others)}."]
+
+
+def _found_notes(scores: StudyScores) -> list[str]:
+    """What each method's search found; none if no method was tuned."""
+    found = [f"{arm.title} {_found(scores, arm.tuned)}" for arm in scores.arms if arm.tuned is not None]
+    if not found:
+        return []
+    return [
+        f"Validation accuracy of the best trial of each search on {scores.row.dataset['name']}: {'; '.join(found)}."
+    ]
+
+
+def _found(scores: StudyScores, tuned: Mapping[str, Any]) -> str:
+    text = f"{number(100 * tuned['validation_accuracy'])}%"
+    if tuned["is_base"]:
+        text += " (the settings of the preset)"
+    failed = int(scores.row.settings["tune"]) - int(tuned["complete"])
+    return text + (f" ({plural(failed, 'trial')} failed)" if failed > 0 else "")
+
+
 def _frames_note(scores: StudyScores) -> str:
     model = scores.row.config["model"]
     frames, hidden = model["frames"], model["discarded_frames"]
     return (
-        f"A method that is given s real frames predicts the other {frames} - s autoregressively. All methods are "
-        f"scored on the same clips by the same classifiers, on the last {frames - hidden} of {frames} frames, which "
-        "are given to no method."
+        f"A method that is given s real frames generates the other {frames} - s. All methods are scored on the same "
+        f"clips by the same classifiers, on the last {frames - hidden} of {frames} frames, which are given to no "
+        "method."
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ablations.comparison import proposals
-from ablations.methods import PAPER, method_config, method_entries, select_methods
+from ablations.methods import PAPER, Tuned, method_config, method_entries, select_methods
 from amc.config import Config, configure
 from amc.errors import UserError
 from amc.methods import BUILT_IN
@@ -58,12 +58,16 @@ def test_a_method_that_changes_what_all_share_is_refused() -> None:
         method_config(BASE, "mine:LARGER")
 
 
-def entries(tuned: Mapping[str, Mapping[str, Any]]) -> dict[str, Config]:
+def entries(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Config]:
+    tuned = {slug: Tuned(settings, {"trial": "trial-0001"}) for slug, settings in found.items()}
     made = method_entries(BASE, select_methods("mine:SQUARES"), tuned)
+    assert [entry.slug for entry in made if "tuned" in entry.facts] == list(found)
     trials = proposals(made, 2, 3)
     assert [trial.key for trial in trials] == ["ours-seed-0", "squares-seed-0", "ours-seed-1", "squares-seed-1"]
     seeds = [trial.config.seed for trial in trials]
     assert seeds == [3_000_000, 3_000_000, 3_000_001, 3_000_001]  # paired
+    # Searches with the same seed trained with 3,000,000, 3,000,001 ...
+    assert [trial.config.seed for trial in proposals(made, 1, 3, new_seeds=True)] == [3_500_000] * 2
     assert made[1].facts["frames_seen"] == 1
     assert (made[0].facts["paper"], made[1].facts["paper"]) == (91.12, None)
     return {entry.slug: entry.config for entry in made}

@@ -238,6 +238,9 @@ def test_the_example_is_installed_searched_compared_and_reported_outside_of_the_
     for method, arm in (("amc_gan", "ours"), ("unet", "unet")):
         (tuned,) = trials(tmp_path, f"{name}-{method}-search").values()
         assert before[f"{arm}-seed-0"].config | {"seed": 0} == {**tuned.config, "seed": 0}
+        assert (tuned.seed, tuned.state) == (0, "COMPLETE")
+        assert [before[f"{arm}-seed-{n}"].seed for n in (0, 1)] == [500_000, 500_001]  # none of the search's
+    assert sum("the settings of the preset" in note for note in content["caption"]["notes"]) == 1
 
     # The same command again trains nothing, and finds the same.
     assert json.loads(command(tmp_path, site, *comparing).stdout) == content

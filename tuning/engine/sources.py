@@ -21,7 +21,8 @@ from tuning.search.space import Space
 from tuning.search.warm_start import ImportedHistory
 
 # A study with seed S trains its trials with seeds from S * SEEDS on, and its confirming runs with seeds from
-# S * SEEDS + SEEDS / 2 on. Confirming runs therefore never repeat the seed of a trial.
+# S * SEEDS + SEEDS / 2 on, as does a comparison of methods that were tuned by searches with this seed. These runs
+# therefore never repeat the seed of a trial.
 SEEDS = 1_000_000
 MOST_SEED = 2**63 // SEEDS - 2  # largest seed of a study: seeds of its trials must fit a database's integer
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from amc.cache import cache_dir
 from amc.config import Config
-from amc.evaluation.scores.draws import PASSES
+from amc.evaluation.scores.draws import versions
 from amc.methods import load_config
 from amc.processes import cores
 from analysis.record.connection.address import without_password
@@ -140,12 +140,12 @@ def forecast_text(document: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *(f"  {name:<12}  {value}" for name, value in rows.items())])
 
 
-def score_ratio(split: Mapping[str, Any]) -> float:
+def score_ratio(config: Config, split: Mapping[str, Any]) -> float:
     """Duration of scoring a run, relative to an evaluation on the validation split.
 
-    Scoring makes `PASSES` passes over the test split, and one over as many clips as an evaluation has.
+    Scoring generates `versions` of the test split, and as many clips as an evaluation has.
     """
-    return float(1 + PASSES * split["test"] / max(1, split["validation"]))
+    return float(1 + versions(config) * split["test"] / max(1, split["validation"]))
 
 
 def _on_record(study: Study) -> tuple[list[TrialRow], list[CommandRow]]:
@@ -161,7 +161,7 @@ def _on_record(study: Study) -> tuple[list[TrialRow], list[CommandRow]]:
 
 def _costs(study: Study, config: Config, work: Workload) -> TrialCosts:
     """What the method of a configuration costs: from trials on record, otherwise from a probe."""
-    ratio = score_ratio(study.row.dataset["split"])
+    ratio = score_ratio(config, study.row.dataset["split"])
     recorded = recorded_costs(study, config.method.name, launch=PROGRAM + CLOSING, score_ratio=ratio)
     return recorded or _probed_costs(study, config, work)
 
@@ -183,7 +183,7 @@ def _probed_costs(study: Study, config: Config, work: Workload) -> TrialCosts:
         evaluation=found.evaluation,
         start=found.start,
         end=found.end,
-        score=found.evaluation * score_ratio(study.row.dataset["split"]),
+        score=found.evaluation * score_ratio(config, study.row.dataset["split"]),
         launch=PROGRAM + RAY + found.imports + CLOSING,
         checkpoint=found.checkpoint_bytes,
         samples=found.sample_bytes,

@@ -13,9 +13,17 @@ from numpy.typing import NDArray
 from amc.config import Config
 from amc.data.conditions import TestConditions, test_conditions
 from amc.data.training_data import TrainingData
+from amc.methods import method_of
 
-PASSES = 4  # generated versions of each scored clip; identity needs further clips
 _OTHER = 5  # stream of random numbers, beside those of amc.data.conditions and amc.evaluation.pictures.mismatched
+
+
+def versions(config: Config) -> int:
+    """How many versions of each scored clip are generated; identity needs further clips.
+
+    They are the draws, of which those that differ in velocities alone are one to a method that sees frames alone.
+    """
+    return 4 if method_of(config).needs_keypoints else 2
 
 
 @dataclass(frozen=True)

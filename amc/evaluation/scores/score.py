@@ -91,8 +91,10 @@ def score(
             seen_by_keypoints.append(first[:, -judges.keypoints.frames :].copy())
         found = measure_video(first, judges, length) | {"motion_energy": motion_energy(first[:, given:])}
         found["diversity_noise"] = difference(first[:, given:], made("other_noise")[:, given:])
-        found["diversity_velocity"] = difference(first[:, given:], made("other_velocity")[:, given:])
-        return found | compare_with_real(made("own"), data.clips.frames[clips[rows], 1:], judges, given)
+        # A method that sees frames alone makes the same clips whatever the velocities are.
+        other, own = (made("other_velocity"), made("own")) if method_of(config).needs_keypoints else (first, first)
+        found["diversity_velocity"] = difference(first[:, given:], other[:, given:])
+        return found | compare_with_real(own, data.clips.frames[clips[rows], 1:], judges, given)
 
     identity: dict[str, NDArray[np.float64]] = {}
     with limited_threads(config):

@@ -29,7 +29,11 @@ def marked(right: str, missing: tuple[float, ...]) -> ScoreSheet:
     """The keypoint classifier is right where the mark is 1; the motion classifier always is."""
     return sheet(
         "1" * len(right),
-        clips={"keypoint_accuracy": tuple(map(float, right)), "keypoint_missing": missing},
+        clips={
+            "keypoint_accuracy": tuple(map(float, right)),
+            "keypoint_missing": missing,
+            "keypoint_points_missing": tuple((1 + share) / 2 for share in missing),  # half of the others as well
+        },
     )
 
 
@@ -61,8 +65,9 @@ def test_rows_by_hand(scores: StudyScores) -> None:
     assert cdna["p_holm"] == cdna["p"]
     assert content["caption"]["real_accuracy"] is None  # that of the motion classifier is not this classifier's
     assert ours["values"] == {"0": 75.0, "1": 50.0}
-    assert (ours["missing"], ours["no_class"]) == (6.25, 0.0)  # half of the frames may be missing
-    assert (cdna["missing"], cdna["no_class"]) == (43.75, 37.5)
+    # Half of the frames may be missing.
+    assert (ours["points_missing"], ours["missing"], ours["no_class"]) == (53.125, 6.25, 0.0)
+    assert (cdna["points_missing"], cdna["missing"], cdna["no_class"]) == (71.875, 43.75, 37.5)
     text = markdown(keypoints_table(scores).text)
     assert "| cdna | 23.52 | 12.5 ± 17.7 |" in text
     assert "error on 64 real test frames is 0.25 pixels (1.2% of the size of the face or body)" in text

@@ -22,6 +22,7 @@ from analysis.record.rows import SheetRow
 from analysis.record.writing import RecordWriter
 from analysis.report.ablation_page import ablation_page
 from analysis.report.joint_page import joint_page
+from analysis.report.methods_summary import reaches_reference
 from analysis.report.sections.definitions import definitions_section
 from analysis.report.sections.provenance import provenance_section
 from analysis.report.write import render
@@ -36,9 +37,9 @@ from analysis.tables.table4 import compared_rows
 from tests.analysis.hand_made import DATASET, sheet, write_scores
 
 FACTS: Mapping[str, Mapping[str, Any]] = {
-    "ours": {"title": "AMC-GAN (ours)", "frames_seen": 1, "method": "amc_gan"},
-    "cdna": {"title": "CDNA", "frames_seen": 1, "method": "cdna"},
-    "mcnet": {"title": "MCnet", "frames_seen": 4, "method": "mcnet"},
+    "ours": {"title": "AMC-GAN (ours)", "frames_seen": 1, "sees_motion": True, "method": "amc_gan"},
+    "cdna": {"title": "CDNA", "frames_seen": 1, "sees_motion": True, "method": "cdna"},
+    "mcnet": {"title": "MCnet", "frames_seen": 4, "sees_motion": False, "method": "mcnet"},
 }
 # Marks of 8 clips by method and seed: a 1 is a clip whose requested class is recognised.
 MARKS = {"ours": ("11111111", "11111101"), "cdna": ("10000000", "00000001"), "mcnet": ("11110000", "00001111")}
@@ -111,6 +112,27 @@ def test_the_caption_says_which_methods_were_tuned_and_with_how_many_trials(
 ) -> None:
     content = methods_content(load(tmp_path, record(tmp_path, "natops", settings={"tune": tune} if tune else {})))
     assert said in methods_text(content).caption
+
+
+def test_notes_say_what_each_method_is_given_and_what_its_search_found(tmp_path: Path) -> None:
+    found = {
+        "ours": {"trial": "trial-0000", "is_base": True, "validation_accuracy": 0.925, "complete": 5},
+        "cdna": {"trial": "trial-0003", "is_base": False, "validation_accuracy": 0.25, "complete": 3},
+    }
+    arms = [
+        {"arm": arm, "changes": {}, "paper": 1.0, **facts, **({"tuned": found[arm]} if arm in found else {})}
+        for arm, facts in FACTS.items()
+    ]
+    notes = methods_content(load(tmp_path, record(tmp_path, "mug", settings={"tune": 5, "arms": arms})))["caption"][
+        "notes"
+    ]
+    assert notes[0] == (
+        "Given the class and keypoint velocities: AMC-GAN (ours), CDNA. Given real frames alone: MCnet."
+    )
+    assert (
+        "Validation accuracy of the best trial of each search on mug: AMC-GAN (ours) 92.5% (the settings of the "
+        "preset); CDNA 25.0% (2 trials failed)."
+    ) in notes
 
 
 def tuned_record(runs: Path) -> str:
@@ -277,11 +299,30 @@ def test_the_page_of_both_data_sets_says_what_was_found(tmp_path: Path) -> None:
     assert len(findings["Differences to AMC-GAN"].items) == 4
     assert "No method was tuned" in findings["Tuning"].text
     assert "last seen frame repeated 37.5%" in findings["Reference accuracies"].items[0]
+    assert "CDNA on natops (3.0 to 52.9)" in findings["Not shown to be better than a reference"].text
     anchors = [section.anchor for section in page.sections]
     assert len(set(anchors)) == len(anchors)
     html = render(page)
     assert "--table 3 --arms cdna,mcnet" in html
     assert "t3-mug/report.html" in html
+
+
+@pytest.mark.parametrize(
+    ("frames_seen", "interval", "listed"),
+    [
+        (1, (20.0, 30.0), False),
+        (4, (20.0, 30.0), True),  # it sees frame 4, whose repetition has 25%
+        (1, (0.0, 3.0), True),  # below chance
+        (1, (4.0, 30.0), True),
+        (1, None, False),
+    ],
+)
+def test_a_method_is_held_to_the_references_that_it_could_reach(
+    frames_seen: int, interval: tuple[float, float] | None, listed: bool
+) -> None:
+    caption = {"datasets": [{"dataset": "mug", "chance": 4.2, "first_frame_accuracy": 5.0, "last_seen_accuracy": 25.0}]}
+    row = {"dataset": "mug", "frames_seen": frames_seen, "ci95": interval}
+    assert reaches_reference(row, caption) is listed
 
 
 def test_the_report_and_its_figures_speak_of_methods(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from amc.data.conditions import TestConditions as Conditions
 from amc.data.conditions import test_conditions as conditions_of
-from amc.evaluation.scores.draws import PASSES, draws
+from amc.evaluation.scores.draws import draws, versions
 from tests.toy import toy_clips, toy_config, toy_data
 
 CONFIG = toy_config()
@@ -22,7 +22,7 @@ def same(a: Conditions, b: Conditions) -> dict[str, bool]:
 
 def test_each_draw_differs_from_the_first_in_one_thing() -> None:
     drawn = draws(CONFIG, DATA, TEST, 1)
-    assert len(fields(drawn)) == PASSES
+    assert len(fields(drawn)) == versions(CONFIG)
     assert all(same(drawn.first, conditions_of(CONFIG, DATA, TEST, 1)).values())
     assert same(drawn.first, drawn.other_noise) == {"clips": True, "velocity_of": True, "noise": False}
     assert same(drawn.first, drawn.other_velocity) == {"clips": True, "velocity_of": False, "noise": True}

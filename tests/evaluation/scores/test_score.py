@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ from amc.evaluation.generation import TEST_SEED
 from amc.evaluation.judges.identity import identity_kept
 from amc.evaluation.metrics.pixels import MOST_PSNR, motion_energy
 from amc.evaluation.score_sheet import REAL, STILL, ScoreSheet
+from amc.evaluation.scores import score as scoring
 from amc.evaluation.scores.draws import draws
 from amc.evaluation.scores.headline import headline
 from amc.evaluation.scores.references import references
-from amc.evaluation.scores.score import score
+from amc.evaluation.scores.score import compare_with_real, score
 from amc.evaluation.scores.test_judges import Judges
 from amc.evaluation.validation import recognised
 from amc.methods import method_of
@@ -132,6 +134,30 @@ def test_given_frames_count_in_no_score_but_those_by_frame(data: TrainingData, j
     assert found[REAL].clips["motion_energy"] == tuple(motion_energy(frames[:, 4:]))
     assert np.mean(found[STILL].clips["psnr"]) == pytest.approx(np.mean(found[STILL].frames["psnr"][3:]))
     assert references(CONFIG, data, with_lpips)[REAL].clips["motion_energy"] == tuple(motion_energy(frames[:, 1:]))
+
+
+@pytest.mark.parametrize(("name", "versions"), [("cdna", 4), ("adv_gdl", 2)])
+def test_velocities_are_varied_for_a_method_that_sees_them(
+    name: str, versions: int, data: TrainingData, judges: Judges, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    generate = scoring.generate_clips
+
+    def counted(*arguments: Any, **options: Any) -> NDArray[np.uint8]:
+        made.append(generate(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(scoring, "generate_clips", counted)
+    config = baseline(name)
+    torch.manual_seed(0)
+    method = method_of(config)
+    network = method.networks[method.predictor](config)
+    sheet = score(network, config, data, replace(judges, identity=None, real={}))
+    assert len(made) == versions
+    # What is not generated again would be the same.
+    own = generate(network, config, data, draws(config, data, data.split.test, TEST_SEED).own)
+    real = data.clips.frames[data.split.test, 1:]
+    assert sheet.frames["psnr"] == pytest.approx(compare_with_real(own, real, judges, 0)["psnr"].mean(axis=0))
 
 
 class FrameCount:

@@ -12,6 +12,7 @@ import pytest
 
 from ablations import table3
 from ablations.cli import main as ablate
+from amc.config import natops
 from amc.data.training_data import prepare
 from amc.methods import BUILT_IN, load_config, with_method
 from amc.training.generator_file import save_generator
@@ -99,8 +100,11 @@ def test_a_generator_is_as_large_as_is_forecast(method: str, clips: Path, tmp_pa
 
 
 def test_scoring_is_forecast_by_what_it_generates() -> None:
-    # Four passes over 60 test clips, and one over as many clips as an evaluation has, 30.
-    assert dry_run.score_ratio({"test": 60, "validation": 30}) == 9
+    split = {"test": 60, "validation": 30}
+    # Four versions of 60 test clips, and as many clips as an evaluation has, 30.
+    assert dry_run.score_ratio(natops("smoke"), split) == 9
+    # Two of a method for which velocities change nothing.
+    assert dry_run.score_ratio(with_method(natops("smoke"), "mcnet"), split) == 5
 
 
 def written(

@@ -91,7 +91,8 @@ def test_methods_of_table_3_have_steps_of_their_own() -> None:
     assert found.trials[0] == PlannedRun(1, 2400, 300, 600, scored=True, method="mcnet")
     methods = ["amc_gan", "adv_gdl", "mcnet", *steps]
     assert found.trials[1:] == [
-        PlannedRun(2 + n, steps[name], 200, scored=True, method=name) for n, name in enumerate(methods)
+        PlannedRun(2 + n, steps[name], 400 if name == "adv_gdl" else 200, scored=True, method=name)
+        for n, name in enumerate(methods)
     ]
 
 
