@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from amc.config import Config, mug, natops, with_overrides
+from amc.config import Config, LossWeights, mug, natops, with_overrides
 from amc.errors import UserError
 from amc.methods import BEFORE_SETTING, load_config
 
@@ -52,6 +53,14 @@ def test_a_missing_loss_weight_is_that_of_the_data_set_in_table_b() -> None:
     stored = mug().to_dict()
     del stored["weights"]["mse"], stored["weights"]["l1"]
     assert load_config(stored) == mug()
+
+
+@pytest.mark.parametrize("preset", ["paper", "compact", "smoke"])
+def test_loss_weights_are_those_of_table_b(preset: str) -> None:
+    assert natops(preset).weights == LossWeights(gan=1.0, rank=100.0, ce=0.03, mse=30.0, l1=3.0, gram=30.0)
+    weights = LossWeights(gan=3.0, rank=100.0, ce=0.3, mse=300.0, l1=0.1, gram=1.0)
+    # The one departure: docs/presets.md.
+    assert mug(preset).weights == (replace(weights, l1=50.0) if preset == "compact" else weights)
 
 
 def test_a_stored_configuration_without_a_group_has_its_defaults() -> None:

@@ -71,7 +71,8 @@ def tuning_notes(tuned: Mapping[str, Any] | None, caption: Mapping[str, Any], *,
     if caption["origin"] == "procedural" and caption["preset"] == "compact":
         notes.append(
             "At this preset AMC-GAN's learning rates, beta2 and decay were themselves chosen by a search of 12 trials "
-            "on the built-in NATOPS data; the settings of the other methods were not."
+            "on the built-in NATOPS data, and its L1 weight for MUG by runs on the built-in MUG data; the settings of "
+            "the other methods were not."
         )
     if tuned is not None and folds:
         notes.append(

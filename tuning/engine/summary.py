@@ -86,7 +86,7 @@ def table(records: RecordReader, study: str) -> str:
     titles = " ".join(f"{name:>{_width(name)}}" for name in row.goal["objectives"])
     lines = [
         _caption(row),
-        f"{'':>3} {'trial':<10} {titles} {'log-lik.':>8}  {'state':<8} {'steps':>6} {'time':>7}  changed from Table B",
+        f"{'':>3} {'trial':<10} {titles} {'log-lik.':>8}  {'state':<8} {'steps':>6} {'time':>7}  changed from the base",
     ]
     for place, trial in enumerate(rows[:ROWS], start=1):
         values = _values(trial)
