@@ -195,14 +195,13 @@ def _tuned(part: Part, compared: Compared, until: float | None) -> Tuned:
             f"error: no trial of {study.row.name} succeeded; see the logs in {study.folder / 'logs'}", file=sys.stderr
         )
         raise Stopped(NO_SUCCESS)
-    complete = [trial for trial in trials if trial.state == COMPLETE]
     return Tuned(
         chosen.params,
         {
             "trial": chosen.key,
             "is_base": chosen.number == 0,  # the sampler begins with the base configuration
             "validation_accuracy": chosen.value,
-            "complete": len(complete),
+            "failed": sum(trial.state != COMPLETE for trial in trials),
         },
     )
 

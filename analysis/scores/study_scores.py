@@ -75,8 +75,8 @@ class ArmScores:
         frames_seen: number of real frames that the method is given; None in a study of a single method.
         sees_motion: whether the method is also given the motion condition; None in a study of a single method.
         tuned: what the method's search found: `trial`, the key of its best trial; `is_base`, whether that is the one
-            with the settings of the preset; `validation_accuracy` of that trial, in [0, 1]; `complete`, the number of
-            trials that ended without a failure. None if it was not tuned.
+            with the settings of the preset; `validation_accuracy` of that trial, in [0, 1]; `failed`, the number of
+            trials that have no result. None if it was not tuned.
     """
 
     slug: str

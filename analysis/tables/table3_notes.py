@@ -120,7 +120,7 @@ def _given_notes(scores: StudyScores) -> list[str]:
 
 def _found_notes(scores: StudyScores) -> list[str]:
     """What each method's search found; none if no method was tuned."""
-    found = [f"{arm.title} {_found(scores, arm.tuned)}" for arm in scores.arms if arm.tuned is not None]
+    found = [f"{arm.title} {_found(arm.tuned)}" for arm in scores.arms if arm.tuned is not None]
     if not found:
         return []
     return [
@@ -128,12 +128,11 @@ def _found_notes(scores: StudyScores) -> list[str]:
     ]
 
 
-def _found(scores: StudyScores, tuned: Mapping[str, Any]) -> str:
+def _found(tuned: Mapping[str, Any]) -> str:
     text = f"{number(100 * tuned['validation_accuracy'])}%"
     if tuned["is_base"]:
         text += " (the settings of the preset)"
-    failed = int(scores.row.settings["tune"]) - int(tuned["complete"])
-    return text + (f" ({plural(failed, 'trial')} failed)" if failed > 0 else "")
+    return text + (f" ({plural(tuned['failed'], 'trial')} failed)" if tuned["failed"] else "")
 
 
 def _frames_note(scores: StudyScores) -> str:

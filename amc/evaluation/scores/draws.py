@@ -21,7 +21,7 @@ _OTHER = 5  # stream of random numbers, beside those of amc.data.conditions and 
 def versions(config: Config) -> int:
     """How many versions of each scored clip are generated; identity needs further clips.
 
-    They are the draws, of which those that differ in velocities alone are one to a method that sees frames alone.
+    Draws that differ in velocities alone give the same clips if the method sees frames alone.
     """
     return 4 if method_of(config).needs_keypoints else 2
 

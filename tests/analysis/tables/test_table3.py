@@ -116,8 +116,8 @@ def test_the_caption_says_which_methods_were_tuned_and_with_how_many_trials(
 
 def test_notes_say_what_each_method_is_given_and_what_its_search_found(tmp_path: Path) -> None:
     found = {
-        "ours": {"trial": "trial-0000", "is_base": True, "validation_accuracy": 0.925, "complete": 5},
-        "cdna": {"trial": "trial-0003", "is_base": False, "validation_accuracy": 0.25, "complete": 3},
+        "ours": {"trial": "trial-0000", "is_base": True, "validation_accuracy": 0.925, "failed": 0},
+        "cdna": {"trial": "trial-0003", "is_base": False, "validation_accuracy": 0.25, "failed": 2},
     }
     arms = [
         {"arm": arm, "changes": {}, "paper": 1.0, **facts, **({"tuned": found[arm]} if arm in found else {})}
